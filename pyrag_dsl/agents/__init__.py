@@ -1,0 +1,1 @@
+"""Roles played by models, and by the embedded reader in their absence."""

@@ -1,0 +1,1 @@
+"""The embedded reader: an extractive stand-in for a language model."""

@@ -1,0 +1,1 @@
+"""Text to program, or diagnostics. Knows nothing of running."""

@@ -1,0 +1,1 @@
+"""Program and journal to outcome. Pure: no I/O, no clock, no thread."""

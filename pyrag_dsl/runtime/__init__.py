@@ -1,0 +1,1 @@
+"""The outside world: tools, engine, traces, retrieval."""

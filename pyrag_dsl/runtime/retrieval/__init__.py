@@ -1,0 +1,1 @@
+"""Passages and the ways to find them."""

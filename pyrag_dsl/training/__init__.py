@@ -1,0 +1,1 @@
+"""Data sets and rewards for reinforcement learning."""
