@@ -1,0 +1,178 @@
+"""Finds the span of the given documents that answers a question."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .names import compiled
+from .questions import Kind, Question, analyse
+from .reading import NOTHING, Reading
+from .relations import Relation, relations_asked
+from .sentences import Sentence, sentences_of
+from .vocabulary import country_of, stems
+
+_SENTENCES_READ: Final = 10
+_FALLBACK_SENTENCES: Final = 4
+_NOT_A_NAME: Final = re.compile(
+    r"(?:He|She|It|They|The|In|His|Her|This|That|A|An|On|At|As|After|Before|During|Who|What|When|Where|Which|Mr|Dr"
+    r"|Its|Their|These|There|From|With|For|By|But|And|Also|One|Since|While|Following|Born|Film|January|February|March"
+    r"|April|May|June|July|August|September|October|November|December|Monday|Sunday|Saturday|Friday|English|Latin)\.?$"
+)
+_FALLBACK: Final = {
+    Kind.DATE: "<DATE>",
+    Kind.YEAR: "<DATE>",
+    Kind.NUMBER: "<NUMBER>",
+    Kind.PERSON: "<PERSON>",
+    Kind.PLACE: "<PLACE>",
+    Kind.CITY: "<PLACE>",
+    Kind.STATE: "<STATE>",
+    Kind.COUNTRY: "<COUNTRY>",
+    Kind.NATIONALITY: "<NAT>",
+    Kind.ORGANISATION: "<ORG>",
+    Kind.OCCUPATION: "<OCC>",
+    Kind.WORK: "<WORK>",
+    Kind.OTHER: "<ORG>",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    sentence: Sentence
+    relevance: float
+    overlap: int
+    about: float
+
+
+def read(question: str, docs: Sequence[str]) -> Reading:
+    """Answer a question from documents.
+
+    Args:
+        question: in natural language.
+        docs: documents, best first, each ``Title\\nText`` or only text.
+
+    Returns:
+        The best span, or `reading.NOTHING` where no sentence shares words with the question or holds an
+        answer of the kind asked for.
+    """
+    asked = analyse(question)
+    if not asked.stems:
+        return NOTHING
+    ranked = _rank(asked, sentences_of(docs))
+    if not ranked:
+        return NOTHING
+    if asked.kind is Kind.YES_NO:
+        return _yes_or_no(asked, ranked)
+    for relation in relations_asked(asked):
+        best = max(_candidates(asked, relation, ranked), key=lambda reading: reading.confidence, default=NOTHING)
+        if best is not NOTHING:
+            return best
+    return _nearest(asked, ranked)
+
+
+def _rank(question: Question, sentences: Sequence[Sentence]) -> list[_Ranked]:
+    frequency = Counter(s for sentence in sentences for s in sentence.stems)
+    lowered = " ".join(re.findall(r"\w+", question.text.lower()))
+    about = {title: _aboutness(lowered, question, title) for title in {s.title for s in sentences}}
+    ranked = []
+    for sentence in sentences:
+        shared = question.stems & sentence.stems
+        title = about[sentence.title]
+        if not shared and not title:
+            continue
+        weight = sum(math.log(1 + len(sentences) / (1 + frequency[s])) for s in shared)
+        relevance = weight + 4.0 * title - 0.15 * sentence.rank - 0.05 * sentence.index
+        ranked.append(_Ranked(sentence, relevance, len(shared), title))
+    ranked.sort(key=lambda r: (-r.relevance, r.sentence.rank, r.sentence.index))
+    return ranked[:_SENTENCES_READ]
+
+
+def _aboutness(lowered_question: str, question: Question, title: str) -> float:
+    """How surely a document of this title is about what the question names, from 0 to 1."""
+    bare = " ".join(re.findall(r"\w+", re.sub(r"\s*\([^()]*\)$", "", title).lower()))
+    if not bare:
+        return 0.0
+    if f" {bare} " in f" {lowered_question} ":
+        return 1.0
+    of_title = frozenset(stems(title))
+    return 0.5 * len(of_title & question.stems) / len(of_title) if of_title else 0.0
+
+
+def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked]) -> Iterator[Reading]:
+    best_about = max(r.about for r in ranked)
+    for place, item in enumerate(ranked):
+        text = item.sentence.text
+        # A sentence of another document counts less where one document is plainly the one asked about.
+        distance = 0.06 * place + (0.15 if item.about < best_about else 0.0)
+        patterns = (*relation.opening, *relation.patterns) if item.sentence.index == 0 else relation.patterns
+        for preference, pattern in enumerate(patterns):
+            offset = 0 if item.sentence.index == 0 else len(relation.opening)
+            for found in compiled(pattern).finditer(text):
+                answer = _trim(question, relation.kind, found[1])
+                if _plausible(question, relation.kind, answer):
+                    confidence = max(0.2, 0.95 - 0.05 * (preference + offset * 0.5) - distance)
+                    yield Reading(answer, round(confidence, 3), text)
+                    break
+
+
+def _trim(question: Question, kind: Kind, answer: str) -> str:
+    answer = answer.strip(" ,;:()\"'")
+    if kind in (Kind.PERSON, Kind.PLACE, Kind.ORGANISATION, Kind.WORK, Kind.OTHER):
+        answer = re.sub(r"^(?:The|In|On|At|A|An|By|From) (?=[A-Z])", "", answer)
+        answer = re.sub(r"['’]s?$", "", answer)
+    if question.kind is Kind.YEAR and (years := re.findall(r"\b\d{3,4}\b", answer)):
+        answer = years[-1]
+    if question.kind is Kind.CITY:
+        answer = answer.split(",")[0]
+    if question.kind is Kind.STATE and (state := compiled("<STATE>").search(answer)):
+        answer = state[0]
+    if not re.search(r"(?:\b[A-Z]|Jr|Sr|Inc|Ltd|St|U\.S)\.$", answer):
+        answer = answer.rstrip(".")
+    return answer
+
+
+def _plausible(question: Question, kind: Kind, answer: str) -> bool:
+    if not answer or _NOT_A_NAME.match(answer):
+        return False
+    found = stems(answer)
+    if found and all(s in question.stems for s in found):
+        return False
+    if kind in (Kind.PERSON, Kind.ORGANISATION):
+        return country_of(answer) is None
+    return True
+
+
+def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
+    """The span of the kind asked for that stands nearest to the question's words."""
+    pattern = compiled(_FALLBACK[question.kind])
+    best = NOTHING
+    for place, item in enumerate(ranked[:_FALLBACK_SENTENCES]):
+        if item.overlap == 0:
+            continue
+        text = item.sentence.text
+        marks = [m.start() for m in re.finditer(r"\w+", text.lower()) if stems(m[0]) and stems(m[0])[0] in question.stems]
+        spans = [m for m in pattern.finditer(text) if _plausible(question, question.kind, _trim(question, question.kind, m[0]))]
+        if not spans or not marks:
+            continue
+        nearest = min(spans, key=lambda m: sum(sorted(abs(m.start() - mark) for mark in marks)[:3]) + (40 if m.start() == 0 else 0))
+        confidence = round(0.3 - 0.05 * place + 0.02 * min(5, item.overlap), 3)
+        if confidence > best.confidence:
+            best = Reading(_trim(question, question.kind, nearest[0]), confidence, text)
+    return best
+
+
+_NEGATION = re.compile(r"\b(?:not|never|no longer|neither|nor|n't)\b")
+
+
+def _yes_or_no(question: Question, ranked: Sequence[_Ranked]) -> Reading:
+    """Yes where one sentence, with its title, holds every word of the question; no where it also negates."""
+    for item in ranked:
+        held = item.sentence.stems | frozenset(stems(item.sentence.title))
+        if question.stems <= held:
+            negated = bool(_NEGATION.search(item.sentence.text)) != bool(_NEGATION.search(question.text))
+            return Reading("no" if negated else "yes", 0.6, item.sentence.text)
+    return NOTHING

@@ -1,0 +1,137 @@
+"""What a question asks for: the kind of its answer, the words that matter, what it is about."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from .vocabulary import stems
+
+
+class Kind(enum.Enum):
+    """The kind of thing that answers a question."""
+
+    DATE = "date"
+    YEAR = "year"
+    NUMBER = "number"
+    PERSON = "person"
+    PLACE = "place"
+    CITY = "city"
+    STATE = "state"
+    COUNTRY = "country"
+    NATIONALITY = "nationality"
+    ORGANISATION = "organisation"
+    OCCUPATION = "occupation"
+    WORK = "work"
+    YES_NO = "yes or no"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, analysed.
+
+    Attributes:
+        text: as asked.
+        kind: the kind of answer asked for; `Kind.OTHER` where the wording leaves it open.
+        frame: the wording without the names in it, lower case: what cues are looked for in, so that
+            "Who wrote The Death of the Director?" asks for a writer.
+        names: the capitalised runs and quotations taken out of the frame, lower case.
+        stems: stems of all its words, stop words left out.
+    """
+
+    text: str
+    kind: Kind
+    frame: str
+    names: tuple[str, ...]
+    stems: frozenset[str]
+
+
+_NOUNS: Final = (
+    (Kind.YEAR, r"years?"),
+    (Kind.DATE, r"dates?|days?|months?|centur(?:y|ies)|decades?|eras?|time period"),
+    (Kind.COUNTRY, r"countr(?:y|ies)|nations?"),
+    (Kind.NATIONALITY, r"nationality|citizenship"),
+    (Kind.STATE, r"(?:u\.?s\.? )?states?"),
+    (Kind.CITY, r"(?:[a-z\-]+ )?(?:city|town|cities|towns)(?! of)"),
+    (
+        Kind.PLACE,
+        r"(?:[a-z\-]+ )?(?:place|county|region|province|district|village|location|territory|municipality|island"
+        r"|continent|river|lake|ocean|sea|mountain|borough|stadium|arena|venue|neighborhood|area|capital|bod(?:y|ies) of water)",
+    ),
+    (
+        Kind.PERSON,
+        r"(?:[a-z\-]+ )?(?:actor|actress|singer|artist|person|author|writer|director|player|president|king|queen|emperor"
+        r"|leader|rapper|musician|composer|philosopher|scientist|politician|performer|man|woman|ruler|general)",
+    ),
+    (
+        Kind.ORGANISATION,
+        r"(?:[a-z\-]+ )?(?:company|compan(?:y|ies)|organi[sz]ation|team|club|band|group|label|studio|school|university"
+        r"|college|network|agency|league|publisher|party|firm|newspaper|institution|manufacturer|broadcaster|lable|military branch)",
+    ),
+    (Kind.OCCUPATION, r"occupation|profession|job"),
+    (Kind.WORK, r"(?:[a-z\-]+ )?(?:film|movie|book|novel|song|album|show|series|opera|play|work|magazine|poem)"),
+    (Kind.NUMBER, r"number|population|percent(?:age)?|distance|height|area in|elevation"),
+)
+
+_HEADS: Final = (
+    *((kind, rf"\b(?:what|which)(?: is the| was the|'s the)?(?: name of the)? (?:{noun})\b") for kind, noun in _NOUNS),
+    (Kind.NUMBER, r"\bhow (?:many|much|long|far|old|tall|high|large|big|deep|wide|fast)\b|\bpopulation of\b"),
+    (Kind.DATE, r"\bwhen\b|\bdate of (?:birth|death)\b|\bbirth ?da(?:y|te)\b|\b(?:publication|release) date\b"),
+    (Kind.PLACE, r"\bwhere\b|\bplace of (?:birth|death|burial)\b|\bbirth ?place\b|\bcity of birth\b"),
+    (Kind.PERSON, r"\bwho(?:m|se)?\b"),
+)
+_YES_NO: Final = re.compile(
+    r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b(?!.*,? (?:or|what|which|who|where|when)\b)", re.I
+)
+_NAMES: Final = re.compile(
+    r"\"[^\"]{1,120}\"|(?<!^)(?<![?.!] )\b[A-ZÀ-Þ][\w.'’\-]*(?:,? (?:(?:of the|of|the|de|and|von|van|in|on|for|a|da|di|to) )?[A-Z0-9À-Þ(][\w.'’\-)]*)*"
+)
+_WH: Final = re.compile(r"^(?:Who|What|When|Where|Which|How|In|On|At|Whose|The|Is|Are|Was|Were|Do|Does|Did)\b", re.I)
+_MAX_QUESTION_CHARACTERS = 1_000
+
+
+def analyse(text: str) -> Question:
+    """Analyse a question; only its first 1,000 characters count."""
+    text = " ".join(text[:_MAX_QUESTION_CHARACTERS].split())
+    names: list[str] = []
+
+    def take(found: re.Match[str]) -> str:
+        names.append(found[0].strip('"').lower())
+        return " _ "
+
+    frame = _NAMES.sub(take, text).lower()
+    if len(words_of(frame)) < 1:
+        frame = text.lower()
+    kind = _kind(frame, text.lower())
+    return Question(text, kind, frame, tuple(names), frozenset(stems(text)))
+
+
+def words_of(frame: str) -> list[str]:
+    """The words of a frame that carry meaning."""
+    return [s for s in stems(frame) if s != "_"]
+
+
+def _kind(frame: str, lowered: str) -> Kind:
+    if _YES_NO.match(lowered):
+        return Kind.YES_NO
+    found = [(m.start(), kind) for kind, pattern in _HEADS if (m := re.search(pattern, frame))]
+    return min(found, key=lambda pair: pair[0])[1] if found else Kind.OTHER
+
+
+_FAMILIES: Final = (
+    frozenset({Kind.DATE, Kind.YEAR}),
+    frozenset({Kind.PLACE, Kind.CITY, Kind.STATE, Kind.COUNTRY}),
+    frozenset({Kind.COUNTRY, Kind.NATIONALITY}),
+    frozenset({Kind.PERSON, Kind.ORGANISATION}),
+    frozenset({Kind.PLACE, Kind.ORGANISATION}),
+)
+
+
+def compatible(asked: Kind, offered: Kind) -> bool:
+    """Whether an answer of the offered kind can answer a question for the asked kind."""
+    if Kind.OTHER in (asked, offered) or asked is offered:
+        return True
+    return any(asked in family and offered in family for family in _FAMILIES)
