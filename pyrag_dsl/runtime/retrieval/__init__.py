@@ -1,1 +1,87 @@
-"""Passages and the ways to find them."""
+"""Passages and the ways to find them: a BM25 index of a file, a server, bundled passages.
+
+The names below are imported when they are first asked for, so that `retrieval.passages` costs neither the
+index library nor the HTTP client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyrag_dsl.runtime.retrieval.bundled import bundled_passages, bundled_retriever
+    from pyrag_dsl.runtime.retrieval.corpus import CorpusReport, LineProblem
+    from pyrag_dsl.runtime.retrieval.errors import (
+        CorpusError,
+        IndexStorageError,
+        RetrievalError,
+        RetrieverError,
+        RetrieverReplyError,
+        RetrieverStatusError,
+        RetrieverTimeoutError,
+        RetrieverUnreachableError,
+    )
+    from pyrag_dsl.runtime.retrieval.index import BM25Index
+    from pyrag_dsl.runtime.retrieval.passages import (
+        Hit,
+        Passage,
+        PassageFormatError,
+        Retriever,
+        parse_passage_line,
+    )
+    from pyrag_dsl.runtime.retrieval.remote import RemoteRetriever
+
+_HOME = {
+    "BM25Index": "index",
+    "CorpusError": "errors",
+    "CorpusReport": "corpus",
+    "Hit": "passages",
+    "IndexStorageError": "errors",
+    "LineProblem": "corpus",
+    "Passage": "passages",
+    "PassageFormatError": "passages",
+    "RemoteRetriever": "remote",
+    "RetrievalError": "errors",
+    "Retriever": "passages",
+    "RetrieverError": "errors",
+    "RetrieverReplyError": "errors",
+    "RetrieverStatusError": "errors",
+    "RetrieverTimeoutError": "errors",
+    "RetrieverUnreachableError": "errors",
+    "bundled_passages": "bundled",
+    "bundled_retriever": "bundled",
+    "parse_passage_line": "passages",
+}
+
+__all__ = [
+    "BM25Index",
+    "CorpusError",
+    "CorpusReport",
+    "Hit",
+    "IndexStorageError",
+    "LineProblem",
+    "Passage",
+    "PassageFormatError",
+    "RemoteRetriever",
+    "RetrievalError",
+    "Retriever",
+    "RetrieverError",
+    "RetrieverReplyError",
+    "RetrieverStatusError",
+    "RetrieverTimeoutError",
+    "RetrieverUnreachableError",
+    "bundled_passages",
+    "bundled_retriever",
+    "parse_passage_line",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

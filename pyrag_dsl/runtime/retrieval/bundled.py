@@ -1,0 +1,21 @@
+"""The passages that come with the package: enough for the examples, found without a corpus or a server."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from pyrag_dsl.runtime.retrieval.index import BM25Index
+from pyrag_dsl.runtime.retrieval.passages import Passage, parse_passage_line
+
+
+@cache
+def bundled_passages() -> tuple[Passage, ...]:
+    """The bundled passages, in the order of their file. They were written for this project."""
+    text = files(__package__).joinpath("bundled.jsonl").read_text(encoding="utf-8")
+    return tuple(parse_passage_line(line) for line in text.splitlines() if line)
+
+
+def bundled_retriever() -> BM25Index:
+    """An index in memory of the bundled passages; it opens in milliseconds."""
+    return BM25Index.of(bundled_passages())

@@ -1,0 +1,189 @@
+"""BM25 over a tantivy index: the analysis of text, the schema, filling an index, and asking it questions.
+
+A question is never given to tantivy's query parser, which raises on a quotation mark and takes some
+questions for "match everything": it is analysed by the analyser that the index was built with, and a query
+is made of the terms.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from pyrag_dsl.runtime.retrieval.passages import Hit, Passage, well_formed
+
+ENGINE = f"tantivy {version('tantivy')}"
+TOKENIZER = "simple, at most 60 characters, lower case, ASCII, stop words 1 (text only), English stems"
+"""What is done to text; whoever changes the analysers changes this too, and old indexes are built anew."""
+
+TITLE_BOOST = 0.4
+"""Weight of a term in the title against the text's 1.0; chosen with benchmarks/retrieval.py."""
+
+STOP_WORDS = """
+    a about also an and are as at be been but by did do does for from had has have he her his how i if in
+    into is it its me my no not of on or our s she such than that the their them then there these they this
+    to us was we were what when where which who whom whose why will with you your
+"""
+"""Function words, and the words that only make a question; `s` is what the possessive leaves."""
+
+_QUERY_CHARACTERS = 20_000
+_QUERY_TERMS = 128
+_SCORE_DECIMALS = 4
+_TIES = 8
+_MOST_TIES = 1024
+_HEAP_PER_THREAD = 64_000_000
+_SMALLEST_HEAP = 15_000_000
+"""Bytes; tantivy refuses less."""
+
+
+class EngineError(Exception):
+    """tantivy could not write, open or read an index: no space, no permission, or damage."""
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise EngineError(str(error)) from error
+    except BaseException as error:
+        # A panic in Rust, which damage can cause, derives from BaseException and has no type that can be
+        # imported.
+        if type(error).__name__ == "PanicException":
+            raise EngineError(f"the index library gave up: {error}") from error
+        raise
+
+
+def _analyser(*, stop_words: bool) -> Any:
+    builder = (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(60))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+    )
+    if stop_words:
+        builder = builder.filter(tantivy.Filter.custom_stopword(STOP_WORDS.split()))
+    return builder.filter(tantivy.Filter.stemmer("english")).build()
+
+
+def _schema() -> Any:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("title", stored=True, tokenizer_name="pyrag_title", index_option="freq")
+    builder.add_text_field("text", stored=True, tokenizer_name="pyrag_text", index_option="freq")
+    # Signed: given an unsigned field, the writer's thread dies of the integers that Document makes.
+    builder.add_integer_field("ordinal", stored=True)
+    return builder.build()
+
+
+def write_index(
+    passages: Iterable[Passage], directory: Path | None, *, threads: int = 1, small: bool = False
+) -> Any:
+    """A tantivy index of the passages, in `directory` (which exists and is empty) or, for None, in memory.
+
+    With one thread the same passages give the same scores bit for bit; more are faster. Raises EngineError;
+    what `passages` raises while it is read passes through.
+    """
+    heap = _SMALLEST_HEAP if small else threads * _HEAP_PER_THREAD
+    with _engine_errors():
+        index = tantivy.Index(_schema(), str(directory) if directory is not None else None)
+        index.register_tokenizer("pyrag_title", _analyser(stop_words=False))
+        index.register_tokenizer("pyrag_text", _analyser(stop_words=True))
+        writer = index.writer(heap, threads)
+    for ordinal, passage in enumerate(passages):
+        with _engine_errors():
+            writer.add_document(
+                tantivy.Document(id=passage.id, title=passage.title, text=passage.text, ordinal=ordinal)
+            )
+    with _engine_errors():
+        writer.commit()
+        writer.wait_merging_threads()
+        index.reload()
+    return index
+
+
+class LexicalSearcher:
+    """Questions in plain words to one open index, from any number of threads."""
+
+    def __init__(self, index: Any) -> None:
+        with _engine_errors():
+            self._schema = index.schema
+            self._searcher = index.searcher()
+        self._terms_of = _analyser(stop_words=True)
+        self._words_of = _analyser(stop_words=False)
+
+    @classmethod
+    def open(cls, directory: Path) -> LexicalSearcher:
+        """The index in a directory; EngineError where there is none that can be read."""
+        with _engine_errors():
+            index = tantivy.Index.open(str(directory))
+            # The default policy polls meta.json from a thread of its own; an index of ours never changes in
+            # place.
+            index.config_reader("manual")
+            index.reload()
+        return cls(index)
+
+    @property
+    def size(self) -> int:
+        """The number of passages."""
+        return int(self._searcher.num_docs)
+
+    def search(self, query: str, topk: int) -> list[Hit]:
+        """At most `topk` hits, best first, equal scores in the order of the corpus.
+
+        The first 20,000 characters and the first 128 different terms of a query count. Raises EngineError.
+        """
+        topk = min(topk, self.size)
+        if topk < 1:
+            return []
+        with _engine_errors():
+            wanted = self._query(well_formed(query[:_QUERY_CHARACTERS]))
+            if wanted is None:
+                return []
+            found = self._ranked(wanted, topk)
+            # Which of two equals comes first is up to tantivy: decide it here, on rounded scores, because
+            # the order in which a score's parts are added is up to tantivy too.
+            rows = [(score, self._searcher.doc(address)) for score, address in found]
+        rows.sort(key=lambda row: (-round(row[0], _SCORE_DECIMALS), row[1].get_first("ordinal")))
+        return [Hit(_passage(document), float(score)) for score, document in rows[:topk]]
+
+    def _ranked(self, query: Any, topk: int) -> list[tuple[float, Any]]:
+        limit = topk + _TIES
+        while True:
+            hits: list[tuple[float, Any]] = self._searcher.search(query, limit, count=False).hits
+            if len(hits) <= topk:
+                return hits
+            cut = round(hits[topk - 1][0], _SCORE_DECIMALS)
+            if len(hits) < limit or round(hits[-1][0], _SCORE_DECIMALS) < cut or limit >= topk + _MOST_TIES:
+                return [hit for hit in hits if round(hit[0], _SCORE_DECIMALS) >= cut]
+            limit = topk + 4 * (limit - topk)
+
+    def _query(self, text: str) -> Any | None:
+        counts = Counter(self._terms_of.analyze(text))
+        weights = {"text": 1.0, "title": TITLE_BOOST}
+        if not counts:
+            # Nothing but stop words: there are titles such as "The Who" and "It", and titles keep all their
+            # words.
+            counts = Counter(self._words_of.analyze(text))
+            weights = {"title": 1.0}
+        clauses = [
+            (tantivy.Occur.Should, self._clause(field, term, weight * count))
+            for term, count in list(counts.items())[:_QUERY_TERMS]
+            for field, weight in weights.items()
+        ]
+        return tantivy.Query.boolean_query(clauses) if clauses else None
+
+    def _clause(self, field: str, term: str, weight: float) -> Any:
+        query = tantivy.Query.term_query(self._schema, field, term, "freq")
+        return query if weight == 1.0 else tantivy.Query.boost_query(query, weight)
+
+
+def _passage(document: Any) -> Passage:
+    first = document.get_first
+    return Passage(first("id"), first("title") or "", first("text") or "")

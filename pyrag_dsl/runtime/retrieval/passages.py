@@ -1,0 +1,175 @@
+"""Passages, hits and the retriever protocol; and how a passage is read from the formats that exist.
+
+The main format is Search-R1's corpus and reply format (github.com/PeterGriffinJin/Search-R1): an object
+with `id` and `contents`, where contents is the title in double quotes on the first line and the text after
+it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+_LONGEST_PLAIN_TITLE = 200
+"""An unquoted first line longer than this, in characters, is text and not a title."""
+
+_JSON_NAMES = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true/false",
+    int: "a number",
+    float: "a number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of text that a search can find. `id` is unique within its corpus; `title` may be empty."""
+
+    id: str
+    title: str
+    text: str
+
+    @property
+    def document(self) -> str:
+        """The passage as plans see it: title, newline, text; an empty one is left out with the newline."""
+        return f"{self.title}\n{self.text}" if self.title and self.text else self.title or self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that a search found; higher scores are better, None where a server gives no scores."""
+
+    passage: Passage
+    score: float | None
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """Whatever finds passages for a question in plain words. Safe to call from several threads."""
+
+    def search(self, query: str, topk: int) -> list[Hit]:
+        """At most `topk` hits, best first; none for a `topk` below one or a query without words."""
+        ...
+
+    def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
+        """One list of hits for each query, in the order of the queries."""
+        ...
+
+
+class PassageFormatError(ValueError):
+    """A value that is no passage; the message says what is wrong with it, not where it stands."""
+
+
+def parse_passage_line(line: str | bytes, fallback_id: str | None = None) -> Passage:
+    """The passage on one line of a JSON-Lines corpus; PassageFormatError says why a line holds none."""
+    try:
+        record = json.loads(line.decode("utf-8") if isinstance(line, bytes) else line)
+    except UnicodeDecodeError as error:
+        raise PassageFormatError(
+            f"not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start + 1}"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise PassageFormatError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:
+        raise PassageFormatError(f"not JSON that can be read: {type(error).__name__}") from None
+    if not isinstance(record, dict):
+        raise PassageFormatError(f"{_json_name(record)} where an object was expected")
+    return passage_of(record, fallback_id)
+
+
+def passage_of(value: object, fallback_id: str | None = None) -> Passage:
+    """The passage in a decoded JSON value.
+
+    Accepted: `{"id", "contents"}`, `{"title", "text"}`, both together, each with or without an id (text or
+    integer, also under BEIR's name `_id`), or only the contents as text. Without an id, `fallback_id` is
+    taken, else a hash of the content, so that equal documents keep equal ids. Lone surrogates become
+    U+FFFD. Raises PassageFormatError.
+    """
+    if isinstance(value, str):
+        title, text = split_contents(value)
+        identity = None
+    elif isinstance(value, Mapping):
+        title, text = _title_and_text(value)
+        identity = _identity(value)
+    else:
+        raise PassageFormatError(f"{_json_name(value)} where a document was expected")
+    title, text = well_formed(title).strip(), well_formed(text).strip()
+    if not title and not text:
+        raise PassageFormatError("the document is empty")
+    if identity is None:
+        identity = fallback_id
+    if identity is None:
+        identity = "sha-" + hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()[:16]
+    return Passage(well_formed(identity), title, text)
+
+
+def split_contents(contents: str) -> tuple[str, str]:
+    """Title and text of Search-R1's contents; the title is empty where the first line is not one."""
+    first, newline, rest = contents.strip().partition("\n")
+    if not newline:
+        return "", first
+    title = _unquoted(first)
+    if title != first.strip() or len(title) <= _LONGEST_PLAIN_TITLE:
+        return title, rest
+    return "", contents
+
+
+def well_formed(text: str) -> str:
+    """The text with lone surrogates, which no UTF-8 can hold, replaced by U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
+
+
+def _title_and_text(record: Mapping[object, object]) -> tuple[str, str]:
+    title = _unquoted(_text_field(record, "title") or "")
+    text = _text_field(record, "text")
+    contents = _text_field(record, "contents")
+    if text is not None:
+        return title, text
+    if contents is None:
+        if title:
+            return title, ""
+        keys = ", ".join(repr(key)[:40] for key in list(record)[:8])
+        raise PassageFormatError(f'no "contents" and no "text" (keys here: {keys or "none"})')
+    first, rest = split_contents(contents)
+    if not title:
+        return first, rest
+    return title, rest if first == title else contents
+
+
+def _text_field(record: Mapping[object, object], key: str) -> str | None:
+    value = record.get(key)
+    if value is None or isinstance(value, str):
+        return value
+    raise PassageFormatError(f'"{key}" is {_json_name(value)}, not text')
+
+
+def _identity(record: Mapping[object, object]) -> str | None:
+    value = record.get("id")
+    if value is None:
+        value = record.get("_id")
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise PassageFormatError(f'"id" is {_json_name(value)}, not text or an integer')
+
+
+def _unquoted(line: str) -> str:
+    # One pair only: the title `"Q" Is for Quarry` is written `""Q" Is for Quarry"`.
+    line = line.strip()
+    return line[1:-1].strip() if len(line) >= 2 and line[0] == line[-1] == '"' else line
+
+
+def _json_name(value: object) -> str:
+    return "null" if value is None else _JSON_NAMES.get(type(value), type(value).__name__)
