@@ -27,7 +27,7 @@ MONTH: Final = (
     r"|Jan\.?|Feb\.?|Mar\.?|Apr\.?|Aug\.?|Sept?\.?|Oct\.?|Nov\.?|Dec\.?)"
 )
 _YEAR = r"(?:1\d{3}|20\d\d|[1-9]\d\d)"
-_DAY = r"[0-3]?\d(?:st|nd|rd|th)?"
+_DAY = r"(?<!\d)[0-3]?\d(?:st|nd|rd|th)?"
 FULL_DATE: Final = (
     rf"(?:{_DAY} (?:of )?{MONTH},? {_YEAR}|{MONTH} {_DAY},? ?{_YEAR}|{MONTH},? {_YEAR}|\d{{4}}-\d\d-\d\d)"
 )

@@ -14,7 +14,7 @@ from .questions import Kind, Question, analyse
 from .reading import NOTHING, Reading
 from .relations import Relation, relations_asked
 from .sentences import Sentence, sentences_of
-from .vocabulary import country_of, stems
+from .vocabulary import NATIONALITIES, country_of, stems
 
 _SENTENCES_READ: Final = 10
 _FALLBACK_SENTENCES: Final = 4
@@ -23,6 +23,10 @@ _NOT_A_NAME: Final = re.compile(
     r"|Its|Their|These|There|From|With|For|By|But|And|Also|One|Since|While|Following|Born|Film|January|February|March"
     r"|April|May|June|July|August|September|October|November|December|Monday|Sunday|Saturday|Friday|English|Latin)\.?$"
 )
+_ADJECTIVES: Final = frozenset(
+    {"Jewish", "Bengali", "Mughal", "Catalan", "Sumerian", "Carolingian", "Christian", "Catholic", "Muslim", "Roman", "Christian"}
+)
+_DEMONYMS: Final = frozenset(NATIONALITIES) - {"New Zealand", "Hong Kong"}
 _FALLBACK: Final = {
     Kind.DATE: "<DATE>",
     Kind.YEAR: "<DATE>",
@@ -67,10 +71,13 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         return NOTHING
     if asked.kind is Kind.YES_NO:
         return _yes_or_no(asked, ranked)
-    for relation in relations_asked(asked):
+    relations = relations_asked(asked)
+    for relation in relations:
         best = max(_candidates(asked, relation, ranked), key=lambda reading: reading.confidence, default=NOTHING)
         if best is not NOTHING:
             return best
+    if any(relation.strict for relation in relations[:1]):
+        return NOTHING
     return _nearest(asked, ranked)
 
 
@@ -108,11 +115,14 @@ def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked
         text = item.sentence.text
         # A sentence of another document counts less where one document is plainly the one asked about.
         distance = 0.06 * place + (0.15 if item.about < best_about else 0.0)
+        if item.about < best_about == 1.0 and not question.mentioned_in(text):
+            distance += 0.4
         patterns = (*relation.opening, *relation.patterns) if item.sentence.index == 0 else relation.patterns
         for preference, pattern in enumerate(patterns):
             offset = 0 if item.sentence.index == 0 else len(relation.opening)
             for found in compiled(pattern).finditer(text):
-                answer = _trim(question, relation.kind, found[1])
+                span = _past_description(text, found.span(1)) if relation.kind is Kind.PERSON else found.span(1)
+                answer = _trim(question, relation.kind, text[slice(*span)])
                 if _plausible(question, relation.kind, answer):
                     confidence = max(0.2, 0.95 - 0.05 * (preference + offset * 0.5) - distance)
                     yield Reading(answer, round(confidence, 3), text)
@@ -121,6 +131,10 @@ def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked
 
 def _trim(question: Question, kind: Kind, answer: str) -> str:
     answer = answer.strip(" ,;:()\"'")
+    if kind is Kind.PLACE:
+        answer = _most_specific(question, answer)
+    if kind is Kind.OCCUPATION:
+        answer = _occupation(answer)
     if kind in (Kind.PERSON, Kind.PLACE, Kind.ORGANISATION, Kind.WORK, Kind.OTHER):
         answer = re.sub(r"^(?:The|In|On|At|A|An|By|From) (?=[A-Z])", "", answer)
         answer = re.sub(r"['’]s?$", "", answer)
@@ -135,6 +149,35 @@ def _trim(question: Question, kind: Kind, answer: str) -> str:
     return answer
 
 
+_DESCRIPTION: Final = (
+    r"(?:,? and)?(?: [a-z\d][\w\-]*){0,3}? (?:<OCC>|emperor|king|ruler|laureate|merchant|nobleman|candidate|governor|senator|star"
+    r"|minister|president|mogul|magnate|executive|chief|leader|legend|heiress|socialite|banker|farmer|star|caliph|sultan),? (?=[A-Z])"
+)
+
+
+def _past_description(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    """The name after a description: of "Mughal emperor Akbar", not "Mughal" but "Akbar"."""
+    described = compiled(_DESCRIPTION).match(text, span[1])
+    name = described and compiled("<PERSON>").match(text, described.end())
+    return name.span() if name else span
+
+
+def _most_specific(question: Question, place: str) -> str:
+    """The first part of "Fair Oaks, California" that the question does not name already."""
+    parts = [re.split(r"['’]s ", part)[0] for part in place.split(", ")]
+    return next((part for part in parts if not set(stems(part)) <= question.stems), "")
+
+
+_NEEDS_MODIFIER: Final = frozenset({"player", "designer", "driver", "officer", "manager", "coach", "model", "racer", "teacher"})
+
+
+def _occupation(phrase: str) -> str:
+    """The noun alone where it says enough: "politician" of "former politician", but "graphic designer" whole."""
+    noun = compiled(r"(?:[a-z]+-)?[a-z]+$").search(phrase)
+    head = noun[0] if noun else phrase
+    return phrase if head in _NEEDS_MODIFIER else head
+
+
 def _plausible(question: Question, kind: Kind, answer: str) -> bool:
     if not answer or _NOT_A_NAME.match(answer):
         return False
@@ -142,7 +185,9 @@ def _plausible(question: Question, kind: Kind, answer: str) -> bool:
     if found and all(s in question.stems for s in found):
         return False
     if kind in (Kind.PERSON, Kind.ORGANISATION):
-        return country_of(answer) is None
+        return country_of(answer) is None and answer not in _ADJECTIVES
+    if kind in (Kind.PLACE, Kind.CITY):
+        return answer not in _DEMONYMS and answer not in _ADJECTIVES
     return True
 
 
@@ -155,7 +200,7 @@ def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
             continue
         text = item.sentence.text
         marks = [m.start() for m in re.finditer(r"\w+", text.lower()) if stems(m[0]) and stems(m[0])[0] in question.stems]
-        spans = [m for m in pattern.finditer(text) if _plausible(question, question.kind, _trim(question, question.kind, m[0]))]
+        spans = [m for m in pattern.finditer(text) if _placed(question, text, m.start()) and _plausible(question, question.kind, _trim(question, question.kind, m[0]))]
         if not spans or not marks:
             continue
         nearest = min(spans, key=lambda m: sum(sorted(abs(m.start() - mark) for mark in marks)[:3]) + (40 if m.start() == 0 else 0))
@@ -163,6 +208,14 @@ def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
         if confidence > best.confidence:
             best = Reading(_trim(question, question.kind, nearest[0]), confidence, text)
     return best
+
+
+_IN: Final = re.compile(r"(?:^|\s|\()(?:in|at|of|near|from|to|on|into|for|serving|,) (?:the )?(?:[a-z]+ of )?$")
+
+
+def _placed(question: Question, text: str, start: int) -> bool:
+    """Where a place is asked for, whether a preposition stands before the span."""
+    return question.kind not in (Kind.PLACE, Kind.CITY) or bool(_IN.search(text[max(0, start - 30) : start]))
 
 
 _NEGATION = re.compile(r"\b(?:not|never|no longer|neither|nor|n't)\b")

@@ -15,10 +15,10 @@ from .vocabulary import COUNTRIES, NATIONALITIES, OCCUPATIONS, US_STATES
 
 _UPPER = "A-Z" + "".join(c for c in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))) if c.isupper())
 _ABBREVIATED = r"(?:St|Ste|Dr|Mr|Mrs|Ms|Jr|Sr|Lt|Col|Gen|Capt|Rev|Sgt|Mt|Ft|Prof|Hon|Sir)\."
-WORD: Final = rf"(?:[{_UPPER}]\.(?:-?[{_UPPER}]\.){{0,3}}|{_ABBREVIATED}|[{_UPPER}][\w'’\-]{{0,30}}|\d\w{{0,3}}(?= [{_UPPER}]))"
-_FIRST = rf"(?:[{_UPPER}]\.(?:-?[{_UPPER}]\.){{0,3}}|{_ABBREVIATED}|(?:al-|d['’]|ibn )?[{_UPPER}][\w'’\-]{{0,30}})"
-_PARTICLE = r"(?:of the|of|the|de la|de las|de los|de|da|di|van der|van den|van|von|der|den|del|la|le|du|bin|ibn|al|el|dos|zu|ter|y|mac|bint|ben|[ad]['’]|\"[^\"]{1,25}\"|'[^']{1,25}')"
-NAME: Final = rf"{_FIRST}(?: (?:{_PARTICLE} )?{WORD}){{0,7}}"
+_CAPITALISED = rf"(?:[{_UPPER}]\.(?:-?[{_UPPER}]\.){{0,3}}|{_ABBREVIATED}|(?:al-|[dl]['’])?[{_UPPER}][\w'’\-]{{0,30}})"
+WORD: Final = rf"(?:{_CAPITALISED}|\d\w{{0,3}}(?= [{_UPPER}]))"
+_PARTICLE = r"(?:of the|of|the|de la|de las|de los|de|da|di|van der|van den|van|von|der|den|del|la|le|du|bin|ibn|al|el|de['’]|dos|zu|ter|y|mac|bint|ben|[ad]['’]|\"[^\"]{1,25}\"|'[^']{1,25}')"
+NAME: Final = rf"{_CAPITALISED}(?: (?:{_PARTICLE} )?{WORD}){{0,7}}"
 """A run of capitalised words, with the particles that names hold."""
 
 _RANK = (
@@ -26,14 +26,15 @@ _RANK = (
     r"|Margrave|Landgrave|Elector|Marquess|Marquis|Viscount|Duchess|Bishop|Burgrave|Hereditary Prince)"
 )
 PERSON: Final = (
-    rf"{NAME}(?:,? (?:Jr|Sr)\.|, (?:\d\d?(?:st|nd|rd|th) )?{_RANK}(?: (?:of |zu |von )?(?:the )?{WORD}"
-    rf"(?:(?:-| and | of | zu | in )?{WORD}| {WORD}){{0,4}})?)?"
+    rf"{NAME}(?:,? (?:Jr|Sr)\.|, (?:\d\d?(?:st|nd|rd|th) )?{_RANK} (?:of |zu |von )?(?:the )?{WORD}(?: {WORD}){{0,2}}"
+    # "Prince of Anhalt and Zerbst", but not the mother in "Duke of Burgundy and Alice de Vergy".
+    rf"(?: and {WORD}\b(?!(?:'s)? (?:[{_UPPER}]|de |of |von |van )|,? the ))?)?"
 )
 PEOPLE: Final = rf"{PERSON}(?:,? (?:and|&) {PERSON})?"
 """One person, or two joined as a team."""
 
 PLACE: Final = rf"{NAME}(?:, (?!(?:on|in) )(?!{MONTH}){NAME}){{0,2}}"
-ORGANISATION: Final = rf"{_FIRST}(?: (?:(?:{_PARTICLE}|and|&|for|in|at) )?{WORD}){{0,8}}(?:,? Inc\.| Ltd\.)?"
+ORGANISATION: Final = rf"{_CAPITALISED}(?: (?:(?:{_PARTICLE}|and|&|for|in|at) )?{WORD}){{0,8}}(?:,? Inc\.| Ltd\.)?"
 WORK: Final = rf"(?:\"[^\"]{{2,80}}\"|{ORGANISATION})"
 NATIONALITY: Final = "(?:" + "|".join(map(re.escape, NATIONALITIES)) + ")"
 COUNTRY: Final = "(?:" + "|".join(map(re.escape, COUNTRIES)) + ")"

@@ -48,6 +48,11 @@ class Question:
     names: tuple[str, ...]
     stems: frozenset[str]
 
+    def mentioned_in(self, text: str) -> bool:
+        """Whether the text holds one of the question's names."""
+        lowered = text.lower()
+        return any(name in lowered for name in self.names)
+
 
 _NOUNS: Final = (
     (Kind.YEAR, r"years?"),

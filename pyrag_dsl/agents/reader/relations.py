@@ -25,6 +25,7 @@ class Relation:
         kind: the kind of its answers.
         patterns: regular expressions over a sentence, best first; group 1 is the answer.
         opening: patterns for a document's first sentence, tried before the others.
+        strict: whether silence means `unknown`. A name that merely stands nearby is no spouse.
     """
 
     name: str
@@ -32,10 +33,11 @@ class Relation:
     kind: Kind
     patterns: tuple[str, ...]
     opening: tuple[str, ...] = ()
+    strict: bool = False
 
 
 _MARRIED = r"(?:(?:was|is|were|got|had been) )?(?:first |also |later |then |secondly |subsequently )?(?:re)?[Mm]arried"
-_KIN = r"(?:(?:the|his|her|their|a|an|to|of|was|is|were|named|called|with|fellow|future|late|former|first|second|third|then|one|only|eldest|elder|oldest|younger|youngest|older|famous|noted|current|late|twin|step|half|actor|actress|singer|politician|director|producer|writer|author|musician|artist|model|composer|<NAT>|[a-z]+-[a-z]+|businessman|film|television|footballer|player|King|Emperor|Queen|Sultan|Prince|Princess|Duke|Earl|Count|Lord|Sir|Lady|Baron|cousin|merchant|diplomat),? ){0,5}?"
+_KIN = r"(?:(?:the|his|her|their|a|an|to|of|was|is|were|named|called|with|fellow|future|late|former|first|second|third|then|one|only|eldest|elder|oldest|younger|youngest|older|famous|noted|current|late|twin|queen|king|consort|emperor|princess|prince|step|half|actor|actress|singer|politician|director|producer|writer|author|musician|artist|model|composer|<NAT>|[a-z]+-[a-z]+|businessman|film|television|footballer|player|King|Emperor|Queen|Sultan|Prince|Princess|Duke|Earl|Count|Lord|Sir|Lady|Baron|cousin|merchant|diplomat),? ){0,5}?"
 
 RELATIONS: Final = (
     Relation(
@@ -50,10 +52,11 @@ RELATIONS: Final = (
             r"\((<DATE>)\s?[–—-]",
         ),
         opening=(
-            r"\((?:[^()]{0,100}?[\s,;])?(?:born |b\. ?)?(?:[^()\d]{0,60}?[\s,;])?(?:c\. ?|ca\. ?|circa |on )?(<FULL_DATE>)(?=\s?[–—\-),;/\[]| in | at | – )",
-            r"\((?:[^()]{0,100}?[\s,;])?(?:born |b\. ?)?(?:[^()\d]{0,60}?[\s,;])?(?:c\. ?|ca\. ?|circa |on )?(<DATE>)(?=\s?[–—\-),;/]| in | at | or )",
+            r"\([^()\d]{0,160}?(<FULL_DATE>)",
+            r"\([^()\d]{0,160}?(<DATE>)(?=\s?[–—\-),;/]| in | at | or )",
             r"\b[Bb]orn (?:on |in )?(<DATE>)",
         ),
+        strict=True,
     ),
     Relation(
         "date of death",
@@ -66,10 +69,11 @@ RELATIONS: Final = (
             r"<DATE>[^()]{0,40}?\s?[–—-]\s?(?:[^()\d]{0,40}?[\s,])?(?:c\. ?)?(<DATE>)",
         ),
         opening=(
-            r"\([^()]{0,120}?<DATE>[^()\d]{0,60}?\s?[–—-]\s?(?:[^()\d]{0,60}?[\s,])?(?:c\. ?|ca\. ?)?(<FULL_DATE>)",
-            r"\([^()]{0,120}?(?:<DATE>|\?)[^()\d]{0,60}?\s?[–—-]\s?(?:[^()\d]{0,60}?[\s,])?(?:c\. ?|ca\. ?)?(<DATE>)",
+            r"\([^()\d]{0,160}?<DATE>[^()\d]{0,60}?[–—\-\s][^()\d]{0,60}?(<FULL_DATE>)",
+            r"\([^()\d]{0,160}?(?:<DATE>|\?)[^()\d]{0,60}?[–—-][^()\d]{0,60}?(<DATE>)",
             r"\([^()]{0,60}?\b(?:died|d\.) (?:on |in |c\. )?(<DATE>)",
         ),
+        strict=True,
     ),
     Relation(
         "place of birth",
@@ -90,6 +94,7 @@ RELATIONS: Final = (
             r"\((?:[Bb]orn )?(?:in )?(<PLACE>),? (?:c\. )?<DATE>",
             r"\b[Bb]orn(?:.{0,80}?)? (?:in|at) (?:the )?(<PLACE>)",
         ),
+        strict=True,
     ),
     Relation(
         "place of death",
@@ -106,6 +111,7 @@ RELATIONS: Final = (
             r"[–—-]\s?<DATE>[,;] (<PLACE>)\s?\)",
             r"[–—-]\s?(?:in )?(<PLACE>),? (?:c\. )?<DATE>\s?\)",
         ),
+        strict=True,
     ),
     Relation(
         "place of burial",
@@ -115,12 +121,14 @@ RELATIONS: Final = (
             r"\b(?:buried|interred|entombed|laid to rest)(?:.{0,60}?)? (?:in|at) (?:the )?(<PLACE>)",
             r"\b(?:tomb|grave|remains|body)(?:.{0,40}?)? (?:in|at) (?:the )?(<PLACE>)",
         ),
+        strict=True,
     ),
     Relation(
         "cause of death",
         r"\bcause of death\b|\bhow did .{0,60}\bdie\b|\bdie (?:of|from)\b",
         Kind.OTHER,
         (r"\b(?:died|dies|death)(?:.{0,60}?)? (?:of|from|by|due to) (?:an? |the )?([a-z][\w\- ]{2,40}?)(?= on| in| at| when|[.,;])",),
+        strict=True,
     ),
     Relation(
         "director",
@@ -223,12 +231,14 @@ RELATIONS: Final = (
             r"(<PERSON>),? (?:his|her) (?:[a-z]+ ){0,2}(?:wife|husband|spouse)\b",
             r"\bmother of\b.{0,60}? (?:by|with) (<PERSON>)",
         ),
+        strict=True,
     ),
     Relation(
         "father",
         r"\b(?:father|dad|fathered)\b",
         Kind.PERSON,
         (
+            rf"\b(?:son|daughter|child) of .{{2,100}}? and her (?:[a-z]+ ){{0,2}}husband,? {_KIN}(<PERSON>)",
             rf"\b(?:[Ss]on|[Dd]aughter|[Cc]hild|[Cc]hildren|sons|daughters|born)(?: born)?,? (?:of|to) (?:the )?{_KIN}(<PERSON>)",
             rf"\b[Ff]ather,? {_KIN}(<PERSON>)",
             rf"\b(?:[Ss]on|[Dd]aughter|[Cc]hild) (?:[a-z]+ ){{0,4}}(?:of|to) {_KIN}(<PERSON>)",
@@ -238,6 +248,7 @@ RELATIONS: Final = (
             r"\bborn\b.{0,60}? to (?:[a-z]+ ){0,4}?(<PERSON>)",
             r"\b(?:[Ss]on|[Dd]aughter|child)\b.{0,60}? of (?:the )?(?:[a-z]+ ){0,3}?(<PERSON>)",
         ),
+        strict=True,
     ),
     Relation(
         "mother",
@@ -245,12 +256,14 @@ RELATIONS: Final = (
         Kind.PERSON,
         (
             rf"\b[Mm]other,? {_KIN}(<PERSON>)",
+            r"\b(?:[Ss]on|[Dd]aughter|[Cc]hild) of ((?:Queen|Princess|Lady|Countess|Duchess|Empress|Archduchess) <PERSON>)",
             rf"\b(?:[Ss]on|[Dd]aughter|[Cc]hild|[Cc]hildren|born)\b.{{0,130}}? (?:and|by|with) (?:of )?(?:his|her|the)(?: [a-z\-]+){{0,3}} (?:wife|spouse|consort|partner|mistress|concubine|Queen|queen),? {_KIN}(<PERSON>)",
-            rf"\b(?:[Ss]on|[Dd]aughter|[Cc]hild|[Cc]hildren|sons|daughters|born)(?: [a-z]+)? (?:of|to) .{{2,100}}? (?:and|by) {_KIN}(<PERSON>)",
+            rf"\b(?:[Ss]on|[Dd]aughter|[Cc]hild|[Cc]hildren|sons|daughters|born)(?: [a-z]+)? (?:of|to) {_KIN}<PERSON>.{{0,80}}? (?:and|by) {_KIN}(<PERSON>)",
             rf"\bby (?:his|her)(?: [a-z]+){{0,2}} wife,? {_KIN}(<PERSON>)",
             r"(<PERSON>),? (?:his|her|the) mother\b",
             r"\bparents\b.{0,80}? and (<PERSON>)",
         ),
+        strict=True,
     ),
     Relation(
         "sibling",
@@ -261,6 +274,7 @@ RELATIONS: Final = (
             rf"\b(?:brother|sister|sibling)s?\b.{{0,40}}? (?:of|is|was|are|were|to|include) {_KIN}(<PERSON>)",
             r"(<PERSON>),? (?:his|her|the|a) (?:[a-z]+ ){0,2}(?:brother|sister)\b",
         ),
+        strict=True,
     ),
     Relation(
         "child",
@@ -272,6 +286,7 @@ RELATIONS: Final = (
             rf"\b(?:son|daughter|child|children|sired|begot|issue)\b.{{0,40}}? (?:is|was|were|are|named|including|include|:) {_KIN}(<PERSON>)",
             r"(<PERSON>),? (?:his|her) (?:[a-z]+ ){0,2}(?:son|daughter|child)\b",
         ),
+        strict=True,
     ),
     Relation(
         "founder",
@@ -315,10 +330,10 @@ RELATIONS: Final = (
         "country of citizenship",
         r"\b(?:citizenship|nationality|citizen of|(?:country|nation)\b.*\b(?:from|citizen))\b",
         Kind.NATIONALITY,
-        (r"\b(<NAT>)\b", r"\b(?:in|of|from) (<COUNTRY>)\b", r"\b(<COUNTRY>)\b", r"\bborn in <NAME>, (<NAME>)"),
+        (r"\b(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)", r"\b(?:in|of|from) (<COUNTRY>)\b", r"\b(<COUNTRY>)\b", r"\bborn in <NAME>, (<NAME>)"),
         opening=(
-            r"\b(?:is|was|were|are) (?:an?|the|one of the) (?:[a-z\-]+,? ){0,4}?(<NAT>)\b",
-            r"\b(?:is|was|were|are)\b.{0,80}?\b(<NAT>)\b",
+            r"\b(?:is|was|were|are) (?:an?|the|one of the) (?:[a-z\-]+,? ){0,4}?(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)",
+            r"\b(?:is|was|were|are)\b.{0,80}?\b(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)",
         ),
     ),
     Relation(
@@ -347,6 +362,7 @@ RELATIONS: Final = (
         opening=(
             r"\b(?:is|was|are) (?:an?|the|one of [a-z]+)\b.{0,60}?\b(<OCC>)\b",
         ),
+        strict=True,
     ),
     Relation(
         "religion",
@@ -449,6 +465,17 @@ RELATIONS: Final = (
             r"\b(<PLACE>)-based\b",
             r"\bfrom (<PLACE>)",
             r"\b(?:in|at) (?:the )?(<PLACE>)",
+        ),
+    ),
+    Relation(
+        "located in the administrative territorial entity",
+        r"\badministrative territorial\b",
+        Kind.PLACE,
+        (
+            r"\b(?:in|of) (?:the )?(<NAME> (?:County|Parish|Province|Voivodeship|Prefecture|Oblast|Governorate))\b",
+            r"\b(?:located|situated|lies|is|was)\b.{0,50}? (?:in|of) (?:the )?(?:[a-z]+ ){0,3}?(<PLACE>)",
+            r"\b(?:in|at) (?:the )?(<PLACE>)",
+            r"(<PLACE>)",
         ),
     ),
     Relation(

@@ -44,7 +44,7 @@ _TIDY: Final = (
     (re.compile(r"\(\s*[;,:]\s*"), "("),
     (re.compile(r" \(\)"), ""),
     (re.compile(r"\[\d{1,3}\]|\[citation needed\]"), ""),
-    (re.compile(r"(?<=[a-z])- (?=[A-Z][a-z])"), "-"),
+    (re.compile(r"(?<=[a-z])- (?=[A-Z][a-z]|born\b)"), "-"),
 )
 _END = re.compile(r"(?<=[.!?])[\"')]?\s(?=[\"'(]?[A-ZÀ-Þ\d])")
 _NO_END = re.compile(

@@ -57,6 +57,8 @@ _OTHER_NAMES = {
     "russian empire": "Russia",
     "british india": "India",
     "new zealander": "New Zealand",
+    "east german": "Germany",
+    "east germany": "Germany",
 }
 
 
