@@ -1,0 +1,142 @@
+"""The answer role: a model that reads passages and answers one question; the ``answer`` tool of a plan.
+
+answerer = Answerer(ChatModel("qwen", "http://127.0.0.1:8000/v1"))
+result = pyrag_dsl.run(plan, tools={"retrieve": ..., "answer": answerer.answer})
+answerer.usage, answerer.cost
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pyrag_dsl.agents.models.errors import EmptyReply, NoAnswer
+from pyrag_dsl.agents.models.reply import Reply, Usage
+from pyrag_dsl.agents.prompts import RETRY_NOTE, PromptLimits, answer_prompt, read_answer
+
+
+class Completes(Protocol):
+    """What an answerer needs of a model; ``ChatModel`` is one."""
+
+    async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
+        """Send messages, return the reply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer and how it came about.
+
+    text: the answer, the tool's value. raw: the whole reply. usage, cost: of all requests made for it (cost
+    None where unknown). citations: passage numbers named in the reply; bad_citations: those that no passage
+    has. truncated: whether the reply was cut off at the token limit. cached: whether it came from the
+    response cache. replies: how many replies it took, 1 or 2. elapsed: seconds.
+    """
+
+    text: str
+    raw: str
+    usage: Usage
+    cost: float | None
+    citations: tuple[int, ...]
+    bad_citations: tuple[int, ...]
+    truncated: bool
+    cached: bool
+    replies: int
+    elapsed: float
+
+
+class Answerer:
+    """Answers questions by one model. May be used from many tasks and threads at once.
+
+    model: a ``ChatModel`` or anything with its ``acomplete``. limits: sizes of the prompt. max_answer_chars:
+    longest answer that is returned; answers go into later questions, and a page of text has no place there.
+    """
+
+    def __init__(
+        self, model: Completes, *, limits: PromptLimits | None = None, max_answer_chars: int = 2_000
+    ) -> None:
+        self.model = model
+        self.limits = limits or PromptLimits()
+        self.max_answer_chars = max_answer_chars
+        self._lock = threading.Lock()
+        self._usage = Usage()
+        self._cost: float | None = 0.0
+        self._calls = 0
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all requests so far, those from the cache left out."""
+        return self._usage
+
+    @property
+    def cost(self) -> float | None:
+        """Cost of all requests so far; None as soon as one of them is unknown."""
+        return self._cost
+
+    @property
+    def calls(self) -> int:
+        """Replies asked for so far, those from the cache included."""
+        return self._calls
+
+    async def answer(self, query: str, docs: list[str] | None = None) -> str:
+        """Answer ``query`` from ``docs``, or without any. The ``answer`` tool.
+
+        Raises ``ModelError``; ``NoAnswer`` where two replies in a row held no answer.
+        """
+        return (await self.ask(query, docs)).text
+
+    async def ask(self, query: str, docs: Sequence[str] | str | None = None) -> Answered:
+        """``answer`` with what is known about how it came about."""
+        prompt = answer_prompt(query, docs, self.limits)
+        messages = list(prompt.messages)
+        usage, cost, elapsed = Usage(), 0.0, 0.0
+        priced: bool = True
+        for turn in (1, 2):
+            try:
+                reply = await self.model.acomplete(messages)
+            except EmptyReply:
+                if turn == 2:
+                    raise
+                self._count(Usage(known=False), None)
+                usage, priced = usage + Usage(known=False), False
+            else:
+                self._count(Usage() if reply.cached else reply.usage, reply.cost)
+                usage, elapsed = usage + reply.usage, elapsed + reply.elapsed
+                cost, priced = cost + (reply.cost or 0.0), priced and reply.cost is not None
+                read = read_answer(reply.text, prompt.passages, limit=self.max_answer_chars)
+                if read.text:
+                    return Answered(
+                        text=read.text,
+                        raw=reply.raw_text,
+                        usage=usage,
+                        cost=cost if priced else None,
+                        citations=read.citations,
+                        bad_citations=read.bad_citations,
+                        truncated=reply.truncated,
+                        cached=reply.cached,
+                        replies=turn,
+                        elapsed=elapsed,
+                    )
+            messages = [*prompt.messages[:-1], _with_note(prompt.messages[-1])]
+        reason = "was cut off at the token limit before its answer" if reply.truncated else "held no answer"
+        raise NoAnswer(
+            f"the reply {reason}, and so did the one before",
+            role=getattr(self.model, "role", ""),
+            endpoint=getattr(self.model, "endpoint", ""),
+            model=reply.model,
+            attempts=2,
+            elapsed=elapsed,
+            raw_text=reply.raw_text,
+        )
+
+    def _count(self, usage: Usage, cost: float | None) -> None:
+        with self._lock:
+            self._calls += 1
+            self._usage = self._usage + usage
+            self._cost = None if cost is None or self._cost is None else self._cost + cost
+
+
+def _with_note(message: dict[str, str]) -> dict[str, str]:
+    return {**message, "content": message["content"] + "\n\n" + RETRY_NOTE}

@@ -1,0 +1,46 @@
+"""Language models as a service: one client for every OpenAI-compatible endpoint.
+
+``ChatModel`` sends messages and returns a ``Reply``; what can go wrong is the tree in ``errors``. Nothing
+here reads the environment or touches the network before the first call.
+"""
+
+from __future__ import annotations
+
+from pyrag_dsl.agents.models.cache import CacheUnusable, ResponseCache
+from pyrag_dsl.agents.models.client import ChatModel
+from pyrag_dsl.agents.models.errors import (
+    AccessDenied,
+    BadReply,
+    BadStatus,
+    EmptyReply,
+    MalformedReply,
+    ModelClosed,
+    ModelError,
+    NoAnswer,
+    RateLimited,
+    ReplyTooLarge,
+    Timeout,
+    Unreachable,
+)
+from pyrag_dsl.agents.models.reply import Price, Reply, Usage
+
+__all__ = [
+    "AccessDenied",
+    "BadReply",
+    "BadStatus",
+    "CacheUnusable",
+    "ChatModel",
+    "EmptyReply",
+    "MalformedReply",
+    "ModelClosed",
+    "ModelError",
+    "NoAnswer",
+    "Price",
+    "RateLimited",
+    "Reply",
+    "ReplyTooLarge",
+    "ResponseCache",
+    "Timeout",
+    "Unreachable",
+    "Usage",
+]

@@ -1,0 +1,134 @@
+"""Replies kept on disk, so that the same question to the same model at temperature 0 is paid for once.
+
+A SQLite file, keyed by a hash of endpoint, model, messages and parameters. It holds replies, not prompts, and
+no credentials. Several threads and processes may use one file; a cache that fails costs a call, never an
+answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyrag_dsl.agents.models.reply import Content, Usage
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID"
+_KEY_VERSION = 1
+
+
+class CacheUnusable(Exception):  # noqa: N818
+    """The cache file cannot be opened or is not one of ours. Name another file, or remove this one."""
+
+
+class ResponseCache:
+    """A file of replies.
+
+    path: the SQLite file, created where missing (its directory must exist), readable by its owner only.
+    sampled: also keep replies sampled at a temperature above 0, where the first one then stands for all.
+
+    Raises ``CacheUnusable`` at once where the file cannot be used.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, sampled: bool = False) -> None:
+        self.path = os.fspath(path)
+        self.sampled = sampled
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._owner = 0
+        with self._lock:
+            self._connect()
+
+    def __repr__(self) -> str:
+        return f"ResponseCache({self.path!r}, sampled={self.sampled})"
+
+    def get(self, key: str) -> Content | None:
+        """What was kept under ``key``, or None. A broken entry counts as missing."""
+        rows = self._execute("SELECT content FROM replies WHERE key = ?", (key,))
+        if not rows:
+            return None
+        try:
+            data = json.loads(rows[0][0])
+            return Content(data["text"], data["finish_reason"], Usage(*data["usage"]), data["model"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: str, content: Content) -> None:
+        """Keep ``content`` under ``key``; an earlier entry stays: readers never see a reply change."""
+        usage = content.usage
+        counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.known]
+        data = {
+            "text": content.raw_text,
+            "finish_reason": content.finish_reason,
+            "usage": counts,
+            "model": content.model,
+        }
+        self._execute("INSERT OR IGNORE INTO replies VALUES (?, ?)", (key, json.dumps(data)))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._execute("DELETE FROM replies", ())
+
+    def __len__(self) -> int:
+        rows = self._execute("SELECT count(*) FROM replies", ())
+        return int(rows[0][0]) if rows else 0
+
+    def close(self) -> None:
+        """Close the file. The next use opens it again."""
+        with self._lock:
+            if self._connection is not None and self._owner == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _execute(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        import sqlite3
+
+        try:
+            with self._lock:
+                return self._connect().execute(statement, values).fetchall()
+        except (sqlite3.Error, CacheUnusable) as error:
+            import logging
+
+            logging.getLogger(__name__).warning(
+                "response cache %s: %s; going on without it", self.path, error
+            )
+            return []
+
+    def _connect(self) -> sqlite3.Connection:
+        import sqlite3
+
+        # SQLite connections do not survive a fork; the parent's is dropped here without closing the parent's
+        # file.
+        if self._connection is not None and self._owner == os.getpid():
+            return self._connection
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            connection = sqlite3.connect(
+                self.path, timeout=5.0, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            raise CacheUnusable(
+                f"response cache {self.path}: {error}; name another file, or remove this one"
+            ) from error
+        self._connection, self._owner = connection, os.getpid()
+        return connection
+
+
+def cache_key(endpoint: str, body: Mapping[str, Any]) -> str:
+    """The key of a request: a hash of where it goes and all that it says, credentials left out."""
+    import hashlib
+
+    canonical = json.dumps(
+        [_KEY_VERSION, endpoint, body], sort_keys=True, ensure_ascii=True, separators=(",", ":")
+    )
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -1,0 +1,373 @@
+"""``ChatModel``: ask a model, get a ``Reply``; retries, limits, costs and the cache in between.
+
+Retried: lost connections, timeouts, and the statuses 408, 409, 425, 429 and 5xx, after a delay that doubles
+with each attempt and has jitter, or that the endpoint asked for (``Retry-After``). Never beyond ``deadline``:
+a wait that would not fit ends the call at once. A useless reply with status 200 is not retried here; who
+asked knows better.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyrag_dsl.agents.models.cache import ResponseCache, cache_key
+from pyrag_dsl.agents.models.errors import (
+    AccessDenied,
+    BadStatus,
+    EmptyReply,
+    MalformedReply,
+    ModelClosed,
+    ModelError,
+    RateLimited,
+    ReplyTooLarge,
+    Timeout,
+    Unreachable,
+)
+from pyrag_dsl.agents.models.reply import Content, Price, Reply, read_body, strip_thinking
+from pyrag_dsl.agents.models.secrets import Endpoint
+from pyrag_dsl.agents.quoting import clean_unicode
+
+if TYPE_CHECKING:
+    import concurrent.futures
+
+    from pyrag_dsl.agents.models.transport import Failed, Transport
+
+_log = logging.getLogger(__name__)
+
+Message = Mapping[str, Any]
+
+_STATUS_ERRORS: dict[int, type[BadStatus]] = {401: AccessDenied, 403: AccessDenied, 429: RateLimited}
+_FAULT_ERRORS: dict[str, type[ModelError]] = {
+    "unreachable": Unreachable,
+    "timeout": Timeout,
+    "too_large": ReplyTooLarge,
+}
+
+
+class ChatModel:
+    """A model behind an OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...), in one role.
+
+    model: its name at the endpoint. base_url: like ``http://127.0.0.1:8000/v1``; may hold ``user:password@``
+    for basic authentication instead of a key. api_key: sent as bearer token; None sends "EMPTY", which local
+    servers accept. role: what it is asked to be ("plan", "answer", ...), for messages and totals.
+    temperature, max_tokens: defaults of a request; None leaves the field out. timeout: seconds for one
+    attempt, from sending to the last byte. max_retries: attempts after the first. deadline: seconds for all
+    attempts and waits together, ``timeout * (max_retries + 1)`` by default. max_concurrency: requests under
+    way at once; further ones wait in line (which counts for neither limit). extra_body: further fields of
+    each request. enable_thinking: sent as ``chat_template_kwargs.enable_thinking`` when True or False; strict
+    endpoints reject the field, so None does not send it. cache: a ``ResponseCache`` or a path; used at
+    temperature 0, or where the cache or the call says otherwise. prices: model name to ``Price``.
+    retry_delay, max_retry_delay: seconds before the first retry and the most before any, where the endpoint
+    names none. max_reply_bytes: the longest response body that is read. trust_env: let the HTTP library use
+    the proxies and certificates of environment variables (HTTPS_PROXY, SSL_CERT_FILE, ...); off, nothing is
+    read from the environment.
+
+    One instance serves any number of asyncio tasks, event loops and threads. Close it (``close``, ``aclose``,
+    ``with``, ``async with``) to end its background thread and connections; one that is forgotten is closed
+    when collected.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        role: str = "answer",
+        temperature: float | None = 0.7,
+        max_tokens: int | None = 1024,
+        timeout: float = 60.0,
+        max_retries: int = 4,
+        max_concurrency: int | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        enable_thinking: bool | None = None,
+        cache: ResponseCache | str | os.PathLike[str] | None = None,
+        prices: Mapping[str, Price] | None = None,
+        deadline: float | None = None,
+        retry_delay: float = 0.5,
+        max_retry_delay: float = 8.0,
+        max_reply_bytes: int = 512 * 1024,
+        trust_env: bool = False,
+    ) -> None:
+        if not model:
+            raise ValueError("model must be the model's name at the endpoint")
+        if (
+            timeout <= 0
+            or max_retries < 0
+            or max_reply_bytes <= 0
+            or (deadline is not None and deadline <= 0)
+        ):
+            raise ValueError(
+                "timeout, deadline and max_reply_bytes must be positive, max_retries not negative"
+            )
+        if max_concurrency is not None and max_concurrency < 1:
+            raise ValueError("max_concurrency must be at least 1, or None for no limit")
+        self.model = model
+        self.role = role
+        self.temperature = temperature
+        self.max_tokens = max_tokens
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.max_concurrency = max_concurrency
+        self.enable_thinking = enable_thinking
+        self.extra_body = dict(extra_body or {})
+        self.prices = dict(prices or {})
+        self.deadline = deadline
+        self.retry_delay = retry_delay
+        self.max_retry_delay = max_retry_delay
+        self.max_reply_bytes = max_reply_bytes
+        self.trust_env = trust_env
+        self.cache = cache if cache is None or isinstance(cache, ResponseCache) else ResponseCache(cache)
+        self._endpoint = Endpoint.parse(base_url, api_key)
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self._pid = 0
+        self._closed = False
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL, without credentials."""
+        return self._endpoint.url
+
+    def __repr__(self) -> str:
+        return f"ChatModel({self.model!r}, {self.endpoint!r}, role={self.role!r})"
+
+    async def acomplete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
+        """Send ``messages`` (dicts with role and content) and return the reply.
+
+        Overrides for this call: ``timeout``, ``deadline``, ``enable_thinking``, ``extra_body`` (added to the
+        model's), ``cache`` (True: use it at any temperature; False: do not); every other name is a field of
+        the request (``temperature``, ``max_tokens``, ``seed``, ``stop``, ``response_format``, ...), None
+        leaving it out.
+
+        Raises ``ModelError`` and its kinds. Cancelling the task cancels the request.
+        """
+        import asyncio
+
+        from pyrag_dsl.agents.models.transport import TransportClosed
+
+        try:
+            return await asyncio.wrap_future(self._start(messages, overrides))
+        except TransportClosed:
+            pass
+        raise self._error(ModelClosed, "the model was closed during the call")
+
+    def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
+        """``acomplete`` for sync code; blocks the calling thread."""
+        from pyrag_dsl.agents.models.transport import TransportClosed
+
+        future = self._start(messages, overrides)
+        try:
+            return future.result()
+        except TransportClosed:
+            pass
+        except BaseException:
+            future.cancel()
+            raise
+        raise self._error(ModelClosed, "the model was closed during the call")
+
+    def close(self) -> None:
+        """End all calls under way (they raise ``ModelClosed``), connections, the thread. Idempotent."""
+        with self._lock:
+            self._closed = True
+            transport, self._transport = self._transport, None
+        if transport is not None and self._pid == os.getpid():
+            transport.close()
+
+    async def aclose(self) -> None:
+        """``close`` without blocking the event loop."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> ChatModel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> ChatModel:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # One call, on the transport's loop.
+
+    def _start(
+        self, messages: Sequence[Message], overrides: dict[str, Any]
+    ) -> concurrent.futures.Future[Reply]:
+        timeout = float(overrides.pop("timeout", self.timeout))
+        deadline = overrides.pop("deadline", self.deadline)
+        asked = overrides.pop("cache", None)
+        body = self._body(messages, overrides)
+        cache = self.cache
+        wanted = (
+            asked
+            if asked is not None
+            else body.get("temperature") == 0 or (cache is not None and cache.sampled)
+        )
+        transport = self._connect()
+        budget = timeout * (self.max_retries + 1) if deadline is None else float(deadline)
+        return transport.submit(
+            lambda: self._call(transport, body, timeout, budget, cache if wanted else None)
+        )
+
+    def _connect(self) -> Transport:
+        with self._lock:
+            if self._closed:
+                raise self._error(ModelClosed, "the model is closed")
+            # Threads do not survive a fork: a child makes its own.
+            if self._transport is None or self._pid != os.getpid():
+                from pyrag_dsl.agents.models.transport import Transport
+
+                self._transport = Transport(
+                    self._endpoint, trust_env=self.trust_env, max_concurrency=self.max_concurrency
+                )
+                self._pid = os.getpid()
+                weakref.finalize(self, self._transport.close)
+            return self._transport
+
+    def _body(self, messages: Sequence[Message], overrides: dict[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        fields.update(self.extra_body)
+        thinking = overrides.pop("enable_thinking", self.enable_thinking)
+        fields.update(overrides.pop("extra_body", None) or {})
+        fields.update(overrides)
+        if thinking is not None:
+            template = dict(fields.get("chat_template_kwargs") or {})
+            fields["chat_template_kwargs"] = {**template, "enable_thinking": bool(thinking)}
+        body = {"model": self.model, "messages": [dict(message) for message in messages]}
+        body.update((name, value) for name, value in fields.items() if value is not None)
+        cleaned: dict[str, Any] = _clean(body)
+        return cleaned
+
+    async def _call(
+        self,
+        transport: Transport,
+        body: dict[str, Any],
+        timeout: float,
+        deadline: float,
+        cache: ResponseCache | None,
+    ) -> Reply:
+        started = time.monotonic()
+        if cache is None:
+            content, attempts = await self._attempts(transport, body, timeout, deadline)
+            return self._reply(content, attempts, time.monotonic() - started)
+        import asyncio
+
+        key = cache_key(self.endpoint, body)
+        kept = await asyncio.to_thread(cache.get, key)
+        if kept is not None:
+            return self._reply(kept, 0, time.monotonic() - started)
+        content, attempts = await self._attempts(transport, body, timeout, deadline)
+        if content.finish_reason != "length":
+            await asyncio.to_thread(cache.put, key, content)
+        return self._reply(content, attempts, time.monotonic() - started)
+
+    async def _attempts(
+        self,
+        transport: Transport,
+        body: dict[str, Any],
+        timeout: float,
+        deadline: float,
+    ) -> tuple[Content, int]:
+        import asyncio
+
+        started = time.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
+            left = deadline - (time.monotonic() - started)
+            outcome = await transport.post(body, max(min(timeout, left), 0.001), self.max_reply_bytes)
+            elapsed = time.monotonic() - started
+            if isinstance(outcome, bytes):
+                return self._content(outcome, attempt, elapsed), attempt
+            wait = self._wait(outcome, attempt)
+            if wait is None or elapsed + wait >= deadline:
+                raise self._failure(outcome, attempt, elapsed)
+            said = self._endpoint.excerpt(outcome.text)
+            _log.info(
+                "%s model: attempt %d failed (%s %s); next in %.2f s",
+                self.role,
+                attempt,
+                outcome.kind,
+                said,
+                wait,
+            )
+            await asyncio.sleep(wait)
+
+    def _wait(self, failed: Failed, attempt: int) -> float | None:
+        """Seconds until the next attempt, or None if there is none."""
+        if not failed.retryable or attempt > self.max_retries:
+            return None
+        import random
+
+        delay: float = min(self.retry_delay * 2.0 ** min(attempt - 1, 30), self.max_retry_delay)
+        if failed.retry_after is not None:
+            # Not all who were told the same time should come back at it.
+            return failed.retry_after + random.uniform(0.0, 0.25) * min(delay, failed.retry_after)
+        return delay * random.uniform(0.5, 1.0)
+
+    def _content(self, body: bytes, attempts: int, elapsed: float) -> Content:
+        read = read_body(body, self.model)
+        if isinstance(read, Content):
+            text = self._endpoint.scrub(read.raw_text)
+            return Content(text, read.finish_reason, read.usage, self._endpoint.scrub(read.model))
+        kind = EmptyReply if read.empty else MalformedReply
+        data = {"finish_reason": read.finish_reason} if read.empty else {}
+        raise self._error(kind, self._endpoint.excerpt(read.detail), attempts, elapsed, **data)
+
+    def _reply(self, content: Content, attempts: int, elapsed: float) -> Reply:
+        price = self.prices.get(self.model)
+        cost = None if price is None else price.cost(content.usage)
+        return Reply(
+            text=strip_thinking(content.raw_text),
+            raw_text=content.raw_text,
+            finish_reason=content.finish_reason,
+            usage=content.usage,
+            cost=cost if attempts else 0.0,
+            model=content.model,
+            attempts=attempts,
+            elapsed=elapsed,
+            cached=not attempts,
+        )
+
+    def _failure(self, failed: Failed, attempts: int, elapsed: float) -> ModelError:
+        said = self._endpoint.excerpt(failed.text)
+        if failed.kind != "status":
+            return self._error(_FAULT_ERRORS[failed.kind], said, attempts, elapsed)
+        kind = _STATUS_ERRORS.get(failed.status, BadStatus)
+        detail = f"HTTP {failed.status}: {said}" if said else f"HTTP {failed.status}"
+        extra = {"retry_after": failed.retry_after} if kind is RateLimited else {}
+        return self._error(kind, detail, attempts, elapsed, status=failed.status, **extra)
+
+    def _error(
+        self, kind: type[ModelError], detail: str, attempts: int = 0, elapsed: float = 0.0, **data: Any
+    ) -> ModelError:
+        return kind(
+            detail,
+            role=self.role,
+            endpoint=self.endpoint,
+            model=self.model,
+            attempts=attempts,
+            elapsed=elapsed,
+            **data,
+        )
+
+
+def _clean(value: Any) -> Any:
+    """``value`` with lone surrogates replaced in every string, so that it can be hashed and sent."""
+    if isinstance(value, str):
+        return clean_unicode(value)
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value

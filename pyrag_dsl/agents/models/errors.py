@@ -1,0 +1,143 @@
+"""What can go wrong between us and a model, as a tree.
+
+    ModelError
+    ├── Unreachable         no connection, or it was lost before the reply was complete
+    ├── Timeout             the endpoint did not reply in time
+    ├── BadStatus           the endpoint replied with an HTTP status that is not 200
+    │   ├── RateLimited     429: too many requests, or no quota left
+    │   └── AccessDenied    401, 403: the key is missing, wrong or not allowed this model
+    ├── BadReply            status 200, but nothing that can be used
+    │   ├── MalformedReply  not JSON, or not a chat completion
+    │   ├── EmptyReply      no choices, or no text in the first
+    │   ├── ReplyTooLarge   more bytes than ``max_reply_bytes``
+    │   └── NoAnswer        text, but no answer in it (raised by the answerer)
+    └── ModelClosed         the client was closed before or during the call
+
+Every error knows which role asked which endpoint for which model, how often and how long; its text, made when
+it is shown, ends with what to do. Credentials are not in it: details are scrubbed before they come here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ModelError(Exception):
+    """A call to a model failed. Catch this to catch all of them.
+
+    Attributes: ``detail`` (what happened), ``role`` (what the model was asked to be), ``endpoint`` (the URL,
+    without credentials), ``model`` (its name there), ``attempts`` (requests sent), ``elapsed`` (seconds, all
+    attempts).
+    """
+
+    advice: ClassVar[str] = "Look at the log of the endpoint."
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        role: str = "",
+        endpoint: str = "",
+        model: str = "",
+        attempts: int = 0,
+        elapsed: float = 0.0,
+        **data: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.role = role
+        self.endpoint = endpoint
+        self.model = model
+        self.attempts = attempts
+        self.elapsed = elapsed
+        self.__dict__.update(data)
+
+    def __str__(self) -> str:
+        who = (
+            f"{self.role or 'unnamed'} model {self.model!r} at {self.endpoint}" if self.endpoint else "model"
+        )
+        tries = f" ({self.attempts} attempts, {self.elapsed:.1f} s)" if self.attempts > 1 else ""
+        return f"{who}: {self.detail}{tries}. {self.advice}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.detail, {k: v for k, v in self.__dict__.items() if k != "detail"})
+
+
+def _rebuild(kind: type[ModelError], detail: str, data: dict[str, Any]) -> ModelError:
+    return kind(detail, **data)
+
+
+class Unreachable(ModelError):  # noqa: N818
+    """No connection could be made, or it was lost before the reply was complete."""
+
+    advice = (
+        "Check that the server runs, that base_url has its scheme, host and port, and usually ends in /v1."
+    )
+
+
+class Timeout(ModelError):  # noqa: N818
+    """No complete reply within ``timeout`` seconds an attempt or ``deadline`` seconds in all."""
+
+    advice = (
+        "Raise timeout (one attempt) or deadline (all of them), lower max_tokens, or lower max_concurrency."
+    )
+
+
+class BadStatus(ModelError):  # noqa: N818
+    """The endpoint refused the request. ``status`` is the HTTP status."""
+
+    status: int
+    advice = (
+        "Check that the server knows this model and accepts these parameters (extra_body, enable_thinking)."
+    )
+
+
+class RateLimited(BadStatus):
+    """HTTP 429 to the last attempt. ``retry_after``: the wait in seconds that was asked for, if any."""
+
+    retry_after: float | None = None
+    advice = "Lower max_concurrency, raise max_retries or deadline, or ask the provider for a higher limit."
+
+
+class AccessDenied(BadStatus):
+    """HTTP 401 or 403."""
+
+    advice = "Pass a valid api_key for this endpoint and check that it may use this model."
+
+
+class BadReply(ModelError):  # noqa: N818
+    """The endpoint replied with status 200 and nothing that can be used."""
+
+    advice = "Check that base_url is an OpenAI-compatible API (it usually ends in /v1)."
+
+
+class MalformedReply(BadReply):
+    """Not JSON, or not a chat completion."""
+
+
+class EmptyReply(BadReply):
+    """No choices, or no text in the first. ``finish_reason``: what the endpoint gave as reason, if any."""
+
+    finish_reason: str | None = None
+    advice = (
+        "Raise max_tokens if a thinking model spent them all; else ask again or look at the server's log."
+    )
+
+
+class ReplyTooLarge(BadReply):
+    """The reply was longer than ``max_reply_bytes``; the rest was not read."""
+
+    advice = "Lower max_tokens, or raise max_reply_bytes if replies of this size are expected."
+
+
+class NoAnswer(BadReply):
+    """The model replied, twice, without an answer between its tags. ``raw_text`` is its last reply."""
+
+    raw_text: str = ""
+    advice = "Raise max_tokens if the reply was cut off, or use a model that follows the reply format."
+
+
+class ModelClosed(ModelError):  # noqa: N818
+    """The client was closed before or during the call."""
+
+    advice = "Make a new ChatModel, or close this one later."

@@ -1,0 +1,130 @@
+"""Text from outside made harmless: a model, a terminal or a log may read what strangers wrote, not obey it.
+
+A passage, a question that a plan put together, the body of an error: each is data, and each may hold
+characters that mean something to the reader of the text it is placed in. Every function here is pure, total
+over ``str`` (lone surrogates included) and idempotent.
+"""
+
+from __future__ import annotations
+
+import re
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# Every character that some reader of text takes for the end of a line; str.splitlines knows them all, JSON
+# and terminals know some, and a header forged behind any of them must fare the same.
+_LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+# Invisible: zero-width space, word joiner, BOM, bidirectional controls, and the tag characters that spell
+# ASCII without a glyph. ZWJ and ZWNJ stay: Persian, Hindi and emoji need them.
+_INVISIBLE = re.compile(
+    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+
+_VISIBLE: dict[int, str] = {
+    **{code: chr(0x2400 + code) for code in range(0x20)},
+    0x7F: "\u2421",
+    **dict.fromkeys(range(0x80, 0xA0), REPLACEMENT),
+    **dict.fromkeys(range(0xFDD0, 0xFDF0), REPLACEMENT),
+    **{plane << 16 | low: REPLACEMENT for plane in range(17) for low in (0xFFFE, 0xFFFF)},
+}
+_VISIBLE_KEEP_LINES = {code: mark for code, mark in _VISIBLE.items() if code != 0x0A}
+
+# Control tokens of chat templates in use (ChatML, Llama 2 and 3, Gemma, Mistral, T5, BERT, tool calling), and
+# the tags of our own reply format, which a passage must not be able to open or close either.
+_TAGS = (
+    "s|bos|eos|pad|unk|mask|cls|sep|start_of_turn|end_of_turn|start_of_image|extra_id_\\d+|think|reason|answer|"
+    "tool|tools|tool_call|tool_calls|tool_response|tool_result|tool_results|function|functions|function_call|"
+    "function_calls|function_results|invoke|system|user|assistant"
+)
+_BRACKETS = (
+    "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|IMG|"
+    "CLS|SEP|MASK|PAD|UNK"
+)
+_TOKEN_OPENING = re.compile(
+    rf"<(?=[|\uff5c])|<(?=<\s{{0,4}}/?\s{{0,4}}SYS)|<(?=/?(?:{_TAGS})\s{{0,4}}/?>)|\[(?=/?(?:{_BRACKETS})\])",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(
+    r"<[|\uff5c][^<>\n]{0,80}[|\uff5c]>|<<\s{0,4}/?\s{0,4}SYS\s{0,4}>>"
+    r"|</?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>|\[/?(?:INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\]",
+    re.IGNORECASE,
+)
+_TURN_END = re.compile(
+    r"<[|\uff5c](?:im_end|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|end\u2581of\u2581sentence"
+    r"|return|call)[|\uff5c]>|</s>|<eos>|<end_of_turn>",
+    re.IGNORECASE,
+)
+
+
+def clean_unicode(text: str) -> str:
+    """``text`` that any codec can encode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
+    if not _SURROGATES.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def normal_lines(text: str) -> str:
+    r"""``text`` with each line end (CR, CRLF, VT, FF, FS to RS, NEL, U+2028, U+2029) written as ``\n``."""
+    return _LINE_ENDS.sub("\n", text)
+
+
+def visible(text: str) -> str:
+    r"""``text`` on as many lines, with control characters in a visible form and invisible ones gone.
+
+    C0 controls become their Unicode pictures (ESC is shown as U+241B), C1 controls and non-characters U+FFFD;
+    tabs become spaces; all line ends become ``\n``. Safe for a terminal, a log, or a prompt.
+    """
+    text = normal_lines(clean_unicode(text)).replace("\t", " ")
+    return _INVISIBLE.sub("", text).translate(_VISIBLE_KEEP_LINES)
+
+
+def one_line(text: str) -> str:
+    """``visible(text)`` on one line, runs of white space shrunk to one space."""
+    return " ".join(visible(text).split())
+
+
+def break_tokens(text: str) -> str:
+    """``text`` with no control token of a chat template left whole: a space follows its first character.
+
+    A tokenizer that parses special tokens inside of messages then sees plain characters, and a person still
+    sees what was there.
+    """
+    return _TOKEN_OPENING.sub(lambda match: match.group() + " ", text)
+
+
+def cut_tokens(text: str) -> str:
+    """``text`` up to the first end-of-turn token that follows something, without any control tokens.
+
+    For text that a model returned: a model that writes past its own end of turn goes on with a conversation
+    that nobody had.
+    """
+    for match in _TURN_END.finditer(text):
+        if _TOKEN.sub("", text[: match.start()]).strip():
+            text = text[: match.start()]
+            break
+    # Cutting may join what stood on both sides into a new token.
+    for _ in range(8):
+        shorter = _TOKEN.sub("", text)
+        if shorter == text:
+            return text
+        text = shorter
+    return break_tokens(text)
+
+
+def shorten(text: str, limit: int, *, keep_tail: bool = False) -> str:
+    """``text`` in at most ``limit`` characters (at least 40), with a mark that says how many were left out.
+
+    ``keep_tail`` leaves the middle out, for texts whose point comes last.
+    """
+    if len(text) <= limit:
+        return text
+    mark = f" [... {len(text) - limit} or more characters left out ...]"
+    room = max(limit - len(mark), 0)
+    if not keep_tail:
+        return (text[:room].rstrip() + mark)[: max(limit, 0)]
+    head = room // 2
+    tail = max(room - head - 1, 0)
+    return (text[:head].rstrip() + mark + " " + (text[-tail:].lstrip() if tail else ""))[: max(limit, 0)]

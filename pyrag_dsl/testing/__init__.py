@@ -1,0 +1,1 @@
+"""What users need for their own tests of plans, tools and models."""

@@ -1,0 +1,337 @@
+"""``ScriptedModelServer``: an OpenAI-compatible server on a loopback port that says what it was told to say.
+
+For tests of anything that talks to a language model over HTTP, yours included: real sockets and real HTTP, no
+model, no patching. It plays a list of turns, or calls a function of yours with each request, and keeps what
+it was asked.
+
+    with ScriptedModelServer(["<answer>Paris</answer>", status(429, retry_after=0.01), "Lyon"]) as server:
+        client = ChatModel("any-name", server.base_url)
+        ...
+        assert server.requests[0].messages[-1]["content"].startswith("Question")
+
+Serves ``POST /v1/chat/completions``, ``POST /v1/completions`` and ``GET /v1/models``. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the server does with one request.
+
+    text: the model's words (None: null content); used unless ``body`` is given. body: the exact bytes of the
+    response instead. usage: (prompt, completion, cached) tokens; by default words are counted, None leaves
+    usage out. delay: seconds before the response begins. cut_after: close the connection after so many bytes
+    of the body. drip: seconds between single bytes of the body. reasoning: value of ``reasoning_content``
+    beside the text.
+    """
+
+    text: str | None = ""
+    status: int = 200
+    finish_reason: str | None = "stop"
+    usage: tuple[int, int, int] | None = (-1, -1, 0)
+    delay: float = 0.0
+    body: bytes | None = None
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+    cut_after: int | None = None
+    drip: float = 0.0
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request that was received. ``headers``: names in lower case. ``body``: the parsed JSON, or None."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+    body: dict[str, Any] | None
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The chat messages (empty for other requests)."""
+        return list((self.body or {}).get("messages") or [])
+
+    @property
+    def prompt(self) -> str:
+        """All text that the model is shown: contents of the messages, or the prompt of a plain completion."""
+        plain = (self.body or {}).get("prompt")
+        if isinstance(plain, str):
+            return plain
+        return "\n".join(str(message.get("content") or "") for message in self.messages)
+
+
+Script = Iterable["Turn | str"] | Callable[[Request], "Turn | str"]
+
+
+def truncated(text: str) -> Turn:
+    """A reply cut off at the token limit (``finish_reason`` "length")."""
+    return Turn(text, finish_reason="length")
+
+
+def status(code: int, *, retry_after: float | str | None = None, message: str = "scripted error") -> Turn:
+    """An HTTP error with an OpenAI-style body, and a ``Retry-After`` header if asked for."""
+    body = json.dumps({"error": {"message": message, "type": "scripted", "code": code}}).encode()
+    headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
+    return Turn(status=code, body=body, headers=headers)
+
+
+def dropped(after: int = 20, text: str = "never arrives") -> Turn:
+    """A reply whose connection is lost after ``after`` bytes of its body; -1: before anything is sent."""
+    return Turn(text, cut_after=after)
+
+
+def malformed(body: bytes = b'{"choices": [{"message": {"content": "half') -> Turn:
+    """Status 200 and a body that is not JSON."""
+    return Turn(body=body)
+
+
+def html(page: str = "<!DOCTYPE html><html><body>Sign in to continue</body></html>") -> Turn:
+    """Status 200 and a web page, as captive portals and wrong paths give."""
+    return Turn(body=page.encode(), content_type="text/html; charset=utf-8")
+
+
+def no_choices() -> Turn:
+    """A completion with an empty list of choices."""
+    return Turn(body=b'{"id": "x", "object": "chat.completion", "model": "scripted", "choices": []}')
+
+
+def null_content(finish_reason: str | None = "stop") -> Turn:
+    """A completion whose message has null content."""
+    return Turn(None, finish_reason=finish_reason)
+
+
+def oversized(size: int = 1 << 20) -> Turn:
+    """A well-formed reply with ``size`` characters of text."""
+    return Turn("x" * size)
+
+
+class ScriptedModelServer:
+    """A scripted model on ``127.0.0.1``; use it as a context manager, or ``start`` and ``close`` it.
+
+    script: turns played in the order in which requests come in, a plain string being a reply with that text;
+    or a function from ``Request`` to turn, called in the thread of the request (possibly several at once).
+    Requests beyond the end of the script get status 400 and are counted in ``unexpected``. models: names that
+    ``/v1/models`` lists. port: 0 takes a free one.
+
+    requests: what was received on the completion paths, in order of arrival. peak: most requests under way at
+    once.
+    """
+
+    def __init__(
+        self, script: Script = (), *, models: tuple[str, ...] = ("scripted",), port: int = 0
+    ) -> None:
+        self.models = models
+        self.requests: list[Request] = []
+        self.unexpected = 0
+        self.peak = 0
+        self._script = script if callable(script) else None
+        self._turns: Iterator[Turn | str] = iter(()) if callable(script) else iter(script)
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._closing = threading.Event()
+        self._http = _Server(("127.0.0.1", port), self)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="scripted-model")
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return int(self._http.server_address[1])
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes as its base URL."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def start(self) -> ScriptedModelServer:
+        """Begin to serve."""
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop: end delays, close all connections, end all threads. May be called twice."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        if self._thread.is_alive():
+            self._http.shutdown()
+            self._thread.join()
+        self._http.hang_up()
+        self._http.server_close()
+
+    def __enter__(self) -> ScriptedModelServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take(self, request: Request) -> Turn:
+        """Record ``request`` and say what to do with it."""
+        with self._lock:
+            self.requests.append(request)
+            turn = next(self._turns, None) if self._script is None else None
+        if self._script is not None:
+            try:
+                turn = self._script(request)
+            except Exception as error:
+                turn = None
+                reason = f"the script raised {type(error).__name__}: {error}"
+            else:
+                reason = ""
+        else:
+            reason = "the script has no turn left"
+        if turn is None:
+            with self._lock:
+                self.unexpected += 1
+            return status(400, message=reason)
+        return Turn(turn) if isinstance(turn, str) else turn
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._under_way += 1
+            self.peak = max(self.peak, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+
+class _Server(ThreadingHTTPServer):
+    """The listening socket, which knows its open connections so that closing ends them."""
+
+    daemon_threads = False
+    block_on_close = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], owner: ScriptedModelServer) -> None:
+        self.owner = owner
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with self._open_lock:
+            self._open.add(request)
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            with self._open_lock:
+                self._open.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error of ours, and tests want a quiet stderr."""
+
+    def hang_up(self) -> None:
+        """Shut all open connections down, so that the threads that read from them end."""
+        with self._open_lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Requests are kept, not printed."""
+
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        if self.path.split("?")[0].rstrip("/") != "/v1/models":
+            self._send(status(404, message="no such path"), b"")
+            return
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in owner.models]
+        self._send(Turn(), json.dumps({"object": "list", "data": data}).encode())
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.split("?")[0]
+        if path not in ("/v1/chat/completions", "/v1/completions"):
+            self._send(status(404, message="no such path"), b"")
+            return
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = None
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request("POST", self.path, headers, raw, body if isinstance(body, dict) else None)
+        owner = self.server.owner
+        with owner._counted():
+            turn = owner._take(request)
+            if request.body is None:
+                turn = status(400, message="the body is not a JSON object")
+            elif request.body.get("stream"):
+                turn = status(400, message="the scripted server does not stream")
+            owner._closing.wait(turn.delay)
+            chat = path == "/v1/chat/completions"
+            self._send(turn, turn.body if turn.body is not None else _completion(turn, request, chat=chat))
+
+    def _send(self, turn: Turn, body: bytes) -> None:
+        if turn.body is not None:
+            body = turn.body
+        if turn.cut_after is not None and turn.cut_after < 0:
+            self.close_connection = True
+            return
+        self.send_response(turn.status)
+        self.send_header("Content-Type", turn.content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in turn.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if turn.cut_after is not None:
+            self.wfile.write(body[: turn.cut_after])
+            self.close_connection = True
+        elif turn.drip:
+            for byte in body:
+                if self.server.owner._closing.wait(turn.drip):
+                    break
+                self.wfile.write(bytes((byte,)))
+        else:
+            self.wfile.write(body)
+
+
+def _completion(turn: Turn, request: Request, *, chat: bool) -> bytes:
+    body = request.body or {}
+    choice: dict[str, Any] = {"index": 0, "finish_reason": turn.finish_reason}
+    if chat:
+        choice["message"] = {"role": "assistant", "content": turn.text}
+        if turn.reasoning is not None:
+            choice["message"]["reasoning_content"] = turn.reasoning
+    else:
+        choice["text"] = turn.text
+    reply: dict[str, Any] = {
+        "id": "scripted",
+        "object": "chat.completion" if chat else "text_completion",
+        "created": 0,
+        "model": body.get("model", "scripted"),
+        "choices": [choice],
+    }
+    if turn.usage is not None:
+        asked, said, cached = turn.usage
+        asked = len(request.prompt.split()) if asked < 0 else asked
+        said = len((turn.text or "").split()) if said < 0 else said
+        reply["usage"] = {
+            "prompt_tokens": asked,
+            "completion_tokens": said,
+            "total_tokens": asked + said,
+            "prompt_tokens_details": {"cached_tokens": cached},
+        }
+    return json.dumps(reply).encode()
