@@ -113,7 +113,9 @@ def main() -> None:
             if item.half == "development":
                 by_relation[dataset, item.relation].append(match)
                 if dataset == options.failures and not match and options.relation in item.relation:
-                    print(f"{item.question}\n  gold {item.golden[:3]} got {reading.answer!r} {reading.confidence}")
+                    print(
+                        f"{item.question}\n  gold {item.golden[:3]} got {reading.answer!r} {reading.confidence}"
+                    )
                     print(f"  from: {reading.evidence[:260]}")
     if options.relations:
         for (dataset, relation), matches in sorted(by_relation.items(), key=lambda pair: -len(pair[1])):

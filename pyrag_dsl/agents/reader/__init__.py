@@ -1,8 +1,33 @@
-"""The embedded reader: an extractive stand-in for a language model."""
+"""The embedded reader: an extractive stand-in for a language model.
+
+It answers by patterns, not by understanding, so that plans, tests and demonstrations run to their end without a
+model or a network. `docs/reader.md` says what it can and cannot do.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .compose import compose
 from .extract import read
 from .reading import UNKNOWN, Reading
 
-__all__ = ["UNKNOWN", "Reading", "read"]
+__all__ = ["UNKNOWN", "EmbeddedReader", "Reading", "compose", "read"]
+
+
+class EmbeddedReader:
+    """The `answer` tool without a model: `read` where there are documents, `compose` where there are none."""
+
+    __slots__ = ()
+
+    def answer(self, query: str, docs: Sequence[str] | None = None) -> str:
+        """Answer a question.
+
+        Args:
+            query: a question, or, without documents, facts and a question about them.
+            docs: documents ``Title\\nText``, best first; None or empty to compose from the query alone.
+
+        Returns:
+            A span of the documents or of the query, ``"yes"``, ``"no"``, or ``"unknown"``. Never raises for any text.
+        """
+        return (read(query, docs) if docs else compose(query)).answer

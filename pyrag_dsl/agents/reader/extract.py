@@ -24,7 +24,18 @@ _NOT_A_NAME: Final = re.compile(
     r"|April|May|June|July|August|September|October|November|December|Monday|Sunday|Saturday|Friday|English|Latin)\.?$"
 )
 _ADJECTIVES: Final = frozenset(
-    {"Jewish", "Bengali", "Mughal", "Catalan", "Sumerian", "Carolingian", "Christian", "Catholic", "Muslim", "Roman", "Christian"}
+    {
+        "Jewish",
+        "Bengali",
+        "Mughal",
+        "Catalan",
+        "Sumerian",
+        "Carolingian",
+        "Christian",
+        "Catholic",
+        "Muslim",
+        "Roman",
+    }
 )
 _DEMONYMS: Final = frozenset(NATIONALITIES) - {"New Zealand", "Hong Kong"}
 _FALLBACK: Final = {
@@ -73,7 +84,9 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         return _yes_or_no(asked, ranked)
     relations = relations_asked(asked)
     for relation in relations:
-        best = max(_candidates(asked, relation, ranked), key=lambda reading: reading.confidence, default=NOTHING)
+        best = max(
+            _candidates(asked, relation, ranked), key=lambda reading: reading.confidence, default=NOTHING
+        )
         if best is not NOTHING:
             return best
     if any(relation.strict for relation in relations[:1]):
@@ -121,7 +134,9 @@ def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked
         for preference, pattern in enumerate(patterns):
             offset = 0 if item.sentence.index == 0 else len(relation.opening)
             for found in compiled(pattern).finditer(text):
-                span = _past_description(text, found.span(1)) if relation.kind is Kind.PERSON else found.span(1)
+                span = (
+                    _past_description(text, found.span(1)) if relation.kind is Kind.PERSON else found.span(1)
+                )
                 answer = _trim(question, relation.kind, text[slice(*span)])
                 if _plausible(question, relation.kind, answer):
                     confidence = max(0.2, 0.95 - 0.05 * (preference + offset * 0.5) - distance)
@@ -168,7 +183,9 @@ def _most_specific(question: Question, place: str) -> str:
     return next((part for part in parts if not set(stems(part)) <= question.stems), "")
 
 
-_NEEDS_MODIFIER: Final = frozenset({"player", "designer", "driver", "officer", "manager", "coach", "model", "racer", "teacher"})
+_NEEDS_MODIFIER: Final = frozenset(
+    {"player", "designer", "driver", "officer", "manager", "coach", "model", "racer", "teacher"}
+)
 
 
 def _occupation(phrase: str) -> str:
@@ -199,18 +216,34 @@ def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
         if item.overlap == 0:
             continue
         text = item.sentence.text
-        marks = [m.start() for m in re.finditer(r"\w+", text.lower()) if stems(m[0]) and stems(m[0])[0] in question.stems]
-        spans = [m for m in pattern.finditer(text) if _placed(question, text, m.start()) and _plausible(question, question.kind, _trim(question, question.kind, m[0]))]
+        marks = [
+            m.start()
+            for m in re.finditer(r"\w+", text.lower())
+            if stems(m[0]) and stems(m[0])[0] in question.stems
+        ]
+        spans = [
+            m
+            for m in pattern.finditer(text)
+            if _placed(question, text, m.start())
+            and _plausible(question, question.kind, _trim(question, question.kind, m[0]))
+        ]
         if not spans or not marks:
             continue
-        nearest = min(spans, key=lambda m: sum(sorted(abs(m.start() - mark) for mark in marks)[:3]) + (40 if m.start() == 0 else 0))
+        nearest = min(
+            spans,
+            key=lambda m: (
+                sum(sorted(abs(m.start() - mark) for mark in marks)[:3]) + (40 if m.start() == 0 else 0)
+            ),
+        )
         confidence = round(0.3 - 0.05 * place + 0.02 * min(5, item.overlap), 3)
         if confidence > best.confidence:
             best = Reading(_trim(question, question.kind, nearest[0]), confidence, text)
     return best
 
 
-_IN: Final = re.compile(r"(?:^|\s|\()(?:in|at|of|near|from|to|on|into|for|serving|,) (?:the )?(?:[a-z]+ of )?$")
+_IN: Final = re.compile(
+    r"(?:^|\s|\()(?:in|at|of|near|from|to|on|into|for|serving|,) (?:the )?(?:[a-z]+ of )?$"
+)
 
 
 def _placed(question: Question, text: str, start: int) -> bool:

@@ -77,24 +77,36 @@ _NOUNS: Final = (
         r"|college|network|agency|league|publisher|party|firm|newspaper|institution|manufacturer|broadcaster|lable|military branch)",
     ),
     (Kind.OCCUPATION, r"occupation|profession|job"),
-    (Kind.WORK, r"(?:[a-z\-]+ )?(?:film|movie|book|novel|song|album|show|series|opera|play|work|magazine|poem)"),
+    (
+        Kind.WORK,
+        r"(?:[a-z\-]+ )?(?:film|movie|book|novel|song|album|show|series|opera|play|work|magazine|poem)",
+    ),
     (Kind.NUMBER, r"number|population|percent(?:age)?|distance|height|area in|elevation"),
 )
 
 _HEADS: Final = (
-    *((kind, rf"\b(?:what|which)(?: is the| was the|'s the)?(?: name of the)? (?:{noun})\b") for kind, noun in _NOUNS),
+    *(
+        (kind, rf"\b(?:what|which)(?: is the| was the|'s the)?(?: name of the)? (?:{noun})\b")
+        for kind, noun in _NOUNS
+    ),
     (Kind.NUMBER, r"\bhow (?:many|much|long|far|old|tall|high|large|big|deep|wide|fast)\b|\bpopulation of\b"),
-    (Kind.DATE, r"\bwhen\b|\bdate of (?:birth|death)\b|\bbirth ?da(?:y|te)\b|\b(?:publication|release) date\b"),
+    (
+        Kind.DATE,
+        r"\bwhen\b|\bdate of (?:birth|death)\b|\bbirth ?da(?:y|te)\b|\b(?:publication|release) date\b",
+    ),
     (Kind.PLACE, r"\bwhere\b|\bplace of (?:birth|death|burial)\b|\bbirth ?place\b|\bcity of birth\b"),
     (Kind.PERSON, r"\bwho(?:m|se)?\b"),
 )
 _YES_NO: Final = re.compile(
-    r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b(?!.*,? (?:or|what|which|who|where|when)\b)", re.I
+    r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b(?!.*,? (?:or|what|which|who|where|when)\b)",
+    re.I,
 )
 _NAMES: Final = re.compile(
     r"\"[^\"]{1,120}\"|(?<!^)(?<![?.!] )\b[A-ZÀ-Þ][\w.'’\-]*(?:,? (?:(?:of the|of|the|de|and|von|van|in|on|for|a|da|di|to) )?[A-Z0-9À-Þ(][\w.'’\-)]*)*"
 )
-_WH: Final = re.compile(r"^(?:Who|What|When|Where|Which|How|In|On|At|Whose|The|Is|Are|Was|Were|Do|Does|Did)\b", re.I)
+_WH: Final = re.compile(
+    r"^(?:Who|What|When|Where|Which|How|In|On|At|Whose|The|Is|Are|Was|Were|Do|Does|Did)\b", re.I
+)
 _MAX_QUESTION_CHARACTERS = 1_000
 
 

@@ -127,7 +127,9 @@ RELATIONS: Final = (
         "cause of death",
         r"\bcause of death\b|\bhow did .{0,60}\bdie\b|\bdie (?:of|from)\b",
         Kind.OTHER,
-        (r"\b(?:died|dies|death)(?:.{0,60}?)? (?:of|from|by|due to) (?:an? |the )?([a-z][\w\- ]{2,40}?)(?= on| in| at| when|[.,;])",),
+        (
+            r"\b(?:died|dies|death)(?:.{0,60}?)? (?:of|from|by|due to) (?:an? |the )?([a-z][\w\- ]{2,40}?)(?= on| in| at| when|[.,;])",
+        ),
         strict=True,
     ),
     Relation(
@@ -330,7 +332,12 @@ RELATIONS: Final = (
         "country of citizenship",
         r"\b(?:citizenship|nationality|citizen of|(?:country|nation)\b.*\b(?:from|citizen))\b",
         Kind.NATIONALITY,
-        (r"\b(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)", r"\b(?:in|of|from) (<COUNTRY>)\b", r"\b(<COUNTRY>)\b", r"\bborn in <NAME>, (<NAME>)"),
+        (
+            r"\b(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)",
+            r"\b(?:in|of|from) (<COUNTRY>)\b",
+            r"\b(<COUNTRY>)\b",
+            r"\bborn in <NAME>, (<NAME>)",
+        ),
         opening=(
             r"\b(?:is|was|were|are) (?:an?|the|one of the) (?:[a-z\-]+,? ){0,4}?(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)",
             r"\b(?:is|was|were|are)\b.{0,80}?\b(?:<NAT>(?:-born)?[ -])?(<NAT>)\b(?!-born)",
@@ -359,9 +366,7 @@ RELATIONS: Final = (
             r"\b(?:worked|works|work|served|career|known|appointed|elected) (?:as|for being) (?:an?|the) (?:<NAT> )?(<OCC>)\b",
             r"\b(<OCC>)\b",
         ),
-        opening=(
-            r"\b(?:is|was|are) (?:an?|the|one of [a-z]+)\b.{0,60}?\b(<OCC>)\b",
-        ),
+        opening=(r"\b(?:is|was|are) (?:an?|the|one of [a-z]+)\b.{0,60}?\b(<OCC>)\b",),
         strict=True,
     ),
     Relation(
@@ -544,7 +549,10 @@ RELATIONS: Final = (
         "stands for",
         r"\b(?:stands? for|abbreviation|acronym|full name)\b",
         Kind.OTHER,
-        (r"\b(?:stands? for|abbreviation of|acronym for|short for|abbreviated from) (?:the )?\"?(<ORG>)", r"(<ORG>) \("),
+        (
+            r"\b(?:stands? for|abbreviation of|acronym for|short for|abbreviated from) (?:the )?\"?(<ORG>)",
+            r"(<ORG>) \(",
+        ),
     ),
 )
 """Every relation that the reader knows, more specific ones before those whose cues are common words."""
