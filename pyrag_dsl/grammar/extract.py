@@ -1,0 +1,258 @@
+"""Find the plan inside a model's reply.
+
+A reply is an envelope (thoughts, fences, tags, prose, prompts, JSON) around a plan. Extraction opens the envelope
+and leaves the plan alone: what is wrong *inside* the plan keeps its place, so that a diagnostic can name it and a
+recorded fix can mend it. Odd spaces and prose between the statements therefore stay; typographic quotes that stand
+where Python wants quotes, and characters of no width between tokens, came with the envelope, and go.
+
+Each entry of `STRATEGIES` proposes the text with one envelope less. The first proposal that holds is taken, and the
+table is tried again until nothing changes. That fixed point is what makes `extract_code` idempotent.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyrag_dsl.grammar.blocks import END_OF_TURN, open_blocks
+from pyrag_dsl.grammar.quotes import drop_zero_width, straighten
+from pyrag_dsl.grammar.surface import MAX_PLAN, has_code, parses, tokens
+
+MAX_PASSES = 12
+MAX_MENDED = 4 * MAX_PLAN
+
+_ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+
+
+def _unwrap_json(text: str) -> str | None:
+    """`{"code": "..."}`, also as the arguments of a tool call."""
+    body = text.strip()
+    if not (body.startswith("{") and body.endswith("}")) or len(body) > 4 * MAX_PLAN:
+        return None
+    try:
+        value = json.loads(body, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    for _ in range(3):
+        if not isinstance(value, dict):
+            return None
+        for key in ("code", "plan", "program", "python", "python_code", "script"):
+            inner = value.get(key)
+            if isinstance(inner, list) and all(isinstance(line, str) for line in inner):
+                inner = "\n".join(inner)
+            if isinstance(inner, str) and (has_code(inner) or "```" in inner):
+                return inner
+        value = value.get("arguments") or value.get("parameters") or value.get("input")
+    return None
+
+
+def _unescape_newlines(text: str) -> str | None:
+    r"""A plan on one line with `\n` for its line ends, as in a JSON string, with or without its quotes."""
+    body = text.strip()
+    if "\n" in body or "\\n" not in body:
+        return None
+    if len(body) > 1 and body[0] == body[-1] == '"':
+        body = body[1:-1]
+    controls = {"n": "\n", "t": "\t", "r": "", '"': '"', "\\": "\\"}
+    full = re.sub(r"\\(.)", lambda m: controls.get(m.group(1), m.group()), body)
+    if full.startswith(("```", "~~~")) or _reads(full):
+        return full
+    return re.sub(r"(?<!\\)\\n", "\n", body)
+
+
+def _replay_prompts(text: str) -> str | None:
+    """An interactive session: what follows the prompts, without the outputs between."""
+    lines = text.split("\n")
+    typed: list[str] = []
+    inside = False
+    for line in lines:
+        match = re.match(r"[ \t]*(>>>|\.\.\.)(?: (.*)|)$", line)
+        inside = bool(match and (match[1] == ">>>" or inside))
+        if match and inside:
+            typed.append(match[2] or "")
+    return "\n".join(typed) if typed else None
+
+
+def _drop_line_numbers(text: str) -> str | None:
+    """`1: `, `1 | `, `1. ` or `1<tab>` before every line, counting up."""
+    lines = text.split("\n")
+    numbers: list[int] = []
+    bare: list[str] = []
+    for line in lines:
+        match = re.match(r"[ \t]*\[?(\d{1,5})(?:[ \t]?[:|.)\]│][ ]?|\t|[ ]{1,2}(?=\S)|$)(.*)$", line)
+        if match:
+            numbers.append(int(match[1]))
+            bare.append(match[2])
+        elif line.strip():
+            return None
+        else:
+            bare.append("")
+    counted = len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return "\n".join(bare) if counted else None
+
+
+def _unwrap_lines(text: str) -> str | None:
+    """Every line of code in backticks or bold, as an item of a list, or quoted."""
+    lines = text.split("\n")
+    bare = [re.sub(r"^(?:[ ]?[-*+•][ ]+|>[ ]?|\d{1,3}[.)][ ]+)", "", line) for line in lines]
+    bare = bare if all(a != b for a, b in zip(lines, bare, strict=True) if a.strip()) else lines
+    return "\n".join(re.sub(r"^[ \t]*(`{1,2}|\*\*)([^`]+)\1[ \t]*$", r"\2", line) for line in bare)
+
+
+def _unescape_html(text: str) -> str | None:
+    return (
+        html.unescape(text) if re.search(r"&(?:quot|lt|gt|amp|apos|nbsp|#\d+|#x[\da-fA-F]+);", text) else None
+    )
+
+
+def _dedent(text: str) -> str | None:
+    """Take off the indentation that all lines share, or all but the first, when that mends it."""
+    whole = textwrap.dedent(text)
+    head, _, rest = text.partition("\n")
+    return next((c for c in (whole, f"{head}\n{textwrap.dedent(rest)}") if c != text and parses(c)), None)
+
+
+def _drop_tokens(text: str) -> str | None:
+    """Control tokens of chat templates at the ends of lines."""
+    return re.sub(
+        rf"^<\|im_start\|>(?:assistant)?[ ]?|(?:{END_OF_TURN}|</s>){{1,8}}$|^<s>[ ]?",
+        "",
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+_LEAD_IN = re.compile(
+    r"(?i)[ \t]*(?:sure|certainly|of course|okay|ok|absolutely"
+    r"|here(?:'s|’s| is| are)|below|the following)\b|.*:\s*$"
+)
+_LEAD_OUT = re.compile(
+    r"(?i)[ \t]*(?:(?:this|the|above)\s+(?:code|plan|program|script|above)"
+    r"|note\b|explanation|let me know|hope|i hope)\b"
+)
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a paragraph holds nothing of a plan: no statement, comment, or tail of a bracket or string."""
+    if has_code(text) or re.search(r"^[ \t]*#(?!#)", text, re.MULTILINE) or parses(textwrap.dedent(text)):
+        return False
+    return not re.search(r"[)\]}\"'],?[ \t]*$", text) or bool(re.match(r"[A-Z*#>-][\w'’]*[ ,]+\w+ ", text))
+
+
+def _is_closed(text: str) -> bool:
+    """Whether `text` ends outside brackets and strings, so that what follows is no part of them."""
+    depth = 0
+    for kind, piece in tokens(text):
+        if kind == "code":
+            depth += sum(piece.count(b) for b in "([{") - sum(piece.count(b) for b in ")]}")
+        elif kind == "string" and (len(piece) < 2 or piece[-1] != piece[0]):
+            return False
+    return depth <= 0
+
+
+def _trim_prose(text: str) -> str | None:
+    """Drop whole paragraphs of prose before and after the code, and a line that leads into it or out of it.
+
+    Prose that touches the code on any other line stays: it is a flaw of the plan, with a line number.
+    """
+    if len(text) > MAX_PLAN or parses(text) or not has_code(text):
+        return None
+    parts = re.split(r"(\n(?:[ \t]*\n)+)", text.strip("\n"))
+    first, last = 0, len(parts) - 1
+    while first < last and _is_prose(parts[first]):
+        first += 2
+    while last > first and _is_prose(parts[last]):
+        last -= 2
+    if not _is_closed("".join(parts[first : last + 1])):
+        last = len(parts) - 1
+    lines = "".join(parts[first : last + 1]).split("\n")
+    start, end = 0, len(lines)
+    while start < end - 1 and _LEAD_IN.match(lines[start]) and _is_prose(lines[start]):
+        start += 1
+    while end > start + 1 and _LEAD_OUT.match(lines[end - 1]) and _is_prose(lines[end - 1]):
+        end -= 1
+    if not _is_closed("\n".join(lines[start:end])):
+        end = len(lines)
+    return "\n".join(lines[start:end]).strip("\n")
+
+
+def _reads(text: str) -> bool:
+    """Whether `text` would parse once the strategies that need no proof and the fix for odd spaces are through."""
+    for mend in (_unwrap_lines, _dedent, drop_zero_width, straighten, _trim_prose):
+        if parses(text):
+            return True
+        text = mend(text) or text
+    return parses(_ODD_SPACE.sub(" ", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One kind of envelope. `propose` gives the text without it, or None; `proof`: only if that then parses."""
+
+    propose: Callable[[str], str | None]
+    proof: bool = False
+
+
+STRATEGIES = (
+    Strategy(_unescape_newlines, proof=True),
+    Strategy(open_blocks),
+    Strategy(_drop_tokens),
+    Strategy(_replay_prompts, proof=True),
+    Strategy(_drop_line_numbers),
+    Strategy(_unescape_html, proof=True),
+    Strategy(_unwrap_lines, proof=True),
+    Strategy(_dedent, proof=True),
+    Strategy(drop_zero_width),
+    Strategy(_trim_prose),
+    Strategy(straighten),
+)
+
+
+def _normalise(text: str) -> str:
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        return ""
+    bare = text.rstrip("\n")
+    # A newline behind a backslash belongs to the line.
+    return text if bare.endswith("\\") else bare + "\n"
+
+
+def _step(text: str) -> str:
+    """`text` without its outermost envelope; `text` itself when it is a plan or nothing is left to open."""
+    inner = _unwrap_json(text)
+    if inner is not None:
+        return inner
+    if parses(text):
+        return text
+    for strategy in STRATEGIES:
+        if len(text) > MAX_MENDED and strategy.propose is not open_blocks:
+            continue
+        proposal = strategy.propose(text)
+        if proposal is not None and _normalise(proposal) != text:
+            if strategy.proof and not (len(proposal) <= MAX_PLAN and _reads(proposal)):
+                continue
+            return proposal
+    return text
+
+
+def extract_code(reply: str) -> str:
+    """The plan inside a model's reply.
+
+    `reply` is any text: a bare plan, or a plan among prose, fences, tags, thoughts, prompts, line numbers or JSON.
+    The result ends with a newline unless it is empty. Plain code comes back unchanged but for a byte order mark and
+    line ends, and so does whatever this function returned. Never raises, and never repairs what is wrong within the
+    plan: a reply without code comes back as it is, for the parser to reject. It goes beyond the extraction of PyRAG
+    (arXiv 2605.12975): first Python fence, any fence, whole text.
+    """
+    whole = text = _normalise(reply)
+    for _ in range(MAX_PASSES):
+        inner = _normalise(_step(text))
+        if inner == text:
+            return text
+        text = inner
+    # Envelopes without end hold no plan; giving the whole back keeps extraction idempotent.
+    return whole

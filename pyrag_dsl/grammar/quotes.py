@@ -1,0 +1,87 @@
+"""Typographic characters that a word processor or a chat window put into a plan, as Python wants them."""
+
+from __future__ import annotations
+
+import re
+
+from pyrag_dsl.grammar.surface import MAX_PLAN, TOKEN, has_code, parses, tokens
+
+_DOUBLE, _SINGLE = "“”„‟″", "‘’‚‛′"
+_ASCII = str.maketrans(dict.fromkeys(_DOUBLE, '"') | dict.fromkeys(_SINGLE, "'"))
+_AFTER_STRING = re.compile(r"[ \t]*(?:[)\]},:;.+%=#]|$|!=|(?:if|for|in|else|and|or|not|is)\b)")
+
+
+def drop_zero_width(text: str) -> str | None:
+    """Characters of no width between tokens; inside a string they may be part of an emoji or a name."""
+    return "".join(
+        re.sub("[\u200b-\u200d\u2060\ufeff]", "", p) if k == "code" else p for k, p in tokens(text)
+    )
+
+
+def _closing(line: str, opener: str) -> int:
+    """Where in `line`, the text behind a curly opening quote, its string ends; -1 when it does not."""
+    family = _DOUBLE + '"' if opener in _DOUBLE else _SINGLE + "'"
+    depth, weak = 0, -1
+    for match in re.finditer(f"[{family}]", line):
+        at = match.end()
+        if match.group() in "“„‘‚" and match.group() == opener and at < len(line) and line[at].isalnum():
+            depth += 1
+        elif not line[at : at + 1].isalnum():
+            if _AFTER_STRING.match(line, at) and depth == 0:
+                return match.start()
+            weak = match.start() if weak < 0 else weak
+            depth = max(0, depth - 1)
+    return weak
+
+
+def _quoted(content: str, opener: str) -> str:
+    """`content` between the ASCII quotes that suit it; quotes within it are straight where they can be."""
+    own, other = ('"', "'") if opener in _DOUBLE else ("'", '"')
+    plain = content.translate(_ASCII)
+    for quote in (own, other, '"""'):
+        if quote not in plain and not (quote == '"""' and plain.endswith('"')):
+            return f"{quote}{plain}{quote}"
+    return f"{own}{content}{own}"
+
+
+def straighten(text: str) -> str | None:
+    """Curly quotes where Python wants quotes, as ASCII. Those inside ASCII quotes are text and stay."""
+    if len(text) > MAX_PLAN or not re.search(f"[{_DOUBLE}{_SINGLE}]", text) or not has_code(text):
+        return None
+    out: list[str] = []
+    position = 0
+    while match := TOKEN.search(text, position):
+        piece, position_after = match.group(), match.end()
+        out.append(text[position : match.start()])
+        line_end = text.find("\n", match.start())
+        line_end = len(text) if line_end < 0 else line_end
+        if match["curly"]:
+            triple = piece * 3 if text.startswith(piece * 3, match.start()) else ""
+            family = _DOUBLE if piece in _DOUBLE else _SINGLE
+            ending = re.compile(f"[{family}]{{3}}").search(text, match.start() + 3) if triple else None
+            if ending:
+                mark = '"""' if family == _DOUBLE else "'''"
+                out.append(mark + text[match.start() + 3 : ending.start()] + mark)
+                position = ending.end()
+                continue
+            end = _closing(text[match.end() : line_end], piece)
+            if end < 0:
+                position_after = line_end
+                piece = text[match.start() : line_end]
+            else:
+                content = text[match.end() : match.end() + end]
+                piece, position_after = _quoted(content, piece), match.end() + end + 1
+        elif (
+            match["string"] and piece[:3] not in ('"""', "'''") and (len(piece) < 2 or piece[-1] != piece[0])
+        ):
+            end = _closing(piece[1:], "“" if piece[0] == '"' else "‘")
+            if end >= 0:
+                piece, position_after = (
+                    _quoted(piece[1 : end + 1], "“" if piece[0] == '"' else "‘"),
+                    match.start() + end + 2,
+                )
+        out.append(piece)
+        position = position_after
+    out.append(text[position:])
+    straight = "".join(out)
+    return text.translate(_ASCII) if not parses(straight) and parses(text.translate(_ASCII)) else straight
