@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, NoReturn
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from pyrag_dsl.runtime.retrieval.errors import (
@@ -150,20 +150,19 @@ class RemoteRetriever:
 
     def _body(self, response: requests.Response) -> bytes:
         deadline = time.monotonic() + self._timeout
-        parts, size = [], 0
-        for part in response.iter_content(1 << 16):
-            parts.append(part)
-            size += len(part)
-            if size > BODY_LIMIT:
+        body = bytearray()
+        for part in _parts(response):
+            body += part
+            if len(body) > BODY_LIMIT:
                 problem = f"the reply is larger than {BODY_LIMIT // (1024 * 1024)} MiB"
                 raise RetrieverReplyError(self._shown, problem, "Use a smaller topk or batch")
             if time.monotonic() > deadline:
                 self._time_out(None)
-        return b"".join(parts)
+        return bytes(body)
 
     def _refuse(self, response: requests.Response) -> NoReturn:
         status = response.status_code
-        said = excerpt(next(response.iter_content(400), b"").decode("utf-8", "replace"))
+        said = excerpt(next(_parts(response), b"")[:400].decode("utf-8", "replace"))
         problem = f"the server answered {status}"
         if status in _RETRIED_STATUS:
             problem += f" after {self._tries}"
@@ -188,6 +187,22 @@ class RemoteRetriever:
 class _Retry(Retry):
     """urllib3's policy, with jitter in every version of it and a ceiling on what a server may ask for."""
 
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> _Retry:
+        # A server that is slow once is slow again, and the caller has waited a timeout already.
+        if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) and not isinstance(
+            error, NewConnectionError
+        ):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
     def get_backoff_time(self) -> float:
         return min(super().get_backoff_time() * random.uniform(0.5, 1.5), _LONGEST_PAUSE)
 
@@ -199,8 +214,6 @@ class _Retry(Retry):
 def _session(retries: int, pool: int) -> requests.Session:
     policy = _Retry(
         total=retries,
-        # A server that is slow once is slow again, and the caller has waited a timeout already.
-        read=0,
         redirect=0,
         status_forcelist=_RETRIED_STATUS,
         allowed_methods=frozenset({"POST"}),
@@ -237,6 +250,17 @@ def _endpoint(url: str) -> tuple[str, str]:
         urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")),
         urlunsplit((parts.scheme, shown_host, path, "", "")),
     )
+
+
+def _parts(response: requests.Response) -> Iterator[bytes]:
+    """The decoded body as it arrives."""
+    read1 = getattr(response.raw, "read1", None)
+    if read1 is None:
+        # urllib3 1: each part waits until it is full, so a server that drips is noticed late.
+        yield from response.iter_content(1 << 16)
+        return
+    while part := read1(1 << 16, decode_content=True):
+        yield part
 
 
 def _is_timeout(error: Exception) -> bool:
