@@ -146,7 +146,7 @@ def _fenced(text: str, match: re.Match[str]) -> tuple[str, str, int]:
         if tail and (parses(body(tail.start())) or not text[tail.end() :].strip()):
             return body(tail.start()), language, tail.end()
         return body(len(text)), language, len(text)
-    chosen = next((span for span in spans if parses(body(span[0]))), spans[0])
+    chosen = next((s for s in spans if len(spans) > 1 and parses(body(s[0]))), spans[0])
     return body(chosen[0]), language, chosen[1]
 
 
@@ -278,7 +278,7 @@ def _choose(blocks: tuple[Block, ...]) -> str | None:
 
 
 def open_blocks(text: str) -> str | None:
-    """The plan out of fences and tags, or the reply without thoughts, or the thoughts if all code is there."""
+    """The plan in fences and tags, or the reply without thoughts, or the thoughts if the code is there."""
     found = _scan(text)
     plan = _choose(found.blocks)
     if plan is not None or not found.thoughts:

@@ -1,12 +1,12 @@
 """Find the plan inside a model's reply.
 
-A reply is an envelope (thoughts, fences, tags, prose, prompts, JSON) around a plan. Extraction opens the envelope
-and leaves the plan alone: what is wrong *inside* the plan keeps its place, so that a diagnostic can name it and a
-recorded fix can mend it. Odd spaces and prose between the statements therefore stay; typographic quotes that stand
-where Python wants quotes, and characters of no width between tokens, came with the envelope, and go.
+A reply is an envelope (thoughts, fences, tags, prose, prompts, JSON) around a plan. Extraction opens the
+envelope and leaves the plan alone: what is wrong *inside* the plan keeps its place, so that a diagnostic can
+name it and a recorded fix can mend it. Odd spaces and prose between the statements therefore stay. Typographic
+quotes where Python wants quotes, and characters of no width between tokens, came with the envelope, and go.
 
-Each entry of `STRATEGIES` proposes the text with one envelope less. The first proposal that holds is taken, and the
-table is tried again until nothing changes. That fixed point is what makes `extract_code` idempotent.
+Each entry of `STRATEGIES` proposes the text with one envelope less. The first proposal that holds is taken,
+and the table is tried again until nothing changes. That fixed point is what makes `extract_code` idempotent.
 """
 
 from __future__ import annotations
@@ -51,15 +51,13 @@ def _unwrap_json(text: str) -> str | None:
 
 
 def _unescape_newlines(text: str) -> str | None:
-    r"""A plan on one line with `\n` for its line ends, as in a JSON string, with or without its quotes."""
+    r"""A plan on one line with `\n` for its line ends, as in a JSON string."""
     body = text.strip()
     if "\n" in body or "\\n" not in body:
         return None
-    if len(body) > 1 and body[0] == body[-1] == '"':
-        body = body[1:-1]
     controls = {"n": "\n", "t": "\t", "r": "", '"': '"', "\\": "\\"}
     full = re.sub(r"\\(.)", lambda m: controls.get(m.group(1), m.group()), body)
-    if full.startswith(("```", "~~~")) or _reads(full):
+    if _reads(full):
         return full
     return re.sub(r"(?<!\\)\\n", "\n", body)
 
@@ -181,8 +179,8 @@ def _trim_prose(text: str) -> str | None:
 
 
 def _reads(text: str) -> bool:
-    """Whether `text` would parse once the strategies that need no proof and the fix for odd spaces are through."""
-    for mend in (_unwrap_lines, _dedent, drop_zero_width, straighten, _trim_prose):
+    """Whether `text` would parse after the strategies that need no proof and the fix for odd spaces."""
+    for mend in (open_blocks, _unwrap_lines, _dedent, drop_zero_width, straighten, _trim_prose):
         if parses(text):
             return True
         text = mend(text) or text
@@ -191,7 +189,7 @@ def _reads(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """One kind of envelope. `propose` gives the text without it, or None; `proof`: only if that then parses."""
+    """A kind of envelope. `propose` gives the text without it, or None; `proof`: only if that parses."""
 
     propose: Callable[[str], str | None]
     proof: bool = False
@@ -242,11 +240,11 @@ def _step(text: str) -> str:
 def extract_code(reply: str) -> str:
     """The plan inside a model's reply.
 
-    `reply` is any text: a bare plan, or a plan among prose, fences, tags, thoughts, prompts, line numbers or JSON.
-    The result ends with a newline unless it is empty. Plain code comes back unchanged but for a byte order mark and
-    line ends, and so does whatever this function returned. Never raises, and never repairs what is wrong within the
-    plan: a reply without code comes back as it is, for the parser to reject. It goes beyond the extraction of PyRAG
-    (arXiv 2605.12975): first Python fence, any fence, whole text.
+    `reply` is any text: a bare plan, or one among prose, fences, tags, thoughts, prompts, numbers or JSON.
+    The result ends with a newline unless it is empty. Plain code comes back unchanged but for a byte order
+    mark and line ends, and so does whatever this function returned. Never raises, and never repairs what is wrong
+    within the plan: a reply without code comes back as it is, for the parser to reject. It goes beyond the
+    extraction of PyRAG (arXiv 2605.12975): first Python fence, any fence, whole text.
     """
     whole = text = _normalise(reply)
     for _ in range(MAX_PASSES):

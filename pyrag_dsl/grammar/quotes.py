@@ -20,17 +20,20 @@ def drop_zero_width(text: str) -> str | None:
 
 def _closing(line: str, opener: str) -> int:
     """Where in `line`, the text behind a curly opening quote, its string ends; -1 when it does not."""
-    family = _DOUBLE + '"' if opener in _DOUBLE else _SINGLE + "'"
-    depth, weak = 0, -1
-    for match in re.finditer(f"[{family}]", line):
-        at = match.end()
-        if match.group() in "“„‘‚" and match.group() == opener and at < len(line) and line[at].isalnum():
-            depth += 1
-        elif not line[at : at + 1].isalnum():
-            if _AFTER_STRING.match(line, at) and depth == 0:
-                return match.start()
-            weak = match.start() if weak < 0 else weak
-            depth = max(0, depth - 1)
+    family, straight = (_DOUBLE, '"') if opener in _DOUBLE else (_SINGLE, "'")
+    weak = -1
+    # A straight quote ends the string only where no curly one does: it may belong to an f-string's subscript.
+    for closers in (family, family + straight):
+        depth = 0
+        for match in re.finditer(f"[{closers}]", line):
+            at = match.end()
+            if match.group() == opener and opener in "“„‘‚" and line[at : at + 1].isalnum():
+                depth += 1
+            elif not line[at : at + 1].isalnum():
+                if depth == 0 and _AFTER_STRING.match(line, at):
+                    return match.start()
+                weak = match.start() if weak < 0 else weak
+                depth = max(0, depth - 1)
     return weak
 
 

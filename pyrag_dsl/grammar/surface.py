@@ -1,6 +1,6 @@
 """Judge text that may be Python without trusting it: pieces of it, lines of code in it, whether it parses.
 
-The parser proper says what is wrong with a plan; this only answers yes or no, on any text, cheaply and safely.
+The parser proper says what is wrong with a plan; this answers yes or no, on any text, cheaply and safely.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _is_shallow(text: str) -> bool:
 def tree_of(text: str) -> ast.Module | None:
     """The tree of `text`, or None when it does not parse or is not safe to parse.
 
-    The parser warns about unknown escapes and glued numbers, and silencing it is not thread-safe, so it is shown a
-    copy without them. `?` takes their place: outside a string it is as wrong as a stray backslash.
+    The parser warns about unknown escapes and glued numbers, and silencing it is not thread-safe, so it is
+    shown a copy without them. `?` takes their place: outside a string it is as wrong as a stray backslash.
     """
     if len(text) > MAX_PLAN or "\0" in text or _SURROGATE.search(text):
         return None
@@ -88,7 +88,7 @@ def tree_of(text: str) -> ast.Module | None:
 
 
 def parses(text: str) -> bool:
-    """Whether `text` is Python by a check that is safe on hostile text: False also where it is too big to tell."""
+    """Whether `text` is Python by a check that is safe on any text: False also where it is too big."""
     return tree_of(text) is not None
 
 
