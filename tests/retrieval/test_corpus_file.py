@@ -1,4 +1,4 @@
-"""Corpus files as people have them: broken lines are reported and skipped, a file that is no corpus is refused."""
+"""Corpus files as people have them: broken lines are reported and skipped, no-corpora are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_broken_lines_are_skipped_and_reported_by_number(corpus: Callable[..., P
         assert index.report.skipped == (
             LineProblem(2, "not JSON: Expecting value at column 1"),
             LineProblem(4, "not UTF-8: byte 0xff at 15"),
-            LineProblem(5, "no \"contents\" and no \"text\" (keys here: 'id')"),
+            LineProblem(5, 'no "contents" and no "text" (keys here: \'id\')'),
         )
     with BM25Index.open(path) as cached:
         assert cached.report == index.report
@@ -98,7 +98,7 @@ def test_no_file_a_directory_a_pipe(tmp_path: Path) -> None:
         BM25Index.open(tmp_path / "missing.jsonl")
     with pytest.raises(CorpusError, match="it is a directory"):
         BM25Index.open(tmp_path)
-    with pytest.raises(CorpusError, match="no such file|no path|cannot be read"):
+    with pytest.raises(CorpusError, match=r"no such file|no path|cannot be read"):
         BM25Index.open("nul\x00byte")
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")

@@ -6,8 +6,10 @@ import json
 import multiprocessing
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ class Count:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, *_: int) -> None:
         self.calls += 1
 
 
@@ -171,7 +173,16 @@ def _wrong_count(path: Path) -> None:
     (path / "manifest.json").write_text(json.dumps(manifest))
 
 
-DAMAGES = [_truncate, _delete, _cut_manifest, _empty_manifest, _no_manifest, _wrong_types, _foreign_names, _wrong_count]
+DAMAGES = [
+    _truncate,
+    _delete,
+    _cut_manifest,
+    _empty_manifest,
+    _no_manifest,
+    _wrong_types,
+    _foreign_names,
+    _wrong_count,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -245,7 +256,9 @@ def test_a_cache_that_cannot_be_written_costs_a_notice(corpus: Writer) -> None:
     index.close()
 
 
-def test_without_any_room_the_index_is_held_in_memory(corpus: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_room_the_index_is_held_in_memory(
+    corpus: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = corpus(ULM, "oops", BONN)
     path.with_name("corpus.jsonl.pyrag-index").write_text("in the way")
     monkeypatch.setattr("tempfile.tempdir", str(path / "no" / "such"))
@@ -271,10 +284,8 @@ def _read_as_nobody(path: Path, results: multiprocessing.Queue[object]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="file permissions of POSIX")
-def test_a_read_only_index_is_used_where_it_lies(tmp_path: Path) -> None:
+def test_a_read_only_index_is_used_where_it_lies() -> None:
     # pytest's own directories are closed to other users, so this one is made apart.
-    import tempfile
-
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
         path = Path(place) / "corpus.jsonl"
@@ -299,7 +310,7 @@ def test_a_read_only_index_is_used_where_it_lies(tmp_path: Path) -> None:
 def test_a_failed_build_leaves_nothing(corpus: Writer, tmp_path: Path) -> None:
     path = corpus(*({"id": str(i), "contents": "word " * 2000} for i in range(300)))
 
-    def stop(done: int, total: int) -> None:
+    def stop(*_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -307,7 +318,7 @@ def test_a_failed_build_leaves_nothing(corpus: Writer, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["corpus.jsonl"]
 
 
-def _race(path: Path, rebuild: bool, go: multiprocessing.Event, results: multiprocessing.Queue[object]) -> None:
+def _race(path: Path, rebuild: bool, go: Event, results: multiprocessing.Queue[object]) -> None:
     go.wait()
     index = BM25Index.open(path, rebuild=rebuild)
     results.put((len(index), [hit.passage.id for hit in index.search("number 77", 1)]))

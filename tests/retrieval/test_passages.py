@@ -21,8 +21,14 @@ from pyrag_dsl.runtime.retrieval.passages import (
     ("record", "passage"),
     [
         ({"id": "7", "contents": '"Ulm"\nA city.'}, Passage("7", "Ulm", "A city.")),
-        ({"id": 7, "contents": '"Ulm"\nA city.\nOn the Danube.'}, Passage("7", "Ulm", "A city.\nOn the Danube.")),
-        ({"id": "1", "contents": '""Q" Is for Quarry"\nA novel.'}, Passage("1", '"Q" Is for Quarry', "A novel.")),
+        (
+            {"id": 7, "contents": '"Ulm"\nA city.\nOn the Danube.'},
+            Passage("7", "Ulm", "A city.\nOn the Danube."),
+        ),
+        (
+            {"id": "1", "contents": '""Q" Is for Quarry"\nA novel.'},
+            Passage("1", '"Q" Is for Quarry', "A novel."),
+        ),
         ({"id": "1", "contents": "Ulm\nA city."}, Passage("1", "Ulm", "A city.")),
         ({"id": "1", "contents": "A city on the Danube."}, Passage("1", "", "A city on the Danube.")),
         ({"id": "1", "contents": '"Quoted" text only'}, Passage("1", "", '"Quoted" text only')),
@@ -97,8 +103,12 @@ def test_title_and_text_survive_search_r1s_format(title: str, text: str) -> None
         assert parse_passage_line(json.dumps({"id": "1", "contents": contents})) == Passage("1", title, text)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(
-    st.sampled_from(["id", "title", "text", "contents", "x"]), x)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["id", "title", "text", "contents", "x"]), x),
+    )
+)
 def test_any_json_is_a_passage_or_a_format_error(value: object) -> None:
     try:
         passage = passage_of(value)

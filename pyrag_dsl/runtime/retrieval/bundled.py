@@ -13,7 +13,7 @@ from pyrag_dsl.runtime.retrieval.passages import Passage, parse_passage_line
 def bundled_passages() -> tuple[Passage, ...]:
     """The bundled passages, in the order of their file. They were written for this project."""
     text = files(__package__).joinpath("bundled.jsonl").read_text(encoding="utf-8")
-    return tuple(parse_passage_line(line) for line in text.splitlines() if line)
+    return tuple(parse_passage_line(line) for line in text.split("\n") if line)
 
 
 def bundled_retriever() -> BM25Index:

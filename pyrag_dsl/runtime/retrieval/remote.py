@@ -144,7 +144,8 @@ class RemoteRetriever:
             if _is_timeout(error):
                 self._time_out(error)
             problem = f"no connection after {self._tries} ({_cause(error)})"
-            if isinstance(error, requests.exceptions.ChunkedEncodingError):
+            # Only while a body is read do urllib3's own errors come through requests; or else as this one.
+            if isinstance(error, (HTTPError, requests.exceptions.ChunkedEncodingError)):
                 problem = f"the connection broke in the middle of the reply ({_cause(error)})"
             raise RetrieverUnreachableError(self._shown, problem, _DOWN_ADVICE) from error
 

@@ -56,15 +56,15 @@ def _decoded(body: bytes) -> object:
 
 def _lists(reply: object, asked: int) -> list[object]:
     if isinstance(reply, dict):
-        found = next((reply[key] for key in _LIST_KEYS if key in reply), None)
-        if found is None:
-            said = next((reply[key] for key in _ERROR_KEYS if isinstance(reply.get(key), str)), None)
+        key = next((key for key in _LIST_KEYS if key in reply), None)
+        if key is None:
+            said = next((reply[name] for name in _ERROR_KEYS if isinstance(reply.get(name), str)), None)
             keys = ", ".join(repr(excerpt(str(key), 20)) for key in list(reply)[:4]) or "none"
             problem = f'the reply has no "result" (keys here: {keys})'
             if said is not None:
                 problem = f"the server reports an error with status 200: {excerpt(said)!r}"
             raise ReplyShapeError(problem, _NOT_A_SERVER)
-        reply = found
+        reply = reply[key]
     if not isinstance(reply, list):
         raise ReplyShapeError("the reply holds no list of results", _NOT_A_SERVER)
     if asked == 1 and not any(isinstance(item, list) for item in reply):
