@@ -3,8 +3,8 @@
     python benchmarks/retrieval.py [--data DIRECTORY] [--repeat N]
 
 DIRECTORY holds `wiki.jsonl` and `questions/*.jsonl`; by default it is `data` under $PYRAG_SHARED or
-`../shared`. Recall@5 is the share of questions whose evidence titles are all among the first five hits: of the
-question, or of the gold sub-questions with five hits each.
+`../shared`. Recall@5 is the share of questions whose evidence titles are all among the first five hits
+of the question, or among those of the gold sub-questions, five each.
 """
 
 from __future__ import annotations
