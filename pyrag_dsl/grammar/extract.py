@@ -1,9 +1,10 @@
 """Find the plan inside a model's reply.
 
 A reply is an envelope (thoughts, fences, tags, prose, prompts, JSON) around a plan. Extraction opens the
-envelope and leaves the plan alone: what is wrong *inside* the plan keeps its place, so that a diagnostic can
-name it and a recorded fix can mend it. Odd spaces and prose between the statements therefore stay. Typographic
-quotes where Python wants quotes, and characters of no width between tokens, came with the envelope, and go.
+envelope and leaves the plan alone: what is wrong *inside* the plan keeps its place, so that a diagnostic
+can name it and a recorded fix can mend it. Odd spaces and prose between the statements therefore stay.
+Typographic quotes where Python wants quotes, and characters of no width between tokens, came with the
+envelope, and go.
 
 Each entry of `STRATEGIES` proposes the text with one envelope less. The first proposal that holds is taken,
 and the table is tried again until nothing changes. That fixed point is what makes `extract_code` idempotent.
@@ -242,9 +243,9 @@ def extract_code(reply: str) -> str:
 
     `reply` is any text: a bare plan, or one among prose, fences, tags, thoughts, prompts, numbers or JSON.
     The result ends with a newline unless it is empty. Plain code comes back unchanged but for a byte order
-    mark and line ends, and so does whatever this function returned. Never raises, and never repairs what is wrong
-    within the plan: a reply without code comes back as it is, for the parser to reject. It goes beyond the
-    extraction of PyRAG (arXiv 2605.12975): first Python fence, any fence, whole text.
+    mark and line ends, and so does whatever this function returned. Never raises, and never repairs what is
+    wrong within the plan: a reply without code comes back as it is, for the parser to reject. It goes
+    beyond the extraction of PyRAG (arXiv 2605.12975): first Python fence, any fence, whole text.
     """
     whole = text = _normalise(reply)
     for _ in range(MAX_PASSES):

@@ -256,21 +256,47 @@ def test_the_check_neither_warns_nor_trusts() -> None:
 
 
 PIECES = st.sampled_from(
-    """``` ```python ~~~ <think> </think> <code> </code> >>> 1: " “ ’ # - > ** <|im_end|> \\ \\n &quot; {"code": "}
-    x = 1 final_answer = answer(x) docs = retrieve(“a”) Sure: Here is it.""".split()
-    + [
-        "\n",
-        "\n",
-        "\n\n",
-        " ",
-        "    ",
-        "\u200b",
-        "\u00a0",
-        "\r\n",
-        "\ufeff",
-        '"""',
-        "x = 1\n",
-        "final_answer = x\n",
+    [
+        *(
+            "```",
+            "```python",
+            "~~~",
+            "<think>",
+            "</think>",
+            "<code>",
+            "</code>",
+            ">>> ",
+            "1: ",
+            '"',
+            "“",
+            "’",
+        ),
+        *(
+            "\n",
+            "\n",
+            "\n\n",
+            " ",
+            "    ",
+            "\u200b",
+            "\u00a0",
+            "\r\n",
+            "\ufeff",
+            '"""',
+            "\\",
+            "\\n",
+            "&quot;",
+        ),
+        *(
+            "x = 1",
+            "final_answer = x\n",
+            "docs = retrieve(“a”)",
+            "Here is it.",
+            "Sure:",
+            "# note",
+            "- ",
+            "> ",
+        ),
+        *("**", "<|im_end|>", '{"code": "', '"}'),
     ]
 )
 TEXTS = st.text(max_size=200) | st.lists(PIECES | st.text(max_size=5), max_size=25).map("".join)
@@ -302,24 +328,27 @@ WRAPPERS = {
 }
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_law_total_and_idempotent(reply: str) -> None:
     code = extract_code(reply)
     assert extract_code(code) == code
 
 
+@settings(deadline=None)
 @given(PLANS)
 def test_law_identity_on_plain_code(plan: str) -> None:
     assert extract_code(plan) == plan
     assert extract_code("\ufeff" + plan.replace("\n", "\r\n") + "\r\n") == plan
 
 
-@settings(max_examples=200)
+@settings(deadline=None)
 @given(PLANS, st.sampled_from(sorted(WRAPPERS)))
 def test_law_a_wrapped_plan_comes_back(plan: str, wrapper: str) -> None:
     assert extract_code(WRAPPERS[wrapper].format(plan)).strip() == plan.strip()
 
 
+@settings(deadline=None)
 @given(PLANS)
 def test_law_a_plan_in_json_comes_back(plan: str) -> None:
     assert extract_code(json.dumps({"code": plan})) == plan
