@@ -96,14 +96,19 @@ def write_index(
         index.register_tokenizer("pyrag_title", _analyser(stop_words=False))
         index.register_tokenizer("pyrag_text", _analyser(stop_words=True))
         writer = index.writer(heap, threads)
-    for ordinal, passage in enumerate(passages):
+    try:
+        for ordinal, passage in enumerate(passages):
+            with _engine_errors():
+                writer.add_document(
+                    tantivy.Document(id=passage.id, title=passage.title, text=passage.text, ordinal=ordinal)
+                )
         with _engine_errors():
-            writer.add_document(
-                tantivy.Document(id=passage.id, title=passage.title, text=passage.text, ordinal=ordinal)
-            )
+            writer.commit()
+    finally:
+        # Also after a failure: its threads must have written their last before the directory can be deleted.
+        with _engine_errors():
+            writer.wait_merging_threads()
     with _engine_errors():
-        writer.commit()
-        writer.wait_merging_threads()
         index.reload()
     return index
 
