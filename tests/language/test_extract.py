@@ -118,7 +118,8 @@ def test_extraction_is_idempotent_on_replies(reply: str) -> None:
 
 
 def test_prompts_are_dropped_with_the_outputs_between() -> None:
-    session = '>>> docs = retrieve("x")\n>>> for d in docs:\n...     print(d)\n...\nsome text\n>>> final_answer = docs[0]\n'
+    session = '>>> docs = retrieve("x")\n>>> for d in docs:\n...     print(d)\n...\n'
+    session += "some text\n>>> final_answer = docs[0]\n"
     assert extract_code(session) == (
         'docs = retrieve("x")\nfor d in docs:\n    print(d)\n\nfinal_answer = docs[0]\n'
     )
