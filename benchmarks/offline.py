@@ -2,9 +2,10 @@
 
     python benchmarks/offline.py [--failures 2wiki] [--plans 3]
 
-Each gold decomposition becomes a plan in Python that retrieves and reads hop by hop. Only the structure is gold:
-a later hop is asked with the plan's own answer to the earlier one. BM25 finds the passages, the embedded reader
-reads them. The corpus was built around the questions: compare the columns with each other, with nothing published.
+Each gold decomposition becomes a plan in Python that retrieves and reads hop by hop. Only the structure is
+gold: a later hop is asked with the plan's own answer to the earlier one. BM25 finds the passages, the
+embedded reader reads them. The corpus was built around the questions: compare the columns with each
+other, and with nothing published.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def source_of(subject: str, earlier: Sequence[str], question: str) -> int | None
 
 
 def two_wiki_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(question, fact) templates per hop from evidence triples; ``{a0}`` stands for the first hop's answer."""
+    """(question, fact) templates per hop from evidence triples; ``{a0}`` is the first hop's answer."""
     hops = []
     earlier: list[str] = []
     for step in row["decomposition"]:
@@ -83,7 +84,9 @@ def musique_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         subject, mark, _ = step["question"].partition(" >> ")
         if mark:
             resolved = step["question_resolved"].partition(" >> ")[0]
-            asked = literal(step["question_nl"]).replace(literal(resolved), "\0").replace("\0", literal(subject))
+            asked = (
+                literal(step["question_nl"]).replace(literal(resolved), "\0").replace("\0", literal(subject))
+            )
         else:
             asked = literal(step["question"])
         asked = re.sub(r"#(\d)", lambda m: f"{{a{int(m[1]) - 1}}}", asked)
@@ -92,7 +95,7 @@ def musique_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def plan_of(row: Mapping[str, Any], hops: Sequence[tuple[str, str]]) -> str:
-    """The plan, as text: one retrieve and one answer a hop; comparisons are composed from the stated facts."""
+    """The plan: one retrieve and one answer a hop; comparisons are composed from the stated facts."""
     lines = []
     for place, (asked, _) in enumerate(hops):
         lines.append(f"q{place} = f{asked!r}")
@@ -157,14 +160,23 @@ def main() -> None:
                 scores[dataset, kind, "both"].append(score)
             if options.failures == dataset and half == "development" and not score[0]:
                 print(f"[{row['type']}] {question}\n  gold {golden} planned {planned!r}")
-                print("  " + "; ".join(f"{c.arguments!r} -> {c.result!r}" for c in result.calls if c.tool == "answer")[:900])
+                steps = [f"{c.arguments!r} -> {c.result!r}" for c in result.calls if c.tool == "answer"]
+                print(f"  {'; '.join(steps)[:900]}")
     print(f"command: python {shlex.join(sys.argv)}")
-    print(f"Python {platform.python_version()}, {platform.machine()}; {len(index)} passages, top {options.topk}")
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}; {len(index)} passages, top {options.topk}"
+    )
     print(f"plan, median {statistics.median(elapsed):.1f} ms, sum {sum(elapsed) / 1e3:.1f} s")
     print(f"{'set':8} {'type':18} {'half':12} {'n':>4} {'plan EM':>8} {'F1':>6} {'at once EM':>11} {'F1':>6}")
-    for (dataset, kind, half), rows_of in sorted(scores.items(), key=lambda pair: (pair[0][0], pair[0][2], pair[0][1])):
+    for (dataset, kind, half), rows_of in sorted(
+        scores.items(), key=lambda pair: (pair[0][0], pair[0][2], pair[0][1])
+    ):
         means = [100 * statistics.mean(column) for column in zip(*rows_of, strict=True)]
-        print(f"{dataset:8} {kind:18} {half:12} {len(rows_of):4} {means[0]:8.1f} {means[1]:6.1f} {means[2]:11.1f} {means[3]:6.1f}")
+        plan_em, plan_f1, once_em, once_f1 = means
+        print(
+            f"{dataset:8} {kind:18} {half:12} {len(rows_of):4} "
+            f"{plan_em:8.1f} {plan_f1:6.1f} {once_em:11.1f} {once_f1:6.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python benchmarks/reader.py [--failures 2wiki] [--relation director]
 
-Questions are split in two by a hash of their id: patterns are written looking at failures of the development
-half only, and the other half says what they are worth. ``--failures`` prints failures of the development half.
+Questions are split in two by a hash of their id: patterns are written looking at failures of the
+development half only, and the other half says what they are worth. ``--failures`` prints failures of the
+development half.
 """
 
 from __future__ import annotations
@@ -113,9 +114,7 @@ def main() -> None:
             if item.half == "development":
                 by_relation[dataset, item.relation].append(match)
                 if dataset == options.failures and not match and options.relation in item.relation:
-                    print(
-                        f"{item.question}\n  gold {item.golden[:3]} got {reading.answer!r} {reading.confidence}"
-                    )
+                    print(f"{item.question}\n  gold {item.golden[:3]} got {reading.answer!r}")
                     print(f"  from: {reading.evidence[:260]}")
     if options.relations:
         for (dataset, relation), matches in sorted(by_relation.items(), key=lambda pair: -len(pair[1])):

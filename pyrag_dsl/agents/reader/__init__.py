@@ -1,7 +1,7 @@
 """The embedded reader: an extractive stand-in for a language model.
 
-It answers by patterns, not by understanding, so that plans, tests and demonstrations run to their end without a
-model or a network. `docs/reader.md` says what it can and cannot do.
+It answers by patterns, not by understanding, so that plans, tests and demonstrations run to their end
+without a model or a network. `docs/reader.md` says what it can and cannot do.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ class EmbeddedReader:
             docs: documents ``Title\\nText``, best first; None or empty to compose from the query alone.
 
         Returns:
-            A span of the documents or of the query, ``"yes"``, ``"no"``, or ``"unknown"``. Never raises for any text.
+            A span of the documents or of the query, ``"yes"``, ``"no"``, or ``"unknown"``, whatever the text.
         """
         return (read(query, docs) if docs else compose(query)).answer

@@ -59,7 +59,7 @@ def birth(text: str) -> Quantity | None:
 
 def death(text: str) -> Quantity | None:
     """The date of death stated, or, for want of a word for it, the only date there."""
-    stated = _first(
+    return _first(
         (
             r"\b(?:[Dd]ied|[Dd]eath|[Dd]ies|passed away|killed)\b.{0,80}?(<DATE>)",
             r"<DATE>.{0,30}?\s?[–-]\s?(?:.{0,30}?\s)??(<DATE>)",
@@ -67,7 +67,6 @@ def death(text: str) -> Quantity | None:
         )[: 3 if not re.search(r"\b(?:[Bb]orn|[Bb]irth)\b", text) else 2],
         text,
     )
-    return stated
 
 
 def lifespan(text: str) -> Quantity | None:
@@ -90,34 +89,11 @@ def any_date(text: str) -> Quantity | None:
     return None
 
 
-_NUMERALS: Final = {
-    word: float(value)
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ]
-    )
-}
+_NUMERAL_WORDS: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty"
+)
+_NUMERALS: Final = {word: float(value) for value, word in enumerate(re.findall(r"\w+", _NUMERAL_WORDS))}
 _SCALES: Final = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _NUMBER: Final = re.compile(
     r"(?<![\w.])(\d[\d,]{0,20}(?:\.\d{1,9})?)(?: (thousand|million|billion|trillion))?|\b("

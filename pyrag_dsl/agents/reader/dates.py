@@ -33,7 +33,8 @@ FULL_DATE: Final = (
 )
 DATE: Final = (
     rf"(?:{FULL_DATE}|{_DAY} {MONTH}\b|{MONTH} {_DAY}\b"
-    rf"|\b(?:1\d{{3}}|20\d\d)(?: BC)?(?![\d,]\d|\d)|\b[1-9]\d\d(?: BC| AD)?(?![\d,.]\d|\d| (?:people|km|miles|students)))"
+    rf"|\b(?:1\d{{3}}|20\d\d)(?: BC)?(?![\d,]\d|\d)"
+    rf"|\b[1-9]\d\d(?: BC| AD)?(?![\d,.]\d|\d| (?:people|km|miles|students)))"
 )
 """A date in the forms of English prose: days, months, bare years from 100 on."""
 

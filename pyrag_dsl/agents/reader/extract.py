@@ -9,11 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from .choose import choose
 from .names import compiled
+from .prompts import Stated
 from .questions import Kind, Question, analyse
-from .reading import NOTHING, Reading
-from .relations import Relation, relations_asked
+from .reading import NOTHING, UNKNOWN, Reading
+from .relation import Relation
+from .relations import relations_asked
 from .sentences import Sentence, sentences_of
+from .values import ROLE
 from .vocabulary import NATIONALITIES, country_of, stems
 
 _SENTENCES_READ: Final = 10
@@ -75,13 +79,18 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         answer of the kind asked for.
     """
     asked = analyse(question)
-    if not asked.stems:
+    if not asked.stems or _about_nothing(asked):
         return NOTHING
-    ranked = _rank(asked, sentences_of(docs))
+    sentences = sentences_of(docs)
+    ranked = _rank(asked, sentences)
     if not ranked:
         return NOTHING
     if asked.kind is Kind.YES_NO:
         return _yes_or_no(asked, ranked)
+    chosen = choose(Stated(_leads(sentences), question))
+    if chosen is not None:
+        # Of a film's director the film's own date tells nothing: that takes a plan.
+        return NOTHING if ROLE.search(asked.frame) else chosen
     relations = relations_asked(asked)
     for relation in relations:
         best = max(
@@ -92,6 +101,16 @@ def read(question: str, docs: Sequence[str]) -> Reading:
     if any(relation.strict for relation in relations[:1]):
         return NOTHING
     return _nearest(asked, ranked)
+
+
+def _about_nothing(question: Question) -> bool:
+    """Whether the question is about an earlier `unknown` that a plan put into it: "When was unknown born?"."""
+    return not question.names and bool(re.search(rf"\b{UNKNOWN}\b", question.text))
+
+
+def _leads(sentences: Sequence[Sentence]) -> tuple[str, ...]:
+    """The first sentence of each titled document after its title: what a comparison is decided on."""
+    return tuple(f"{s.title}: {s.text}" for s in sentences if s.index == 0 and s.title)
 
 
 def _rank(question: Question, sentences: Sequence[Sentence]) -> list[_Ranked]:
@@ -130,6 +149,8 @@ def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked
         distance = 0.06 * place + (0.15 if item.about < best_about else 0.0)
         if item.about < best_about == 1.0 and not question.mentioned_in(text):
             distance += 0.4
+        if relation.strict and not item.about and not question.mentioned_in(text):
+            continue
         patterns = (*relation.opening, *relation.patterns) if item.sentence.index == 0 else relation.patterns
         for preference, pattern in enumerate(patterns):
             offset = 0 if item.sentence.index == 0 else len(relation.opening)
@@ -165,8 +186,9 @@ def _trim(question: Question, kind: Kind, answer: str) -> str:
 
 
 _DESCRIPTION: Final = (
-    r"(?:,? and)?(?: [a-z\d][\w\-]*){0,3}? (?:<OCC>|emperor|king|ruler|laureate|merchant|nobleman|candidate|governor|senator|star"
-    r"|minister|president|mogul|magnate|executive|chief|leader|legend|heiress|socialite|banker|farmer|star|caliph|sultan),? (?=[A-Z])"
+    r"(?:,? and)?(?: [a-z\d][\w\-]*){0,3}? (?:<OCC>|emperor|king|ruler|laureate|merchant|nobleman|candidate"
+    r"|governor|senator|star|minister|president|mogul|magnate|executive|chief|leader|legend|heiress|socialite"
+    r"|banker|farmer|caliph|sultan),? (?=[A-Z])"
 )
 
 
@@ -189,7 +211,7 @@ _NEEDS_MODIFIER: Final = frozenset(
 
 
 def _occupation(phrase: str) -> str:
-    """The noun alone where it says enough: "politician" of "former politician", but "graphic designer" whole."""
+    """The noun alone where it says enough: of "former politician", but not of "graphic designer"."""
     noun = compiled(r"(?:[a-z]+-)?[a-z]+$").search(phrase)
     head = noun[0] if noun else phrase
     return phrase if head in _NEEDS_MODIFIER else head

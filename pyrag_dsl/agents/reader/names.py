@@ -4,6 +4,9 @@ Documents come from anywhere, so every repetition here has a bound and no repeti
 match the same text in two ways: a match costs at most a few hundred steps from each position.
 """
 
+# A pattern broken over lines cannot be read.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re

@@ -40,15 +40,17 @@ def mentioned(name: str, text: str) -> bool:
 def find_options(question: str, facts: Sequence[str], joint: str) -> Options | None:
     """The two things that stand on either side of a joint (``or``, ``and``, ``than``) in the question.
 
-    Names hold commas and joints themselves, so every stretch that begins or ends at a comma or a space is tried,
-    and the longest ones that the facts mention win. None where the facts mention neither.
+    Names hold commas and joints themselves, so every stretch that begins or ends at a comma or a space is
+    tried, and the longest ones that the facts mention win. None where the facts mention neither.
     """
     text = question.strip().rstrip("?").strip().rstrip("?").strip()
     stated = f" {normal(' '.join(facts))} "
     best: tuple[int, Options] | None = None
     for found in list(re.finditer(rf",? {joint} ", text))[:6]:
         left, right = text[: found.start()], text[found.end() :]
-        stretches = _lefts(left) if joint in ("or", "and") else [s for part in _rights(left) for s in _lefts(part)]
+        stretches = (
+            _lefts(left) if joint in ("or", "and") else [s for part in _rights(left) for s in _lefts(part)]
+        )
         first = max(stretches, key=lambda s: _worth(s, stated))
         second = max(_rights(right), key=lambda s: _worth(s, stated))
         worths = _worth(first, stated), _worth(second, stated)
@@ -63,10 +65,8 @@ def find_options(question: str, facts: Sequence[str], joint: str) -> Options | N
 
 
 def _worth(name: str, stated: str) -> int:
-    wanted = bare(name)
-    if f" {wanted} " not in stated:
-        return 0
-    return len(wanted)
+    """How much of a name the facts mention: in full, or without its parentheses, or (0) not at all."""
+    return max((len(form) for form in (normal(name), bare(name)) if f" {form} " in stated), default=0)
 
 
 def _lefts(left: str) -> list[str]:
@@ -80,7 +80,7 @@ def _rights(right: str) -> list[str]:
 
 
 def segment(option: str, other: str, fact: str) -> str | None:
-    """What a fact says of one option: the fact itself, or from its mention on where the other one is there too."""
+    """What a fact says of one option: all of it, or what follows its mention where the other is there too."""
     if not mentioned(option, fact):
         return None
     if not mentioned(other, fact) or bare(other) in bare(option):
@@ -104,5 +104,5 @@ def _without(name: str, text: str) -> str:
 
 
 def bridges(text: str) -> list[str]:
-    """Names in a segment through which another fact may speak of the same option: its director, its author."""
+    """Names in a segment through which another fact may speak of the same option, as its director."""
     return [found[0] for found in compiled("<NAME>").finditer(text)]

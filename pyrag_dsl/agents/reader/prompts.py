@@ -1,5 +1,8 @@
 """Prompts that state facts and ask a question about them: which part is which."""
 
+# A pattern broken over lines cannot be read.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,8 @@
 """What a question asks for: the kind of its answer, the words that matter, what it is about."""
 
+# A pattern broken over lines cannot be read.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import enum

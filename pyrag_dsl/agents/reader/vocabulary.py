@@ -6,35 +6,38 @@ import re
 from typing import Final
 
 _DEMONYMS = """
-Afghanistan: Afghan, Afghani; Albania: Albanian; Algeria: Algerian; Argentina: Argentine, Argentinian, Argentinean;
-Armenia: Armenian; Australia: Australian; Austria: Austrian; Azerbaijan: Azerbaijani; Bahrain: Bahraini;
-Bangladesh: Bangladeshi; Belarus: Belarusian; Belgium: Belgian; Bolivia: Bolivian; Bosnia and Herzegovina: Bosnian;
-Botswana: ; Brazil: Brazilian; Bulgaria: Bulgarian; Burma: Burmese; Cambodia: Cambodian; Cameroon: Cameroonian;
-Canada: Canadian; Chile: Chilean; China: Chinese; Colombia: Colombian; Congo: Congolese; Costa Rica: Costa Rican;
-Croatia: Croatian; Cuba: Cuban; Cyprus: Cypriot; Czech Republic: Czech; Czechoslovakia: Czechoslovak;
-Denmark: Danish; Dominican Republic: Dominican; Ecuador: Ecuadorian; Egypt: Egyptian; El Salvador: Salvadoran;
-England: English; Estonia: Estonian; Ethiopia: Ethiopian; Fiji: Fijian; Finland: Finnish; Flanders: Flemish;
-France: French; Georgia: Georgian; Germany: German; Ghana: Ghanaian; Greece: Greek; Guatemala: Guatemalan;
-Guinea: Guinean; Haiti: Haitian; Honduras: Honduran; Hong Kong: ; Hungary: Hungarian; Iceland: Icelandic;
-India: Indian; Indonesia: Indonesian; Iran: Iranian, Persian; Iraq: Iraqi; Ireland: Irish; Israel: Israeli;
-Italy: Italian; Ivory Coast: Ivorian; Jamaica: Jamaican; Japan: Japanese; Jordan: Jordanian; Kazakhstan: Kazakh,
-Kazakhstani; Kenya: Kenyan; Kosovo: Kosovar; Kuwait: Kuwaiti; Kyrgyzstan: Kyrgyz; Laos: Laotian; Latvia: Latvian;
-Lebanon: Lebanese; Liberia: Liberian; Libya: Libyan; Lithuania: Lithuanian; Luxembourg: Luxembourgish;
-Macedonia: Macedonian; Madagascar: Malagasy; Malawi: Malawian; Malaysia: Malaysian; Mali: Malian; Malta: Maltese;
-Mexico: Mexican; Moldova: Moldovan; Mongolia: Mongolian; Montenegro: Montenegrin; Morocco: Moroccan;
-Mozambique: Mozambican; Myanmar: ; Namibia: Namibian; Nepal: Nepalese, Nepali; Netherlands: Dutch;
-New Zealand: ; Nicaragua: Nicaraguan; Niger: ; Nigeria: Nigerian; North Korea: North Korean; Norway: Norwegian;
-Oman: Omani; Pakistan: Pakistani; Palestine: Palestinian; Panama: Panamanian; Papua New Guinea: ;
-Paraguay: Paraguayan; Peru: Peruvian; Philippines: Filipino, Philippine; Poland: Polish; Portugal: Portuguese;
-Prussia: Prussian; Puerto Rico: Puerto Rican; Qatar: Qatari; Romania: Romanian; Russia: Russian; Rwanda: Rwandan;
-Saudi Arabia: Saudi Arabian, Saudi; Scotland: Scottish; Senegal: Senegalese; Serbia: Serbian; Sierra Leone: ;
-Singapore: Singaporean; Slovakia: Slovak, Slovakian; Slovenia: Slovene, Slovenian; Somalia: Somali;
-South Africa: South African; South Korea: South Korean, Korean; Soviet Union: Soviet; Spain: Spanish;
-Sri Lanka: Sri Lankan; Sudan: Sudanese; Sweden: Swedish; Switzerland: Swiss; Syria: Syrian; Taiwan: Taiwanese;
-Tanzania: Tanzanian; Thailand: Thai; Trinidad and Tobago: Trinidadian; Tunisia: Tunisian; Turkey: Turkish;
-Uganda: Ugandan; Ukraine: Ukrainian; United Arab Emirates: Emirati; United Kingdom: British; United States: American;
-Uruguay: Uruguayan; Uzbekistan: Uzbek; Venezuela: Venezuelan; Vietnam: Vietnamese; Wales: Welsh; Yemen: Yemeni;
-Yugoslavia: Yugoslav; Zambia: Zambian; Zimbabwe: Zimbabwean; Ottoman Empire: Ottoman; Byzantine Empire: Byzantine
+Afghanistan: Afghan, Afghani; Albania: Albanian; Algeria: Algerian; Argentina: Argentine, Argentinian,
+Argentinean; Armenia: Armenian; Australia: Australian; Austria: Austrian; Azerbaijan: Azerbaijani;
+Bahrain: Bahraini; Bangladesh: Bangladeshi; Belarus: Belarusian; Belgium: Belgian; Bolivia: Bolivian;
+Bosnia and Herzegovina: Bosnian; Botswana: ; Brazil: Brazilian; Bulgaria: Bulgarian; Burma: Burmese;
+Cambodia: Cambodian; Cameroon: Cameroonian; Canada: Canadian; Chile: Chilean; China: Chinese; Colombia:
+Colombian; Congo: Congolese; Costa Rica: Costa Rican; Croatia: Croatian; Cuba: Cuban; Cyprus: Cypriot;
+Czech Republic: Czech; Czechoslovakia: Czechoslovak; Denmark: Danish; Dominican Republic: Dominican;
+Ecuador: Ecuadorian; Egypt: Egyptian; El Salvador: Salvadoran; England: English; Estonia: Estonian;
+Ethiopia: Ethiopian; Fiji: Fijian; Finland: Finnish; Flanders: Flemish; France: French; Georgia:
+Georgian; Germany: German; Ghana: Ghanaian; Greece: Greek; Guatemala: Guatemalan; Guinea: Guinean; Haiti:
+Haitian; Honduras: Honduran; Hong Kong: ; Hungary: Hungarian; Iceland: Icelandic; India: Indian;
+Indonesia: Indonesian; Iran: Iranian, Persian; Iraq: Iraqi; Ireland: Irish; Israel: Israeli; Italy:
+Italian; Ivory Coast: Ivorian; Jamaica: Jamaican; Japan: Japanese; Jordan: Jordanian; Kazakhstan: Kazakh,
+Kazakhstani; Kenya: Kenyan; Kosovo: Kosovar; Kuwait: Kuwaiti; Kyrgyzstan: Kyrgyz; Laos: Laotian; Latvia:
+Latvian; Lebanon: Lebanese; Liberia: Liberian; Libya: Libyan; Lithuania: Lithuanian; Luxembourg:
+Luxembourgish; Macedonia: Macedonian; Madagascar: Malagasy; Malawi: Malawian; Malaysia: Malaysian; Mali:
+Malian; Malta: Maltese; Mexico: Mexican; Moldova: Moldovan; Mongolia: Mongolian; Montenegro: Montenegrin;
+Morocco: Moroccan; Mozambique: Mozambican; Myanmar: ; Namibia: Namibian; Nepal: Nepalese, Nepali;
+Netherlands: Dutch; New Zealand: ; Nicaragua: Nicaraguan; Niger: ; Nigeria: Nigerian; North Korea: North
+Korean; Norway: Norwegian; Oman: Omani; Pakistan: Pakistani; Palestine: Palestinian; Panama: Panamanian;
+Papua New Guinea: ; Paraguay: Paraguayan; Peru: Peruvian; Philippines: Filipino, Philippine; Poland:
+Polish; Portugal: Portuguese; Prussia: Prussian; Puerto Rico: Puerto Rican; Qatar: Qatari; Romania:
+Romanian; Russia: Russian; Rwanda: Rwandan; Saudi Arabia: Saudi Arabian, Saudi; Scotland: Scottish;
+Senegal: Senegalese; Serbia: Serbian; Sierra Leone: ; Singapore: Singaporean; Slovakia: Slovak,
+Slovakian; Slovenia: Slovene, Slovenian; Somalia: Somali; South Africa: South African; South Korea: South
+Korean, Korean; Soviet Union: Soviet; Spain: Spanish; Sri Lanka: Sri Lankan; Sudan: Sudanese; Sweden:
+Swedish; Switzerland: Swiss; Syria: Syrian; Taiwan: Taiwanese; Tanzania: Tanzanian; Thailand: Thai;
+Trinidad and Tobago: Trinidadian; Tunisia: Tunisian; Turkey: Turkish; Uganda: Ugandan; Ukraine:
+Ukrainian; United Arab Emirates: Emirati; United Kingdom: British; United States: American; Uruguay:
+Uruguayan; Uzbekistan: Uzbek; Venezuela: Venezuelan; Vietnam: Vietnamese; Wales: Welsh; Yemen: Yemeni;
+Yugoslavia: Yugoslav; Zambia: Zambian; Zimbabwe: Zimbabwean; Ottoman Empire: Ottoman; Byzantine Empire:
+Byzantine
 """
 
 _OTHER_NAMES = {
@@ -62,6 +65,10 @@ _OTHER_NAMES = {
 }
 
 
+def _list(text: str, separator: str | None = None) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(separator))
+
+
 def _read_demonyms() -> dict[str, tuple[str, ...]]:
     table = {}
     for entry in " ".join(_DEMONYMS.split()).split(";"):
@@ -78,7 +85,7 @@ COUNTRY_OF: Final[dict[str, str]] = {
     **{country.lower(): country for country in DEMONYMS},
     **_OTHER_NAMES,
 }
-"""Lower-case nationality or country -> the country's one name, so that "Swedish" and "Sweden" compare equal."""
+"""Lower-case nationality or country -> the one name of the country: "Swedish" and "Sweden" compare equal."""
 
 NATIONALITIES: Final = tuple(
     sorted(
@@ -95,361 +102,55 @@ COUNTRIES: Final = tuple(
     )
 )
 
-US_STATES: Final = tuple(
-    name.strip()
-    for name in [
-        "Alabama",
-        "Alaska",
-        "Arizona",
-        "Arkansas",
-        "California",
-        "Colorado",
-        "Connecticut",
-        "Delaware",
-        "Florida",
-        "Georgia",
-        "Hawaii",
-        "Idaho",
-        "Illinois",
-        "Indiana",
-        "Iowa",
-        "Kansas",
-        "Kentucky",
-        "Louisiana",
-        "Maine",
-        "Maryland",
-        "Massachusetts",
-        "Michigan",
-        "Minnesota",
-        "Mississippi",
-        "Missouri",
-        "Montana",
-        "Nebraska",
-        "Nevada",
-        "New Hampshire",
-        "New Jersey",
-        "New Mexico",
-        "New York",
-        "North Carolina",
-        "North Dakota",
-        "Ohio",
-        "Oklahoma",
-        "Oregon",
-        "Pennsylvania",
-        "Rhode Island",
-        "South Carolina",
-        "South Dakota",
-        "Tennessee",
-        "Texas",
-        "Utah",
-        "Vermont",
-        "Virginia",
-        "Washington",
-        "West Virginia",
-        "Wisconsin",
-        "Wyoming",
-    ]
+US_STATES: Final = _list(
+    """Alabama,Alaska,Arizona,Arkansas,California,Colorado,Connecticut,Delaware,Florida,Georgia,Hawaii,Idaho,
+    Illinois,Indiana,Iowa,Kansas,Kentucky,Louisiana,Maine,Maryland,Massachusetts,Michigan,Minnesota,
+    Mississippi,Missouri,Montana,Nebraska,Nevada,New Hampshire,New Jersey,New Mexico,New York,North Carolina,
+    North Dakota,Ohio,Oklahoma,Oregon,Pennsylvania,Rhode Island,South Carolina,South Dakota,Tennessee,Texas,
+    Utah,Vermont,Virginia,Washington,West Virginia,Wisconsin,Wyoming""",
+    ",",
 )
 
 OCCUPATIONS: Final = tuple(
     sorted(
-        [
-            "academic",
-            "activist",
-            "actor",
-            "actress",
-            "agronomist",
-            "animator",
-            "anthropologist",
-            "archaeologist",
-            "archbishop",
-            "architect",
-            "artist",
-            "astronaut",
-            "astronomer",
-            "athlete",
-            "attorney",
-            "author",
-            "bandleader",
-            "banker",
-            "baritone",
-            "bassist",
-            "bassoonist",
-            "biochemist",
-            "biologist",
-            "bishop",
-            "botanist",
-            "boxer",
-            "broadcaster",
-            "businessman",
-            "businessperson",
-            "businesswoman",
-            "cardinal",
-            "cartoonist",
-            "cellist",
-            "chef",
-            "chemist",
-            "choreographer",
-            "cinematographer",
-            "clarinetist",
-            "classicist",
-            "clergyman",
-            "coach",
-            "comedian",
-            "commander",
-            "commentator",
-            "composer",
-            "conductor",
-            "costume-designer",
-            "cricketer",
-            "critic",
-            "curator",
-            "cyclist",
-            "dancer",
-            "designer",
-            "diplomat",
-            "director",
-            "drummer",
-            "economist",
-            "editor",
-            "educator",
-            "engineer",
-            "entomologist",
-            "entrepreneur",
-            "essayist",
-            "explorer",
-            "fencer",
-            "filmmaker",
-            "footballer",
-            "geographer",
-            "geologist",
-            "geneticist",
-            "geographer",
-            "goalkeeper",
-            "golfer",
-            "guitarist",
-            "gymnast",
-            "harpsichordist",
-            "historian",
-            "horticulturist",
-            "illustrator",
-            "impresario",
-            "industrialist",
-            "inventor",
-            "journalist",
-            "judge",
-            "judoka",
-            "jurist",
-            "lawyer",
-            "lexicographer",
-            "librarian",
-            "librettist",
-            "linguist",
-            "lyricist",
-            "magician",
-            "manager",
-            "mathematician",
-            "mezzo-soprano",
-            "microbiologist",
-            "military",
-            "missionary",
-            "model",
-            "monk",
-            "mountaineer",
-            "musician",
-            "musicologist",
-            "naturalist",
-            "naval-officer",
-            "neurologist",
-            "neuroscientist",
-            "novelist",
-            "nun",
-            "nurse",
-            "officer",
-            "organist",
-            "orientalist",
-            "ornithologist",
-            "painter",
-            "paleontologist",
-            "patron",
-            "pediatrician",
-            "percussionist",
-            "pharmacist",
-            "philanthropist",
-            "philologist",
-            "philosopher",
-            "photographer",
-            "physician",
-            "physicist",
-            "physiologist",
-            "pianist",
-            "pilot",
-            "pirate",
-            "playwright",
-            "poet",
-            "politician",
-            "pathologist",
-            "preacher",
-            "presenter",
-            "priest",
-            "printmaker",
-            "producer",
-            "professor",
-            "programmer",
-            "prosecutor",
-            "psychiatrist",
-            "psychoanalyst",
-            "psychologist",
-            "publicist",
-            "publisher",
-            "rabbi",
-            "racer",
-            "rapper",
-            "referee",
-            "rower",
-            "runner",
-            "sailor",
-            "saxophonist",
-            "scholar",
-            "scientist",
-            "screenwriter",
-            "scriptwriter",
-            "sculptor",
-            "sheriff",
-            "sinologist",
-            "singer",
-            "singer-songwriter",
-            "skater",
-            "skier",
-            "sociologist",
-            "soldier",
-            "songwriter",
-            "soprano",
-            "sportsperson",
-            "sprinter",
-            "statesman",
-            "statistician",
-            "surgeon",
-            "surveyor",
-            "swimmer",
-            "teacher",
-            "tenor",
-            "theologian",
-            "theorist",
-            "translator",
-            "trombonist",
-            "trumpeter",
-            "tutor",
-            "violinist",
-            "violist",
-            "virologist",
-            "volleyball-player",
-            "wrestler",
-            "writer",
-            "zoologist",
-            "librarian",
-            "dramatist",
-            "engraver",
-            "lithographer",
-            "miniaturist",
-            "goldsmith",
-            "weightlifter",
-            "canoeist",
-            "biathlete",
-            "bobsledder",
-            "speed-skater",
-            "jockey",
-            "player",
-            "driver",
-        ],
+        _list(
+            """academic activist actor actress agronomist animator anthropologist archaeologist
+            archbishop architect artist astronaut astronomer athlete attorney author bandleader banker
+            baritone bassist bassoonist biathlete biochemist biologist bishop bobsledder botanist
+            boxer broadcaster businessman businessperson businesswoman canoeist cardinal cartoonist
+            cellist chef chemist choreographer cinematographer clarinetist classicist clergyman coach
+            comedian commander commentator composer conductor costume-designer cricketer critic
+            curator cyclist dancer designer diplomat director dramatist driver drummer economist
+            editor educator engineer engraver entomologist entrepreneur essayist explorer fencer
+            filmmaker footballer geneticist geographer geologist goalkeeper goldsmith golfer guitarist
+            gymnast harpsichordist historian horticulturist illustrator impresario industrialist
+            inventor jockey journalist judge judoka jurist lawyer lexicographer librarian librettist
+            linguist lithographer lyricist magician manager mathematician mezzo-soprano microbiologist
+            military miniaturist missionary model monk mountaineer musician musicologist naturalist
+            naval-officer neurologist neuroscientist novelist nun nurse officer organist orientalist
+            ornithologist painter paleontologist pathologist patron pediatrician percussionist
+            pharmacist philanthropist philologist philosopher photographer physician physicist
+            physiologist pianist pilot pirate player playwright poet politician preacher presenter
+            priest printmaker producer professor programmer prosecutor psychiatrist psychoanalyst
+            psychologist publicist publisher rabbi racer rapper referee rower runner sailor
+            saxophonist scholar scientist screenwriter scriptwriter sculptor sheriff singer
+            singer-songwriter sinologist skater skier sociologist soldier songwriter soprano
+            speed-skater sportsperson sprinter statesman statistician surgeon surveyor swimmer teacher
+            tenor theologian theorist translator trombonist trumpeter tutor violinist violist
+            virologist volleyball-player weightlifter wrestler writer zoologist"""
+        ),
         key=len,
         reverse=True,
     )
 )
 
 STOP_WORDS: Final = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "for",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "such",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "were",
-        "will",
-        "with",
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "which",
-        "when",
-        "where",
-        "why",
-        "how",
-        "did",
-        "does",
-        "do",
-        "from",
-        "has",
-        "have",
-        "had",
-        "he",
-        "she",
-        "his",
-        "her",
-        "him",
-        "you",
-        "your",
-        "many",
-        "much",
-        "name",
-        "named",
-        "person",
-        "people",
-        "s",
-        "i",
-        "we",
-        "our",
-        "us",
-        "me",
-        "my",
-        "so",
-        "than",
-        "also",
-        "can",
-        "could",
-        "would",
-        "should",
-        "one",
-    ]
+    _list(
+        """a an and are as at be been but by for if in into is it its no not of on or such that the their
+        then there these they this to was were will with who whom whose what which when where why how
+        did does do from has have had he she his her him you your many much name named person people s
+        i we our us me my so than also can could would should one"""
+    )
 )
 
 
