@@ -1,0 +1,162 @@
+"""One type for every problem a plan can have: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from .codes import CODES, Code
+
+Severity = Literal["error", "warning", "note"]
+
+
+class Span(NamedTuple):
+    """A half-open range of source text. Lines and columns count from 1, columns in characters."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+
+class Edit(NamedTuple):
+    """Replace the text of `span` by `text`. An empty span inserts; an empty text deletes."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change of the source that a program can apply.
+
+    `safe` fixes keep what the author meant beyond doubt; `maybe` fixes are a good guess.
+    """
+
+    title: str
+    edits: tuple[Edit, ...]
+    applicability: Literal["safe", "maybe"] = "safe"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem, as data. `render` and friends turn it into text.
+
+    `values` holds the variables read in the failing expression, shortened; `nodes` the tool calls that
+    produced them. Both are empty unless the plan was running.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    severity: Severity = "error"
+    notes: tuple[str, ...] = ()
+    help: str = ""
+    fixes: tuple[Fix, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
+    related: tuple[tuple[Span, str], ...] = ()
+
+    @property
+    def rule(self) -> Code:
+        """The entry of the table of codes that this diagnostic is an instance of."""
+        return CODES[self.code]
+
+    @property
+    def phase(self) -> str:
+        return self.rule.phase
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for JSON; `span` and the parts of `fixes` become lists."""
+        return {
+            "code": self.code,
+            "slug": self.rule.slug,
+            "phase": self.phase,
+            "severity": self.severity,
+            "message": self.message,
+            "span": list(self.span) if self.span else None,
+            "notes": list(self.notes),
+            "help": self.help,
+            "fixes": [
+                {
+                    "title": fix.title,
+                    "applicability": fix.applicability,
+                    "edits": [{"span": list(edit.span), "text": edit.text} for edit in fix.edits],
+                }
+                for fix in self.fixes
+            ],
+            "values": dict(self.values),
+            "nodes": list(self.nodes),
+            "related": [{"span": list(span), "message": message} for span, message in self.related],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Diagnostic:
+        """The inverse of `to_json`."""
+        return cls(
+            code=data["code"],
+            message=data["message"],
+            span=Span(*data["span"]) if data["span"] else None,
+            severity=data["severity"],
+            notes=tuple(data["notes"]),
+            help=data["help"],
+            fixes=tuple(
+                Fix(
+                    fix["title"],
+                    tuple(Edit(Span(*edit["span"]), edit["text"]) for edit in fix["edits"]),
+                    fix["applicability"],
+                )
+                for fix in data["fixes"]
+            ),
+            values=dict(data["values"]),
+            nodes=tuple(data["nodes"]),
+            related=tuple((Span(*item["span"]), item["message"]) for item in data["related"]),
+        )
+
+
+class PlanError(Exception):
+    """Whatever keeps a plan from giving an answer.
+
+        PlanError
+        ├── PlanRejected    refused before anything ran: fix the plan (`diagnostics` says where)
+        ├── PlanFailed      the plan raised, or called a tool with wrong arguments
+        ├── LimitExceeded   the plan met a limit of the run
+        └── ToolFailed      a tool raised, ran out of time or returned rubbish; the plan may be right
+
+    Attributes:
+        diagnostics: what is wrong, the decisive one first.
+        trace: what happened before, a `Trace`; None where nothing ran.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], trace: Any = None) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+        self.trace = trace
+
+    def __str__(self) -> str:
+        lines = []
+        for diagnostic in self.diagnostics:
+            where = (
+                f"line {diagnostic.span.line}, column {diagnostic.span.column}: " if diagnostic.span else ""
+            )
+            lines.append(f"{diagnostic.code} {where}{diagnostic.message}")
+        return "\n".join(lines)
+
+
+class PlanRejected(PlanError):
+    """The plan was refused before any tool call. Every problem found is in `diagnostics`."""
+
+
+class PlanFailed(PlanError):
+    """The plan raised an exception that it did not catch, or called a tool with wrong arguments."""
+
+
+class LimitExceeded(PlanError):
+    """The plan met one of its `Limits`. A plan cannot catch this."""
+
+
+class ToolFailed(PlanError):
+    """A tool raised, ran out of time or returned something that is not plain data."""

@@ -1,0 +1,562 @@
+"""The vocabulary of plans: every builtin, module member, attribute and operator there is.
+
+The vetter refuses a name that is not here; the interpreter gives each name its meaning, and a test holds that
+the two agree.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, NamedTuple
+
+FUNCTIONS = frozenset(
+    [
+        "abs",
+        "all",
+        "any",
+        "ascii",
+        "bin",
+        "bool",
+        "callable",
+        "chr",
+        "dict",
+        "divmod",
+        "enumerate",
+        "filter",
+        "float",
+        "format",
+        "frozenset",
+        "hex",
+        "int",
+        "isinstance",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "next",
+        "oct",
+        "ord",
+        "pow",
+        "print",
+        "range",
+        "repr",
+        "reversed",
+        "round",
+        "set",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+    ]
+)
+
+EXCEPTIONS = frozenset(
+    [
+        "Exception",
+        "ArithmeticError",
+        "AssertionError",
+        "AttributeError",
+        "EOFError",
+        "IndexError",
+        "KeyError",
+        "LookupError",
+        "NameError",
+        "NotImplementedError",
+        "OverflowError",
+        "RuntimeError",
+        "StopIteration",
+        "TypeError",
+        "UnicodeError",
+        "ValueError",
+        "ZeroDivisionError",
+        "RecursionError",
+        "TimeoutError",
+        "OSError",
+    ]
+)
+
+CONSTANTS = frozenset({"__name__", "NotImplemented"}) - {"NotImplemented"}
+
+BUILTINS = FUNCTIONS | EXCEPTIONS | CONSTANTS
+
+TYPES = {
+    "str": frozenset(
+        [
+            "capitalize",
+            "casefold",
+            "center",
+            "count",
+            "encode",
+            "endswith",
+            "expandtabs",
+            "find",
+            "format",
+            "format_map",
+            "index",
+            "isalnum",
+            "isalpha",
+            "isascii",
+            "isdecimal",
+            "isdigit",
+            "isidentifier",
+            "islower",
+            "isnumeric",
+            "isprintable",
+            "isspace",
+            "istitle",
+            "isupper",
+            "join",
+            "ljust",
+            "lower",
+            "lstrip",
+            "maketrans",
+            "partition",
+            "removeprefix",
+            "removesuffix",
+            "replace",
+            "rfind",
+            "rindex",
+            "rjust",
+            "rpartition",
+            "rsplit",
+            "rstrip",
+            "split",
+            "splitlines",
+            "startswith",
+            "strip",
+            "swapcase",
+            "title",
+            "translate",
+            "upper",
+            "zfill",
+        ]
+    )
+    - {"encode"},
+    "int": frozenset({"bit_length", "is_integer", "numerator", "denominator", "real", "imag"}),
+    "float": frozenset({"is_integer", "as_integer_ratio", "real", "imag"}),
+    "list": frozenset(
+        ["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"]
+    ),
+    "tuple": frozenset({"count", "index"}),
+    "dict": frozenset(
+        [
+            "clear",
+            "copy",
+            "fromkeys",
+            "get",
+            "items",
+            "keys",
+            "pop",
+            "popitem",
+            "setdefault",
+            "update",
+            "values",
+        ]
+    ),
+    "set": frozenset(
+        [
+            "add",
+            "clear",
+            "copy",
+            "difference",
+            "difference_update",
+            "discard",
+            "intersection",
+            "intersection_update",
+            "isdisjoint",
+            "issubset",
+            "issuperset",
+            "pop",
+            "remove",
+            "symmetric_difference",
+            "symmetric_difference_update",
+            "union",
+            "update",
+        ]
+    ),
+    "frozenset": frozenset(
+        [
+            "copy",
+            "difference",
+            "intersection",
+            "isdisjoint",
+            "issubset",
+            "issuperset",
+            "symmetric_difference",
+            "union",
+        ]
+    ),
+    "Counter": frozenset(["elements", "most_common", "subtract", "total"]),
+    "defaultdict": frozenset(),
+    "OrderedDict": frozenset({"move_to_end"}),
+    "deque": frozenset(
+        [
+            "append",
+            "appendleft",
+            "clear",
+            "copy",
+            "count",
+            "extend",
+            "extendleft",
+            "index",
+            "insert",
+            "maxlen",
+            "pop",
+            "popleft",
+            "remove",
+            "reverse",
+            "rotate",
+        ]
+    ),
+    "namedtuple": frozenset({"_asdict", "_replace", "_fields"}),
+    "date": frozenset(
+        [
+            "ctime",
+            "day",
+            "fromisoformat",
+            "fromordinal",
+            "isocalendar",
+            "isoformat",
+            "isoweekday",
+            "max",
+            "min",
+            "month",
+            "replace",
+            "strftime",
+            "timetuple",
+            "today",
+            "toordinal",
+            "weekday",
+            "year",
+            "resolution",
+        ]
+    )
+    - {"timetuple"},
+    "datetime": frozenset(
+        [
+            "combine",
+            "ctime",
+            "date",
+            "day",
+            "fromisoformat",
+            "fromordinal",
+            "fromtimestamp",
+            "hour",
+            "isocalendar",
+            "isoformat",
+            "isoweekday",
+            "max",
+            "microsecond",
+            "min",
+            "minute",
+            "month",
+            "now",
+            "replace",
+            "second",
+            "strftime",
+            "strptime",
+            "time",
+            "timestamp",
+            "today",
+            "toordinal",
+            "tzinfo",
+            "utcnow",
+            "weekday",
+            "year",
+            "resolution",
+        ]
+    ),
+    "time": frozenset(
+        [
+            "fromisoformat",
+            "hour",
+            "isoformat",
+            "max",
+            "microsecond",
+            "min",
+            "minute",
+            "replace",
+            "resolution",
+            "second",
+            "strftime",
+            "tzinfo",
+        ]
+    ),
+    "timedelta": frozenset(["days", "max", "microseconds", "min", "resolution", "seconds", "total_seconds"]),
+    "timezone": frozenset({"utc"}),
+    "match": frozenset(
+        [
+            "end",
+            "endpos",
+            "expand",
+            "group",
+            "groupdict",
+            "groups",
+            "lastgroup",
+            "lastindex",
+            "pos",
+            "re",
+            "span",
+            "start",
+            "string",
+        ]
+    ),
+    "pattern": frozenset(
+        [
+            "findall",
+            "finditer",
+            "flags",
+            "fullmatch",
+            "groupindex",
+            "groups",
+            "match",
+            "pattern",
+            "search",
+            "split",
+            "sub",
+            "subn",
+        ]
+    ),
+    "exception": frozenset({"args"}),
+    "function": frozenset({"cache_clear", "cache_info"}) - {"cache_info"},
+}
+
+MODULES = {
+    "re": frozenset(
+        [
+            "A",
+            "ASCII",
+            "DOTALL",
+            "I",
+            "IGNORECASE",
+            "M",
+            "MULTILINE",
+            "S",
+            "U",
+            "UNICODE",
+            "VERBOSE",
+            "X",
+            "Match",
+            "Pattern",
+            "compile",
+            "error",
+            "escape",
+            "findall",
+            "finditer",
+            "fullmatch",
+            "match",
+            "purge",
+            "search",
+            "split",
+            "sub",
+            "subn",
+            "NOFLAG",
+        ]
+    )
+    - {"purge"},
+    "datetime": frozenset({"date", "datetime", "time", "timedelta", "timezone", "MINYEAR", "MAXYEAR", "UTC"}),
+    "math": frozenset(
+        [
+            "acos",
+            "asin",
+            "atan",
+            "atan2",
+            "ceil",
+            "comb",
+            "copysign",
+            "cos",
+            "degrees",
+            "dist",
+            "e",
+            "exp",
+            "fabs",
+            "factorial",
+            "floor",
+            "fmod",
+            "fsum",
+            "gcd",
+            "hypot",
+            "inf",
+            "isclose",
+            "isfinite",
+            "isinf",
+            "isnan",
+            "isqrt",
+            "lcm",
+            "log",
+            "log10",
+            "log2",
+            "nan",
+            "perm",
+            "pi",
+            "pow",
+            "prod",
+            "radians",
+            "sin",
+            "sqrt",
+            "tan",
+            "tau",
+            "trunc",
+        ]
+    ),
+    "json": frozenset({"dumps", "loads", "JSONDecodeError"}),
+    "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"}),
+    "itertools": frozenset(
+        [
+            "accumulate",
+            "chain",
+            "combinations",
+            "combinations_with_replacement",
+            "compress",
+            "count",
+            "cycle",
+            "dropwhile",
+            "filterfalse",
+            "groupby",
+            "islice",
+            "pairwise",
+            "permutations",
+            "product",
+            "repeat",
+            "starmap",
+            "takewhile",
+            "zip_longest",
+        ]
+    ),
+    "functools": frozenset({"cache", "lru_cache", "partial", "reduce", "cmp_to_key"}),
+    "string": frozenset(
+        [
+            "ascii_letters",
+            "ascii_lowercase",
+            "ascii_uppercase",
+            "digits",
+            "hexdigits",
+            "octdigits",
+            "printable",
+            "punctuation",
+            "whitespace",
+            "capwords",
+        ]
+    ),
+    "statistics": frozenset(
+        [
+            "StatisticsError",
+            "fmean",
+            "mean",
+            "median",
+            "median_high",
+            "median_low",
+            "mode",
+            "multimode",
+            "pstdev",
+            "pvariance",
+            "stdev",
+            "variance",
+        ]
+    ),
+    "operator": frozenset(),
+    "typing": frozenset(
+        [
+            "Any",
+            "Callable",
+            "Dict",
+            "FrozenSet",
+            "Iterable",
+            "Iterator",
+            "List",
+            "Mapping",
+            "Optional",
+            "Sequence",
+            "Set",
+            "Tuple",
+            "Union",
+        ]
+    ),
+    "__future__": frozenset({"annotations"}),
+}
+del MODULES["operator"]
+
+# Modules that are there without an import line, as models forget it. A name that a plan binds is never implied.
+IMPLICIT = frozenset(
+    {"re", "datetime", "math", "json", "collections", "itertools", "functools", "string", "statistics"}
+)
+IMPLICIT_MEMBERS = {
+    "Counter": "collections",
+    "defaultdict": "collections",
+    "OrderedDict": "collections",
+    "deque": "collections",
+    "timedelta": "datetime",
+}
+
+ATTRIBUTES = frozenset().union(*TYPES.values())
+
+RESULT_NAMES = ("final_answer", "final", "result")
+
+BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.BitAnd: "&",
+}
+UNARY: dict[type[ast.unaryop], str] = {ast.UAdd: "+", ast.USub: "-", ast.Not: "not", ast.Invert: "~"}
+COMPARE: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+
+
+class ToolParam(NamedTuple):
+    """A parameter of a tool. `type` is one of the names in `TOOL_TYPES`; a default of `REQUIRED` means none."""
+
+    name: str
+    type: str
+    default: Any
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required>"
+
+
+REQUIRED: Any = _Required()
+TOOL_TYPES = ("str", "int", "float", "bool", "docs", "list[str]", "list", "dict", "any")
+
+
+class Signature(NamedTuple):
+    """What a plan may pass to a tool, and what comes back. `returns` is one of `TOOL_TYPES`."""
+
+    name: str
+    params: tuple[ToolParam, ...]
+    returns: str
+
+    def __str__(self) -> str:
+        shown = []
+        for param in self.params:
+            shown.append(param.name if param.default is REQUIRED else f"{param.name}={param.default!r}")
+        return f"{self.name}({', '.join(shown)})"
+
+
+RETRIEVE = Signature(
+    "retrieve", (ToolParam("query", "str", REQUIRED), ToolParam("topk", "topk", 5)), "list[str]"
+)
+ANSWER = Signature("answer", (ToolParam("query", "str", REQUIRED), ToolParam("docs", "docs", None)), "str")
+DEFAULT_SIGNATURES = {"retrieve": RETRIEVE, "answer": ANSWER}

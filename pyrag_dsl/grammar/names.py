@@ -1,0 +1,241 @@
+"""Which names a plan binds, where, and which it uses without binding them.
+
+The vetter visits a plan in the order of evaluation and reports every binding and every use here. A use is an
+error only if no path could have bound the name: what may be bound on some path is left to the run.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from .diagnostics import Diagnostic, Edit, Fix, Span
+from .language import BUILTINS, IMPLICIT, IMPLICIT_MEMBERS, MODULES
+
+FORBIDDEN = dict.fromkeys(
+    [
+        "__import__",
+        "breakpoint",
+        "compile",
+        "delattr",
+        "dir",
+        "eval",
+        "exec",
+        "getattr",
+        "globals",
+        "hasattr",
+        "help",
+        "id",
+        "locals",
+        "memoryview",
+        "object",
+        "open",
+        "setattr",
+        "super",
+        "type",
+        "vars",
+        "input",
+        "exit",
+        "quit",
+        "hash",
+        "classmethod",
+        "staticmethod",
+        "property",
+        "issubclass",
+        "bytes",
+        "bytearray",
+        "BaseException",
+        "SystemExit",
+        "KeyboardInterrupt",
+        "GeneratorExit",
+        "BaseExceptionGroup",
+        "ExceptionGroup",
+        "slice",
+        "complex",
+        "copyright",
+        "credits",
+        "license",
+        "aiter",
+        "anext",
+    ],
+    "it could reach the host",
+)
+WAY_OUT = {
+    "type": "Use isinstance(value, str) and the like.",
+    "open": "Plans have no files: use what the tools return.",
+    "input": "Plans cannot ask a person: use `answer`.",
+    "getattr": "Write the attribute out: value.name.",
+    "hasattr": "Use isinstance, or compare with None.",
+    "id": "Compare with `is`.",
+    "bytes": "Plans have text only.",
+    "BaseException": "Use Exception.",
+    "exit": "Let the plan end, or use `return` in a function.",
+    "quit": "Let the plan end, or use `return` in a function.",
+}
+
+
+class Use(NamedTuple):
+    name: str
+    span: Span
+
+
+class Scope:
+    """A function's names, or the module's. `possible` is what may be bound at the place now visited."""
+
+    __slots__ = ("declared", "locals", "possible")
+
+    def __init__(self, bound: Iterable[str] = (), local: Iterable[str] = ()) -> None:
+        self.possible: set[str] = set(bound)
+        self.locals: frozenset[str] = frozenset(local)
+        self.declared: dict[str, str] = {}
+
+
+class Names:
+    """All bindings and uses of one plan."""
+
+    def __init__(self, tools: Iterable[str]) -> None:
+        self.tools = frozenset(tools)
+        self.module = Scope()
+        self.stack: list[Scope] = [self.module]
+        self.called: dict[str, Span] = {}
+        self.bound: dict[str, Span] = {}
+        self.modules: dict[str, str] = {}  # names that `import` binds to a module
+        self.late: list[Use] = []  # free names of functions: bound by the time of the call?
+        self.unbound: list[Use] = []
+        self.implicit: dict[str, Span] = {}
+
+    def enter(self, params: Iterable[str], body: Iterable[ast.AST]) -> None:
+        """Visit a function: its parameters are bound, and what its body stores is local to it."""
+        params = tuple(params)
+        self.stack.append(Scope(params, stored_names(body).union(params)))
+
+    def leave(self) -> None:
+        self.stack.pop()
+
+    def declare(self, kind: str, names: Iterable[str]) -> None:
+        """`global` or `nonlocal` in the function now visited."""
+        scope = self.stack[-1]
+        for name in names:
+            scope.declared[name] = kind
+            scope.locals -= {name}
+
+    def bind(self, name: str, span: Span) -> None:
+        self.bound.setdefault(name, span)
+        scope = self.stack[-1]
+        scope.possible.add(name)
+        if scope.declared.get(name) == "global":
+            self.module.possible.add(name)
+
+    def load(self, name: str, span: Span) -> None:
+        scope = self.stack[-1]
+        if name in scope.possible:
+            return
+        if scope is not self.module:
+            if name in scope.locals:
+                self.unbound.append(Use(name, span))
+            elif not any(name in outer.possible for outer in self.stack):
+                self.late.append(Use(name, span))
+        elif name not in BUILTINS:
+            self.unbound.append(Use(name, span))
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """What is wrong with the names of the whole plan, once it has been visited."""
+        found: list[Diagnostic] = []
+        everywhere = frozenset(self.bound)
+        for use in self.late:
+            if use.name not in everywhere and use.name not in BUILTINS:
+                self.unbound.append(use)
+        for use in self.unbound:
+            diagnostic = self._undefined(use, everywhere)
+            if diagnostic is not None:
+                found.append(diagnostic)
+        for name, span in self.implicit.items():
+            module = IMPLICIT_MEMBERS.get(name, name)
+            line = (
+                f"import {module}"
+                if name == module and name != "datetime"
+                else f"from {module} import {name}"
+            )
+            fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
+            message = f"`{name}` is used without being imported"
+            found.append(Diagnostic("PLAN212", message, span, "warning", fixes=(fix,)))
+        for name, span in self.bound.items():
+            if name in self.called and name in BUILTINS:
+                found.append(
+                    Diagnostic(
+                        "PLAN206",
+                        f"`{name}` is a function of the language: a plan that calls it cannot give it another meaning",
+                        span,
+                        help=f"Choose another name, for example `{name}_value`.",
+                    )
+                )
+        return found
+
+    def _undefined(self, use: Use, everywhere: frozenset[str]) -> Diagnostic | None:
+        name, span = use
+        if name in self.tools:
+            return Diagnostic(
+                "PLAN207",
+                f"the tool `{name}` is used as a value",
+                span,
+                help=f"Call it: {name}(...).",
+            )
+        if name not in everywhere and (name in IMPLICIT or name in IMPLICIT_MEMBERS):
+            self.implicit.setdefault(name, span)
+            return None
+        if name in everywhere and name not in IMPLICIT:
+            first = self.bound[name]
+            message = f"`{name}` is used before it is bound"
+            return Diagnostic("PLAN208", message, span, related=((first, "it is bound here"),))
+        if name in FORBIDDEN:
+            way_out = WAY_OUT.get(name, "Work on plain values: text, numbers, lists, dictionaries.")
+            return Diagnostic(
+                "PLAN204", f"`{name}` is not part of the language: {FORBIDDEN[name]}", span, help=way_out
+            )
+        if name in MODULES:
+            line = f"import {name}"
+            fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
+            return Diagnostic(
+                "PLAN208", f"`{name}` is not defined", span, help=f"Add `{line}`.", fixes=(fix,)
+            )
+        candidates = sorted(everywhere | BUILTINS | self.tools)
+        close = get_close_matches(name, candidates, n=2, cutoff=0.75)
+        fixes: tuple[Fix, ...] = ()
+        way_out = ""
+        if close:
+            way_out = f"Did you mean `{close[0]}`?"
+            fixes = (
+                Fix(f"write `{close[0]}`", (Edit(span, close[0]),), "safe" if len(close) == 1 else "maybe"),
+            )
+        return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=way_out, fixes=fixes)
+
+
+def stored_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names that these statements may bind in their own scope, functions inside excluded."""
+    found: set[str] = set()
+    stack: list[ast.AST] = list(nodes)
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind is ast.Name:
+            if not isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]
+                found.add(node.id)  # type: ignore[attr-defined]
+        elif kind is ast.FunctionDef:
+            found.add(node.name)  # type: ignore[attr-defined]
+            continue
+        elif kind is ast.Lambda:
+            continue
+        elif kind is ast.ExceptHandler and node.name:  # type: ignore[attr-defined]
+            found.add(node.name)  # type: ignore[attr-defined]
+        elif kind is ast.alias:
+            found.add((node.asname or node.name).partition(".")[0])  # type: ignore[attr-defined]
+        elif kind in _COMPREHENSIONS:
+            stack.extend(n for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+            continue
+        stack.extend(ast.iter_child_nodes(node))
+    return found
+
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

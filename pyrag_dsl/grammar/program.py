@@ -1,0 +1,34 @@
+"""A vetted plan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .diagnostics import Diagnostic
+from .language import Signature
+from .nodes import Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A plan that has passed the vetter.
+
+    Attributes:
+        source: the text, with `\\n` line ends and no byte-order mark. Spans refer to it.
+        body: the statements.
+        tools: the signatures that its tool calls were checked against.
+        diagnostics: warnings; a program with errors does not exist.
+    """
+
+    source: str
+    body: Block
+    tools: Mapping[str, Signature]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    _lowered: dict[str, object] = field(default_factory=dict, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the source, in hexadecimal: what a trace says it is the trace of."""
+        return hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()

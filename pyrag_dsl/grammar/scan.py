@@ -1,0 +1,313 @@
+"""The first look at a text, before CPython's parser sees it.
+
+`ast.parse` crashes or hangs on hostile text (deep nesting, giant literals), folds look-alike letters into names
+and accepts more with every version of Python. So a linear scan goes first: it bounds size and nesting, refuses
+characters that hide or reorder text, and checks the few lexical rules that differ between versions of Python.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from .diagnostics import Diagnostic, Edit, Fix, Span
+
+MAX_SOURCE = 64 * 1024  # characters
+MAX_LINE = 16 * 1024  # characters in one logical line
+MAX_BRACKETS = 30  # nested brackets
+MAX_INDENT = 16  # nested blocks
+MAX_OPERATORS = 400  # operators, brackets and dots in one logical line
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+# What matters in a line of code; everything between two matches is names, digits and spaces.
+_TOKEN = re.compile(
+    r"""
+    (?P<comment> \#[^\n]* )
+  | (?P<prefix> (?<![0-9A-Za-z_]) [A-Za-z]{1,3} (?=["']) )?
+    (?P<quote> \"\"\" | ''' | " | ' )
+  | (?P<continuation> \\\n )
+  | (?P<newline> \n )
+  | (?P<open> [(\[{] )
+  | (?P<close> [)\]}] )
+  | (?P<number> (?<![0-9A-Za-z_.]) [0-9][0-9A-Za-z_]* )
+  | (?P<operator> [-+*/%<>=!&|^~@.,:]+ | (?<![0-9A-Za-z_])(?:and|or|not|if|else|lambda|in|is|for|await)(?![0-9A-Za-z_]) )
+  | (?P<hidden> ;[ \t]{8,}[^\s\#] )
+  | (?P<odd> [^\x00-\x7f]+ | [$?`\\\f] )
+    """,
+    re.VERBOSE,
+)
+_STRING_END = {
+    '"': re.compile(r'(?:[^"\\\n]|\\[\s\S])*"'),
+    "'": re.compile(r"(?:[^'\\\n]|\\[\s\S])*'"),
+    '"""': re.compile(r'(?:[^"\\]|\\[\s\S]|"(?!""))*"""'),
+    "'''": re.compile(r"(?:[^'\\]|\\[\s\S]|'(?!''))*'''"),
+}
+_PREFIXES = frozenset({"", "r", "u", "f", "fr", "rf"})
+_ESCAPE = re.compile(
+    r"\\(?:(?P<good>[\n\\'\"abfnrtv0-7]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|N\{[^}\n]*\})|(?P<bad>[\s\S]))"
+)
+_DIGITS = 4300  # CPython refuses longer decimal literals
+_NUMBER = re.compile(r"(?:0[xX]\w*|0[bB]\w*|0[oO]\w*|[0-9_]+(?:[eE][0-9_]*)?[jJ]?)\Z")
+_CLOSERS = {"(": ")", "[": "]", "{": "}"}
+
+
+@dataclass(slots=True)
+class Scan:
+    """The normalised text (no BOM, `\\n` ends every line) and what was found."""
+
+    text: str
+    lines: list[str]
+    diagnostics: list[Diagnostic]
+    fatal: bool  # the parser must not see this text
+
+
+class Locator:
+    """Turns offsets of a text into 1-based lines and columns."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0]
+        for match in re.finditer("\n", text):
+            self._starts.append(match.end())
+
+    def span(self, start: int, end: int) -> Span:
+        first, first_column = self._place(start)
+        last, last_column = self._place(end)
+        return Span(first, first_column, last, last_column)
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+
+def scan(text: str) -> Scan:
+    """Look at a text in linear time. Never raises on a str."""
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if len(text) > MAX_SOURCE:
+        message = f"the plan has {len(text):,} characters; the limit is {MAX_SOURCE:,}"
+        return Scan("", [], [Diagnostic("PLAN102", message)], fatal=True)
+    found: list[Diagnostic] = []
+    scanner = _Scanner(text, found)
+    fatal = scanner.run()
+    return Scan(text, text.split("\n"), found, fatal)
+
+
+class _Scanner:
+    def __init__(self, text: str, found: list[Diagnostic]) -> None:
+        self.text = text
+        self.found = found
+        self._locator: Locator | None = None
+
+    def report(self, code: str, message: str, start: int, end: int, **more: object) -> None:
+        if len(self.found) < 20:
+            if self._locator is None:
+                self._locator = Locator(self.text)
+            span = self._locator.span(start, end)
+            self.found.append(Diagnostic(code, message, span, **more))  # type: ignore[arg-type]
+
+    def edit(self, start: int, end: int, text: str) -> Edit:
+        if self._locator is None:
+            self._locator = Locator(self.text)
+        return Edit(self._locator.span(start, end), text)
+
+    def run(self) -> bool:
+        """Whether the parser must not see the text."""
+        text = self.text
+        for match in _HIDDEN.finditer(text):
+            at = match.start()
+            name = f"U+{ord(match[0]):04X}"
+            fix = Fix(f"remove {name}", (self.edit(at, at + 1, ""),), "safe")
+            self.report(
+                "PLAN103",
+                f"the text contains the hidden or control character {name}",
+                at,
+                at + 1,
+                fixes=(fix,),
+            )
+        if self.found:
+            return True
+        if self.indentation():
+            return True
+        return self.tokens()
+
+    def indentation(self) -> bool:
+        """Blocks nested deeper than the limit; the exact rules of indentation are the parser's."""
+        stack = [0]
+        at = 0
+        for line in self.text.split("\n"):
+            width = len(line) - len(line.lstrip(" \t"))
+            if width < len(line):
+                while width < stack[-1]:
+                    stack.pop()
+                if width > stack[-1]:
+                    stack.append(width)
+                    if len(stack) - 1 > MAX_INDENT * 2:
+                        message = f"blocks are nested more than {MAX_INDENT} deep"
+                        self.report("PLAN104", message, at, at + width)
+                        return True
+            at += len(line) + 1
+        return False
+
+    def tokens(self) -> bool:
+        text = self.text
+        brackets: list[tuple[str, int]] = []
+        operators = 0
+        line_start = 0
+        at = 0
+        search = _TOKEN.search
+        while match := search(text, at):
+            kind = match.lastgroup
+            at = match.end()
+            if kind == "quote":
+                end = self.string(match)
+                if end < 0:
+                    return False  # unterminated: the parser says it better
+                operators += text.count("{", at, end) if match["prefix"] else 0
+                at = end
+            elif kind == "operator":
+                operators += 1
+            elif kind == "open":
+                operators += 1
+                brackets.append((match[0], match.start()))
+                if len(brackets) > MAX_BRACKETS:
+                    self.report(
+                        "PLAN104", f"brackets are nested more than {MAX_BRACKETS} deep", match.start(), at
+                    )
+                    return True
+            elif kind == "close":
+                if not brackets or _CLOSERS[brackets[-1][0]] != match[0]:
+                    return False  # the parser says it better
+                brackets.pop()
+            elif kind == "newline":
+                if not brackets:
+                    line_start, operators = at, 0
+            elif kind == "number":
+                if len(match[0]) > _DIGITS:
+                    message = f"a literal of {len(match[0]):,} digits"
+                    self.report("PLAN219", message, match.start(), at)
+                    return True
+                if not _NUMBER.match(match[0]):
+                    self.report(
+                        "PLAN113", f"`{match[0][:40]}`: a name cannot begin with a digit", match.start(), at
+                    )
+            elif kind == "odd":
+                self.odd(match)
+            elif kind == "hidden":
+                self.report("PLAN103", "a statement hidden behind a run of spaces", match.start(), at)
+            if operators > MAX_OPERATORS:
+                message = f"one statement has more than {MAX_OPERATORS} operators"
+                self.report("PLAN104", message, match.start(), at)
+                return True
+            if at - line_start > MAX_LINE:
+                message = f"one statement has more than {MAX_LINE:,} characters"
+                self.report("PLAN104", message, line_start, line_start + 1)
+                return True
+        if len(text) - line_start > MAX_LINE:
+            self.report(
+                "PLAN104", f"one statement has more than {MAX_LINE:,} characters", line_start, line_start + 1
+            )
+            return True
+        return False
+
+    def odd(self, match: re.Match[str]) -> None:
+        """Characters outside ASCII between strings and comments, where CPython would fold or mangle them."""
+        start, end, odd = match.start(), match.end(), match[0]
+        if odd.isspace() and odd != "\f":
+            fix = Fix("use plain spaces", (self.edit(start, end, " " * len(odd)),), "safe")
+            names = ", ".join(sorted({f"U+{ord(char):04X}" for char in odd}))
+            self.report("PLAN103", f"a space that is not a plain space ({names})", start, end, fixes=(fix,))
+        elif odd in "\u2018\u2019\u201c\u201d":
+            plain = "'" if odd in "\u2018\u2019" else '"'
+            fix = Fix("use a plain quote", (self.edit(start, end, plain),), "maybe")
+            self.report("PLAN106", f"a curly quote {odd} does not begin a string", start, end, fixes=(fix,))
+        elif not odd.isascii():
+            self.report("PLAN111", f"{odd!r} cannot stand outside of strings and comments", start, end)
+
+    def string(self, match: re.Match[str]) -> int:
+        """Check one string literal; its end, or -1 if it has none."""
+        text = self.text
+        prefix, quote, start = (match["prefix"] or ""), match["quote"], match.start("quote")
+        if quote in ('"', "'") and text.startswith(quote, start + 1) and prefix.lower() in _PREFIXES:
+            return start + 2  # empty
+        body = _STRING_END[quote].match(text, start + len(quote))
+        if body is None:
+            return -1
+        end = body.end()
+        lowered = prefix.lower()
+        if lowered not in _PREFIXES:
+            what = {"b": "bytes", "br": "bytes", "rb": "bytes", "t": "template strings"}.get(lowered)
+            if what:
+                self.report("PLAN219", f"plans have no {what}", match.start(), end)
+            return end
+        content = text[start + len(quote) : end - len(quote)]
+        offset = start + len(quote)
+        if "\\" in content and "r" not in lowered:
+            self.escapes(content, offset)
+        if "f" in lowered and ("{" in content or "}" in content):
+            self.fstring(content, offset, quote)
+        return end
+
+    def escapes(self, content: str, offset: int) -> None:
+        for match in _ESCAPE.finditer(content):
+            if match["bad"] is not None:
+                start = offset + match.start()
+                shown = match[0] if match[0].isprintable() else repr(match[0])
+                fix = Fix("double the backslash", (self.edit(start, start + 1, "\\\\"),), "safe")
+                self.report("PLAN109", f"`{shown}` is not an escape sequence", start, start + 2, fixes=(fix,))
+
+    def fstring(self, content: str, offset: int, quote: str) -> None:
+        """Holes hold what every version of Python accepts: no backslash, no comment, no quote of the string."""
+        opened: list[int] = []
+        in_spec = False
+        at = 0
+        while at < len(content):
+            char = content[at]
+            if not opened:
+                if char in "{}" and content.startswith(char * 2, at):
+                    at += 2
+                    continue
+                if char == "{":
+                    opened.append(at)
+                    in_spec = False
+            elif char == "{":
+                opened.append(at)
+            elif char == "}":
+                opened.pop()
+            elif char == ":":
+                in_spec = True
+            elif char == "\\" or (char == "#" and not in_spec):
+                self.hole(char, offset + at)
+                return
+            elif char in "\"'":
+                close = content.find(char, at + 1)
+                if close < 0:
+                    break
+                if (slash := content.find("\\", at, close)) >= 0:
+                    self.hole("\\", offset + slash)
+                    return
+                at = close
+            at += 1
+        if opened:
+            other = "'" if '"' in quote else '"'
+            self.report(
+                "PLAN110",
+                f"the string ends inside `{{...}}`: {quote} cannot be used inside an f-string that it delimits",
+                offset + opened[0],
+                offset + len(content) + len(quote),
+                help=f"Use {other} inside the braces.",
+            )
+
+    def hole(self, char: str, at: int) -> None:
+        self.report(
+            "PLAN110",
+            f"`{char}` inside the braces of an f-string",
+            at,
+            at + 1,
+            help="Assign the value to a name first, and put the name in the braces.",
+        )

@@ -1,0 +1,442 @@
+"""The vetter: from CPython's tree to a `Program`, or to every reason why not.
+
+One visit in the order of evaluation, driven by tables: what is not in them is refused, so that a new version of
+Python can never widen the language.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import nodes as n
+from .diagnostics import Diagnostic, Edit, Fix, PlanRejected, Span
+from .expressions import Expressions
+from .language import BINARY, DEFAULT_SIGNATURES, MODULES, RESULT_NAMES, Signature
+from .names import Names, stored_names
+from .parse import parse as parse_text
+from .program import Program
+from .scan import scan
+
+MAX_BLOCKS = 16  # nested blocks
+
+
+def parse(text: str, tools: Mapping[str, Signature] | None = None) -> Program:
+    """Read a plan.
+
+    Args:
+        text: Python source, from an untrusted author.
+        tools: the signatures of the tools that the plan may call, `retrieve` and `answer` if not given.
+
+    Raises:
+        PlanRejected: with a diagnostic for every problem found.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a plan is a str, not {type(text).__name__}")
+    signatures = DEFAULT_SIGNATURES if tools is None else dict(tools)
+    scanned = scan(text)
+    if scanned.fatal:
+        raise PlanRejected(tuple(scanned.diagnostics))
+    tree, errors = parse_text(scanned)
+    found = scanned.diagnostics + errors
+    if tree is None or found:
+        raise PlanRejected(tuple(sorted(found, key=_place)))
+    vetter = Vetter(scanned.lines, signatures, scanned.text.isascii(), "import" in scanned.text)
+    try:
+        body = vetter.module(tree)
+    except RecursionError:
+        raise PlanRejected((Diagnostic("PLAN104", "the plan is too deeply nested to be read"),)) from None
+    diagnostics = tuple(sorted(vetter.found, key=_place)) if vetter.found else ()
+    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+        raise PlanRejected(diagnostics)
+    return Program(scanned.text, body, signatures, diagnostics)
+
+
+def _place(diagnostic: Diagnostic) -> tuple[bool, tuple[int, ...]]:
+    """Errors before warnings, then by place."""
+    return diagnostic.severity != "error", tuple(diagnostic.span or (0, 0, 0, 0))
+
+
+class Vetter(Expressions):
+    """Visits the statements of a module; `found` collects what is wrong."""
+
+    def __init__(
+        self, lines: list[str], tools: Mapping[str, Signature], ascii_only: bool, imports: bool
+    ) -> None:
+        super().__init__()
+        self.ascii_lines = None if ascii_only else lines
+        self.lines = lines
+        self.tools = dict(tools)
+        self.names = Names(self.tools)
+        self.imports = imports
+        self.blocks = 0
+        self.loops = 0
+        self.functions = 0
+        self.answers = False  # some name is bound to what `answer` returned
+        self.returns = False
+
+    def module(self, tree: ast.Module) -> n.Block:
+        if self.imports:
+            self.find_modules(tree)
+        body = self.block(tree.body)
+        self.found += self.names.diagnostics()
+        if not any(type(statement) is not n.Pass for statement in body):
+            if not self.found:
+                self.found.append(Diagnostic("PLAN101", "the plan has no statement that does anything"))
+        elif not (self.found or self.returns or any(name in self.names.bound for name in RESULT_NAMES)):
+            self.no_final_answer(body)
+        return body
+
+    def find_modules(self, tree: ast.Module) -> None:
+        """Names that stand for modules throughout: imported as one, and never imported as anything else."""
+        members: set[str] = set()
+        for node in ast.walk(tree):
+            if type(node) is ast.Import:
+                for alias in node.names:
+                    if alias.name in MODULES:
+                        self.names.modules[alias.asname or alias.name] = alias.name
+            elif type(node) is ast.ImportFrom:
+                members.update(alias.asname or alias.name for alias in node.names)
+        for name in members:
+            self.names.modules.pop(name, None)
+
+    def no_final_answer(self, body: n.Block) -> None:
+        last = body[-1]
+        fixes: tuple[Fix, ...] = ()
+        place = Span(last.span.line, last.span.column, last.span.line, last.span.column)
+        if type(last) is n.Assign and type(last.targets[0]) is n.Name:
+            name = last.targets[0].id
+            end = Span(last.span.end_line, last.span.end_column, last.span.end_line, last.span.end_column)
+            safe = type(last.value) is n.ToolCall and last.value.tool == "answer"
+            edit = Edit(end, f"\nfinal_answer = {name}")
+            fixes = (Fix(f"add `final_answer = {name}`", (edit,), "safe" if safe else "maybe"),)
+        elif type(last) is n.ExprStmt and type(last.value) is n.ToolCall and last.value.tool == "answer":
+            fixes = (Fix("assign it to `final_answer`", (Edit(place, "final_answer = "),), "safe"),)
+        data_only = all(type(s) is n.ExprStmt and type(s.value) in _DATA for s in body)
+        severity = "error" if self.answers or data_only else "warning"
+        message = "the plan never says what its answer is"
+        self.found.append(Diagnostic("PLAN211", message, last.span, severity, fixes=fixes))  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------- statements
+
+    def block(self, statements: list[ast.stmt]) -> n.Block:
+        self.blocks += 1
+        if self.blocks > MAX_BLOCKS:
+            self.blocks -= 1
+            self.refuse("PLAN104", f"blocks are nested more than {MAX_BLOCKS} deep", statements[0])
+            return ()
+        lowered = []
+        for statement in statements:
+            lower = STATEMENTS.get(type(statement))
+            lowered.append(self.refused(statement) if lower is None else lower(self, statement))
+        self.blocks -= 1
+        return tuple(lowered)
+
+    def refused(self, node: ast.stmt) -> n.Pass:
+        what, way_out = _REFUSED.get(type(node).__name__, (f"`{type(node).__name__}`", ""))
+        span = self.span(node)
+        first_line = span._replace(end_line=span.line, end_column=len(self.lines[span.line - 1]) + 1)
+        self.refuse("PLAN201", f"plans have no {what}", first_line, help=way_out)
+        self.unknown |= {part.name for part in ast.walk(node) if isinstance(part, ast.FunctionDef)}
+        for name in stored_names([node]) | {getattr(node, "name", "")} - {""}:
+            if isinstance(name, str) and name:
+                self.bind(name, span)
+        return n.Pass(span)
+
+    def assign(self, node: ast.Assign) -> Any:
+        value = self.expr(node.value)
+        if type(value) is n.ToolCall and value.tool == "answer":
+            self.answers = True
+        targets = tuple([self.target(target) for target in node.targets])
+        return n.Assign(self.span(node), targets, value)
+
+    def ann_assign(self, node: ast.AnnAssign) -> Any:
+        self.annotation(node.annotation)
+        if node.value is None:
+            if not isinstance(node.target, ast.Name):
+                self.refuse("PLAN202", "an annotation of something that is not a name", node)
+            elif self.check_binding(node.target.id, self.span(node.target)):
+                pass
+            return n.Pass(self.span(node))
+        value = self.expr(node.value)
+        return n.Assign(self.span(node), (self.target(node.target),), value)
+
+    def aug_assign(self, node: ast.AugAssign) -> Any:
+        op = BINARY.get(type(node.op))
+        if op is None:
+            return n.ExprStmt(self.span(node), self.refuse("PLAN202", "plans have no `@` operator", node))
+        if isinstance(node.target, ast.Name):
+            self.variable(node.target.id, self.span(node.target))
+        value = self.expr(node.value)
+        return n.AugAssign(self.span(node), self.target(node.target), op, value)
+
+    def target(self, node: ast.expr) -> Any:
+        kind = type(node)
+        span = self.span(node)
+        if kind is ast.Name:
+            self.bind(node.id, span)  # type: ignore[attr-defined]
+            return n.Name(span, node.id)  # type: ignore[attr-defined]
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return n.TupleDisplay(span, tuple([self.target(item) for item in node.elts]))
+        if isinstance(node, ast.Starred):
+            return n.Starred(span, self.target(node.value))
+        if isinstance(node, ast.Subscript):
+            return self.subscript(node)
+        if isinstance(node, ast.Attribute):
+            self.attribute(node)
+            return self.refuse("PLAN202", "plans cannot assign to attributes", node, help="Use a dictionary.")
+        return self.refuse("PLAN202", "this cannot be assigned to", node)
+
+    def expr_stmt(self, node: ast.Expr) -> Any:
+        span = self.span(node)
+        if type(node.value) is ast.Constant and (type(node.value.value) is str or node.value.value is ...):
+            return n.Pass(span)
+        return n.ExprStmt(span, self.expr(node.value))
+
+    def pass_(self, node: ast.Pass) -> Any:
+        return n.Pass(self.span(node))
+
+    def if_(self, node: ast.If) -> Any:
+        return n.If(self.span(node), self.expr(node.test), self.block(node.body), self.block(node.orelse))
+
+    def loop_body(self, body: list[ast.stmt]) -> n.Block:
+        self.names.stack[-1].possible |= stored_names(body) - set(self.tools)
+        self.loops += 1
+        lowered = self.block(body)
+        self.loops -= 1
+        return lowered
+
+    def for_(self, node: ast.For) -> Any:
+        iterable = self.expr(node.iter)
+        target = self.target(node.target)
+        return n.For(self.span(node), target, iterable, self.loop_body(node.body), self.block(node.orelse))
+
+    def while_(self, node: ast.While) -> Any:
+        self.names.stack[-1].possible |= stored_names(node.body) - set(self.tools)
+        test = self.expr(node.test)
+        return n.While(self.span(node), test, self.loop_body(node.body), self.block(node.orelse))
+
+    def jump(self, node: ast.stmt) -> Any:
+        span = self.span(node)
+        if not self.loops:
+            word = type(node).__name__.lower()
+            self.refuse("PLAN213", f"`{word}` outside of a loop", span)
+        return n.Break(span) if type(node) is ast.Break else n.Continue(span)
+
+    def function(self, node: ast.FunctionDef) -> Any:
+        span = self.span(node)
+        cache = self.decorators(node)
+        if node.returns is not None:
+            self.annotation(node.returns)
+        params = self.params(node.args)
+        self.bind(node.name, span)
+        self.enter(params, node.body)
+        loops, self.loops = self.loops, 0
+        self.functions += 1
+        body = self.block(node.body)
+        self.functions -= 1
+        self.loops = loops
+        self.names.leave()
+        return n.FunctionDef(span, node.name, params, body, cache)
+
+    def decorators(self, node: ast.FunctionDef) -> int | None:
+        cache: int | None = None
+        for decorator in node.decorator_list:
+            call = decorator if isinstance(decorator, ast.Call) else None
+            name = (
+                ast.unparse(call.func if call else decorator)
+                if _is_path(call.func if call else decorator)
+                else ""
+            )
+            if name in ("cache", "functools.cache") and call is None:
+                cache = -1
+            elif name in ("lru_cache", "functools.lru_cache"):
+                cache = 128
+                sizes = [*call.args, *[k.value for k in call.keywords if k.arg == "maxsize"]] if call else []
+                if len(sizes) == 1 and isinstance(sizes[0], ast.Constant):
+                    size = sizes[0].value
+                    cache = -1 if size is None else max(size, 0) if type(size) is int else 128
+                elif sizes:
+                    self.refuse("PLAN215", "the size of a cache is a number or None", decorator)
+            else:
+                self.refuse(
+                    "PLAN215", "this decorator is not offered", decorator, help="Call the function yourself."
+                )
+                continue
+            root = name.partition(".")[0]
+            if root != "functools" or root not in self.names.modules:
+                self.variable(root, self.span(decorator))
+        return cache
+
+    def return_(self, node: ast.Return) -> Any:
+        if not self.functions:
+            self.returns = True
+        return n.Return(self.span(node), None if node.value is None else self.expr(node.value))
+
+    def try_(self, node: ast.Try) -> Any:
+        body = self.block(node.body)
+        handlers = []
+        for index, handler in enumerate(node.handlers):
+            kind = None if handler.type is None else self.caught(handler.type)
+            if kind is None and index < len(node.handlers) - 1:
+                self.refuse("PLAN213", "a bare `except:` must be the last", handler)
+            if handler.name is not None:
+                self.bind(handler.name, self.span(handler))
+            handlers.append(n.Handler(self.span(handler), kind, handler.name, self.block(handler.body)))
+        return n.Try(
+            self.span(node), body, tuple(handlers), self.block(node.orelse), self.block(node.finalbody)
+        )
+
+    def caught(self, node: ast.expr) -> Any:
+        """What a handler catches. Nothing that a plan can raise is a BaseException and not an Exception."""
+        if isinstance(node, ast.Name) and node.id == "BaseException":
+            return n.Name(self.span(node), "Exception")
+        return self.expr(node)
+
+    def raise_(self, node: ast.Raise) -> Any:
+        if node.cause is not None:
+            self.expr(node.cause)
+        return n.Raise(self.span(node), None if node.exc is None else self.expr(node.exc))
+
+    def assert_(self, node: ast.Assert) -> Any:
+        return n.Assert(
+            self.span(node), self.expr(node.test), None if node.msg is None else self.expr(node.msg)
+        )
+
+    def delete(self, node: ast.Delete) -> Any:
+        return n.Delete(self.span(node), tuple([self.deleted(target) for target in node.targets]))
+
+    def deleted(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name):
+            span = self.span(node)
+            if self.check_binding(node.id, span):
+                self.names.load(node.id, span)
+            return n.Name(span, node.id)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return n.TupleDisplay(self.span(node), tuple([self.deleted(item) for item in node.elts]))
+        return self.target(node)
+
+    def import_(self, node: ast.Import) -> Any:
+        bindings = []
+        for alias in node.names:
+            if alias.name not in MODULES or alias.name == "__future__":
+                self.not_offered(alias.name, node)
+                self.bind_import((alias.asname or alias.name).partition(".")[0], alias.name, node)
+                continue
+            name = alias.asname or alias.name
+            self.bind_import(name, alias.name, node)
+            bindings.append((name, alias.name, ""))
+        return n.Import(self.span(node), tuple(bindings))
+
+    def import_from(self, node: ast.ImportFrom) -> Any:
+        module = node.module or ""
+        bindings = []
+        if node.level or module not in MODULES:
+            self.not_offered("." * node.level + module, node)
+            for alias in node.names:
+                self.names.bind(alias.asname or alias.name, self.span(node))
+            return n.Pass(self.span(node))
+        for alias in node.names:
+            name = alias.asname or alias.name
+            if alias.name not in MODULES[module]:
+                if alias.name == "*":
+                    message, way_out = f"`from {module} import *`", "Name what you need."
+                else:
+                    message, way_out = f"the module `{module}` offers no `{alias.name}`", ""
+                self.refuse("PLAN205", message, node, help=way_out)
+            self.bind_import(name, "", node)
+            bindings.append((name, module, alias.name))
+        return n.Import(self.span(node), () if module == "__future__" else tuple(bindings))
+
+    def bind_import(self, name: str, module: str, node: ast.stmt) -> None:
+        """Like `bind`, but a module may be bound again to itself."""
+        if self.names.modules.get(name) == module:
+            self.names.bind(name, self.span(node))
+        else:
+            self.bind(name, self.span(node))
+
+    def not_offered(self, module: str, node: ast.stmt) -> None:
+        root = module.partition(".")[0]
+        way_out = (
+            _MODULE_HELP.get(root) or f"Plans can import: {', '.join(sorted(set(MODULES) - {'__future__'}))}."
+        )
+        self.refuse("PLAN205", f"the module `{module}` is not offered", node, help=way_out)
+
+    def scope(self, node: Any) -> Any:
+        span = self.span(node)
+        kind = "global" if type(node) is ast.Global else "nonlocal"
+        if not self.functions and kind == "nonlocal":
+            self.refuse("PLAN213", "`nonlocal` outside of a function", span)
+        for name in node.names:
+            self.check_binding(name, span)
+            if kind == "nonlocal" and not any(name in scope.locals for scope in self.names.stack[1:-1]):
+                self.refuse("PLAN213", f"no function around binds `{name}`", span)
+            if name in self.names.stack[-1].possible and self.functions:
+                self.refuse("PLAN213", f"`{name}` is used before it is declared {kind}", span)
+        if self.functions:
+            self.names.declare(kind, node.names)
+        return n.ScopeStmt(span, kind, tuple(node.names))
+
+
+def _is_path(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+_DATA = (n.Const, n.FString, n.ListDisplay, n.DictDisplay, n.TupleDisplay, n.SetDisplay)
+_MODULE_HELP = {
+    "asyncio": "Independent calls overlap by themselves: call the tools one after the other.",
+    "threading": "Independent calls overlap by themselves: call the tools one after the other.",
+    "concurrent": "Independent calls overlap by themselves: call the tools one after the other.",
+    "requests": "Plans have no network: use `retrieve`.",
+    "urllib": "Plans have no network: use `retrieve`.",
+    "httpx": "Plans have no network: use `retrieve`.",
+    "os": "Plans have no system: delete the import and what uses it.",
+    "sys": "Plans have no system: delete the import and what uses it.",
+    "subprocess": "Plans have no system: delete the import and what uses it.",
+    "random": "Plans are deterministic: choose by a rule.",
+    "time": "Plans have no clock: use datetime.now(), the start of the run.",
+    "numpy": "Use lists, sum() and the `statistics` module.",
+    "pandas": "Use lists and dictionaries.",
+    "dataclasses": "Use a dictionary or collections.namedtuple.",
+    "contextlib": "Use try: ... except ...: pass.",
+    "dateutil": "Use datetime.strptime in a try, one format after the other.",
+}
+_REFUSED = {
+    "ClassDef": ("classes", "Use functions and dictionaries."),
+    "AsyncFunctionDef": (
+        "`async` functions",
+        "Write a plain `def`; independent calls overlap by themselves.",
+    ),
+    "AsyncFor": ("`async for`", "Write a plain `for`."),
+    "AsyncWith": ("`async with`", "Write the calls one after the other."),
+    "With": ("`with`", "Plans have no files; for contextlib.suppress use try/except."),
+    "Match": ("`match`", "Use if/elif."),
+    "TryStar": ("`except*`", "Use `except`."),
+    "TypeAlias": ("type aliases", "Delete the line."),
+}
+
+STATEMENTS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Assign: Vetter.assign,
+    ast.AnnAssign: Vetter.ann_assign,
+    ast.AugAssign: Vetter.aug_assign,
+    ast.Expr: Vetter.expr_stmt,
+    ast.Pass: Vetter.pass_,
+    ast.If: Vetter.if_,
+    ast.For: Vetter.for_,
+    ast.While: Vetter.while_,
+    ast.Break: Vetter.jump,
+    ast.Continue: Vetter.jump,
+    ast.FunctionDef: Vetter.function,
+    ast.Return: Vetter.return_,
+    ast.Try: Vetter.try_,
+    ast.Raise: Vetter.raise_,
+    ast.Assert: Vetter.assert_,
+    ast.Delete: Vetter.delete,
+    ast.Import: Vetter.import_,
+    ast.ImportFrom: Vetter.import_from,
+    ast.Global: Vetter.scope,
+    ast.Nonlocal: Vetter.scope,
+}

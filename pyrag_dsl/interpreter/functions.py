@@ -1,0 +1,113 @@
+"""Calling functions that a plan has defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..grammar import nodes as n
+from .limits import LimitHit
+from .machine import Machine
+from .signals import MaybeLeft, PassOver, Returned, Suspended
+from .values import PENDING, Function, Record
+
+
+class FunctionCode:
+    """What all closures of one `def` or `lambda` share."""
+
+    __slots__ = ("body", "careful", "keyword_only", "name", "params", "plain", "positional", "star", "star_star", "upto")
+
+    def __init__(self, name: str, params: tuple[n.Param, ...], body: Callable[..., Any], careful: bool) -> None:
+        self.name = name
+        self.params = params
+        self.body = body
+        self.careful = careful
+        self.positional = tuple([p.name for p in params if p.kind in ("", "pos")])
+        self.keyword_only = tuple([p.name for p in params if p.kind == "kw"])
+        self.star = next((p.name for p in params if p.kind == "*"), None)
+        self.star_star = next((p.name for p in params if p.kind == "**"), None)
+        self.upto = frozenset(p.name for p in params if p.kind == "pos")  # never by keyword
+        self.plain = len(self.positional) == len(params)
+
+    def enter(self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], site: Any) -> Any:
+        """Call `function` with evaluated arguments; those that are pending are `PENDING`."""
+        key = None
+        if function.cache_size is not None:
+            machine.scan(args)
+            machine.scan(list(kwargs.values()))
+            machine.measure(args)
+            key = (_typed(args), tuple((name, *_typed([value])) for name, value in kwargs.items()))
+            if key in function.cache:
+                return function.cache[key]
+        frame: dict[Any, Any] = {0: machine, 1: function.frame}
+        if self.plain and not kwargs and len(args) == len(self.positional):
+            frame.update(zip(self.positional, args, strict=True))
+        else:
+            self.bind(frame, function, args, kwargs)
+        if self.careful:
+            for name, value in list(frame.items()):
+                if value is PENDING:
+                    del frame[name]
+                    frame["?" + name] = True
+        machine.depth += 1
+        if machine.depth > machine.limits.recursion:
+            raise LimitHit("PLAN407", f"more than {machine.limits.recursion} function calls are nested")
+        path = machine.path
+        if site is not None:
+            machine.path = (*path, site)
+        try:
+            signal = self.body(frame)
+        finally:
+            machine.depth -= 1
+            machine.path = path
+        if signal is None:
+            result = None
+        elif type(signal) is Returned:
+            result = signal.value
+        else:
+            result = self.left(machine, signal)
+        if key is not None:
+            machine.work(1)
+            function.cache[key] = result
+            if 0 <= function.cache_size < len(function.cache):  # type: ignore[operator]
+                del function.cache[next(iter(function.cache))]
+        return result
+
+    def left(self, machine: Machine, signal: MaybeLeft) -> Any:
+        """A suspended statement may have left the function."""
+        if "raise" in signal.ways and not machine.guarded:
+            raise PassOver
+        raise Suspended
+
+    def bind(self, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]) -> None:
+        positional = self.positional
+        if len(args) > len(positional):
+            if self.star is None:
+                takes = f"{len(positional)} positional argument{'' if len(positional) == 1 else 's'}"
+                raise TypeError(f"{self.name}() takes {takes} but {len(args)} were given")
+            frame[self.star] = tuple(args[len(positional) :])
+        elif self.star is not None:
+            frame[self.star] = ()
+        frame.update(zip(positional, args, strict=False))
+        extra: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            if name in frame and name != self.star and name not in self.upto:
+                raise TypeError(f"{self.name}() got multiple values for argument '{name}'")
+            if (name in positional and name not in self.upto) or name in self.keyword_only:
+                frame[name] = value
+            elif self.star_star is not None:
+                extra[name] = value
+            else:
+                raise TypeError(f"{self.name}() got an unexpected keyword argument '{name}'")
+        if self.star_star is not None:
+            frame[self.star_star] = extra
+        for name in (*positional, *self.keyword_only):
+            if name not in frame:
+                if name not in function.defaults:
+                    raise TypeError(f"{self.name}() missing 1 required argument: '{name}'")
+                frame[name] = function.defaults[name]
+
+
+def _typed(args: list[Any]) -> tuple[Any, ...]:
+    """A key of a cache: `1` and `1.0` are one call, as in functools.lru_cache."""
+    return tuple([tuple(arg) if type(arg) is Record else arg for arg in args])

@@ -1,0 +1,83 @@
+"""Reading and changing items: `value[index]`, `value[index] = item`, `del value[index]`."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+from .machine import Machine
+from .values import CONTAINERS, DefaultDict, Match, Record, type_name
+
+_SUBSCRIPTABLE = frozenset({list, tuple, str, dict, range, Record, Counter, deque})
+_ORDERED = frozenset({list, tuple, str, range, Record})
+
+
+def get_item(machine: Machine, value: Any, index: Any) -> Any:
+    """`value[index]`; the index may be a host slice."""
+    kind = type(value)
+    if kind is DefaultDict:
+        return default_item(machine, value, index)
+    if kind in _SUBSCRIPTABLE or isinstance(value, dict):
+        if type(index) is slice:
+            if kind is str:
+                machine.text(len(value), not value.isascii())
+            elif kind in _ORDERED and kind is not range:
+                machine.items(len(range(*index.indices(len(value)))))
+            if kind is Record:
+                return tuple(value)[index]
+        elif type(index) in CONTAINERS:
+            machine.measure(index)
+        return value[index]
+    if kind is Match:
+        return value.host[index]
+    raise TypeError(f"'{type_name(value)}' object is not subscriptable")
+
+
+def default_item(machine: Machine, value: DefaultDict, key: Any) -> Any:
+    """`d[key]` of a defaultdict."""
+    if type(key) in CONTAINERS:
+        machine.measure(key)
+    try:
+        return dict.__getitem__(value, key)
+    except KeyError:
+        if value.factory is None:
+            raise
+    made = machine.caller()(value.factory)
+    value[key] = made
+    machine.items(2)
+    return made
+
+
+def set_item(machine: Machine, value: Any, index: Any, item: Any) -> None:
+    """`value[index] = item`."""
+    kind = type(value)
+    if kind is list:
+        if type(index) is slice:
+            items = machine.drain(item)
+            machine.items(len(value) + len(items))
+            value[index] = items
+            return
+        value[index] = item
+    elif isinstance(value, dict):
+        machine.fuel -= 1
+        machine.memory -= 64
+        if machine.memory < 0:
+            machine.memory_used_up()
+        if type(index) in CONTAINERS:
+            machine.measure(index)
+        value[index] = item
+        if len(value) > machine.limits.container:
+            machine.items(len(value))
+    elif kind is deque:
+        value[index] = item
+    else:
+        raise TypeError(f"'{type_name(value)}' object does not support item assignment")
+
+
+def del_item(machine: Machine, value: Any, index: Any) -> None:
+    """`del value[index]`."""
+    if type(value) is list or isinstance(value, dict) or type(value) is deque:
+        machine.work(1)
+        del value[index]
+    else:
+        raise TypeError(f"'{type_name(value)}' object doesn't support item deletion")

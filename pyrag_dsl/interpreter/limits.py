@@ -1,0 +1,62 @@
+"""The limits of a run. Each has a default and a diagnostic of its own; a plan cannot catch them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use.
+
+    Attributes:
+        steps: units of work: about one per operation, and one per item that an operation touches.
+        deadline: seconds of wall-clock time for the whole run, tool calls included; None for no limit.
+        memory: bytes that the plan may allocate over the run.
+        string: characters in one string.
+        container: items in one container.
+        integer_bits: bits in one integer (14,300 bits are about 4,300 digits, CPython's own limit for text).
+        recursion: plan functions that are active at once.
+        tool_calls: calls of tools, in program order.
+        regex_seconds: seconds for one regular-expression operation.
+        pattern: characters in one regular expression.
+        output: characters that the plan may print.
+        depth: containers inside containers, in values that are copied, shown or compared.
+        border: items and characters, sharing expanded, in one tool argument, tool result or final value.
+        events: statements that the trace records; the rest are counted.
+        topk: passages that one `retrieve` may ask for.
+    """
+
+    steps: int = 1_000_000
+    deadline: float | None = 300.0
+    memory: int = 64 * 1024 * 1024
+    string: int = 4 * 1024 * 1024
+    container: int = 1_000_000
+    integer_bits: int = 14_300
+    recursion: int = 60
+    tool_calls: int = 200
+    regex_seconds: float = 0.25
+    pattern: int = 2_000
+    output: int = 100_000
+    depth: int = 40
+    border: int = 4 * 1024 * 1024
+    events: int = 5_000
+    topk: int = 100
+
+
+class LimitHit(BaseException):
+    """A limit was met. Not an `Exception`: neither a plan nor a stray `except Exception` can catch it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+class PlanFault(BaseException):
+    """An error at the border that a plan cannot catch: wrong arguments for a tool, a value that cannot leave."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,392 @@
+"""The state of one pass: what has been used of the limits, which calls were met, what is pending."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NoReturn
+
+from ..grammar.diagnostics import Span
+from ..grammar.language import REQUIRED, Signature
+from .border import check_argument, import_result
+from .journal import Call, Entry, Journal
+from .limits import LimitHit, Limits, PlanFault
+from .signals import PassOver, Suspended
+from .values import (
+    PENDING,
+    VIEWS,
+    BoundMethod,
+    Builtin,
+    DefaultDict,
+    Function,
+    Iter,
+    Partial,
+    PlanFrozenSet,
+    PlanSet,
+    Record,
+    RecordType,
+    type_name,
+)
+
+Supply = Callable[[Call], "Entry | None"]
+Path = tuple[Any, ...]
+_CHUNK = 4_000  # steps between two looks at the clock
+_ITERABLE = (list, tuple, str, dict, PlanSet, PlanFrozenSet, DefaultDict, range, Record)
+
+
+class Caller:
+    """Calls values of the plan from inside a builtin."""
+
+    __slots__ = ("machine", "prefix", "times")
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.prefix = (*machine.path, machine.site)
+        self.times = 0
+
+    def __call__(self, function: Any, *args: Any) -> Any:
+        machine = self.machine
+        machine.fuel -= 1
+        if machine.fuel < 0:
+            machine.refuel()
+        times = self.times
+        self.times = times + 1
+        if type(function) is not Function:
+            return machine.check(machine.invoke(function, list(args), {}))
+        path = machine.path
+        machine.path = (*self.prefix, times)
+        try:
+            return function.code.enter(machine, function, list(args), {}, None)
+        finally:
+            machine.path = path
+
+
+class Machine:
+    """Everything that changes during a pass."""
+
+    def __init__(
+        self,
+        signatures: Mapping[str, Signature],
+        limits: Limits,
+        journal: Journal,
+        overrides: Mapping[str, Mapping[str, Any]],
+        withheld: frozenset[str],
+        supply: Supply | None,
+        interrupt: Callable[[], bool] | None,
+        now: datetime,
+    ) -> None:
+        self.signatures = signatures
+        self.limits = limits
+        self.journal = journal
+        self.overrides = overrides
+        self.withheld = withheld
+        self.supply = supply
+        self.interrupt = interrupt
+        self.now = now
+        self.globals: dict[Any, Any] = {0: self}
+        self.path: Path = ()
+        self.site = ""  # of the builtin being called
+        self.depth = 0
+        # Limits: `fuel` counts down to the next look at the clock, `reserve` is what is left behind it.
+        self.fuel = min(_CHUNK, limits.steps)
+        self.reserve = limits.steps - self.fuel
+        self.memory = limits.memory
+        self.output = limits.output
+        self.printed: list[str] = []
+        self.statements: list[tuple[Any, Any]] = []
+        self.statements_left = limits.events
+        # Calls, in program order as far as the pass got.
+        self.calls: list[Call] = []
+        self.marks_at_call: list[int] = []
+        self.wanted: list[Call] = []
+        self.seen: dict[str, int] = {}
+        self.aliases: dict[str, int] = {}
+        # Pending values: `marked` holds the objects whose state is pending, by id.
+        self.pending = False
+        self.marked: dict[int, Any] = {}
+        self.guarded = 0
+        self.origins: dict[int, tuple[BaseException, Any]] = {}
+        self.handling: list[BaseException] = []
+
+    # ------------------------------------------------------------------ limits
+
+    def refuel(self) -> None:
+        """Called when `fuel` is below zero: more of it, or the end of the run."""
+        if self.interrupt is not None and self.interrupt():
+            raise LimitHit("PLAN402", "the time of the run is over")
+        if self.reserve + self.fuel < 0:
+            raise LimitHit("PLAN401", f"the plan took more than {self.limits.steps:,} steps")
+        more = min(_CHUNK - self.fuel, self.reserve)
+        self.fuel += more
+        self.reserve -= more
+        if self.fuel < 0:
+            raise LimitHit("PLAN401", f"the plan took more than {self.limits.steps:,} steps")
+
+    def work(self, steps: int) -> None:
+        """Pay for work of about `steps` operations."""
+        self.fuel -= steps
+        if self.fuel < 0:
+            self.refuel()
+
+    def memory_used_up(self) -> NoReturn:
+        raise LimitHit("PLAN403", f"the plan would use more than {self.limits.memory // 2**20} MiB of memory")
+
+    def text(self, length: int, wide: bool = False) -> None:
+        """Pay for a string of `length` characters before it is made."""
+        if length > self.limits.string:
+            raise LimitHit("PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}")
+        self.memory -= length * 4 if wide else length
+        if self.memory < 0:
+            self.memory_used_up()
+        self.fuel -= length >> 7
+        if self.fuel < 0:
+            self.refuel()
+
+    def items(self, count: int) -> None:
+        """Pay for a container of `count` items before it is made."""
+        if count > self.limits.container:
+            raise LimitHit("PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}")
+        self.memory -= count * 16
+        if self.memory < 0:
+            self.memory_used_up()
+        self.fuel -= count >> 2
+        if self.fuel < 0:
+            self.refuel()
+
+    def bits(self, count: int) -> None:
+        """Refuse an integer of `count` bits before it is made, if it is too large."""
+        if count > self.limits.integer_bits:
+            raise LimitHit("PLAN406", f"an integer of more than {self.limits.integer_bits:,} bits")
+
+    def measure(self, value: Any) -> int:
+        """Items and characters of a value, sharing expanded, within the limits of depth and size."""
+        if type(value) is str:
+            return len(value)
+        total = 0
+        budget = self.limits.border
+        stack: list[tuple[Any, int]] = [(value, 0)]
+        while stack:
+            item, depth = stack.pop()
+            kind = type(item)
+            total += 1
+            if kind is str:
+                total += len(item)
+            elif kind is int:
+                total += item.bit_length() >> 2
+            elif kind in _NESTING or isinstance(item, Exception):
+                if depth >= self.limits.depth:
+                    raise LimitHit("PLAN411", f"a value nested more than {self.limits.depth} deep")
+                children = _children(item)
+                if total + len(stack) + len(children) > budget:
+                    total = budget
+                stack.extend([(child, depth + 1) for child in children])
+            if total >= budget:
+                raise LimitHit("PLAN405", f"a value of more than {budget:,} items and characters")
+        self.work(total >> 3)
+        return total
+
+    # --------------------------------------------------------------- iteration
+
+    def iterate(self, value: Any) -> Iterator[Any]:
+        """A host iterator over a value of the plan."""
+        kind = type(value)
+        if kind is Iter:
+            return value.host  # type: ignore[no-any-return]
+        if kind in _ITERABLE or kind in _HOST_ITERABLE:
+            return iter(value)
+        raise TypeError(f"'{type_name(value)}' object is not iterable")
+
+    def drain(self, value: Any) -> list[Any]:
+        """All items of an iterable as a new list, paid for."""
+        kind = type(value)
+        if kind is Iter:
+            out: list[Any] = []
+            ceiling = self.limits.container
+            for item in value.host:
+                out.append(item)
+                self.fuel -= 1
+                self.memory -= 16
+                if self.fuel < 0:
+                    self.refuel()
+                if self.memory < 0:
+                    self.memory_used_up()
+                if len(out) > ceiling:
+                    self.items(len(out))
+            return out
+        if kind in _ITERABLE or kind in _HOST_ITERABLE:
+            self.items(len(value) if kind is not range else _range_length(value))
+            return list(value)
+        raise TypeError(f"'{type_name(value)}' object is not iterable")
+
+    def counted(self, host: Iterator[Any]) -> Iterator[Any]:
+        """The same items, each a step."""
+        for item in host:
+            self.fuel -= 1
+            if self.fuel < 0:
+                self.refuel()
+            yield item
+
+    # ------------------------------------------------------------------- calls
+
+    def invoke(self, function: Any, args: list[Any], kwargs: dict[str, Any], site: Any = None) -> Any:
+        """Call a value of the plan."""
+        kind = type(function)
+        if kind is Function:
+            return function.code.enter(self, function, args, kwargs, site)
+        if kind is Builtin:
+            return function.call(self, *args, **kwargs)
+        if kind is BoundMethod:
+            return function.method.call(self, function.value, *args, **kwargs)
+        if kind is Partial:
+            return self.invoke(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site)
+        if kind is RecordType:
+            return make_record(function, args, kwargs)
+        raise TypeError(f"'{type_name(function)}' object is not callable")
+
+    def caller(self) -> Caller:
+        """For builtins that call back: each call is a node of its own, whenever it happens."""
+        return Caller(self)
+
+    def tool(self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A tool call: its recorded result, or `Suspended`."""
+        arguments = self.bind(signature, args, kwargs)
+        path = self.path
+        node = f"{site}[{','.join(map(str, path))}]" if path else site
+        times = self.seen.get(node, 0)
+        self.seen[node] = times + 1
+        if times:
+            node = f"{node}~{times + 1}"
+        if self.overrides and (override := self.overrides.get(node)):
+            arguments = {**arguments, **override}
+        if len(self.calls) >= self.limits.tool_calls:
+            raise LimitHit("PLAN408", f"the plan made more than {self.limits.tool_calls} tool calls")
+        tool = signature.name
+        number = self.aliases.get(tool, 0) + 1
+        self.aliases[tool] = number
+        entry = self.journal.find(node, tool, arguments) if node not in self.withheld else None
+        call = Call(node, f"{tool}#{number}", tool, arguments, span, entry)
+        if entry is None:
+            if self.supply is not None and not self.pending:
+                entry = self.supply(call)
+            if entry is None:
+                self.calls.append(call)
+                self.marks_at_call.append(len(self.statements))
+                self.wanted.append(call)
+                self.pending = True
+                raise Suspended
+            call = Call(node, call.alias, tool, arguments, span, entry)
+        self.calls.append(call)
+        self.marks_at_call.append(len(self.statements))
+        return import_result(entry.result)
+
+    def bind(self, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by parameter name, defaults filled in, checked and copied."""
+        params = signature.params
+        if len(args) > len(params):
+            raise PlanFault("PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given")
+        arguments: dict[str, Any] = {}
+        given = len(args)
+        for index, param in enumerate(params):
+            name = param.name
+            if index < given:
+                value = args[index]
+                if name in kwargs:
+                    raise PlanFault("PLAN501", f"`{signature.name}` gets `{name}` twice")
+            elif name in kwargs:
+                value = kwargs[name]
+            elif param.default is REQUIRED:
+                raise PlanFault("PLAN501", f"`{signature.name}` needs `{name}`: its signature is {signature}")
+            else:
+                arguments[name] = param.default
+                continue
+            arguments[name] = check_argument(signature.name, param, value, self.limits)
+        for name in kwargs:
+            if name not in arguments:
+                raise PlanFault("PLAN501", f"`{signature.name}` has no parameter `{name}`")
+        return arguments
+
+    # ----------------------------------------------------------------- pending
+
+    def scan(self, value: Any) -> None:
+        """Raise `Suspended` if a value is pending, or holds anything that is."""
+        if not self.pending:
+            return
+        marked = self.marked
+        stack = [value]
+        seen: set[int] = set()
+        while stack:
+            item = stack.pop()
+            if item is PENDING or id(item) in marked:
+                raise Suspended
+            if type(item) in _NESTING and id(item) not in seen:
+                seen.add(id(item))
+                stack.extend(_children(item))
+        self.work(len(seen))
+
+    def check(self, value: Any) -> Any:
+        """The value, or `Suspended` if it is pending itself; its items may be."""
+        if value is PENDING or (self.marked and id(value) in self.marked):
+            raise Suspended
+        return value
+
+    def mark(self, value: Any) -> None:
+        """The state of a value, and of whatever it holds, is pending from now on."""
+        stack = [value]
+        while stack:
+            item = stack.pop()
+            if type(item) in _MARKABLE and id(item) not in self.marked:
+                self.marked[id(item)] = item
+            elif type(item) not in _NESTING or id(item) in self.marked:
+                continue
+            stack.extend(_children(item))
+
+    def give_up(self) -> NoReturn:
+        raise PassOver
+
+
+def _range_length(value: range) -> int:
+    """`len(range)` that does not overflow."""
+    if value.step > 0:
+        return max(0, (value.stop - value.start + value.step - 1) // value.step)
+    return max(0, (value.start - value.stop - value.step - 1) // -value.step)
+
+
+def _children(item: Any) -> list[Any]:
+    kind = type(item)
+    if kind in _MAPPINGS:
+        return [*item.keys(), *item.values()]
+    if kind is Iter:
+        return list(item.sources)
+    if kind is BoundMethod:
+        return [item.value]
+    if kind is Partial:
+        return [*item.args, *item.kwargs.values()]
+    if isinstance(item, Exception):
+        return list(item.args)
+    return list(item)
+
+
+def make_record(kind: RecordType, args: list[Any], kwargs: dict[str, Any]) -> Record:
+    """An instance of a named tuple."""
+    values = list(args)
+    missing = len(kind.fields) - len(kind.defaults)
+    if len(values) > len(kind.fields):
+        raise TypeError(f"{kind.name} takes {len(kind.fields)} arguments but {len(values)} were given")
+    rest = dict(kwargs)
+    for index, name in enumerate(kind.fields[len(values) :], start=len(values)):
+        if name in rest:
+            values.append(rest.pop(name))
+        elif index >= missing:
+            values.append(kind.defaults[index - missing])
+        else:
+            raise TypeError(f"{kind.name} is missing the argument '{name}'")
+    if rest:
+        raise TypeError(f"{kind.name} got an unexpected argument '{next(iter(rest))}'")
+    return Record(kind, values)
+
+
+_MAPPINGS = frozenset({dict, DefaultDict, Counter, OrderedDict})
+_NESTING = _MAPPINGS | {list, tuple, PlanSet, PlanFrozenSet, deque, Record, Iter, BoundMethod, Partial, *VIEWS}
+_MARKABLE = _MAPPINGS | {list, PlanSet, deque, Iter}
+_HOST_ITERABLE = frozenset({Counter, OrderedDict, deque, *VIEWS})

@@ -1,0 +1,297 @@
+"""The values of a plan that are not plain Python data.
+
+Text, numbers, lists, tuples and dictionaries are exact Python types. What follows is ours, so that nothing a plan
+holds has a method of the host's behind it: sets that keep insertion order (the order of CPython's depends on the
+process), lazy iterators that count steps, functions, modules.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class PlanSet:
+    """A set that iterates in insertion order."""
+
+    __slots__ = ("members",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self.members: dict[Any, None] = dict.fromkeys(items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __contains__(self, item: Any) -> bool:
+        return item in self.members
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(map(repr, self.members)) + "}" if self.members else "set()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PlanSet) and self.members.keys() == other.members.keys()
+
+    def __le__(self, other: Any) -> Any:
+        return self.members.keys() <= other.members.keys() if isinstance(other, PlanSet) else NotImplemented
+
+    def __lt__(self, other: Any) -> Any:
+        return self.members.keys() < other.members.keys() if isinstance(other, PlanSet) else NotImplemented
+
+    def __ge__(self, other: Any) -> Any:
+        return self.members.keys() >= other.members.keys() if isinstance(other, PlanSet) else NotImplemented
+
+    def __gt__(self, other: Any) -> Any:
+        return self.members.keys() > other.members.keys() if isinstance(other, PlanSet) else NotImplemented
+
+    def __or__(self, other: Any) -> Any:
+        return self.make([*self, *other]) if isinstance(other, PlanSet) else NotImplemented
+
+    def __and__(self, other: Any) -> Any:
+        return self.make([x for x in self if x in other]) if isinstance(other, PlanSet) else NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        return self.make([x for x in self if x not in other]) if isinstance(other, PlanSet) else NotImplemented
+
+    def __xor__(self, other: Any) -> Any:
+        if not isinstance(other, PlanSet):
+            return NotImplemented
+        return self.make([*(x for x in self if x not in other), *(x for x in other if x not in self)])
+
+    def make(self, items: Iterable[Any]) -> PlanSet:
+        """A set of the same kind."""
+        return type(self)(items)
+
+
+class PlanFrozenSet(PlanSet):
+    """The immutable one."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.members))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PlanSet) and self.members.keys() == other.members.keys()
+
+    def __repr__(self) -> str:
+        return f"frozenset({{{', '.join(map(repr, self.members))}}})" if self.members else "frozenset()"
+
+
+class DefaultDict(dict[Any, Any]):
+    """`collections.defaultdict`; missing keys are made by the interpreter, which calls `factory`."""
+
+    __slots__ = ("factory",)
+
+    def __init__(self, factory: Any = None, items: Any = ()) -> None:
+        super().__init__(items)
+        self.factory = factory
+
+    def __repr__(self) -> str:
+        return f"defaultdict({self.factory!r}, {dict.__repr__(self)})"
+
+    def copy(self) -> DefaultDict:
+        return DefaultDict(self.factory, self)
+
+
+class RecordType:
+    """What `collections.namedtuple` returns."""
+
+    __slots__ = ("defaults", "fields", "name")
+
+    def __init__(self, name: str, fields: tuple[str, ...], defaults: tuple[Any, ...]) -> None:
+        self.name = name
+        self.fields = fields
+        self.defaults = defaults
+
+    def __repr__(self) -> str:
+        return f"<class '__main__.{self.name}'>"
+
+
+class Record(tuple[Any, ...]):
+    """A named tuple."""
+
+    type: RecordType
+
+    def __new__(cls, kind: RecordType, items: Iterable[Any]) -> Record:
+        record = super().__new__(cls, items)
+        record.type = kind
+        return record
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in zip(self.type.fields, self, strict=True))
+        return f"{self.type.name}({fields})"
+
+
+class Iter:
+    """An iterator of a plan. `sources` are the containers that it reads while it is consumed."""
+
+    __slots__ = ("host", "sources")
+
+    def __init__(self, host: Iterator[Any], sources: tuple[Any, ...] = ()) -> None:
+        self.host = host
+        self.sources = sources
+
+    def __repr__(self) -> str:
+        return "<iterator>"
+
+
+class Builtin:
+    """A function or type of the language.
+
+    `call(machine, *args, **kwargs)` does the work. `shallow` ones do not look at the items of their arguments, so
+    that items may be pending; `host` is the type behind a type, for isinstance.
+    """
+
+    __slots__ = ("call", "host", "name", "shallow", "shown", "statics")
+
+    def __init__(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        *,
+        shallow: bool = False,
+        host: Any = None,
+        statics: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.call = call
+        self.shallow = shallow
+        self.host = host
+        self.statics = statics
+        self.shown = f"<class '{name}'>" if host is not None else f"<built-in function {name}>"
+
+    def __repr__(self) -> str:
+        return self.shown
+
+
+class Method(NamedTuple):
+    """An entry of the method tables. `call(machine, value, *args, **kwargs)`.
+
+    `shallow`: does not look at the items of the value or of its arguments. `keeps`: stores its last argument
+    without looking at it, so that the argument itself may be pending.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    shallow: bool = False
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BoundMethod:
+    """`value.name`, not yet called."""
+
+    value: Any
+    method: Method
+
+    def __repr__(self) -> str:
+        return f"<built-in method {self.method.name} of {type(self.value).__name__} object>"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Module:
+    """A module offered to plans; `members` by name."""
+
+    name: str
+    members: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<module '{self.name}'>"
+
+
+class Function:
+    """A function that the plan has defined."""
+
+    __slots__ = ("cache", "cache_size", "code", "defaults", "frame")
+
+    def __init__(self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None) -> None:
+        self.code = code
+        self.frame = frame
+        self.defaults = defaults
+        self.cache_size = cache_size
+        self.cache: dict[Any, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<function {self.code.name}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial:
+    """`functools.partial`."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Pattern:
+    """A compiled regular expression. `fast` is the host's, None where only the interruptible one is safe."""
+
+    pattern: str
+    flags: int
+    fast: Any
+    slow: Callable[[], Any]
+    degree: int
+
+    def __repr__(self) -> str:
+        return f"re.compile({self.pattern!r})"
+
+
+class Match:
+    """What a regular expression found."""
+
+    __slots__ = ("host", "pattern")
+
+    def __init__(self, host: Any, pattern: Pattern) -> None:
+        self.host = host
+        self.pattern = pattern
+
+    def __repr__(self) -> str:
+        return f"<re.Match object; span={self.host.span()!r}, match={self.host.group()!r}>"
+
+
+class _Pending:
+    """Stands for a value whose tool call has not come back."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<pending>"
+
+
+PENDING: Any = _Pending()
+# An item that may or may not be there: a pending condition of a comprehension.
+MAYBE: Any = _Pending()
+
+CONTAINERS = frozenset({list, tuple, dict, PlanSet, PlanFrozenSet, DefaultDict, Record, Counter, OrderedDict, deque})
+# The views of dictionaries are the host's own: they cannot do anything that a plan may not.
+VIEWS = tuple(type(view) for view in ({}.keys(), {}.values(), {}.items()))
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as a plan's author knows it."""
+    kind = type(value)
+    return _NAMES.get(kind) or kind.__name__
+
+
+_NAMES: dict[type, str] = {
+    type(None): "NoneType",
+    PlanSet: "set",
+    PlanFrozenSet: "frozenset",
+    DefaultDict: "defaultdict",
+    Iter: "iterator",
+    Builtin: "builtin",
+    BoundMethod: "method",
+    Function: "function",
+    Partial: "partial",
+    Pattern: "Pattern",
+    Match: "Match",
+    Module: "module",
+}
