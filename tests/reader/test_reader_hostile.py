@@ -1,4 +1,4 @@
-"""Documents written to hurt: the reader gets through them, because every pattern and every size is bounded."""
+"""Documents written to hurt: the reader gets through them, for every pattern and every size is bounded."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ HOSTILE = {
 }
 
 SCRIPT = """
-import sys
 from pyrag_dsl.agents.reader import EmbeddedReader
-bomb = {expression}
 questions = [
     "When was Ann Bell born?", "Where did Ann Bell die?", "Who is the mother of Ann Bell?",
     "Who directed Ann Bell?", "Who is the performer of Ann Bell?", "What is Ann Bell's occupation?",
@@ -51,26 +49,37 @@ questions = [
     "How many people live in Ann Bell?", "Which is older, Ann Bell or Carl Dee?", "Is Ann Bell a painter?",
 ]
 reader = EmbeddedReader()
-for question in questions:
-    answers = [
-        reader.answer(question, [bomb]),
-        reader.answer(question, ["Ann Bell\\nAnn Bell was born " + bomb]),
-        reader.answer("Given: Ann Bell is " + bomb + ". Answer the question: " + question),
-        reader.answer(bomb, ["Ann Bell\\nAnn Bell was born in Velden."]),
-    ]
+for name, expression in HOSTILE.items():
+    bomb = eval(expression)
+    answers = [reader.answer(bomb)]
+    for question in questions:
+        answers += [
+            reader.answer(question, [bomb]),
+            reader.answer(question, ["Ann Bell\\nAnn Bell was born " + bomb]),
+            reader.answer("Given: Ann Bell is " + bomb + ". Answer the question: " + question),
+            reader.answer(bomb, ["Ann Bell\\nAnn Bell was born in Velden."]),
+        ]
     assert all(isinstance(answer, str) for answer in answers)
-assert isinstance(reader.answer(bomb), str)
-print("done")
+    print(name, flush=True)
 """
 
 
-@pytest.mark.parametrize("expression", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_document_is_got_through(expression: str) -> None:
-    script = SCRIPT.replace("{expression}", expression)
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False
-    )
-    assert done.stdout.strip() == "done", done.stderr
+@pytest.fixture(scope="module")
+def survived() -> list[str]:
+    """The hostile texts that a process of its own got through before it was stopped."""
+    script = f"HOSTILE = {HOSTILE!r}\n{SCRIPT}"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            output, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+    return output.splitlines()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_text_is_got_through(name: str, survived: list[str]) -> None:
+    assert name in survived
 
 
 def test_no_more_is_read_than_the_bounds_allow() -> None:

@@ -87,7 +87,7 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         return NOTHING
     if asked.kind is Kind.YES_NO:
         return _yes_or_no(asked, ranked)
-    chosen = choose(Stated(_leads(sentences), question))
+    chosen = choose(Stated(_leads(sentences), asked.text))
     if chosen is not None:
         # Of a film's director the film's own date tells nothing: that takes a plan.
         return NOTHING if ROLE.search(asked.frame) else chosen
@@ -104,7 +104,7 @@ def read(question: str, docs: Sequence[str]) -> Reading:
 
 
 def _about_nothing(question: Question) -> bool:
-    """Whether the question is about an earlier `unknown` that a plan put into it: "When was unknown born?"."""
+    """Whether the question is about an `unknown` that a plan put into it: "When was unknown born?"."""
     return not question.names and bool(re.search(rf"\b{UNKNOWN}\b", question.text))
 
 

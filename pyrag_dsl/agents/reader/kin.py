@@ -21,7 +21,8 @@ KIN: Final = (
         Kind.PERSON,
         (
             rf"\b{_MARRIED} {_KIN}(<PERSON>)",
-            rf"\b(?:wife|husband|spouse|widow|widower|consort|marriage|fiancée?),? {_KIN}(<PERSON>)",
+            # "The son of A and his wife B" tells of the parents' marriage.
+            rf"(?<!and his )(?<!and her )(?<!by his )\b(?:wife|husband|spouse|widow|widower|consort|marriage|fiancée?),? {_KIN}(<PERSON>)",
             rf"\b(?:wife|husband|spouse|widow|consort)\b,? (?:of|to|was|is) {_KIN}(<PERSON>)",
             rf"\b{_MARRIED}\b.{{0,60}}? to {_KIN}(<PERSON>)",
             rf"\b{_MARRIED}\b.{{0,50}}?,? (<PERSON>)",

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from .questions import MAX_QUESTION_CHARACTERS
 from .sentences import split_sentences, tidy
 
 MAX_PROMPT_CHARACTERS: Final = 20_000
@@ -59,7 +60,7 @@ def split_prompt(prompt: str) -> Stated:
 def _unmarked(prompt: str) -> Stated:
     mark = _FACTS.match(prompt.lstrip())
     body = prompt.lstrip()[mark.end() :] if mark else prompt
-    sentences = [s for line in body.splitlines() for s in split_sentences(tidy(line))]
+    sentences = [s for line in filter(str.strip, body.splitlines()) for s in split_sentences(tidy(line))]
     asking = [place for place, sentence in enumerate(sentences) if sentence.rstrip("\"')").endswith("?")]
     if not asking:
         return Stated(_facts(body), "") if mark else Stated((), tidy(prompt))
@@ -69,7 +70,7 @@ def _unmarked(prompt: str) -> Stated:
 
 def _question(text: str) -> str:
     """The question alone: what follows its question mark is an instruction on how to answer."""
-    text = text.strip()
+    text = text.strip()[:MAX_QUESTION_CHARACTERS]
     head, mark, _ = text.rpartition("?")
     return tidy(head + mark) if mark else tidy(text.partition("\n")[0])
 
@@ -78,7 +79,7 @@ def _facts(text: str) -> tuple[str, ...]:
     mark = _FACTS.match(text.lstrip())
     text = _GIVEN.sub("", text.lstrip()[mark.end() :] if mark else text)
     facts: list[str] = []
-    for line in text.splitlines():
+    for line in filter(str.strip, text.splitlines()):
         for part in _BULLET.sub("", line).split("; "):
             for sentence in split_sentences(tidy(part)):
                 if facts and _CONTINUES.match(sentence):

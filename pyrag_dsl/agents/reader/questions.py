@@ -107,15 +107,12 @@ _YES_NO: Final = re.compile(
 _NAMES: Final = re.compile(
     r"\"[^\"]{1,120}\"|(?<!^)(?<![?.!] )\b[A-ZÀ-Þ][\w.'’\-]*(?:,? (?:(?:of the|of|the|de|and|von|van|in|on|for|a|da|di|to) )?[A-Z0-9À-Þ(][\w.'’\-)]*)*"
 )
-_WH: Final = re.compile(
-    r"^(?:Who|What|When|Where|Which|How|In|On|At|Whose|The|Is|Are|Was|Were|Do|Does|Did)\b", re.I
-)
-_MAX_QUESTION_CHARACTERS = 1_000
+MAX_QUESTION_CHARACTERS: Final = 1_000
 
 
 def analyse(text: str) -> Question:
     """Analyse a question; only its first 1,000 characters count."""
-    text = " ".join(text[:_MAX_QUESTION_CHARACTERS].split())
+    text = " ".join(text[:MAX_QUESTION_CHARACTERS].split())
     names: list[str] = []
 
     def take(found: re.Match[str]) -> str:
