@@ -65,7 +65,7 @@ def source_of(subject: str, earlier: Sequence[str], question: str) -> int | None
 
 def two_wiki_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(question, fact) templates per hop from evidence triples; ``{a0}`` is the first hop's answer."""
-    hops = []
+    hops: list[tuple[str, str]] = []
     earlier: list[str] = []
     for step in row["decomposition"]:
         subject, _, relation = (part.strip() for part in step["question"].partition(">>"))
@@ -79,7 +79,7 @@ def two_wiki_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def musique_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(question, fact) templates per hop; the annotators' ``#1`` becomes ``{a0}``."""
-    hops = []
+    hops: list[tuple[str, str]] = []
     for step in row["decomposition"]:
         subject, mark, _ = step["question"].partition(" >> ")
         if mark:

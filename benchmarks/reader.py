@@ -123,10 +123,10 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}")
     print(f"{'set':8} {'half':12} {'n':>5} {'EM':>6} {'F1':>6} {'ms median':>10} {'ms p95':>8}")
     for (dataset, half), scores in sorted(totals.items()):
-        matches, f1s, times = zip(*scores, strict=True)
+        ems, f1s, times = zip(*scores, strict=True)
         p95 = statistics.quantiles(times, n=20)[-1]
         print(
-            f"{dataset:8} {half:12} {len(scores):5} {100 * statistics.mean(matches):6.1f} "
+            f"{dataset:8} {half:12} {len(scores):5} {100 * statistics.mean(ems):6.1f} "
             f"{100 * statistics.mean(f1s):6.1f} {statistics.median(times):10.2f} {p95:8.2f}"
         )
 

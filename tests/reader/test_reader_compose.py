@@ -106,6 +106,11 @@ def test_two_things_are_compared(facts: str, question: str, answer: str) -> None
             "no",
         ),
         (
+            "Ann Bell is Swedish. Carl Dee is from Sweden.",
+            "Does Ann Bell (painter) have the same nationality as Carl Dee (Poet)?",
+            "yes",
+        ),
+        (
             "Red Dune was released in 1958. Low Tide was released in May 1958.",
             "Were Red Dune and Low Tide released in the same year?",
             "yes",

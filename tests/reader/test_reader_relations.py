@@ -98,6 +98,42 @@ def test_births_are_written_in_many_ways(document: str, answer: str) -> None:
     assert read("When was Rolf Brandt born?", [f"Rolf Brandt\n{document}"]).answer == answer
 
 
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        ("Sunrise at Velden is an oil painting by Dutch early Baroque painter Joost Hals.", "Joost Hals"),
+        ("Sunrise at Velden was created by Joost Hals, a Dutch painter.", "Joost Hals"),
+        ("Sunrise at Velden, painted by the Dutch master J. P. Hals, hangs in Ostria.", "J. P. Hals"),
+    ],
+)
+def test_a_name_is_told_from_the_description_before_it(sentence: str, answer: str) -> None:
+    assert (
+        read("Who is the creator of Sunrise at Velden?", [f"Sunrise at Velden\n{sentence}"]).answer == answer
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "father", "mother"),
+    [
+        (
+            "He was the son of Hugo, Duke of Ostria and Bella de Vane.",
+            "Hugo, Duke of Ostria",
+            "Bella de Vane",
+        ),
+        (
+            "He was a son of Hugo Vane, 3rd Earl of Dunmere, and his wife Bella.",
+            "Hugo Vane, 3rd Earl of Dunmere",
+            "Bella",
+        ),
+        ("His father was Hugo Vane. His mother was Bella Stern.", "Hugo Vane", "Bella Stern"),
+    ],
+)
+def test_parents_are_told_apart(sentence: str, father: str, mother: str) -> None:
+    document = f"Emil Vane\nEmil Vane (1801–1866) was an Ostrian nobleman. {sentence}"
+    assert read("Who is the father of Emil Vane?", [document]).answer == father
+    assert read("Who is the mother of Emil Vane?", [document]).answer == mother
+
+
 def test_evidence_is_the_sentence_and_confidence_is_positive() -> None:
     reading = read("Who directed The Glass Harbour?", [FILM])
     assert "directed by Lucien Morel" in reading.evidence

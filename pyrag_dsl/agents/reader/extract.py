@@ -24,6 +24,7 @@ _SENTENCES_READ: Final = 10
 _FALLBACK_SENTENCES: Final = 4
 _NOT_A_NAME: Final = re.compile(
     r"(?:He|She|It|They|The|In|His|Her|This|That|A|An|On|At|As|After|Before|During|Who|What|When|Where|Which|Mr|Dr"
+    r"|Upon|Previously|Later|Long|Through|Although|However|When|Once|Until|Under|Over|Most|Many|Some|All|Such|Other"
     r"|Its|Their|These|There|From|With|For|By|But|And|Also|One|Since|While|Following|Born|Film|January|February|March"
     r"|April|May|June|July|August|September|October|November|December|Monday|Sunday|Saturday|Friday|English|Latin)\.?$"
 )
@@ -149,14 +150,16 @@ def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked
         distance = 0.06 * place + (0.15 if item.about < best_about else 0.0)
         if item.about < best_about == 1.0 and not question.mentioned_in(text):
             distance += 0.4
-        if relation.strict and not item.about and not question.mentioned_in(text):
+        if relation.strict and item.about < 0.25 and not question.mentioned_in(text):
             continue
         patterns = (*relation.opening, *relation.patterns) if item.sentence.index == 0 else relation.patterns
         for preference, pattern in enumerate(patterns):
             offset = 0 if item.sentence.index == 0 else len(relation.opening)
             for found in compiled(pattern).finditer(text):
                 span = (
-                    _past_description(text, found.span(1)) if relation.kind is Kind.PERSON else found.span(1)
+                    _past_description(text, found.span(1))
+                    if relation.kind in (Kind.PERSON, Kind.OTHER)
+                    else found.span(1)
                 )
                 answer = _trim(question, relation.kind, text[slice(*span)])
                 if _plausible(question, relation.kind, answer):
@@ -172,7 +175,7 @@ def _trim(question: Question, kind: Kind, answer: str) -> str:
     if kind is Kind.OCCUPATION:
         answer = _occupation(answer)
     if kind in (Kind.PERSON, Kind.PLACE, Kind.ORGANISATION, Kind.WORK, Kind.OTHER):
-        answer = re.sub(r"^(?:The|In|On|At|A|An|By|From) (?=[A-Z])", "", answer)
+        answer = re.sub(r"^(?:The|In|On|At|A|An|By|From|Through|Upon|Under|After) (?=[A-Z])", "", answer)
         answer = re.sub(r"['’]s?$", "", answer)
     if question.kind is Kind.YEAR and (years := re.findall(r"\b\d{3,4}\b", answer)):
         answer = years[-1]

@@ -17,7 +17,7 @@ from .dates import DATE, FULL_DATE, MONTH
 from .vocabulary import COUNTRIES, NATIONALITIES, OCCUPATIONS, US_STATES
 
 _UPPER = "A-Z" + "".join(c for c in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))) if c.isupper())
-_ABBREVIATED = r"(?:St|Ste|Dr|Mr|Mrs|Ms|Jr|Sr|Lt|Col|Gen|Capt|Rev|Sgt|Mt|Ft|Prof|Hon|Sir)\."
+_ABBREVIATED = r"(?:St|Ste|Dr|Mr|Mrs|Ms|Jr|Sr|Lt|Col|Gen|Capt|Rev|Sgt|Mt|Ft|Prof|Hon|Sir|Bros)\."
 _CAPITALISED = (
     rf"(?:[{_UPPER}]\.(?:-?[{_UPPER}]\.){{0,3}}|{_ABBREVIATED}|(?:al-|[dl]['’])?[{_UPPER}][\w'’\-]{{0,30}})"
 )
@@ -30,7 +30,10 @@ _RANK = (
     r"(?:Duke|Grand Duke|Archduke|Earl|Count|Countess|Baron|Baroness|Lord|Lady|Prince|Princess|King|Queen"
     r"|Margrave|Landgrave|Elector|Marquess|Marquis|Viscount|Duchess|Bishop|Burgrave|Hereditary Prince)"
 )
+NATIONALITY: Final = "(?:" + "|".join(map(re.escape, NATIONALITIES)) + ")"
 PERSON: Final = (
+    # Of "the Dutch painter Jan Steen", the nationality is no name.
+    rf"(?!{NATIONALITY}(?:-[a-z]+)? [a-z])"
     rf"{NAME}(?:,? (?:Jr|Sr)\.|, (?:\d\d?(?:st|nd|rd|th) )?{_RANK} (?:of |zu |von )?(?:the )?{WORD}(?: {WORD}){{0,2}}"
     # "Prince of Anhalt and Zerbst", but not the mother in "Duke of Burgundy and Alice de Vergy".
     rf"(?: and {WORD}\b(?!(?:'s)? (?:[{_UPPER}]|de |of |von |van )|,? the ))?)?"
@@ -43,7 +46,6 @@ ORGANISATION: Final = (
     rf"{_CAPITALISED}(?: (?:(?:{_PARTICLE}|and|&|for|in|at) )?{WORD}){{0,8}}(?:,? Inc\.| Ltd\.)?"
 )
 WORK: Final = rf"(?:\"[^\"]{{2,80}}\"|{ORGANISATION})"
-NATIONALITY: Final = "(?:" + "|".join(map(re.escape, NATIONALITIES)) + ")"
 COUNTRY: Final = "(?:" + "|".join(map(re.escape, COUNTRIES)) + ")"
 STATE: Final = "(?:" + "|".join(sorted(US_STATES, key=len, reverse=True)) + ")"
 OCCUPATION: Final = (

@@ -48,7 +48,7 @@ _TIDY: Final = (
 )
 _END = re.compile(r"(?<=[.!?])[\"')]?\s(?=[\"'(]?[A-ZÀ-Þ\d])")
 _NO_END = re.compile(
-    r"(?:^|[\s(.\-])(?:[A-Z]|Dr|Mr|Mrs|Ms|St|Ste|Jr|Sr|vs|No|b|c|ca|d|fl|r|Lt|Col|Gen|Rev|Prof|Capt|Sgt|Mt|Ft|approx|Hon)\.$"
+    r"(?:^|[\s(.\-])(?:[A-Z]|Dr|Mr|Mrs|Ms|St|Ste|Jr|Sr|vs|No|b|c|ca|d|fl|r|Lt|Col|Gen|Rev|Prof|Capt|Sgt|Mt|Ft|approx|Hon|Bros)\.$"
 )
 
 
