@@ -148,6 +148,11 @@ def test_yes_or_no_is_judged(facts: str, question: str, answer: str) -> None:
             "1912",
         ),
         (
+            "The ferry Aurora was built by Hansa. Whether Hansa is from Bergen: yes.",
+            "Which company built the ferry Aurora?",
+            "Hansa",
+        ),
+        (
             "The publisher of The Salt Road is Drummond. Drummond was founded by Ewan Drummond.",
             "Who founded the publisher of The Salt Road?",
             "Ewan Drummond",

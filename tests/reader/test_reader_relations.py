@@ -185,3 +185,13 @@ def test_the_reader_answers_as_a_tool() -> None:
     )
     assert reader.answer("Who directed The Glass Harbour?") == UNKNOWN
     assert reader.answer("Who directed The Glass Harbour?", []) == UNKNOWN
+
+
+def test_facts_in_the_query_count_where_the_documents_do_not_say() -> None:
+    reader = EmbeddedReader()
+    query = "Known facts: The heir of Norvik is Ann Bell. Question: Who is the {} of Norvik?"
+    assert (
+        reader.answer(query.format("founder"), [COMPANY.replace("Norvik Instruments", "Norvik")])
+        == "Leif Sandberg"
+    )
+    assert reader.answer(query.format("heir"), [TOWN]) == "Ann Bell"

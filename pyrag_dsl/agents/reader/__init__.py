@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .compose import compose
 from .extract import read
+from .prompts import split_prompt
 from .reading import UNKNOWN, Reading
 
 __all__ = ["UNKNOWN", "EmbeddedReader", "Reading", "compose", "read"]
@@ -27,7 +28,15 @@ class EmbeddedReader:
             query: a question, or, without documents, facts and a question about them.
             docs: documents ``Title\\nText``, best first; None or empty to compose from the query alone.
 
+        With both documents and facts, the facts count where the documents do not say.
+
         Returns:
             A span of the documents or of the query, ``"yes"``, ``"no"``, or ``"unknown"``, whatever the text.
         """
-        return (read(query, docs) if docs else compose(query)).answer
+        if not docs:
+            return compose(query).answer
+        stated = split_prompt(query)
+        if not (stated.labelled and stated.question):
+            return read(query, docs).answer
+        found = read(stated.question, docs)
+        return (found if found.answer != UNKNOWN else compose(query)).answer

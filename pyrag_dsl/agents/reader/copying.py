@@ -63,6 +63,9 @@ _LINKS: Final = frozenset(
 )
 
 
+_VERDICT: Final = re.compile(r"(?:Whether|Did|Does|Is|Are|Was|Were|Has)\b.*:", re.I)
+
+
 @dataclass(frozen=True, slots=True)
 class _News:
     """What a fact tells that neither the question nor an earlier fact has said."""
@@ -93,6 +96,8 @@ def _news(stated: Stated) -> Iterator[_News]:
     asked = set(stems(stated.question))
     told: set[str] = set()
     for fact in stated.facts:
+        if _VERDICT.match(fact):
+            continue
         pieces = [(m.start(), m.end(), m[0].lower()) for m in re.finditer(r"[\w$€£%]+|[:=]", fact)]
         runs: list[list[tuple[int, int, str]]] = [[]]
         for piece in pieces:

@@ -34,10 +34,14 @@ _CONTINUES = re.compile(r"^(?:He|She|It|They|His|Her|Its|Their|This|That|The (?:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Facts that a prompt states, in order, and the question that it asks; either may be empty."""
+    """Facts that a prompt states, in order, and the question that it asks; either may be empty.
+
+    `labelled` says that the prompt itself marks where its question begins.
+    """
 
     facts: tuple[str, ...]
     question: str
+    labelled: bool = False
 
 
 def split_prompt(prompt: str) -> Stated:
@@ -54,7 +58,7 @@ def split_prompt(prompt: str) -> Stated:
     facts_mark = _FACTS.search(after)
     if not before.strip() and facts_mark:
         before, after = after[facts_mark.end() :], after[: facts_mark.start()]
-    return Stated(_facts(before), _question(after))
+    return Stated(_facts(before), _question(after), labelled=True)
 
 
 def _unmarked(prompt: str) -> Stated:
