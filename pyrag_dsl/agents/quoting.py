@@ -101,17 +101,27 @@ def cut_tokens(text: str) -> str:
     For text that a model returned: a model that writes past its own end of turn goes on with a conversation
     that nobody had.
     """
-    for match in _TURN_END.finditer(text):
-        if _TOKEN.sub("", text[: match.start()]).strip():
-            text = text[: match.start()]
-            break
     # Cutting may join what stood on both sides into a new token.
     for _ in range(8):
-        shorter = _TOKEN.sub("", text)
+        shorter = _cut_once(text)
         if shorter == text:
             return text
         text = shorter
     return break_tokens(text)
+
+
+def _cut_once(text: str) -> str:
+    kept: list[str] = []
+    start, said = 0, False
+    for token in _TOKEN.finditer(text):
+        part = text[start : token.start()]
+        kept.append(part)
+        said = said or bool(part.strip())
+        if said and _TURN_END.fullmatch(token.group()):
+            return "".join(kept)
+        start = token.end()
+    kept.append(text[start:])
+    return "".join(kept)
 
 
 def shorten(text: str, limit: int, *, keep_tail: bool = False) -> str:

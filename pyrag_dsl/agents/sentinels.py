@@ -57,6 +57,8 @@ ENGLISH = Sentinels(
         "cannot tell",
         "i don't know",
         "i do not know",
+        "i don't know the answer",
+        "i do not know the answer",
         "don't know",
         "do not know",
         "not sure",
@@ -174,7 +176,7 @@ DEFAULT = Sentinels(ENGLISH.whole + CHINESE.whole, ENGLISH.openings + CHINESE.op
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`\u00b4]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 _SOURCE = (
-    r"(?:in|from|by|within|on|using|given|with|based on|according to|basis of)(?: any of)?"
+    r"(?:in|from|by|within|on|using|with|based on|according to|basis of)(?: any of)?"
     r"(?: (?:the|these|those|this|that|my|your))?"
     r"(?: (?:provided|given|retrieved|available|supplied|above|following))*"
     r" (?:documents?|docs?|passages?|contexts?|texts?|information|info|sources?|articles?|search results"

@@ -1,0 +1,154 @@
+"""Which answers say that there is no answer: whole answers only."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyrag_dsl.agents.sentinels import CHINESE, DEFAULT, ENGLISH, Sentinels, is_sentinel, normalise
+
+SENTINELS = """
+Unknown
+unknown.
+UNKNOWN!
+**Unknown**
+"Unknown"
+The answer is unknown.
+Answer: unknown
+It is unknown.
+I don't know.
+I don\u2019t know
+I do not know the answer in the documents
+Sorry, I don't know.
+I'm sorry, but I cannot answer the question.
+I'm sorry, I cannot answer this based on the provided documents.
+Not mentioned
+Not mentioned in the provided passages.
+It is not mentioned in the given context
+Not specified in the documents
+not found
+Not found in the documents.
+N/A
+n/a
+N.A.
+None
+None.
+Not enough information
+Not enough information in the documents.
+Not enough information in the retrieved passages
+There is not enough information to determine who directed the film.
+No enough information
+Insufficient information
+insufficient information to answer the question
+Based on the provided documents, there is not enough information.
+Cannot answer
+Unable to answer
+Unable to answer the question.
+Unable to answer from the given documents
+Cannot be determined
+The provided documents do not mention the director.
+The passages do not say.
+There is no information about her spouse.
+?
+
+...
+信息不足
+信息不足。
+抱歉，信息不足
+无法根据提供的文档回答该问题
+无法回答
+无法回答这个问题。
+没有足够的信息来回答
+未知
+答案是未知
+不知道
+未提及
+無法回答
+資訊不足
+"""
+
+ANSWERS = """
+The Unknown Soldier
+Unknown Pleasures
+The Unknown
+Unknown Mortal Orchestra
+Not Found in Translation
+None of the Above
+Nonetheless
+Nobody
+No
+Yes
+0
+Na
+NA 62
+The Tomb of the Unknown Warrior
+I Don't Know How to Love Him
+Information Society
+Sorry
+The Answer Is You
+No Country for Old Men
+Lost and Not Found
+Johnny Unitas
+Unable Danger
+未知死亡
+无锡
+无间道
+不知道的事
+Context
+In the Documents
+"""
+
+
+@pytest.mark.parametrize("text", SENTINELS.strip("\n").split("\n"))
+def test_these_say_that_there_is_no_answer(text: str) -> None:
+    assert is_sentinel(text)
+
+
+@pytest.mark.parametrize("text", ANSWERS.strip("\n").split("\n"))
+def test_these_are_answers(text: str) -> None:
+    assert not is_sentinel(text)
+
+
+@pytest.mark.parametrize("phrase", DEFAULT.whole + DEFAULT.openings)
+def test_every_phrase_of_the_table_is_one(phrase: str) -> None:
+    assert is_sentinel(phrase)
+    assert is_sentinel(f"  {phrase.upper()}. ")
+
+
+@pytest.mark.parametrize("phrase", ENGLISH.whole)
+@pytest.mark.parametrize("more", ["Soldier", "Pleasures of 1979", "or Paris"])
+def test_more_words_make_it_an_answer(phrase: str, more: str) -> None:
+    assert not is_sentinel(f"{phrase} {more}") or phrase == "no information"
+
+
+@pytest.mark.parametrize("phrase", CHINESE.whole)
+def test_more_characters_make_it_an_answer(phrase: str) -> None:
+    assert not is_sentinel(f"{phrase}死亡")
+
+
+def test_the_phrases_can_be_replaced() -> None:
+    assert is_sentinel("Keine Angabe.", ["keine Angabe"])
+    assert not is_sentinel("Unknown", ["keine Angabe"])
+    assert is_sentinel("keine angabe", "Keine Angabe")
+    assert is_sentinel("Es steht nicht da, leider", Sentinels((), ("es steht nicht",)))
+    assert not is_sentinel("Es stehtnicht", Sentinels((), ("es steht nicht",)))
+    assert is_sentinel("unknown", Sentinels((*DEFAULT.whole, "keine Angabe")))
+    assert not is_sentinel("Paris", [])
+
+
+@given(st.text(max_size=200))
+def test_normalising_is_total_and_settles(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert is_sentinel(text) in (True, False)
+
+
+@given(st.sampled_from(DEFAULT.whole), st.sampled_from(["", " ", "\n", ".", "!", "**", '"', "  "]))
+def test_case_and_punctuation_around_do_not_matter(phrase: str, around: str) -> None:
+    assert is_sentinel(around + phrase.title() + around)
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz ", min_size=601))
+def test_a_page_of_text_is_an_answer(text: str) -> None:
+    assert not is_sentinel("not enough information " + text) or not text.strip()
