@@ -1,0 +1,330 @@
+"""Dates as text and text as dates: `strftime` and `strptime` in the C locale, whatever that of the host is.
+
+Ours, because the C library's depend on locale and time zone, take a width of a billion, and differ from one system
+to the next. The directives are those of C99 and glibc, with Python's `%f` and `%:z`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from .limits import LimitHit
+from .machine import Machine
+from .values import type_name
+
+MONTHS = tuple("January February March April May June July August September October November December".split())
+DAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
+_EPOCH = datetime(1970, 1, 1)
+_LONGEST = 32  # characters that a directive may stand for, `%Z` and widths aside
+_FORMAT = 200  # characters of a format that strptime takes
+_DATA = 4_000  # characters of data that a format of this length is matched against
+
+
+# ------------------------------------------------------------------ writing
+
+
+class _Number(NamedTuple):
+    width: int
+    pad: str
+    value: Callable[[datetime], int]
+
+
+class _Text(NamedTuple):
+    value: Callable[[datetime], str]
+    hash_lowers: bool = False  # the flag `#`: lower case instead of upper
+
+
+def _week(moment: datetime, weekday: int) -> int:
+    """Week of the year; weeks begin on the day whose `weekday` is 0, days before the first are week 0."""
+    return (moment.timetuple().tm_yday + 6 - weekday) // 7
+
+
+def _offset(moment: datetime, colon: str = "") -> str:
+    offset = moment.utcoffset()
+    if offset is None:
+        return ""
+    sign = "-" if offset.days < 0 else "+"
+    seconds, micro = divmod(abs(offset) // timedelta(microseconds=1), 1_000_000)
+    text = f"{sign}{seconds // 3600:02}{colon}{seconds // 60 % 60:02}"
+    if seconds % 60 or micro:
+        text += f"{colon}{seconds % 60:02}"
+    return f"{text}.{micro:06}" if micro else text
+
+
+def _epoch(moment: datetime) -> int:
+    offset = moment.utcoffset() or timedelta()
+    return (moment.replace(tzinfo=None) - _EPOCH - offset) // timedelta(seconds=1)
+
+
+_COMPOUND = {
+    "c": "%a %b %e %H:%M:%S %Y",
+    "D": "%m/%d/%y",
+    "F": "%Y-%m-%d",
+    "r": "%I:%M:%S %p",
+    "R": "%H:%M",
+    "T": "%H:%M:%S",
+    "x": "%m/%d/%y",
+    "X": "%H:%M:%S",
+}
+_DIRECTIVES: dict[str, _Number | _Text] = {
+    "C": _Number(2, "0", lambda m: m.year // 100),
+    "G": _Number(4, "0", lambda m: m.isocalendar()[0]),
+    "H": _Number(2, "0", lambda m: m.hour),
+    "I": _Number(2, "0", lambda m: (m.hour - 1) % 12 + 1),
+    "M": _Number(2, "0", lambda m: m.minute),
+    "S": _Number(2, "0", lambda m: m.second),
+    "U": _Number(2, "0", lambda m: _week(m, m.isoweekday() % 7)),
+    "V": _Number(2, "0", lambda m: m.isocalendar()[1]),
+    "W": _Number(2, "0", lambda m: _week(m, m.weekday())),
+    "Y": _Number(4, "0", lambda m: m.year),
+    "d": _Number(2, "0", lambda m: m.day),
+    "e": _Number(2, " ", lambda m: m.day),
+    "g": _Number(2, "0", lambda m: m.isocalendar()[0] % 100),
+    "j": _Number(3, "0", lambda m: m.timetuple().tm_yday),
+    "k": _Number(2, " ", lambda m: m.hour),
+    "l": _Number(2, " ", lambda m: (m.hour - 1) % 12 + 1),
+    "m": _Number(2, "0", lambda m: m.month),
+    "s": _Number(1, "0", _epoch),
+    "u": _Number(1, "0", lambda m: m.isoweekday()),
+    "w": _Number(1, "0", lambda m: m.isoweekday() % 7),
+    "y": _Number(2, "0", lambda m: m.year % 100),
+    "%": _Text(lambda _: "%"),
+    ":z": _Text(lambda m: _offset(m, ":")),
+    "A": _Text(lambda m: DAYS[m.weekday()]),
+    "B": _Text(lambda m: MONTHS[m.month - 1]),
+    "P": _Text(lambda m: "pm" if m.hour >= 12 else "am"),
+    "Z": _Text(lambda m: m.tzname() or "", hash_lowers=True),
+    "a": _Text(lambda m: DAYS[m.weekday()][:3]),
+    "b": _Text(lambda m: MONTHS[m.month - 1][:3]),
+    "f": _Text(lambda m: f"{m.microsecond:06}"),
+    "h": _Text(lambda m: MONTHS[m.month - 1][:3]),
+    "n": _Text(lambda _: "\n"),
+    "p": _Text(lambda m: "PM" if m.hour >= 12 else "AM", hash_lowers=True),
+    "t": _Text(lambda _: "\t"),
+    "z": _Text(_offset),
+}
+_DIRECTIVE = re.compile(r"%(?P<flags>[-_0^#]*)(?P<width>[0-9]*)[EO]?(?P<letter>:z|[^:]|:|$)", re.DOTALL)
+
+
+def _moment(value: Any) -> datetime:
+    kind = type(value)
+    if kind is datetime:
+        return value  # type: ignore[no-any-return]
+    if kind is date:
+        return datetime(value.year, value.month, value.day)
+    if kind is time:
+        return datetime.combine(date(1900, 1, 1), value)
+    raise TypeError(f"'{type_name(value)}' object has no dates to show")
+
+
+def strftime(machine: Machine, value: Any, spec: str) -> str:
+    """`value.strftime(spec)` of a date, a time or both. Unknown directives stand for themselves."""
+    if type(spec) is not str:
+        raise TypeError(f"strftime() argument 1 must be str, not {type_name(spec)}")
+    machine.text(len(spec) + _LONGEST * spec.count("%"), not spec.isascii())
+    return _render(machine, _moment(value), spec)
+
+
+def _render(machine: Machine, moment: datetime, spec: str) -> str:
+    return _DIRECTIVE.sub(lambda match: _directive(machine, moment, match), spec)
+
+
+def _directive(machine: Machine, moment: datetime, match: re.Match[str]) -> str:
+    machine.work(1)
+    flags, width, letter = match["flags"], match["width"], match["letter"]
+    if width:
+        machine.text(int(width) if len(width) < 10 else 10**10)
+    pads = [flag for flag in flags if flag in "-_0"]
+    pad = {"-": "", "_": " ", "0": "0"}[pads[-1]] if pads else None
+    if letter in _COMPOUND:
+        entry: _Number | _Text | None = _Text(lambda m: _render(machine, m, _COMPOUND[letter]))
+    else:
+        entry = _DIRECTIVES.get(letter)
+    if entry is None:
+        return match[0]
+    if type(entry) is _Number:
+        number = entry.value(moment)
+        fill = entry.pad if pad is None else pad
+        least = int(width) if width else entry.width
+        return f"{number:{fill}{'>' if fill == ' ' else ''}{least}}" if fill else str(number)
+    shown = entry.value(moment)  # type: ignore[arg-type]
+    if letter == "Z":
+        machine.text(len(shown), not shown.isascii())
+    if "#" in flags and type(entry) is _Text and entry.hash_lowers:
+        shown = shown.lower()
+    elif "^" in flags or "#" in flags:
+        shown = shown.upper()
+    return shown.rjust(int(width), pad or " ") if width else shown
+
+
+# ------------------------------------------------------------------ reading
+
+
+def _choice(name: str, words: tuple[str, ...]) -> str:
+    longest_first = sorted(words, key=len, reverse=True)
+    return f"(?P<{name}>{'|'.join(longest_first)})"
+
+
+_READ = {
+    "%": "%",
+    "A": _choice("A", DAYS),
+    "B": _choice("B", MONTHS),
+    "G": r"(?P<G>\d{4})",
+    "H": r"(?P<H>2[0-3]|[01]\d|\d)",
+    "I": r"(?P<I>1[0-2]|0?[1-9])",
+    "M": r"(?P<M>[0-5]\d|\d)",
+    "S": r"(?P<S>6[01]|[0-5]\d|\d)",
+    "U": r"(?P<U>5[0-3]|[0-4]\d|\d)",
+    "V": r"(?P<V>5[0-3]|0[1-9]|[1-4]\d|\d)",
+    "W": r"(?P<W>5[0-3]|[0-4]\d|\d)",
+    "Y": r"(?P<Y>\d{4})",
+    "Z": "(?P<Z>utc|gmt)",
+    "a": _choice("a", tuple(day[:3] for day in DAYS)),
+    "b": _choice("b", tuple(month[:3] for month in MONTHS)),
+    "d": r"(?P<d>3[01]|[12]\d|0[1-9]|[1-9]| [1-9])",
+    "f": r"(?P<f>[0-9]{1,6})",
+    "j": r"(?P<j>36[0-6]|3[0-5]\d|[12]\d\d|0[1-9]\d|00[1-9]|[1-9]\d|0[1-9]|[1-9])",
+    "m": r"(?P<m>1[0-2]|0?[1-9])",
+    "p": "(?P<p>am|pm)",
+    "u": "(?P<u>[1-7])",
+    "w": "(?P<w>[0-6])",
+    "y": r"(?P<y>\d\d)",
+    "z": r"(?P<z>(?P<sign>[+-])(?P<hours>\d\d)(?P<c1>:?)(?P<minutes>[0-5]\d)"
+    r"(?:(?P<c2>:?)(?P<seconds>[0-5]\d)(?:\.(?P<micro>\d{1,6}))?)?|(?-i:Z))",
+}
+_WRITTEN_OUT = {"c": "%a %b %d %H:%M:%S %Y", "x": "%m/%d/%y", "X": "%H:%M:%S"}
+_PIECE = re.compile(r"%(?P<letter>.?)|\s+|[^%\s]+", re.DOTALL)
+
+
+@lru_cache(maxsize=128)
+def _compile(spec: str) -> re.Pattern[str]:
+    return re.compile(_pattern(spec), re.IGNORECASE)
+
+
+def _pattern(spec: str) -> str:
+    pieces: list[str] = []
+    for piece in _PIECE.finditer(spec):
+        letter = piece["letter"]
+        if letter is None:
+            pieces.append(r"\s+" if piece[0].isspace() else re.escape(piece[0]))
+        elif letter in _WRITTEN_OUT:
+            pieces.append(_pattern(_WRITTEN_OUT[letter]))
+        elif letter in _READ:
+            pieces.append(_READ[letter])
+        elif not letter:
+            raise ValueError(f"stray % in format '{spec}'")
+        else:
+            raise ValueError(f"'{letter}' is a bad directive in format '{spec}'")
+    return "".join(pieces)
+
+
+def strptime(machine: Machine, data: str, spec: str) -> datetime:
+    """`datetime.strptime(data, spec)`. `%Z` reads UTC and GMT.
+
+    Raises:
+        ValueError: the text is not of this format, or there is no such day.
+        LimitHit: the format is longer than any date needs.
+    """
+    for index, text in enumerate((data, spec), start=1):
+        if type(text) is not str:
+            raise TypeError(f"strptime() argument {index} must be str, not {type_name(text)}")
+    if len(spec) > _FORMAT:
+        raise LimitHit("PLAN404", f"a date format of {len(spec):,} characters; the limit is {_FORMAT}")
+    # No format of this length matches further: what is longer ends as unconverted data.
+    head = data[:_DATA]
+    machine.work(8 + len(spec) + (len(head) >> 4))
+    found = _compile(spec).match(head)
+    shown = f"{data[:_FORMAT]!r}{'...' if len(data) > _FORMAT else ''}"
+    if found is None:
+        raise ValueError(f"time data {shown} does not match format {spec!r}")
+    if found.end() != len(data):
+        raise ValueError(f"unconverted data remains: {data[found.end() : found.end() + _FORMAT]}")
+    return _assemble({name: text for name, text in found.groupdict().items() if text is not None})
+
+
+def _assemble(parts: dict[str, str]) -> datetime:
+    year, month, day = _calendar_day(parts)
+    fraction = int(parts.get("f", "0").ljust(6, "0"))
+    moment = datetime(year, month, day, _hour(parts), int(parts.get("M", 0)), int(parts.get("S", 0)), fraction)
+    return moment.replace(tzinfo=_zone(parts)) if "z" in parts else moment
+
+
+def _hour(parts: dict[str, str]) -> int:
+    if "I" not in parts:
+        return int(parts.get("H", 0))
+    return int(parts["I"]) % 12 + (12 if parts.get("p", "").lower() == "pm" else 0)
+
+
+def _zone(parts: dict[str, str]) -> timezone:
+    name = (parts["Z"],) if "Z" in parts else ()
+    if parts["z"] == "Z":
+        return timezone(timedelta(), *name)
+    if "seconds" in parts and parts["c1"] != parts["c2"]:
+        raise ValueError(f"Inconsistent use of : in {parts['z']}")
+    size = timedelta(
+        hours=int(parts["hours"]),
+        minutes=int(parts["minutes"]),
+        seconds=int(parts.get("seconds", 0)),
+        microseconds=int(parts.get("micro", "0").ljust(6, "0")),
+    )
+    return timezone(-size if parts["sign"] == "-" else size, *name)
+
+
+def _weekday(parts: dict[str, str]) -> int | None:
+    """Monday is 0."""
+    for name, length in (("A", None), ("a", 3)):
+        if name in parts:
+            return [known[:length].lower() for known in DAYS].index(parts[name].lower())
+    if "w" in parts:
+        return (int(parts["w"]) - 1) % 7
+    return int(parts["u"]) - 1 if "u" in parts else None
+
+
+def _month(parts: dict[str, str]) -> int:
+    for name, length in (("B", None), ("b", 3)):
+        if name in parts:
+            return [known[:length].lower() for known in MONTHS].index(parts[name].lower()) + 1
+    return int(parts.get("m", 1))
+
+
+def _year(parts: dict[str, str]) -> int | None:
+    if "Y" in parts:
+        return int(parts["Y"])
+    if "y" not in parts:
+        return None
+    short = int(parts["y"])
+    return short + (2000 if short <= 68 else 1900)  # POSIX
+
+
+def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
+    """From year and month and day, day of the year, or week and weekday, whichever is there."""
+    year, weekday = _year(parts), _weekday(parts)
+    if "G" in parts:
+        if "j" in parts:
+            raise ValueError("Day of the year directive '%j' is not compatible with ISO year directive '%G'. Use '%Y'")
+        if "V" not in parts or weekday is None:
+            raise ValueError("ISO year directive '%G' must be used with the ISO week directive '%V' and a weekday")
+        found = date.fromisocalendar(int(parts["G"]), int(parts["V"]), weekday + 1)
+        return found.year, found.month, found.day
+    if "V" in parts:
+        raise ValueError("ISO week directive '%V' must be used with the ISO year directive '%G' and a weekday")
+    month, day = _month(parts), int(parts.get("d", 1))
+    if year is None:
+        year = 1900
+    start = date(year, 1, 1)
+    if "j" in parts:
+        found = start + timedelta(days=int(parts["j"]) - 1)
+    elif weekday is not None and ("U" in parts or "W" in parts):
+        sunday = "U" in parts  # is the first day of the week
+        first = (start.weekday() + sunday) % 7
+        within = (weekday + sunday) % 7
+        week = int(parts["U" if sunday else "W"])
+        # Week 1 begins with the first Sunday, or Monday; that may be the first of January.
+        found = start + timedelta(days=(-first % 7) + 7 * (week - 1) + within)
+    else:
+        return year, month, day
+    return found.year, found.month, found.day
