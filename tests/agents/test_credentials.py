@@ -101,8 +101,10 @@ def test_other_peoples_keys_in_error_bodies_are_masked_too() -> None:
 
 def test_error_bodies_cannot_draw_on_the_terminal() -> None:
     script = [malformed(b"\x1b[2J\x1b[31mALL GOOD\r\nForged line")]
-    with ScriptedModelServer(script) as server, ChatModel("m", server.base_url) as model:
-        caught = pytest.raises(BadReply, model.complete, ASK)
+    with ScriptedModelServer(script) as server:
+        model = ChatModel("m", server.base_url)
+        with model, pytest.raises(BadReply) as caught:
+            model.complete(ASK)
     assert "\x1b" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

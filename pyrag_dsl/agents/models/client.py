@@ -8,7 +8,6 @@ asked knows better.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     import concurrent.futures
 
     from pyrag_dsl.agents.models.transport import Failed, Transport
-
-_log = logging.getLogger(__name__)
 
 Message = Mapping[str, Any]
 
@@ -279,6 +276,7 @@ class ChatModel:
         deadline: float,
     ) -> tuple[Content, int]:
         import asyncio
+        import logging
 
         started = time.monotonic()
         attempt = 0
@@ -293,7 +291,7 @@ class ChatModel:
             if wait is None or elapsed + wait >= deadline:
                 raise self._failure(outcome, attempt, elapsed)
             said = self._endpoint.excerpt(outcome.text)
-            _log.info(
+            logging.getLogger(__name__).info(
                 "%s model: attempt %d failed (%s %s); next in %.2f s",
                 self.role,
                 attempt,

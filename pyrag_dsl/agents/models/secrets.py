@@ -7,10 +7,8 @@ before it is kept.
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from pyrag_dsl.agents.quoting import one_line, shorten
 
@@ -43,6 +41,11 @@ class Endpoint:
         query or a fragment (HTTP libraries log them), for a key that cannot stand in a header, and for two
         credentials.
         """
+        # Imported here, like all that is slow to import in this package: a model that is not used costs
+        # nothing.
+        import base64
+        from urllib.parse import unquote, urlsplit, urlunsplit
+
         try:
             parts = urlsplit(base_url.strip())
             host, port = parts.hostname, parts.port
@@ -96,5 +99,7 @@ def _header_safe(key: str) -> str:
 
 def _forms(*secrets: str) -> tuple[str, ...]:
     """Each secret as it stands and as URLs write it, longest first so that no form cuts another in two."""
+    from urllib.parse import quote
+
     forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
