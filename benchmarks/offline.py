@@ -130,6 +130,15 @@ def main() -> None:
     def retrieve(query: str, topk: int = options.topk) -> list[str]:
         return [hit.passage.document for hit in index.search(query, topk)]
 
+    read_ms: list[float] = []
+
+    def answer(query: str, docs: Sequence[str] | None = None) -> str:
+        began = time.perf_counter()
+        found = reader.answer(query, docs)
+        if docs:
+            read_ms.append(1e3 * (time.perf_counter() - began))
+        return found
+
     scores: dict[tuple[str, str, str], list[tuple[float, float, float, float]]] = defaultdict(list)
     elapsed = []
     for dataset, hops_of in HOPS.items():
@@ -145,7 +154,7 @@ def main() -> None:
                 print(plan)
                 shown += 1
             start = time.perf_counter()
-            result = pd.run(plan, tools={"retrieve": retrieve, "answer": reader.answer}, question=question)
+            result = pd.run(plan, tools={"retrieve": retrieve, "answer": answer}, question=question)
             elapsed.append(1e3 * (time.perf_counter() - start))
             planned = str(result.final_answer)
             at_once = reader.answer(question, retrieve(question))
@@ -166,7 +175,8 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, {platform.machine()}; {len(index)} passages, top {options.topk}"
     )
-    print(f"plan, median {statistics.median(elapsed):.1f} ms, sum {sum(elapsed) / 1e3:.1f} s")
+    print(f"plan: median {statistics.median(elapsed):.1f} ms, sum {sum(elapsed) / 1e3:.1f} s")
+    print(f"answer over {options.topk} passages: median {statistics.median(read_ms):.2f} ms")
     print(f"{'set':8} {'type':18} {'half':12} {'n':>4} {'plan EM':>8} {'F1':>6} {'at once EM':>11} {'F1':>6}")
     for (dataset, kind, half), rows_of in sorted(
         scores.items(), key=lambda pair: (pair[0][0], pair[0][2], pair[0][1])

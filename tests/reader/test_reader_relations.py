@@ -112,6 +112,17 @@ def test_a_name_is_told_from_the_description_before_it(sentence: str, answer: st
     )
 
 
+def test_one_person_is_named_where_one_is_asked_for() -> None:
+    document = "Low Tide\nLow Tide is a 1931 film directed by Ivo Hart and Mia Stahl."
+    assert read("Who is the director of Low Tide?", [document]).answer == "Ivo Hart"
+    assert read("Who directed Low Tide?", [document]).answer == "Ivo Hart and Mia Stahl"
+
+
+def test_what_a_sentence_describes_can_be_the_answer() -> None:
+    document = "Gull Bridge\nGull Bridge is the oldest stone bridge of Velden, Ostria."
+    assert read("What is the name of the oldest stone bridge of Velden?", [document]).answer == "Gull Bridge"
+
+
 @pytest.mark.parametrize(
     ("sentence", "father", "mother"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,8 @@ from .vocabulary import NATIONALITIES, country_of, stems
 
 _SENTENCES_READ: Final = 10
 _FALLBACK_SENTENCES: Final = 4
+_SLIGHTLY_ABOUT: Final = 0.25
+_PREDICATE_HELD: Final = 0.8
 _NOT_A_NAME: Final = re.compile(
     r"(?:He|She|It|They|The|In|His|Her|This|That|A|An|On|At|As|After|Before|During|Who|What|When|Where|Which|Mr|Dr"
     r"|Upon|Previously|Later|Long|Through|Although|However|When|Once|Until|Under|Over|Most|Many|Some|All|Such|Other"
@@ -94,14 +96,13 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         return NOTHING if ROLE.search(asked.frame) else chosen
     relations = relations_asked(asked)
     for relation in relations:
-        best = max(
-            _candidates(asked, relation, ranked), key=lambda reading: reading.confidence, default=NOTHING
-        )
+        best = _best(asked, relation, ranked)
         if best is not NOTHING:
             return best
     if any(relation.strict for relation in relations[:1]):
         return NOTHING
-    return _nearest(asked, ranked)
+    described = _described(asked, ranked)
+    return described if described is not NOTHING else _nearest(asked, ranked)
 
 
 def _about_nothing(question: Question) -> bool:
@@ -142,7 +143,9 @@ def _aboutness(lowered_question: str, question: Question, title: str) -> float:
     return 0.5 * len(of_title & question.stems) / len(of_title) if of_title else 0.0
 
 
-def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked]) -> Iterator[Reading]:
+def _best(question: Question, relation: Relation, ranked: Sequence[_Ranked]) -> Reading:
+    """The surest statement of a relation: by an early pattern, high in the ranking, in the right document."""
+    best = NOTHING
     best_about = max(r.about for r in ranked)
     for place, item in enumerate(ranked):
         text = item.sentence.text
@@ -150,22 +153,34 @@ def _candidates(question: Question, relation: Relation, ranked: Sequence[_Ranked
         distance = 0.06 * place + (0.15 if item.about < best_about else 0.0)
         if item.about < best_about == 1.0 and not question.mentioned_in(text):
             distance += 0.4
-        if relation.strict and item.about < 0.25 and not question.mentioned_in(text):
+        if relation.strict and item.about < _SLIGHTLY_ABOUT and not question.mentioned_in(text):
             continue
-        patterns = (*relation.opening, *relation.patterns) if item.sentence.index == 0 else relation.patterns
+        opens = item.sentence.index == 0
+        patterns = (*relation.opening, *relation.patterns) if opens else relation.patterns
+        skipped = 0.0 if opens else 0.5 * len(relation.opening)
         for preference, pattern in enumerate(patterns):
-            offset = 0 if item.sentence.index == 0 else len(relation.opening)
-            for found in compiled(pattern).finditer(text):
-                span = (
-                    _past_description(text, found.span(1))
-                    if relation.kind in (Kind.PERSON, Kind.OTHER)
-                    else found.span(1)
-                )
-                answer = _trim(question, relation.kind, text[slice(*span)])
-                if _plausible(question, relation.kind, answer):
-                    confidence = max(0.2, 0.95 - 0.05 * (preference + offset * 0.5) - distance)
-                    yield Reading(answer, round(confidence, 3), text)
-                    break
+            confidence = round(max(0.2, 0.95 - 0.05 * (preference + skipped) - distance), 3)
+            if confidence <= best.confidence:
+                break
+            answer = _first_plausible(question, relation, pattern, text)
+            if answer:
+                best = Reading(answer, confidence, text)
+                break
+    return best
+
+
+def _first_plausible(question: Question, relation: Relation, pattern: str, text: str) -> str:
+    for found in compiled(pattern).finditer(text):
+        span = found.span(1)
+        if relation.kind in (Kind.PERSON, Kind.OTHER):
+            span = _past_description(text, span)
+        answer = _trim(question, relation.kind, text[slice(*span)])
+        if _plausible(question, relation.kind, answer):
+            return answer
+    return ""
+
+
+_ONE: Final = re.compile(r"\bwho (?:is|was) the [a-z]+(?<!s)\b")
 
 
 def _trim(question: Question, kind: Kind, answer: str) -> str:
@@ -177,6 +192,8 @@ def _trim(question: Question, kind: Kind, answer: str) -> str:
     if kind in (Kind.PERSON, Kind.PLACE, Kind.ORGANISATION, Kind.WORK, Kind.OTHER):
         answer = re.sub(r"^(?:The|In|On|At|A|An|By|From|Through|Upon|Under|After) (?=[A-Z])", "", answer)
         answer = re.sub(r"['’]s?$", "", answer)
+    if kind is Kind.PERSON and _ONE.search(question.frame) and (one := compiled("<PERSON>").match(answer)):
+        answer = one[0]
     if question.kind is Kind.YEAR and (years := re.findall(r"\b\d{3,4}\b", answer)):
         answer = years[-1]
     if question.kind is Kind.CITY:
@@ -231,6 +248,28 @@ def _plausible(question: Question, kind: Kind, answer: str) -> bool:
     if kind in (Kind.PLACE, Kind.CITY):
         return answer not in _DEMONYMS and answer not in _ADJECTIVES
     return True
+
+
+_DESCRIBED: Final = (
+    r"(?:The )?(<ORG>)(?: \([^()]{0,160}\))?,? (?:is|was|are|were|became|represents?|has been)\b"
+)
+_THINGS: Final = frozenset({Kind.PERSON, Kind.ORGANISATION, Kind.PLACE, Kind.CITY, Kind.WORK, Kind.OTHER})
+
+
+def _described(question: Question, ranked: Sequence[_Ranked]) -> Reading:
+    """The subject of a sentence whose predicate is what the question asks for: "X is the mascot of Y"."""
+    if question.kind not in _THINGS:
+        return NOTHING
+    for item in ranked[:_FALLBACK_SENTENCES]:
+        subject = compiled(_DESCRIBED).match(item.sentence.text)
+        if subject is None:
+            continue
+        predicate = frozenset(stems(item.sentence.text[subject.end() :]))
+        answer = _trim(question, question.kind, subject[1])
+        held = len(question.stems & predicate) / len(question.stems)
+        if held >= _PREDICATE_HELD and _plausible(question, question.kind, answer):
+            return Reading(answer, round(0.5 * held, 3), item.sentence.text)
+    return NOTHING
 
 
 def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:

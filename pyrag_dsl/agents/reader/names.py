@@ -38,6 +38,9 @@ PERSON: Final = (
     # "Prince of Anhalt and Zerbst", but not the mother in "Duke of Burgundy and Alice de Vergy".
     rf"(?: and {WORD}\b(?!(?:'s)? (?:[{_UPPER}]|de |of |von |van )|,? the ))?)?"
 )
+PERFORMER: Final = rf"(?!{NATIONALITY}(?:-[a-z]+)? [a-z]){NAME}"
+"""A person or a band."""
+
 PEOPLE: Final = rf"{PERSON}(?:,? (?:and|&) {PERSON})?"
 """One person, or two joined as a team."""
 
@@ -65,6 +68,7 @@ _SLOTS: Final = {
     "NAME": NAME,
     "PERSON": PERSON,
     "PEOPLE": PEOPLE,
+    "PERFORMER": PERFORMER,
     "PLACE": PLACE,
     "ORG": ORGANISATION,
     "WORK": WORK,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _DEMONYMS = """
@@ -162,8 +163,17 @@ def words(text: str) -> list[str]:
 _ENDINGS = re.compile(r"(?:ies|ions|ion|ings|ing|ers|ors|ed|es|s|er|or|e|y)$")
 
 
+_LONGEST_KEPT = 30
+
+
 def stem(word: str) -> str:
     """A crude stem, enough to see that "directed", "director" and "directs" belong together."""
+    # Only words of ordinary length are remembered, so that what is remembered has a bound.
+    return _known_stem(word) if len(word) <= _LONGEST_KEPT else _ENDINGS.sub("", word)
+
+
+@lru_cache(maxsize=16_384)
+def _known_stem(word: str) -> str:
     return _ENDINGS.sub("", word) if len(word) > 4 else word
 
 

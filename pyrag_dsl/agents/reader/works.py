@@ -67,11 +67,11 @@ WORKS: Final = (
         r"\b(?:performers?|performed|sang|sings?|sung|singer|artist|recorded|band|records)\b",
         Kind.PERSON,
         (
-            r"\b(?:sung|performed|recorded|released)(?: and [a-z]+)? by (?:the )?(?:(?:<NAT>|[a-z][\w\-/&]*),? ){0,6}?(<NAME>)",
-            r"\b(?:song|single|album|track|EP|mixtape|record|ballad|LP|recording|hit|duet|tune|compilation)\b.{0,40}? (?:by|from|of) (?:the )?(?:(?:<NAT>|[A-Z]\w+-[a-z]+|[a-z][\w\-/&]*),? ){0,8}?(<NAME>)",
-            r"\bby (?:the )?(?:(?:<NAT>|[a-z][\w\-/&]*),? ){0,6}?(<NAME>)",
-            r"(<NAME>)'s? (?:\w+[ -]){0,4}(?:album|song|single|EP|record)",
-            r"(<NAME>),? (?:who )?(?:sang|sings|performed|recorded)\b",
+            r"\b(?:sung|performed|recorded|released)(?: and [a-z]+)? by (?:the )?(?:(?:<NAT>|[a-z][\w\-/&]*),? ){0,6}?(<PERFORMER>)",
+            r"\b(?:song|single|album|track|EP|mixtape|record|ballad|LP|recording|hit|duet|tune|compilation)\b.{0,40}? (?:by|from|of) (?:the )?(?:(?:<NAT>|[A-Z]\w+-[a-z]+|[a-z][\w\-/&]*),? ){0,8}?(<PERFORMER>)",
+            r"(?<!written )(?<!produced )(?<!directed )(?<!composed )\bby (?:the )?(?:(?:<NAT>|[a-z][\w\-/&]*),? ){0,6}?(<PERFORMER>)",
+            r"(<PERFORMER>)'s? (?:\w+[ -]){0,4}(?:album|song|single|EP|record)",
+            r"(<PERFORMER>),? (?:who )?(?:sang|sings|performed|recorded)\b",
         ),
     ),
     Relation(
