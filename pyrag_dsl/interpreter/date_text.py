@@ -1,7 +1,7 @@
 """Dates as text and text as dates: `strftime` and `strptime` in the C locale, whatever that of the host is.
 
-Ours, because the C library's depend on locale and time zone, take a width of a billion, and differ from one system
-to the next. The directives are those of C99 and glibc, with Python's `%f` and `%:z`.
+Ours, because the C library's depend on locale and time zone, take a width of a billion, and differ from one
+system to the next. The directives are those of C99 and glibc, with Python's `%f` and `%:z`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,21 @@ from .limits import LimitHit
 from .machine import Machine
 from .values import type_name
 
-MONTHS = tuple("January February March April May June July August September October November December".split())
-DAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _EPOCH = datetime(1970, 1, 1)
 _LONGEST = 32  # characters that a directive may stand for, `%Z` and widths aside
 _FORMAT = 200  # characters of a format that strptime takes
@@ -88,7 +101,7 @@ _DIRECTIVES: dict[str, _Number | _Text] = {
     "k": _Number(2, " ", lambda m: m.hour),
     "l": _Number(2, " ", lambda m: (m.hour - 1) % 12 + 1),
     "m": _Number(2, "0", lambda m: m.month),
-    "s": _Number(1, "0", _epoch),
+    "s": _Number(1, " ", _epoch),
     "u": _Number(1, "0", lambda m: m.isoweekday()),
     "w": _Number(1, "0", lambda m: m.isoweekday() % 7),
     "y": _Number(2, "0", lambda m: m.year % 100),
@@ -149,14 +162,15 @@ def _directive(machine: Machine, moment: datetime, match: re.Match[str]) -> str:
     if type(entry) is _Number:
         number = entry.value(moment)
         fill = entry.pad if pad is None else pad
-        least = int(width) if width else entry.width
-        return f"{number:{fill}{'>' if fill == ' ' else ''}{least}}" if fill else str(number)
-    shown = entry.value(moment)  # type: ignore[arg-type]
+        if not fill:
+            return str(number).rjust(int(width or 0))
+        return f"{number:{fill}{'>' if fill == ' ' else ''}{int(width) if width else entry.width}}"
+    shown = str(entry.value(moment))
     if letter == "Z":
         machine.text(len(shown), not shown.isascii())
     if "#" in flags and type(entry) is _Text and entry.hash_lowers:
         shown = shown.lower()
-    elif "^" in flags or "#" in flags:
+    elif letter != "P" and ("^" in flags or "#" in flags):
         shown = shown.upper()
     return shown.rjust(int(width), pad or " ") if width else shown
 
@@ -249,7 +263,9 @@ def strptime(machine: Machine, data: str, spec: str) -> datetime:
 def _assemble(parts: dict[str, str]) -> datetime:
     year, month, day = _calendar_day(parts)
     fraction = int(parts.get("f", "0").ljust(6, "0"))
-    moment = datetime(year, month, day, _hour(parts), int(parts.get("M", 0)), int(parts.get("S", 0)), fraction)
+    moment = datetime(
+        year, month, day, _hour(parts), int(parts.get("M", 0)), int(parts.get("S", 0)), fraction
+    )
     return moment.replace(tzinfo=_zone(parts)) if "z" in parts else moment
 
 
@@ -305,13 +321,19 @@ def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
     year, weekday = _year(parts), _weekday(parts)
     if "G" in parts:
         if "j" in parts:
-            raise ValueError("Day of the year directive '%j' is not compatible with ISO year directive '%G'. Use '%Y'")
+            raise ValueError(
+                "Day of the year directive '%j' is not compatible with ISO year directive '%G'. Use '%Y'"
+            )
         if "V" not in parts or weekday is None:
-            raise ValueError("ISO year directive '%G' must be used with the ISO week directive '%V' and a weekday")
+            raise ValueError(
+                "ISO year directive '%G' must be used with the ISO week directive '%V' and a weekday"
+            )
         found = date.fromisocalendar(int(parts["G"]), int(parts["V"]), weekday + 1)
         return found.year, found.month, found.day
     if "V" in parts:
-        raise ValueError("ISO week directive '%V' must be used with the ISO year directive '%G' and a weekday")
+        raise ValueError(
+            "ISO week directive '%V' must be used with the ISO year directive '%G' and a weekday"
+        )
     month, day = _month(parts), int(parts.get("d", 1))
     if year is None:
         year = 1900

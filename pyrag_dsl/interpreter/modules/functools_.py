@@ -1,0 +1,104 @@
+"""The module `functools`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from .. import operators
+from ..machine import Caller, Machine
+from ..values import BoundMethod, Builtin, Function, Partial, RecordType, type_name
+
+CALLABLE = frozenset({BoundMethod, Builtin, Function, Partial, RecordType})
+_MISSING: Any = object()
+_UNBOUNDED = -1  # a cache that is never too full; see values.Function
+
+
+def _reduce(machine: Machine, function: Any, iterable: Any, initial: Any = _MISSING, /) -> Any:
+    call = machine.caller()
+    total = initial
+    for item in machine.counted(machine.iterate(iterable)):
+        machine.check(item)
+        total = item if total is _MISSING else call(function, total, item)
+    if total is _MISSING:
+        raise TypeError("reduce() of empty iterable with no initial value")
+    return total
+
+
+def _partial(machine: Machine, function: Any, /, *args: Any, **kwargs: Any) -> Partial:
+    if type(function) not in CALLABLE:
+        raise TypeError("the first argument must be callable")
+    machine.items(len(args) + len(kwargs))
+    if type(function) is Partial:
+        return Partial(function.function, (*function.args, *args), {**function.kwargs, **kwargs})
+    return Partial(function, args, kwargs)
+
+
+def _cached(size: int, function: Any) -> Function:
+    if type(function) is not Function:
+        raise TypeError(f"a cache is for functions that the plan defines, not for a {type_name(function)}")
+    return Function(function.code, function.frame, function.defaults, size)
+
+
+def _cache(machine: Machine, function: Any, /) -> Function:  # noqa: ARG001
+    return _cached(_UNBOUNDED, function)
+
+
+def _lru_cache(machine: Machine, /, maxsize: Any = 128, typed: Any = False) -> Function | Builtin:  # noqa: ARG001
+    if type(maxsize) in CALLABLE:
+        return _cached(128, maxsize)
+    if maxsize is not None and type(maxsize) not in (int, bool):
+        raise TypeError("Expected first argument to be an integer, a callable, or None")
+    size = _UNBOUNDED if maxsize is None else max(int(maxsize), 0)
+    return Builtin("lru_cache", lambda _machine, function, /: _cached(size, function))
+
+
+class CompareKey:
+    """What `cmp_to_key(f)(value)` gives: compares as `f` says."""
+
+    __slots__ = ("call", "function", "machine", "value")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, machine: Machine, call: Caller, function: Any, value: Any) -> None:
+        self.machine = machine
+        self.call = call
+        self.function = function
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "<functools.KeyWrapper object>"
+
+    def _to(self, op: str, other: Any) -> Any:
+        if type(other) is not CompareKey:
+            raise TypeError("other argument must be K instance")
+        order = self.machine.check(self.call(self.function, self.value, other.value))
+        return operators.COMPARE[op](self.machine, order, 0)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._to("<", other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._to("<=", other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._to(">", other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._to(">=", other)
+
+    def __eq__(self, other: object) -> Any:
+        return self._to("==", other)
+
+
+def _cmp_to_key(machine: Machine, mycmp: Any, /) -> Builtin:
+    make = partial(CompareKey, machine, machine.caller(), mycmp)
+    return Builtin("cmp_to_key", lambda _machine, obj, /: make(obj))
+
+
+MEMBERS: dict[str, Any] = {
+    "cache": Builtin("cache", _cache),
+    "cmp_to_key": Builtin("cmp_to_key", _cmp_to_key),
+    "lru_cache": Builtin("lru_cache", _lru_cache),
+    "partial": Builtin("functools.partial", _partial, shallow=True, host=Partial),
+    "reduce": Builtin("reduce", _reduce, shallow=True),
+}

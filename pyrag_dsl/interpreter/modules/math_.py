@@ -1,0 +1,154 @@
+"""The module `math`. Integers that could grow are measured by their logarithms before they are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .. import operators
+from ..dates import without_machine
+from ..machine import Machine
+from ..values import Builtin
+
+# Arguments are numbers and so are results, of the size of a float's at most.
+_SMALL = (
+    "acos",
+    "asin",
+    "atan",
+    "atan2",
+    "ceil",
+    "copysign",
+    "cos",
+    "degrees",
+    "exp",
+    "fabs",
+    "floor",
+    "fmod",
+    "isclose",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isqrt",
+    "log",
+    "log10",
+    "log2",
+    "pow",
+    "radians",
+    "sin",
+    "sqrt",
+    "tan",
+    "trunc",
+)
+_CONSTANTS = ("e", "inf", "nan", "pi", "tau")
+_INTEGERS = frozenset({int, bool})
+_EXACT = 1 << 50  # beyond it the logarithms of factorials cancel
+
+
+def _small(name: str) -> Builtin:
+    return Builtin(name, without_machine(getattr(math, name)))
+
+
+def _log2_factorial(n: int) -> float:
+    return math.lgamma(n + 1) / math.log(2)
+
+
+def _factorial(machine: Machine, n: Any, /) -> int:
+    if type(n) in _INTEGERS and n > 3:
+        _reserve_factorial(machine, n)
+    return math.factorial(n)
+
+
+def _reserve_factorial(machine: Machine, n: int) -> None:
+    machine.bits(n)  # n! has more than n bits
+    bits = int(_log2_factorial(n))
+    machine.bits(bits)
+    machine.work(bits >> 5)
+
+
+def _perm(machine: Machine, n: Any, k: Any = None, /) -> int:
+    if k is None:
+        return _factorial(machine, n)
+    if type(n) in _INTEGERS and type(k) in _INTEGERS and 3 < k <= n:
+        machine.bits(k)  # n!/(n-k)! is k! at least
+        exact = n < _EXACT
+        bits = int(_log2_factorial(n) - _log2_factorial(n - k)) if exact else k * (n.bit_length() - 1)
+        machine.bits(bits)
+        machine.work(bits >> 5)
+    return math.perm(n, k)
+
+
+def _comb(machine: Machine, n: Any, k: Any, /) -> int:
+    if type(n) in _INTEGERS and type(k) in _INTEGERS and 0 < k < n:
+        fewer = min(k, n - k)
+        machine.bits(fewer)  # C(n, k) is 2**k at least, where k is not above n/2
+        rows = _log2_factorial(fewer)
+        exact = n < _EXACT
+        bits = int(
+            _log2_factorial(n) - rows - _log2_factorial(n - fewer)
+            if exact
+            else fewer * (n.bit_length() - 1) - rows
+        )
+        machine.bits(bits)
+        machine.work(max(bits, 0) >> 5)
+    return math.comb(n, k)
+
+
+def _folded(name: str, merge: Callable[[Machine, int, int], int]) -> Builtin:
+    """`gcd` and `lcm`, which take any number of integers."""
+    host = getattr(math, name)
+
+    def fold(machine: Machine, /, *args: Any) -> Any:
+        total = host(*args[:1])
+        for number in args[1:]:
+            machine.work(1)
+            total = merge(machine, total, number)
+        return total
+
+    return Builtin(name, fold)
+
+
+def _gcd(machine: Machine, a: int, b: Any) -> int:  # noqa: ARG001
+    return math.gcd(a, b)
+
+
+def _lcm(machine: Machine, a: int, b: Any) -> int:
+    shared = math.gcd(a, b)
+    if shared:
+        machine.bits((a // shared).bit_length() + int(b).bit_length() - 1)
+    return math.lcm(a, b)
+
+
+def _prod(machine: Machine, iterable: Any, /, *, start: Any = 1) -> Any:
+    total = start
+    for item in machine.counted(machine.iterate(iterable)):
+        total = operators.mul(machine, total, machine.check(item))
+    return total
+
+
+def _fsum(machine: Machine, iterable: Any, /) -> float:
+    return math.fsum(machine.drain(iterable))
+
+
+def _hypot(machine: Machine, /, *coordinates: Any) -> float:
+    machine.work(len(coordinates))
+    return math.hypot(*coordinates)
+
+
+def _dist(machine: Machine, p: Any, q: Any, /) -> float:
+    return math.dist(tuple(machine.drain(p)), tuple(machine.drain(q)))
+
+
+MEMBERS: dict[str, Any] = {
+    **{name: _small(name) for name in _SMALL},
+    **{name: getattr(math, name) for name in _CONSTANTS},
+    "comb": Builtin("comb", _comb),
+    "dist": Builtin("dist", _dist),
+    "factorial": Builtin("factorial", _factorial),
+    "fsum": Builtin("fsum", _fsum),
+    "gcd": _folded("gcd", _gcd),
+    "hypot": Builtin("hypot", _hypot),
+    "lcm": _folded("lcm", _lcm),
+    "perm": Builtin("perm", _perm),
+    "prod": Builtin("prod", _prod),
+}

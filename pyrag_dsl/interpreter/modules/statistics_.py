@@ -1,0 +1,94 @@
+"""The module `statistics`, on lists that have been paid for and, where it computes, on exact numbers only."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+from ..machine import Machine
+from ..values import CONTAINERS, Builtin, type_name
+
+_NUMBERS = frozenset({int, float, bool})
+_WORK = 8  # steps of ours that the host's exact fractions take for one number
+
+
+def _numbers(machine: Machine, data: Any) -> list[Any]:
+    items = machine.drain(data)
+    bits = 0
+    for item in items:
+        if type(item) not in _NUMBERS:
+            raise TypeError(f"can't convert type '{type_name(item)}' to numerator/denominator")
+        if type(item) is int:
+            bits += item.bit_length()
+    machine.work(len(items) * _WORK + (bits >> 5))
+    return items
+
+
+def _values(machine: Machine, data: Any) -> list[Any]:
+    """Of any type: they are compared or counted only."""
+    items = machine.drain(data)
+    if any(type(item) in CONTAINERS for item in items):
+        machine.measure(items)
+    machine.work(len(items) * len(items).bit_length() >> 2)
+    return items
+
+
+def _over(name: str, read: Callable[[Machine, Any], list[Any]]) -> Builtin:
+    host = getattr(statistics, name)
+    return Builtin(name, lambda machine, data, /: host(read(machine, data)))
+
+
+def _spread(name: str, centre: str) -> Builtin:
+    """A measure of spread, which may be told the centre."""
+    host = getattr(statistics, name)
+
+    def measure(machine: Machine, data: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() - {centre} or len(args) + len(kwargs) > 1:
+            raise TypeError(f"{name}() takes the data and {centre}")
+        given = (*args, *kwargs.values())
+        _numbers(machine, [number for number in given if number is not None])
+        return host(_numbers(machine, data), *given)
+
+    return Builtin(name, measure)
+
+
+def _fmean(machine: Machine, data: Any, /, weights: Any = None) -> float:
+    numbers = [float(number) for number in _numbers(machine, data)]
+    if weights is None:
+        return statistics.fmean(numbers)
+    shares = [float(number) for number in _numbers(machine, weights)]
+    if len(shares) != len(numbers):
+        raise statistics.StatisticsError("data and weights must be the same length")
+    total = math.fsum(shares)
+    if not total:
+        raise statistics.StatisticsError("sum of weights must be non-zero")
+    return math.fsum(number * share for number, share in zip(numbers, shares, strict=True)) / total
+
+
+def _median(machine: Machine, data: Any, /) -> Any:
+    items = _values(machine, data)
+    if len(items) % 2 == 0:
+        _numbers(machine, items)
+    return statistics.median(items)
+
+
+def _error(machine: Machine, /, *args: Any) -> statistics.StatisticsError:  # noqa: ARG001
+    return statistics.StatisticsError(*args)
+
+
+MEMBERS: dict[str, Any] = {
+    "StatisticsError": Builtin("statistics.StatisticsError", _error, host=statistics.StatisticsError),
+    "fmean": Builtin("fmean", _fmean),
+    "mean": _over("mean", _numbers),
+    "median": Builtin("median", _median),
+    "median_high": _over("median_high", _values),
+    "median_low": _over("median_low", _values),
+    "mode": _over("mode", _values),
+    "multimode": _over("multimode", _values),
+    "pstdev": _spread("pstdev", "mu"),
+    "pvariance": _spread("pvariance", "mu"),
+    "stdev": _spread("stdev", "xbar"),
+    "variance": _spread("variance", "xbar"),
+}

@@ -1,0 +1,39 @@
+"""The module `string`: constants, and `capwords`."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+from ..machine import Machine
+from ..values import Builtin, type_name
+
+_CONSTANTS = (
+    "ascii_letters",
+    "ascii_lowercase",
+    "ascii_uppercase",
+    "digits",
+    "hexdigits",
+    "octdigits",
+    "printable",
+    "punctuation",
+    "whitespace",
+)
+
+
+def _capwords(machine: Machine, /, s: Any, sep: Any = None) -> str:
+    if type(s) is not str or type(sep) not in (str, type(None)):
+        raise TypeError(f"capwords() takes text, not {type_name(s if type(s) is not str else sep)}")
+    wide = not s.isascii()
+    machine.text(len(s), wide)
+    machine.items(s.count(sep) + 1 if sep else len(s) >> 1)
+    words = [word.capitalize() for word in s.split(sep)]
+    joint = sep or " "
+    machine.text(sum(map(len, words)) + len(joint) * len(words), wide or not joint.isascii())
+    return joint.join(words)
+
+
+MEMBERS: dict[str, Any] = {
+    **{name: getattr(string, name) for name in _CONSTANTS},
+    "capwords": Builtin("capwords", _capwords),
+}
