@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
@@ -208,7 +208,7 @@ class Module:
 class Function:
     """A function that the plan has defined."""
 
-    __slots__ = ("cache", "cache_size", "code", "defaults", "frame")
+    __slots__ = ("cache", "cache_size", "clouded", "code", "defaults", "frame")
 
     def __init__(self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None) -> None:
         self.code = code
@@ -216,6 +216,7 @@ class Function:
         self.defaults = defaults
         self.cache_size = cache_size
         self.cache: dict[Any, Any] = {}
+        self.clouded = False
 
     def __repr__(self) -> str:
         return f"<function {self.code.name}>"
@@ -230,22 +231,38 @@ class Partial:
     kwargs: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pattern:
-    """A compiled regular expression. `fast` is the host's, None where only the interruptible one is safe."""
+    """A compiled regular expression.
+
+    Attributes:
+        pattern: its text, as the plan gave it.
+        flags: those of the call and of the text together.
+        groups: how many capturing groups there are.
+        groupindex: the numbers of those that have names.
+        fast: the host's compiled pattern, which cannot be interrupted.
+        slow: makes, once, the compiled pattern of the engine that can be.
+        cost: what an operation may cost on the fast one.
+    """
 
     pattern: str
     flags: int
-    fast: Any
-    slow: Callable[[], Any]
-    degree: int
+    groups: int = field(compare=False)
+    groupindex: dict[str, int] = field(compare=False)
+    fast: Any = field(compare=False)
+    slow: Callable[[], Any] = field(compare=False)
+    cost: Any = field(compare=False)
 
     def __repr__(self) -> str:
-        return f"re.compile({self.pattern!r})"
+        names = [name for bit, name in _REGEX_FLAGS if self.flags & bit]
+        return f"re.compile({', '.join([repr(self.pattern)[:200], *(['|'.join(names)] if names else [])])})"
+
+
+_REGEX_FLAGS = ((2, "re.IGNORECASE"), (8, "re.MULTILINE"), (16, "re.DOTALL"), (64, "re.VERBOSE"), (256, "re.ASCII"))
 
 
 class Match:
-    """What a regular expression found."""
+    """What a regular expression found. `host` is the match of either engine: both have the same methods."""
 
     __slots__ = ("host", "pattern")
 
@@ -254,7 +271,9 @@ class Match:
         self.pattern = pattern
 
     def __repr__(self) -> str:
-        return f"<re.Match object; span={self.host.span()!r}, match={self.host.group()!r}>"
+        start, end = self.host.span()
+        shown = repr(self.host.string[start : min(end, start + 50)])[:50]
+        return f"<re.Match object; span={(start, end)!r}, match={shown}>"
 
 
 class _Pending:

@@ -1,0 +1,421 @@
+"""Module `re` for plans: CPython's answers, with an end to every operation.
+
+CPython's own parser decides what a pattern means and which are errors. Two engines run it:
+
+- the standard library's, if the bound of `pattern_cost` for this pattern on a text of this length is
+  small. It is exact by definition, but it holds the interpreter lock and nothing can interrupt it;
+- otherwise the `regex` package with a timeout, on a pattern rendered from the parsed tree
+  (`pattern_render`). On random patterns the two agree on every group, but not on what a word character
+  is, hence the rendering. It ends many searches early that are exponential for the first engine, needs
+  little memory for deep ones, and releases the lock. What it cannot do in `Limits.regex_seconds` ends as
+  PLAN409.
+
+RE2 would be linear in the text, but has neither lookaround nor backreferences.
+
+Compiled patterns are kept here, not in the cache of `re`, whose entries belong to the host. Flags are
+plain integers: `re.I | re.M` is 10, and shows as 10.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from functools import cache
+from threading import Lock
+from time import perf_counter
+from typing import Any
+
+from .limits import LimitHit
+from .machine import Machine
+from .pattern_cost import Cost, parser
+from .pattern_render import compiler, render
+from .pattern_text import examine
+from .regex_results import MATCH_ATTRIBUTES, MATCH_METHODS, fill, paid, parse_template
+from .values import (
+    BoundMethod,
+    Builtin,
+    Function,
+    Iter,
+    Match,
+    Method,
+    Partial,
+    Pattern,
+    RecordType,
+    type_name,
+)
+
+# Units of `pattern_cost` that the standard library's engine may be given: some tens of milliseconds at worst.
+FAST_WORK = 4e6
+_LOOKED_AT = 1e5  # from here on the clock is read after each operation
+_DEEP_TEXT = 32_768  # characters; the engine of `re` keeps a few hundred bytes for every iteration of a group
+_NESTING = 40
+_EXPANDED = 100_000
+_WIDE = 400_000
+_KEPT = 256
+_FLAGS = 2 | 8 | 16 | 32 | 64 | 256 | 4  # with LOCALE, which CPython has a message for
+_CALLABLE = (Function, Builtin, BoundMethod, Partial, RecordType)
+
+__all__ = [
+    "MATCH_ATTRIBUTES",
+    "MATCH_METHODS",
+    "MEMBERS",
+    "PATTERN_ATTRIBUTES",
+    "PATTERN_METHODS",
+    "compile_pattern",
+]
+
+_kept: OrderedDict[tuple[str, int], Pattern] = OrderedDict()
+_lock = Lock()
+
+
+# ------------------------------------------------------------------ compiling
+def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
+    """The compiled pattern of `text`, which may be one already.
+
+    Raises:
+        re.error, ValueError, TypeError, OverflowError: as CPython does.
+        LimitHit: PLAN412, the pattern is too large.
+    """
+    if type(text) is Pattern:
+        if flags:
+            raise ValueError("cannot process flags argument with a compiled pattern")
+        return text
+    if type(text) is not str:
+        raise TypeError("first argument must be string or compiled pattern")
+    if type(flags) not in (int, bool):
+        raise TypeError(f"flags must be an integer, not {type_name(flags)}")
+    if flags & ~_FLAGS:
+        raise ValueError(f"unknown flags: {flags & ~_FLAGS}")
+    if len(text) > machine.limits.pattern:
+        raise _too_large(f"{len(text):,} characters; the limit is {machine.limits.pattern:,}")
+    # The same price whether it is at hand or not: what a plan may do must not depend on what others did.
+    machine.work(30 + len(text))
+    key = (text, int(flags))
+    with _lock:
+        found = _kept.get(key)
+        if found is not None:
+            _kept.move_to_end(key)
+    if found is None:
+        try:
+            found = _compile(text, int(flags))
+        except RecursionError:
+            raise _too_large("groups inside groups") from None
+        with _lock:
+            _kept[key] = found
+            if len(_kept) > _KEPT:
+                _kept.popitem(last=False)
+    machine.work(found.cost.wide >> 6)
+    return found
+
+
+def _too_large(why: str) -> LimitHit:
+    return LimitHit("PLAN412", f"a regular expression that is too large: {why}")
+
+
+def _compile(text: str, flags: int) -> Pattern:
+    source = examine(text, flags)
+    if source.depth > _NESTING:
+        raise _too_large(f"brackets nested more than {_NESTING} deep")
+    tree = parser.parse(source.pattern, flags)
+    if tree.state.flags & ~_FLAGS:
+        raise re.error("unknown flag", text)
+    cost = Cost(tree)
+    if cost.expanded > _EXPANDED:
+        raise _too_large("its counted repetitions multiply")
+    if cost.wide > _WIDE:
+        raise _too_large("its character classes are wide")
+    fast = compiler.compile(tree, flags)
+
+    @cache
+    def slow() -> Any:
+        import regex
+
+        return regex.compile(render(tree), regex.V1, cache_pattern=False)
+
+    return Pattern(text, fast.flags, fast.groups, dict(fast.groupindex), fast, slow, cost)
+
+
+# ------------------------------------------------------------------ running
+def _index(value: Any) -> int:
+    if type(value) not in (int, bool):
+        raise TypeError(f"'{type_name(value)}' object cannot be interpreted as an integer")
+    return max(min(int(value), sys.maxsize), -sys.maxsize)
+
+
+def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> Any:
+    """The engine for one operation on `length` characters; pays for it."""
+    machine.work(4 + (length >> 6))
+    cost = pattern.cost
+    work = cost.work(length, search)
+    if work <= FAST_WORK and not (cost.deep and length > _DEEP_TEXT):
+        if work > _LOOKED_AT:
+            machine.refuel()
+        return pattern.fast
+    machine.work(100)
+    machine.refuel()
+    try:
+        return pattern.slow()
+    except RecursionError:
+        raise _too_large("groups inside groups") from None
+
+
+def _took_long(machine: Machine, length: int) -> LimitHit:
+    seconds = machine.limits.regex_seconds
+    return LimitHit("PLAN409", f"a regular expression took more than {seconds} s on {length:,} characters")
+
+
+def _window(string: Any, pos: Any, endpos: Any) -> tuple[int, int]:
+    """The part of the text to look at."""
+    if type(string) is not str:
+        raise TypeError(f"expected string or bytes-like object, got '{type_name(string)}'")
+    length = len(string)
+    return min(max(_index(pos), 0), length), min(max(_index(endpos), 0), length)
+
+
+def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, endpos: Any) -> Match | None:
+    """One match, or None. `how`: "match", "fullmatch" or "search"."""
+    start, end = _window(string, pos, endpos)
+    if start > end:
+        return None
+    engine = _engine(machine, pattern, end - start, how == "search")
+    if engine is pattern.fast:
+        host = getattr(engine, how)(string, start, end)
+    else:
+        try:
+            host = getattr(engine, how)(string, start, end, timeout=machine.limits.regex_seconds)
+        except TimeoutError:
+            raise _took_long(machine, end - start) from None
+    if host is None:
+        return None
+    machine.memory -= 64 + 24 * pattern.groups
+    if machine.memory < 0:
+        machine.memory_used_up()
+    return Match(host, pattern)
+
+
+def _all(
+    machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: Any = sys.maxsize
+) -> Iterator[Any]:
+    """The matches of the host, from left to right; each is a step."""
+    start, end = _window(string, pos, endpos)
+    if start > end:
+        return iter(())
+    engine = _engine(machine, pattern, end - start, True)
+    if engine is pattern.fast:
+        return machine.counted(engine.finditer(string, start, end))
+    return _all_slowly(machine, engine, string, start, end)
+
+
+def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int) -> Iterator[Any]:
+    left = machine.limits.regex_seconds
+    matches = engine.finditer(string, start, end, timeout=left)
+    while True:
+        # The time between two matches may be the plan's own.
+        begun = perf_counter()
+        try:
+            host = next(matches, None)
+        except TimeoutError:
+            raise _took_long(machine, end - start) from None
+        left -= perf_counter() - begun
+        if left < 0:
+            raise _took_long(machine, end - start)
+        if host is None:
+            return
+        machine.work(2)
+        yield host
+
+
+def _grow(machine: Machine, out: list[Any], count: int) -> None:
+    """Pay for `count` more items."""
+    machine.memory -= 16 * count
+    if machine.memory < 0 or len(out) + count > machine.limits.container:
+        machine.items(len(out) + count)
+
+
+# ------------------------------------------------------------------ the functions
+def _finding(how: str) -> Callable[..., Any]:
+    def find(machine: Machine, /, pattern: Any, string: Any, flags: Any = 0) -> Any:
+        return _once(machine, compile_pattern(machine, pattern, flags), how, string, 0, sys.maxsize)
+
+    return find
+
+
+def _finding_method(how: str) -> Callable[..., Any]:
+    def find(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Any:
+        return _once(machine, self, how, string, pos, endpos)
+
+    return find
+
+
+def _findall(
+    machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize
+) -> list[Any]:
+    out: list[Any] = []
+    groups = self.groups
+    for host in _all(machine, self, string, pos, endpos):
+        if groups < 2:
+            _grow(machine, out, 1)
+            out.append(paid(machine, host.group(groups) or ""))
+        else:
+            _grow(machine, out, 1 + groups)
+            out.append(tuple([paid(machine, text) for text in host.groups("")]))
+    return out
+
+
+def _finditer(
+    machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize
+) -> Iter:
+    hosts = _all(machine, self, string, pos, endpos)
+    return Iter(Match(host, self) for host in hosts)
+
+
+def _split(machine: Machine, self: Pattern, /, string: Any, maxsplit: Any = 0) -> list[Any]:
+    hosts = _all(machine, self, string)
+    most = _index(maxsplit)
+    out: list[Any] = []
+    last = times = 0
+    if most >= 0:
+        for host in hosts:
+            start, end = host.span()
+            _grow(machine, out, 1 + self.groups)
+            out.append(paid(machine, string[last:start]))
+            out.extend([paid(machine, text) if text else text for text in host.groups()])
+            last = end
+            times += 1
+            if times == most:
+                break
+    out.append(paid(machine, string[last:]))
+    return out
+
+
+def _subn(machine: Machine, self: Pattern, /, repl: Any, string: Any, count: Any = 0) -> tuple[str, int]:
+    replacement = _replacement(machine, self, repl)
+    hosts = _all(machine, self, string)
+    most = _index(count)
+    out: list[Any] = []
+    last = times = 0
+    if most >= 0:
+        for host in hosts:
+            start, end = host.span()
+            _grow(machine, out, 2)
+            if start > last:
+                out.append(paid(machine, string[last:start]))
+            new = replacement(host)
+            if new is not None:
+                out.append(new)
+            last = end
+            times += 1
+            if times == most:
+                break
+    if last < len(string):
+        out.append(paid(machine, string[last:]))
+    for index, piece in enumerate(out):
+        if type(piece) is not str:
+            raise TypeError(f"sequence item {index}: expected str instance, {type_name(piece)} found")
+    machine.text(sum(map(len, out)), not all(map(str.isascii, out)))
+    return "".join(out), times
+
+
+def _sub(machine: Machine, self: Pattern, /, repl: Any, string: Any, count: Any = 0) -> str:
+    return _subn(machine, self, repl, string, count)[0]
+
+
+def _replacement(machine: Machine, pattern: Pattern, repl: Any) -> Callable[[Any], Any]:
+    """What stands in for a match of the host."""
+    if type(repl) is str:
+        template = parse_template(machine, pattern, repl)
+        return lambda host: fill(machine, template, host)
+    if type(repl) not in _CALLABLE:
+        raise TypeError(f"decoding to str: need a bytes-like object, {type_name(repl)} found")
+    call = machine.caller()
+    return lambda host: machine.check(call(repl, Match(host, pattern)))
+
+
+def _escape(machine: Machine, /, pattern: Any) -> str:
+    if type(pattern) is not str:
+        raise TypeError(f"decoding to str: need a bytes-like object, {type_name(pattern)} found")
+    machine.text(2 * len(pattern), not pattern.isascii())
+    machine.work(len(pattern) >> 5)
+    return re.escape(pattern)
+
+
+def _error(machine: Machine, /, msg: Any, pattern: Any = None, pos: Any = None) -> re.error:  # noqa: ARG001
+    return re.error(msg, pattern, pos)
+
+
+def _not_made(name: str) -> Callable[..., Any]:
+    def refuse(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
+        raise TypeError(f"cannot create '{name}' instances")
+
+    return refuse
+
+
+# Each written out, so that keywords are CPython's.
+def _findall_of(machine: Machine, /, pattern: Any, string: Any, flags: Any = 0) -> Any:
+    return _findall(machine, compile_pattern(machine, pattern, flags), string)
+
+
+def _finditer_of(machine: Machine, /, pattern: Any, string: Any, flags: Any = 0) -> Any:
+    return _finditer(machine, compile_pattern(machine, pattern, flags), string)
+
+
+def _split_of(machine: Machine, /, pattern: Any, string: Any, maxsplit: Any = 0, flags: Any = 0) -> Any:
+    return _split(machine, compile_pattern(machine, pattern, flags), string, maxsplit)
+
+
+def _sub_of(machine: Machine, /, pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0) -> Any:
+    return _sub(machine, compile_pattern(machine, pattern, flags), repl, string, count)
+
+
+def _subn_of(
+    machine: Machine, /, pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0
+) -> Any:
+    return _subn(machine, compile_pattern(machine, pattern, flags), repl, string, count)
+
+
+def _compile_of(machine: Machine, /, pattern: Any, flags: Any = 0) -> Any:
+    return compile_pattern(machine, pattern, flags)
+
+
+MEMBERS: dict[str, Any] = {
+    **dict.fromkeys(("A", "ASCII"), 256),
+    **dict.fromkeys(("I", "IGNORECASE"), 2),
+    **dict.fromkeys(("M", "MULTILINE"), 8),
+    **dict.fromkeys(("S", "DOTALL"), 16),
+    **dict.fromkeys(("U", "UNICODE"), 32),
+    **dict.fromkeys(("X", "VERBOSE"), 64),
+    "NOFLAG": 0,
+    "error": Builtin("re.error", _error, host=re.error),
+    "Match": Builtin("re.Match", _not_made("re.Match"), host=Match),
+    "Pattern": Builtin("re.Pattern", _not_made("re.Pattern"), host=Pattern),
+    "compile": Builtin("re.compile", _compile_of),
+    "search": Builtin("re.search", _finding("search")),
+    "match": Builtin("re.match", _finding("match")),
+    "fullmatch": Builtin("re.fullmatch", _finding("fullmatch")),
+    "findall": Builtin("re.findall", _findall_of),
+    "finditer": Builtin("re.finditer", _finditer_of),
+    "split": Builtin("re.split", _split_of),
+    "sub": Builtin("re.sub", _sub_of),
+    "subn": Builtin("re.subn", _subn_of),
+    "escape": Builtin("re.escape", _escape),
+}
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "search": _finding_method("search"),
+    "match": _finding_method("match"),
+    "fullmatch": _finding_method("fullmatch"),
+    "findall": _findall,
+    "finditer": _finditer,
+    "split": _split,
+    "sub": _sub,
+    "subn": _subn,
+}
+PATTERN_METHODS = {name: Method(name, call) for name, call in _METHODS.items()}
+PATTERN_ATTRIBUTES: dict[str, Callable[[Machine, Any], Any]] = {
+    "pattern": lambda _machine, pattern: pattern.pattern,
+    "flags": lambda _machine, pattern: pattern.flags,
+    "groups": lambda _machine, pattern: pattern.groups,
+    "groupindex": lambda _machine, pattern: dict(pattern.groupindex),
+}
