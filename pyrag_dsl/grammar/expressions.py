@@ -36,6 +36,13 @@ class Expressions:
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
         self.depth = 0
+        self.calls_inside = False  # some function calls a tool
+        # Whether each tool call needs the one before it: how many there were, the last that each name and the value
+        # now being read depend on.
+        self.chained = True
+        self.made = 0
+        self.reads = 0
+        self.levels: dict[str, int] = {}
         self.unknown: set[str] = set()  # attributes of refused classes: not worth a second error
 
     # ------------------------------------------------------------------ basics
@@ -114,6 +121,9 @@ class Expressions:
                 return n.Const(span, "__main__")
             return self.refuse("PLAN203", f"`{id}` is private to Python", span)
         self.names.load(id, span)
+        level = self.levels.get(id, 0)
+        if level > self.reads:
+            self.reads = level
         return _NEW(n.Name, (span, id))
 
     def fstring(self, node: ast.JoinedStr) -> n.FString:
@@ -289,12 +299,19 @@ class Expressions:
             )
         else:
             function = self.expr(callee)
+        reads, self.reads = self.reads, 0
         args = self.items(node.args)
         keywords = tuple([(k.arg, self.expr(k.value)) for k in node.keywords]) if node.keywords else ()
         span = self.span(node)
         if signature is not None:
+            if self.reads < self.made:
+                self.chained = False
+            self.made += 1
+            self.reads = self.made
             self.check_tool_call(signature, node, args, keywords, span)
+            self.calls_inside = self.calls_inside or len(self.names.stack) > 1
             return n.ToolCall(span, signature.name, args, keywords)
+        self.reads = max(self.reads, reads)
         if type(function) is n.Attribute:
             if function.name in ("format", "format_map") and type(function.value) is n.Const:
                 self.check_format(function.value)
@@ -321,6 +338,16 @@ class Expressions:
     ) -> None:
         """What can be known of a tool call before the run: names, number and literal types of arguments."""
         params = signature.params
+        if not keywords and len(args) <= len(params):
+            for param, arg in zip(params, args, strict=False):
+                kind = _literal_kind(arg)
+                if kind and kind not in _ACCEPTED.get(param.type, (kind,)):
+                    break
+                if type(arg) is n.Starred:
+                    return
+            else:
+                if len(args) == len(params) or params[len(args)].default is not REQUIRED:
+                    return
         if any(type(arg) is n.Starred for arg in args) or any(name is None for name, _ in keywords):
             return
         given: dict[str, Any] = {}
@@ -368,6 +395,7 @@ class Expressions:
     def lambda_(self, node: ast.Lambda) -> Any:
         params = self.params(node.args)
         self.enter(params, [node.body])
+        self.chained = False
         body = self.expr(node.body)
         self.names.leave()
         return n.Lambda(self.span(node), params, body)
@@ -407,6 +435,7 @@ class Expressions:
 
     def comprehension(self, node: Any) -> Any:
         kind = _COMPREHENSION_KINDS[type(node)]
+        made = self.made
         added: set[str] = set()
         clauses = []
         for generator in node.generators:
@@ -424,6 +453,7 @@ class Expressions:
         else:
             element = self.expr(node.elt)
         self.names.stack[-1].possible -= added
+        self.chained = self.chained and self.made == made
         return n.Comprehension(self.span(node), kind, element, value, tuple(clauses))
 
     def inner_target(self, node: ast.expr, added: set[str]) -> Any:

@@ -20,12 +20,16 @@ class Program:
         body: the statements.
         tools: the signatures that its tool calls were checked against.
         diagnostics: warnings; a program with errors does not exist.
+        chained: whether every tool call needs the one before it, as far as the text shows.
+        calls_inside: whether a function of the plan calls a tool.
     """
 
     source: str
     body: Block
     tools: Mapping[str, Signature]
     diagnostics: tuple[Diagnostic, ...] = ()
+    chained: bool = False
+    calls_inside: bool = True
     _lowered: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property

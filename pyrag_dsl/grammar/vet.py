@@ -13,6 +13,7 @@ from typing import Any
 from . import nodes as n
 from .diagnostics import Diagnostic, Edit, Fix, PlanRejected, Span
 from .expressions import Expressions
+from .gate import second_opinion
 from .language import BINARY, DEFAULT_SIGNATURES, MODULES, RESULT_NAMES, Signature
 from .names import Names, stored_names
 from .parse import parse as parse_text
@@ -22,12 +23,13 @@ from .scan import scan
 MAX_BLOCKS = 16  # nested blocks
 
 
-def parse(text: str, tools: Mapping[str, Signature] | None = None) -> Program:
+def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bool = False) -> Program:
     """Read a plan.
 
     Args:
         text: Python source, from an untrusted author.
         tools: the signatures of the tools that the plan may call, `retrieve` and `answer` if not given.
+        strict: have RestrictedPython's policy check the plan as well; if the two disagree the plan is refused.
 
     Raises:
         PlanRejected: with a diagnostic for every problem found.
@@ -50,7 +52,9 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None) -> Program:
     diagnostics = tuple(sorted(vetter.found, key=_place)) if vetter.found else ()
     if any(diagnostic.severity == "error" for diagnostic in diagnostics):
         raise PlanRejected(diagnostics)
-    return Program(scanned.text, body, signatures, diagnostics)
+    if strict and (objections := second_opinion(scanned.text)):
+        raise PlanRejected(objections)
+    return Program(scanned.text, body, signatures, diagnostics, vetter.chained, vetter.calls_inside)
 
 
 def _place(diagnostic: Diagnostic) -> tuple[bool, tuple[int, ...]]:
@@ -122,6 +126,7 @@ class Vetter(Expressions):
 
     def block(self, statements: list[ast.stmt]) -> n.Block:
         self.blocks += 1
+        self.chained = self.chained and self.blocks == 1
         if self.blocks > MAX_BLOCKS:
             self.blocks -= 1
             self.refuse("PLAN104", f"blocks are nested more than {MAX_BLOCKS} deep", statements[0])
@@ -145,6 +150,7 @@ class Vetter(Expressions):
         return n.Pass(span)
 
     def assign(self, node: ast.Assign) -> Any:
+        self.reads = 0
         value = self.expr(node.value)
         if type(value) is n.ToolCall and value.tool == "answer":
             self.answers = True
@@ -176,6 +182,7 @@ class Vetter(Expressions):
         span = self.span(node)
         if kind is ast.Name:
             self.bind(node.id, span)  # type: ignore[attr-defined]
+            self.levels[node.id] = self.reads  # type: ignore[attr-defined]
             return n.Name(span, node.id)  # type: ignore[attr-defined]
         if isinstance(node, (ast.Tuple, ast.List)):
             return n.TupleDisplay(span, tuple([self.target(item) for item in node.elts]))
@@ -192,6 +199,7 @@ class Vetter(Expressions):
         span = self.span(node)
         if type(node.value) is ast.Constant and (type(node.value.value) is str or node.value.value is ...):
             return n.Pass(span)
+        self.reads = 0
         return n.ExprStmt(span, self.expr(node.value))
 
     def pass_(self, node: ast.Pass) -> Any:

@@ -1,7 +1,8 @@
 """The module `datetime`: date, datetime, time, timedelta, timezone.
 
 There is no clock and no time zone of the host. The present is the recorded start of the run, and a datetime
-without a zone is taken for UTC wherever CPython would ask the host: `timestamp()`, `fromtimestamp()`, `now(tz)`.
+without a zone is taken for UTC wherever CPython would ask the host: `timestamp()`, `fromtimestamp()`,
+`now(tz)`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _ISO_CALENDAR = RecordType("datetime.IsoCalendarDate", ("year", "week", "weekday
 class DateType(NamedTuple):
     """What values of one exact host type offer: methods, and attributes as `get(machine, value)`."""
 
-    methods: dict[str, Method]
-    attributes: dict[str, Attribute]
+    METHODS: dict[str, Method]
+    ATTRIBUTES: dict[str, Attribute]
 
 
 def without_machine(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from ..grammar import nodes as n
 from .limits import LimitHit
 from .machine import Machine
 from .signals import MaybeLeft, PassOver, Returned, Suspended
-from .values import PENDING, Function, Record
+from .values import PENDING, Function
 
 
 class FunctionCode:
@@ -33,12 +33,11 @@ class FunctionCode:
         """Call `function` with evaluated arguments; those that are pending are `PENDING`."""
         key = None
         if function.cache_size is not None:
-            machine.scan(args)
-            machine.scan(list(kwargs.values()))
-            machine.measure(args)
-            key = (_typed(args), tuple((name, *_typed([value])) for name, value in kwargs.items()))
+            key = self.cache_key(machine, function, args, kwargs)
             if key in function.cache:
-                return function.cache[key]
+                return machine.check(function.cache[key])
+            if machine.concurrent:
+                function.cache[key] = PENDING  # until it returns: asked again meanwhile, it must not call again
         frame: dict[Any, Any] = {0: machine, 1: function.frame}
         if self.plain and not kwargs and len(args) == len(self.positional):
             frame.update(zip(self.positional, args, strict=True))
@@ -73,6 +72,19 @@ class FunctionCode:
                 del function.cache[next(iter(function.cache))]
         return result
 
+    def cache_key(self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The key of a call in the cache of a function."""
+        if machine.concurrent:
+            try:
+                machine.scan(args)
+                machine.scan(list(kwargs.values()))
+            except Suspended:
+                function.clouded = True  # from now on nobody knows what the cache holds
+            if function.clouded:
+                raise Suspended
+        machine.measure(args)
+        return (tuple(args), tuple(kwargs.items()))
+
     def left(self, machine: Machine, signal: MaybeLeft) -> Any:
         """A suspended statement may have left the function."""
         if "raise" in signal.ways and not machine.guarded:
@@ -106,8 +118,3 @@ class FunctionCode:
                 if name not in function.defaults:
                     raise TypeError(f"{self.name}() missing 1 required argument: '{name}'")
                 frame[name] = function.defaults[name]
-
-
-def _typed(args: list[Any]) -> tuple[Any, ...]:
-    """A key of a cache: `1` and `1.0` are one call, as in functools.lru_cache."""
-    return tuple([tuple(arg) if type(arg) is Record else arg for arg in args])

@@ -17,8 +17,10 @@ from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
 from .builtins import BUILTINS
+from .faults import locate
 from .functions import FunctionCode
 from .items import del_item, get_item, set_item
+from .limits import LimitHit
 from .machine import Machine
 from .modules import MODULES
 from .operators import BINARY, COMPARE, IN_PLACE, unary
@@ -51,7 +53,7 @@ class Lower:
     # ------------------------------------------------------------ infrastructure
 
     def expr(self, node: Any) -> Run:
-        return EXPRESSIONS[type(node)](self, node)
+        return getattr(self, EXPRESSIONS[type(node)])(node)  # type: ignore[no-any-return]
 
     def exprs(self, nodes: Iterable[Any]) -> tuple[Run, ...]:
         return tuple([self.expr(node) for node in nodes])
@@ -428,15 +430,16 @@ class Lower:
         return run
 
     def tool_call(self, node: n.ToolCall) -> Run:
-        signature = self.program.tools[node.tool]
-        site = f"{node.tool}@{self.site(node)}"
+        tool = node.tool
+        site = f"{tool}@{self.site(node)}"
         args, keywords = self.items(node.args), self.keywords(node)
         span = node.span
 
         def run(frame: Frame, _node: Any = node) -> Any:
             arguments = args(frame)
             named = {} if keywords is None else keywords(frame)
-            return frame[0].tool(site, span, signature, arguments, named)
+            machine = frame[0]
+            return machine.tool(site, span, machine.signatures[tool], arguments, named)
 
         return run
 
@@ -536,8 +539,11 @@ class Lower:
 
     # ------------------------------------------------------------------ statements
 
+    def statement(self, node: Any) -> Run:
+        return getattr(self, STATEMENTS[type(node)])(node)  # type: ignore[no-any-return]
+
     def block(self, statements: n.Block) -> Run:
-        runs = tuple([STATEMENTS[type(s)](self, s) for s in statements if type(s) not in _NOTHING])
+        runs = tuple([self.statement(s) for s in statements if type(s) not in _NOTHING])
         cost = sum([statement_cost(s) for s in statements])
         if len(runs) == 1:
             only = runs[0]
@@ -718,17 +724,18 @@ class Lower:
 
         return run
 
+    def handlers(self, node: n.Try) -> list[Any]:
+        """For each handler: what it catches, how it binds and unbinds its name, its body."""
+        out = []
+        for handler in node.handlers:
+            kind = None if handler.type is None else self.expr(handler.type)
+            store = self.store(handler.name) if handler.name else None
+            place = self.scope.find(handler.name) if handler.name else None
+            out.append((kind, store, place, self.block(handler.body)))
+        return out
+
     def try_(self, node: n.Try) -> Run:
-        body = self.block(node.body)
-        handlers = [
-            (
-                None if handler.type is None else self.expr(handler.type),
-                handler.name and self.store(handler.name),
-                handler.name and self.scope.find(handler.name),
-                self.block(handler.body),
-            )
-            for handler in node.handlers
-        ]
+        body, handlers = self.block(node.body), self.handlers(node)
         orelse = self.block(node.orelse) if node.orelse else None
         finalbody = self.block(node.finalbody) if node.finalbody else None
 
@@ -739,36 +746,19 @@ class Lower:
                 signal = body(frame)
             except Exception as error:
                 machine.path = path
-                machine.origins.setdefault(id(error), (error, innermost(error)))
-                clean(error)
-                for kind, store, place, run in handlers:
-                    if kind is None or catches(machine, kind(frame), error):
-                        break
-                else:
-                    raise
-                if store:
-                    store(frame, error)
-                machine.handling.append(error)
-                try:
-                    signal = run(frame)
-                finally:
-                    machine.handling.pop()
-                    if store:
-                        forget(frame, place)
-                return signal
+                return handle(machine, frame, error, handlers)
             if signal is None and orelse is not None:
                 return orelse(frame)
             return signal
 
         if finalbody is None:
             return guarded
-        run_body = guarded if node.handlers or orelse else body
 
         def with_final(frame: Frame, _node: Any = node) -> Any:
             machine: Machine = frame[0]
             path = machine.path
             try:
-                signal = run_body(frame)
+                signal = guarded(frame)
             except Exception:
                 machine.path = path
                 left = finalbody(frame)
@@ -948,16 +938,26 @@ def collect(machine: Machine, kind: str, elements: Any) -> Any:
     return made
 
 
-def innermost(error: BaseException) -> Any:
-    """The node that an exception came out of: the deepest `_node` on its traceback."""
-    node = None
-    trace = error.__traceback__
-    while trace is not None:
-        found = trace.tb_frame.f_locals.get("_node")
-        if found is not None:
-            node = found
-        trace = trace.tb_next
-    return node
+def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]) -> Any:
+    """Run the first handler that catches an exception, or raise it again."""
+    if isinstance(error, (RecursionError, MemoryError)):
+        raise LimitHit("PLAN407", "function calls or expressions are nested too deeply")
+    machine.origins.setdefault(id(error), (error, locate(error)))
+    clean(error)
+    for kind, store, place, run in handlers:
+        if kind is None or catches(machine, kind(frame), error):
+            break
+    else:
+        raise error
+    if store is not None:
+        store(frame, error)
+    machine.handling.append(error)
+    try:
+        return run(frame)
+    finally:
+        machine.handling.pop()
+        if place is not None:
+            forget(frame, place)
 
 
 def clean(error: BaseException) -> None:
@@ -993,41 +993,42 @@ def forget(frame: Frame, place: tuple[str, int, str]) -> None:
     frame.pop("?" + slot, None)
 
 
-EXPRESSIONS: dict[type, Callable[[Any, Any], Run]] = {
-    n.Const: Lower.const,
-    n.Name: Lower.name,
-    n.FString: Lower.fstring,
-    n.ListDisplay: Lower.list_,
-    n.TupleDisplay: Lower.tuple_,
-    n.SetDisplay: Lower.set_,
-    n.DictDisplay: Lower.dict_,
-    n.Unary: Lower.unary,
-    n.Binary: Lower.binary,
-    n.Logic: Lower.logic,
-    n.Compare: Lower.compare,
-    n.Conditional: Lower.conditional,
-    n.Attribute: Lower.attribute,
-    n.Subscript: Lower.subscript,
-    n.Call: Lower.call,
-    n.ToolCall: Lower.tool_call,
-    n.Lambda: Lower.lambda_,
-    n.Comprehension: Lower.comprehension,
-    n.Walrus: Lower.walrus,
+# The method that lowers each kind of node.
+EXPRESSIONS: dict[type, str] = {
+    n.Const: "const",
+    n.Name: "name",
+    n.FString: "fstring",
+    n.ListDisplay: "list_",
+    n.TupleDisplay: "tuple_",
+    n.SetDisplay: "set_",
+    n.DictDisplay: "dict_",
+    n.Unary: "unary",
+    n.Binary: "binary",
+    n.Logic: "logic",
+    n.Compare: "compare",
+    n.Conditional: "conditional",
+    n.Attribute: "attribute",
+    n.Subscript: "subscript",
+    n.Call: "call",
+    n.ToolCall: "tool_call",
+    n.Lambda: "lambda_",
+    n.Comprehension: "comprehension",
+    n.Walrus: "walrus",
 }
-STATEMENTS: dict[type, Callable[[Any, Any], Run]] = {
-    n.Assign: Lower.assign,
-    n.AugAssign: Lower.aug_assign,
-    n.ExprStmt: Lower.expr_stmt,
-    n.If: Lower.if_,
-    n.For: Lower.for_,
-    n.While: Lower.while_,
-    n.Break: Lower.break_,
-    n.Continue: Lower.continue_,
-    n.FunctionDef: Lower.function_def,
-    n.Return: Lower.return_,
-    n.Try: Lower.try_,
-    n.Raise: Lower.raise_,
-    n.Assert: Lower.assert_,
-    n.Delete: Lower.delete,
-    n.Import: Lower.import_,
+STATEMENTS: dict[type, str] = {
+    n.Assign: "assign",
+    n.AugAssign: "aug_assign",
+    n.ExprStmt: "expr_stmt",
+    n.If: "if_",
+    n.For: "for_",
+    n.While: "while_",
+    n.Break: "break_",
+    n.Continue: "continue_",
+    n.FunctionDef: "function_def",
+    n.Return: "return_",
+    n.Try: "try_",
+    n.Raise: "raise_",
+    n.Assert: "assert_",
+    n.Delete: "delete",
+    n.Import: "import_",
 }

@@ -12,8 +12,9 @@ from ..grammar.language import REQUIRED, Signature
 from .border import check_argument, import_result
 from .journal import Call, Entry, Journal
 from .limits import LimitHit, Limits, PlanFault
-from .signals import PassOver, Suspended
+from .signals import Suspended
 from .values import (
+    MAYBE,
     PENDING,
     VIEWS,
     BoundMethod,
@@ -62,6 +63,21 @@ class Caller:
             machine.path = path
 
 
+    def each(self, function: Any, items: list[Any]) -> list[Any]:
+        """What the function makes of every item; a concurrent pass wants all their tool calls at once."""
+        made = []
+        suspended = False
+        for item in items:
+            try:
+                made.append(self(function, item))
+            except Suspended:
+                self.machine.pass_on()
+                suspended = True
+        if suspended:
+            raise Suspended
+        return made
+
+
 class Machine:
     """Everything that changes during a pass."""
 
@@ -75,7 +91,9 @@ class Machine:
         supply: Supply | None,
         interrupt: Callable[[], bool] | None,
         now: datetime,
+        concurrent: bool = False,
     ) -> None:
+        self.concurrent = concurrent
         self.signatures = signatures
         self.limits = limits
         self.journal = journal
@@ -204,6 +222,8 @@ class Machine:
             out: list[Any] = []
             ceiling = self.limits.container
             for item in value.host:
+                if item is MAYBE:
+                    raise Suspended
                 out.append(item)
                 self.fuel -= 1
                 self.memory -= 16
@@ -222,6 +242,8 @@ class Machine:
     def counted(self, host: Iterator[Any]) -> Iterator[Any]:
         """The same items, each a step."""
         for item in host:
+            if item is MAYBE:
+                raise Suspended
             self.fuel -= 1
             if self.fuel < 0:
                 self.refuel()
@@ -341,8 +363,14 @@ class Machine:
                 continue
             stack.extend(_children(item))
 
-    def give_up(self) -> NoReturn:
-        raise PassOver
+    def pass_on(self, total: bool = False) -> None:
+        """Called where a `Suspended` is caught: raise it again if the pass must not go on.
+
+        In a sequential pass it never goes on. Inside a `try` whose handler could catch what the suspended
+        operation may yet raise, it does not either, unless the operation is `total`, so that it cannot raise.
+        """
+        if not self.concurrent or (self.guarded and not total):
+            raise Suspended
 
 
 def _range_length(value: range) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..grammar import nodes as n
 from .items import set_item
 from .machine import Machine
+from .values import PENDING
 
 if TYPE_CHECKING:
     from .lower import Lower
@@ -33,6 +34,10 @@ def binder(lower: Lower, target: Any) -> Bind:
     after = 0 if star is None else len(binds) - star - 1
 
     def unpack(frame: dict[Any, Any], value: Any, _node: Any = target) -> None:
+        if value is PENDING:
+            for bind in binds:
+                bind(frame, PENDING)
+            return
         parts = split(frame[0], value, len(binds), star, after)
         for bind, part in zip(binds, parts, strict=True):
             bind(frame, part)

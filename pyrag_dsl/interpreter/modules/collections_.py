@@ -308,7 +308,6 @@ DEQUE_METHODS: dict[str, Method] = _table(
     _end("popleft"),
     _COPY,
 )
-DEQUE_ATTRIBUTES: dict[str, Callable[[Machine, Any], Any]] = {"maxlen": lambda _machine, value: value.maxlen}
 
 # ------------------------------------------------------------------ namedtuple
 

@@ -184,7 +184,7 @@ def _dumps(
         raise TypeError(f"indent must be a number or text, not {type_name(indent)}")
     if separators is None:
         separators = (", " if indent is None else ",", ": ")
-    elif type(separators) not in (list, tuple) or [type(part) for part in separators] != [str, str]:
+    elif type(separators) not in (list, tuple, str) or [type(part) for part in separators] != [str, str]:
         raise TypeError("separators must be a pair of texts")
     quote: Callable[[str], str] = encode_basestring_ascii if ensure_ascii else encode_basestring
     options = {"skipkeys": skipkeys, "allow_nan": allow_nan, "default": default, "sort_keys": sort_keys}
@@ -226,7 +226,7 @@ def _integer_reader(machine: Machine) -> Callable[[str], int]:
         if size > 300:
             if size - digits.startswith("-") > _DIGITS:
                 raise ValueError(f"Exceeds the limit ({_DIGITS} digits) for integer string conversion")
-            machine.bits(size * 10 // 3 - 10)
+            machine.bits((size - 1) * 3_321 // 1_000)  # as many at least
             machine.work(size >> 2)
         return int(digits)
 

@@ -22,8 +22,10 @@ _CONSTANTS = (
 
 
 def _capwords(machine: Machine, /, s: Any, sep: Any = None) -> str:
-    if type(s) is not str or type(sep) not in (str, type(None)):
-        raise TypeError(f"capwords() takes text, not {type_name(s if type(s) is not str else sep)}")
+    if type(s) is not str:
+        raise AttributeError(f"'{type_name(s)}' object has no attribute 'split'")
+    if type(sep) not in (str, type(None)):
+        raise TypeError(f"must be str or None, not {type_name(sep)}")
     wide = not s.isascii()
     machine.text(len(s), wide)
     machine.items(s.count(sep) + 1 if sep else len(s) >> 1)

@@ -1,0 +1,436 @@
+"""The builtin functions, types and exceptions of the language."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..grammar.language import EXCEPTIONS, IMPLICIT_MEMBERS
+from ..grammar.language import IMPLICIT as IMPLICIT_MODULES
+from .container_methods import fromkeys, members, pairs, sorted_list
+from .limits import LimitHit
+from .machine import Caller, Machine
+from .modules import MODULES
+from .operators import add, power
+from .signals import Suspended
+from .text import format_value, to_ascii, to_repr, to_str
+from .text_methods import maketrans
+from .values import (
+    CONTAINERS,
+    MAYBE,
+    PENDING,
+    BoundMethod,
+    Builtin,
+    Function,
+    Iter,
+    Partial,
+    PlanFrozenSet,
+    PlanSet,
+    Record,
+    RecordType,
+    type_name,
+)
+
+_MISSING: Any = object()
+
+
+def truth(machine: Machine, value: Any) -> bool:
+    machine.check(value)
+    return bool(value)
+
+
+# ------------------------------------------------------------------- numbers
+
+
+def int_(machine: Machine, value: Any = 0, base: Any = _MISSING, /) -> int:
+    kind = type(value)
+    if kind is str:
+        if len(value) > 5_000:
+            machine.text(len(value))
+            if base is _MISSING or base not in (2, 4, 8, 16, 32) or len(value) * 5 > machine.limits.integer_bits:
+                raise ValueError("Exceeds the limit (4300 digits) for integer string conversion")
+        made = int(value) if base is _MISSING else int(value, base)
+    elif kind in (int, bool, float) and base is _MISSING:
+        made = int(value)
+    elif base is not _MISSING:
+        raise TypeError("int() can't convert non-string with explicit base")
+    else:
+        raise TypeError(
+            f"int() argument must be a string, a bytes-like object or a real number, not '{type_name(value)}'"
+        )
+    machine.bits(made.bit_length())
+    return made
+
+
+def float_(machine: Machine, value: Any = 0.0, /) -> float:
+    if type(value) not in (str, int, bool, float):
+        raise TypeError(f"float() argument must be a string or a real number, not '{type_name(value)}'")
+    if type(value) is str:
+        machine.work(len(value) >> 6)
+    return float(value)
+
+
+def bool_(machine: Machine, value: Any = False, /) -> bool:
+    return truth(machine, value)
+
+
+def round_(machine: Machine, value: Any, ndigits: Any = None) -> Any:
+    _number("round", value)
+    if type(ndigits) is int and abs(ndigits) > 5_000:
+        machine.bits(machine.limits.integer_bits + 1 if type(value) is int and ndigits < 0 else 0)
+        ndigits = 5_000 if ndigits > 0 else -5_000
+    return round(value, ndigits)
+
+
+def abs_(_machine: Machine, value: Any, /) -> Any:
+    if type(value) not in (int, bool, float) and type_name(value) != "timedelta":
+        raise TypeError(f"bad operand type for abs(): '{type_name(value)}'")
+    return abs(value)
+
+
+def divmod_(_machine: Machine, a: Any, b: Any, /) -> Any:
+    return divmod(a, b)
+
+
+def pow_(machine: Machine, base: Any, exp: Any, mod: Any = None) -> Any:
+    if mod is None:
+        return power(machine, base, exp)
+    for part in (base, exp, mod):
+        if type(part) not in (int, bool):
+            raise TypeError("pow() 3rd argument not allowed unless all arguments are integers")
+    return pow(base, exp, mod)
+
+
+def _number(name: str, value: Any) -> None:
+    if type(value) not in (int, bool, float):
+        raise TypeError(f"type {type_name(value)} doesn't define __{name}__ method")
+
+
+def _digits(host: Callable[[int], str]) -> Callable[..., str]:
+    def call(_machine: Machine, value: Any, /) -> str:
+        if type(value) not in (int, bool):
+            raise TypeError(f"'{type_name(value)}' object cannot be interpreted as an integer")
+        return host(value)
+
+    return call
+
+
+def chr_(_machine: Machine, value: Any, /) -> str:
+    return chr(value)
+
+
+def ord_(_machine: Machine, value: Any, /) -> int:
+    if type(value) is not str:
+        raise TypeError(f"ord() expected string of length 1, but {type_name(value)} found")
+    return ord(value)
+
+
+# ---------------------------------------------------------------------- text
+
+
+def str_(machine: Machine, value: Any = "", /) -> str:
+    return to_str(machine, value)
+
+
+def format_(machine: Machine, value: Any, spec: Any = "", /) -> str:
+    if type(spec) is not str:
+        raise TypeError(f"format() argument 2 must be str, not {type_name(spec)}")
+    return format_value(machine, value, spec)
+
+
+def print_(machine: Machine, *values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
+    if file is not None:
+        raise TypeError("plans have no files to print to")
+    bool(flush)
+    sep, end = " " if sep is None else sep, "\n" if end is None else end
+    for name, part in (("sep", sep), ("end", end)):
+        if type(part) is not str:
+            raise TypeError(f"{name} must be None or a string, not {type_name(part)}")
+    size = len(end) + len(sep) * max(len(values) - 1, 0)
+    texts = []
+    for value in values:
+        text = to_str(machine, value)
+        size += len(text)
+        texts.append(text)
+    machine.output -= size
+    if machine.output < 0:
+        raise LimitHit("PLAN410", f"the plan printed more than {machine.limits.output:,} characters")
+    machine.printed.append(sep.join(texts) + end)
+
+
+# ---------------------------------------------------------------- containers
+
+
+def list_(machine: Machine, items: Any = (), /) -> list[Any]:
+    return machine.drain(items)
+
+
+def tuple_(machine: Machine, items: Any = (), /) -> tuple[Any, ...]:
+    return items if type(items) is tuple else tuple(machine.drain(items))
+
+
+def set_(machine: Machine, items: Any = (), /) -> PlanSet:
+    return PlanSet(members(machine, items))
+
+
+def frozenset_(machine: Machine, items: Any = (), /) -> PlanFrozenSet:
+    return items if type(items) is PlanFrozenSet else PlanFrozenSet(members(machine, items))
+
+
+def dict_(machine: Machine, items: Any = (), /, **kwargs: Any) -> dict[Any, Any]:
+    if isinstance(items, dict):
+        machine.items((len(items) + len(kwargs)) * 4)
+        made = dict(items)
+    else:
+        made = dict(pairs(machine, items))
+    made.update(kwargs)
+    return made
+
+
+def len_(_machine: Machine, value: Any, /) -> int:
+    if type(value) in CONTAINERS or type(value) in (str, range) or type_name(value).startswith("dict_"):
+        return len(value)
+    raise TypeError(f"object of type '{type_name(value)}' has no len()")
+
+
+def sorted_(machine: Machine, items: Any, /, *, key: Any = None, reverse: Any = False) -> list[Any]:
+    return sorted_list(machine, machine.drain(items), key, reverse)
+
+
+def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
+    if type(start) is str:
+        raise TypeError("sum() can't sum strings [use ''.join(seq) instead]")
+    total = start
+    if type(items) is range:
+        machine.work(len(items) if items.stop < 2**60 else machine.limits.steps + 1)
+        return sum(items) + start
+    for item in machine.counted(machine.iterate(items)):
+        total = add(machine, total, machine.check(item))
+    return total
+
+
+def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any]:
+    def call(machine: Machine, *args: Any, key: Any = None, default: Any = _MISSING) -> Any:
+        if not args:
+            raise TypeError(f"{name} expected at least 1 argument, got 0")
+        if len(args) > 1 and default is not _MISSING:
+            raise TypeError(f"Cannot specify a default for {name}() with multiple positional arguments")
+        items = machine.iterate(args[0]) if len(args) == 1 else iter(args)
+        call = machine.caller()
+        if key is None:
+            pairs = ((item, item) for item in machine.counted(items))
+        elif machine.concurrent:
+            known = list(machine.counted(items))
+            pairs = zip(known, call.each(key, known), strict=True)
+        else:
+            pairs = ((item, call(key, item)) for item in machine.counted(items))
+        found: Any = _MISSING
+        best: Any = None
+        for item, value in pairs:
+            machine.scan(value)
+            if type(value) in CONTAINERS:
+                machine.measure(value)
+            if found is _MISSING or better(value, best):
+                found, best = item, value
+        if found is _MISSING:
+            if default is _MISSING:
+                raise ValueError(f"{name}() arg is an empty sequence")
+            return default
+        return found
+
+    return call
+
+
+def any_(machine: Machine, items: Any, /) -> bool:
+    return any(truth(machine, item) for item in machine.counted(machine.iterate(items)))
+
+
+def all_(machine: Machine, items: Any, /) -> bool:
+    return all(truth(machine, item) for item in machine.counted(machine.iterate(items)))
+
+
+# ----------------------------------------------------------------- iterators
+
+
+def range_(_machine: Machine, *args: Any) -> range:
+    for arg in args:
+        if type(arg) not in (int, bool):
+            raise TypeError(f"'{type_name(arg)}' object cannot be interpreted as an integer")
+    return range(*args)
+
+
+def iter_(machine: Machine, value: Any, /) -> Iter:
+    return value if type(value) is Iter else Iter(machine.iterate(value), (value,))
+
+
+def next_(machine: Machine, value: Any, default: Any = _MISSING, /) -> Any:
+    if type(value) is not Iter:
+        raise TypeError(f"'{type_name(value)}' object is not an iterator")
+    machine.work(1)
+    for item in value.host:
+        return machine.check(item)
+    if default is _MISSING:
+        raise StopIteration
+    return default
+
+
+def enumerate_(machine: Machine, items: Any, start: Any = 0) -> Iter:
+    if type(start) not in (int, bool):
+        raise TypeError(f"'{type_name(start)}' object cannot be interpreted as an integer")
+    return Iter(enumerate(machine.counted(machine.iterate(items)), start), (items,))
+
+
+def zip_(machine: Machine, *iterables: Any, strict: Any = False) -> Iter:
+    hosts = [machine.counted(machine.iterate(items)) for items in iterables]
+    return Iter(zip(*hosts, strict=bool(strict)), iterables)
+
+
+def map_(machine: Machine, function: Any, *iterables: Any) -> Iter:
+    if not iterables:
+        raise TypeError("map() must have at least two arguments.")
+    call = machine.caller()
+    hosts = [machine.counted(machine.iterate(items)) for items in iterables]
+    return Iter(_mapped(call, function, hosts), iterables)
+
+
+def _mapped(call: Caller, function: Any, hosts: list[Iterator[Any]]) -> Iterator[Any]:
+    for args in zip(*hosts, strict=False):
+        try:
+            made = call(function, *args)
+        except Suspended:
+            call.machine.pass_on()
+            made = PENDING
+        yield made
+
+
+def filter_(machine: Machine, function: Any, items: Any, /) -> Iter:
+    call = machine.caller()
+    return Iter(_filtered(machine, call, function, machine.iterate(items)), (items,))
+
+
+def _filtered(machine: Machine, call: Caller, function: Any, host: Iterator[Any]) -> Iterator[Any]:
+    for item in machine.counted(host):
+        try:
+            kept = truth(machine, item) if function is None else truth(machine, call(function, item))
+        except Suspended:
+            machine.pass_on()
+            yield MAYBE
+            continue
+        if kept:
+            yield item
+
+
+def reversed_(machine: Machine, value: Any, /) -> Iter:
+    if type(value) is Iter or type(value) in (PlanSet, PlanFrozenSet):
+        raise TypeError(f"'{type_name(value)}' object is not reversible")
+    machine.iterate(value)
+    return Iter(machine.counted(reversed(value)), (value,))
+
+
+# --------------------------------------------------------------------- types
+
+
+def isinstance_(_machine: Machine, value: Any, kinds: Any, /) -> bool:
+    for kind in kinds if type(kinds) is tuple else (kinds,):
+        if type(kind) is tuple:
+            if isinstance_(_machine, value, kind):
+                return True
+        elif type(kind) is Builtin and kind.host is not None:
+            if isinstance(value, kind.host) and (kind.host is not PlanSet or type(value) is PlanSet):
+                return True
+        elif type(kind) is RecordType:
+            if type(value) is Record and value.type is kind:
+                return True
+        elif kind is not None:
+            raise TypeError("isinstance() arg 2 must be a type, a tuple of types, or a union")
+    return False
+
+
+def callable_(_machine: Machine, value: Any, /) -> bool:
+    return type(value) in (Function, Builtin, BoundMethod, Partial, RecordType)
+
+
+def _exception(kind: type[Exception]) -> Builtin:
+    def make(machine: Machine, *args: Any) -> Exception:
+        machine.measure(list(args))
+        return kind(*args)
+
+    return Builtin(kind.__name__, make, host=kind)
+
+
+_SIMPLE: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("abs", abs_),
+    ("all", all_),
+    ("any", any_),
+    ("ascii", to_ascii),
+    ("bin", _digits(bin)),
+    ("callable", callable_),
+    ("chr", chr_),
+    ("divmod", divmod_),
+    ("format", format_),
+    ("hex", _digits(hex)),
+    ("isinstance", isinstance_),
+    ("iter", iter_),
+    ("len", len_),
+    ("max", _extreme("max", lambda a, b: a > b)),
+    ("min", _extreme("min", lambda a, b: a < b)),
+    ("next", next_),
+    ("oct", _digits(oct)),
+    ("ord", ord_),
+    ("pow", pow_),
+    ("print", print_),
+    ("repr", to_repr),
+    ("round", round_),
+    ("sorted", sorted_),
+    ("sum", sum_),
+)
+# Types, and what isinstance compares with. Filters and the like are types in CPython too, but no value is one here.
+_TYPES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
+    ("bool", bool_, bool),
+    ("dict", dict_, dict),
+    ("enumerate", enumerate_, Iter),
+    ("filter", filter_, Iter),
+    ("float", float_, float),
+    ("frozenset", frozenset_, PlanFrozenSet),
+    ("int", int_, int),
+    ("list", list_, list),
+    ("map", map_, Iter),
+    ("range", range_, range),
+    ("reversed", reversed_, Iter),
+    ("set", set_, PlanSet),
+    ("str", str_, str),
+    ("tuple", tuple_, tuple),
+    ("zip", zip_, Iter),
+)
+# What does not look at the items of its arguments, so that they may be pending.
+_SHALLOW = frozenset(
+    "all any bool callable dict enumerate filter isinstance iter len list map max min next range reversed sorted sum"
+    " tuple zip".split()
+)
+_STATICS: dict[str, dict[str, Builtin]] = {
+    "dict": {"fromkeys": Builtin("dict.fromkeys", fromkeys)},
+    "str": {"maketrans": Builtin("str.maketrans", maketrans)},
+}
+BUILTINS: dict[str, Builtin] = {
+    **{name: Builtin(name, call, shallow=name in _SHALLOW) for name, call in _SIMPLE},
+    **{
+        name: Builtin(name, call, shallow=name in _SHALLOW, host=host, statics=_STATICS.get(name))
+        for name, call, host in _TYPES
+    },
+    **{name: _exception(getattr(builtins, name)) for name in EXCEPTIONS},
+}
+
+
+def _lenient_datetime() -> Builtin:
+    """`datetime` without an import: the class, which also answers as the module does."""
+    module = MODULES["datetime"].members
+    host: Builtin = module["datetime"]
+    return Builtin(host.name, host.call, host=host.host, statics={**module, **(host.statics or {})})
+
+
+IMPLICIT: dict[str, Any] = {
+    **{name: MODULES[name] for name in IMPLICIT_MODULES},
+    **{name: MODULES[module].members[name] for name, module in IMPLICIT_MEMBERS.items()},
+    "datetime": _lenient_datetime(),
+}

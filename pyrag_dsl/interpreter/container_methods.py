@@ -1,0 +1,280 @@
+"""Methods of lists, tuples, dictionaries and sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .machine import Machine
+from .values import CONTAINERS, Method, PlanSet
+
+_MISSING: Any = object()
+
+
+def _hashable(machine: Machine, key: Any) -> Any:
+    """Pay for hashing a nested key."""
+    if type(key) in CONTAINERS:
+        machine.measure(key)
+    return key
+
+
+# ----------------------------------------------------------------------- list
+
+
+def append(machine: Machine, value: list[Any], item: Any, /) -> None:
+    machine.memory -= 16
+    if machine.memory < 0:
+        machine.memory_used_up()
+    if len(value) >= machine.limits.container:
+        machine.items(len(value) + 1)
+    value.append(item)
+
+
+def extend(machine: Machine, value: list[Any], items: Any, /) -> None:
+    more = machine.drain(items)
+    machine.items(len(more))
+    if len(value) + len(more) > machine.limits.container:
+        machine.items(len(value) + len(more))
+    value.extend(more)
+
+
+def insert(machine: Machine, value: list[Any], index: Any, item: Any, /) -> None:
+    machine.items(1)
+    machine.work(len(value) >> 8)
+    value.insert(index, item)
+
+
+def list_copy(machine: Machine, value: list[Any], /) -> list[Any]:
+    machine.items(len(value))
+    return value.copy()
+
+
+def sort(machine: Machine, value: list[Any], *, key: Any = None, reverse: Any = False) -> None:
+    value[:] = sorted_list(machine, list(value), key, reverse)
+
+
+def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> list[Any]:
+    """`sorted(items, key=key, reverse=reverse)` of a list that is ours."""
+    size = len(items)
+    machine.work(size * max(size.bit_length() - 2, 1) >> 2)
+    if key is None:
+        machine.scan(items)
+        if any(type(item) in CONTAINERS for item in items):
+            machine.measure(items)
+            machine.work(machine.measure(items))
+        items.sort(reverse=reverse)
+        return items
+    keys = machine.caller().each(key, items)
+    machine.scan(keys)
+    if any(type(item) in CONTAINERS for item in keys):
+        machine.work(machine.measure(keys))
+    order = sorted(range(size), key=keys.__getitem__, reverse=reverse)
+    return [items[index] for index in order]
+
+
+def _host(kind: type, name: str, *, shallow: bool = False) -> Method:
+    """A method that makes nothing and touches each item once at most."""
+    host = getattr(kind, name)
+
+    def call(machine: Machine, value: Any, *args: Any) -> Any:
+        machine.work(1 + (len(value) >> 4))
+        for arg in args:
+            _hashable(machine, arg)
+        return host(value, *args)
+
+    return Method(name, call, shallow=shallow)
+
+
+def _cheap(kind: type, name: str) -> Method:
+    """A method that touches one item."""
+    host = getattr(kind, name)
+
+    def call(_machine: Machine, value: Any, *args: Any) -> Any:
+        return host(value, *args)
+
+    return Method(name, call, shallow=True)
+
+
+LIST_METHODS: dict[str, Method] = {
+    "append": Method("append", append, shallow=True, keeps=True),
+    "clear": _cheap(list, "clear"),
+    "copy": Method("copy", list_copy, shallow=True),
+    "count": _host(list, "count"),
+    "extend": Method("extend", extend, shallow=True),
+    "index": _host(list, "index"),
+    "insert": Method("insert", insert, shallow=True, keeps=True),
+    "pop": _host(list, "pop", shallow=True),
+    "remove": _host(list, "remove"),
+    "reverse": _host(list, "reverse", shallow=True),
+    "sort": Method("sort", sort, shallow=True),
+}
+TUPLE_METHODS: dict[str, Method] = {"count": _host(tuple, "count"), "index": _host(tuple, "index")}
+
+
+# ----------------------------------------------------------------------- dict
+
+
+def dict_get(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
+    return value.get(_hashable(machine, key), default)
+
+
+def dict_pop(machine: Machine, value: dict[Any, Any], key: Any, default: Any = _MISSING, /) -> Any:
+    _hashable(machine, key)
+    return value.pop(key) if default is _MISSING else value.pop(key, default)
+
+
+def setdefault(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
+    machine.items(4)
+    return value.setdefault(_hashable(machine, key), default)
+
+
+def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs: Any) -> None:
+    if isinstance(other, dict):
+        machine.items((len(other) + len(kwargs)) * 4)
+        value.update(other)
+    else:
+        for pair in pairs(machine, other):
+            value[_hashable(machine, pair[0])] = pair[1]
+    value.update(kwargs)
+    if len(value) > machine.limits.container:
+        machine.items(len(value))
+
+
+def pairs(machine: Machine, items: Any) -> list[tuple[Any, Any]]:
+    """The items of an iterable of pairs."""
+    out = []
+    for number, item in enumerate(machine.drain(items)):
+        machine.check(item)
+        try:
+            pair = machine.drain(item)
+        except TypeError:
+            raise TypeError(f"cannot convert dictionary update sequence element #{number} to a sequence") from None
+        if len(pair) != 2:
+            raise ValueError(
+                f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required"
+            )
+        out.append((machine.check(pair[0]), pair[1]))
+        machine.items(4)
+    return out
+
+
+def dict_copy(machine: Machine, value: dict[Any, Any], /) -> dict[Any, Any]:
+    machine.items(len(value) * 4)
+    return value.copy()
+
+
+def fromkeys(machine: Machine, keys: Any, default: Any = None, /) -> dict[Any, Any]:
+    items = machine.drain(keys)
+    machine.items(len(items) * 4)
+    machine.scan(items)
+    return dict.fromkeys(items, default)
+
+
+DICT_METHODS: dict[str, Method] = {
+    "clear": _cheap(dict, "clear"),
+    "copy": Method("copy", dict_copy, shallow=True),
+    "fromkeys": Method("fromkeys", lambda machine, _value, *args: fromkeys(machine, *args)),
+    "get": Method("get", dict_get, shallow=True, keeps=False),
+    "items": _cheap(dict, "items"),
+    "keys": _cheap(dict, "keys"),
+    "pop": Method("pop", dict_pop, shallow=True),
+    "popitem": _cheap(dict, "popitem"),
+    "setdefault": Method("setdefault", setdefault, shallow=True),
+    "update": Method("update", update, shallow=True),
+    "values": _cheap(dict, "values"),
+}
+
+
+# ------------------------------------------------------------------------ set
+
+
+def members(machine: Machine, value: Any) -> list[Any]:
+    """Items of an iterable that are going to be hashed."""
+    items = machine.drain(value)
+    machine.scan(items)
+    machine.items(len(items) * 4)
+    if any(type(item) in CONTAINERS for item in items):
+        machine.measure(items)
+    return items
+
+
+def _combining(name: str, combine: Callable[[Any, PlanSet], Any], *, in_place: bool) -> Method:
+    def call(machine: Machine, value: PlanSet, *others: Any) -> Any:
+        result = value
+        machine.items(len(value) * 4)
+        for other in others:
+            result = combine(result, PlanSet(members(machine, other)))
+        if in_place:
+            value.members = result.members if result is not value else value.members
+            return None
+        return value.make(value) if result is value else result
+
+    return Method(name, call)
+
+
+def _testing(name: str, test: Callable[[PlanSet, PlanSet], bool]) -> Method:
+    def call(machine: Machine, value: PlanSet, other: Any, /) -> bool:
+        machine.work(len(value))
+        return test(value, PlanSet(members(machine, other)))
+
+    return Method(name, call)
+
+
+def set_add(machine: Machine, value: PlanSet, item: Any, /) -> None:
+    machine.items(4)
+    value.members[_hashable(machine, item)] = None
+    if len(value.members) > machine.limits.container:
+        machine.items(len(value.members))
+
+
+def set_discard(machine: Machine, value: PlanSet, item: Any, /) -> None:
+    value.members.pop(_hashable(machine, item), None)
+
+
+def set_remove(machine: Machine, value: PlanSet, item: Any, /) -> None:
+    del value.members[_hashable(machine, item)]
+
+
+def set_pop(_machine: Machine, value: PlanSet, /) -> Any:
+    if not value.members:
+        raise KeyError("pop from an empty set")
+    first = next(iter(value.members))
+    del value.members[first]
+    return first
+
+
+def set_clear(_machine: Machine, value: PlanSet, /) -> None:
+    value.members.clear()
+
+
+def set_copy(machine: Machine, value: PlanSet, /) -> PlanSet:
+    machine.items(len(value) * 4)
+    return value.make(value)
+
+
+def _union(a: Any, b: Any) -> Any:
+    return a | b
+
+
+FROZENSET_METHODS: dict[str, Method] = {
+    "copy": Method("copy", set_copy),
+    "difference": _combining("difference", lambda a, b: a - b, in_place=False),
+    "intersection": _combining("intersection", lambda a, b: a & b, in_place=False),
+    "isdisjoint": _testing("isdisjoint", lambda a, b: not any(item in b for item in a)),
+    "issubset": _testing("issubset", lambda a, b: a <= b),
+    "issuperset": _testing("issuperset", lambda a, b: a >= b),
+    "symmetric_difference": _combining("symmetric_difference", lambda a, b: a ^ b, in_place=False),
+    "union": _combining("union", _union, in_place=False),
+}
+SET_METHODS: dict[str, Method] = {
+    **FROZENSET_METHODS,
+    "add": Method("add", set_add),
+    "clear": Method("clear", set_clear),
+    "difference_update": _combining("difference_update", lambda a, b: a - b, in_place=True),
+    "discard": Method("discard", set_discard),
+    "intersection_update": _combining("intersection_update", lambda a, b: a & b, in_place=True),
+    "pop": Method("pop", set_pop),
+    "remove": Method("remove", set_remove),
+    "symmetric_difference_update": _combining("symmetric_difference_update", lambda a, b: a ^ b, in_place=True),
+    "update": _combining("update", _union, in_place=True),
+}

@@ -1,0 +1,132 @@
+"""From what went wrong in a pass to a diagnostic with a place in the source."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ..grammar import nodes as n
+from ..grammar.diagnostics import Diagnostic, Span
+from .limits import LimitHit, PlanFault
+from .values import CONTAINERS, type_name
+
+# The first that fits counts: subclasses before their bases.
+_CODES: tuple[tuple[type[BaseException], str], ...] = (
+    (AssertionError, "PLAN308"),
+    (ZeroDivisionError, "PLAN307"),
+    (NameError, "PLAN306"),
+    (AttributeError, "PLAN305"),
+    (KeyError, "PLAN304"),
+    (IndexError, "PLAN303"),
+    (ValueError, "PLAN302"),
+    (TypeError, "PLAN301"),
+)
+_VALUE = 60  # characters of a value that a diagnostic shows
+
+
+def locate(error: BaseException, machine: Any = None) -> Any:
+    """The node that an exception came out of: the deepest `_node` on its traceback."""
+    if machine is not None and id(error) in machine.origins:
+        return machine.origins[id(error)][1]
+    node = None
+    trace = error.__traceback__
+    while trace is not None:
+        found = trace.tb_frame.f_locals.get("_node")
+        if found is not None:
+            node = found
+        trace = trace.tb_next
+    return node
+
+
+def diagnose(error: Exception, machine: Any) -> Diagnostic:
+    """The diagnostic of an exception that the plan did not catch."""
+    node = locate(error, machine)
+    if isinstance(error, (RecursionError, MemoryError)):
+        return Diagnostic("PLAN407", "function calls or expressions are nested too deeply", _span(node))
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), "PLAN300")
+    name = type(error).__name__
+    text = _message(error)
+    if code == "PLAN305" and "'NoneType'" in text and re.search(r"'(?:group|groups|groupdict|start|end|span)'", text):
+        code = "PLAN309"
+    return Diagnostic(
+        code,
+        f"{name}: {text}" if text else name,
+        _span(node),
+        help=_help(code, error),
+        values=_values(node, error, machine),
+    )
+
+
+def diagnose_limit(hit: LimitHit) -> Diagnostic:
+    return Diagnostic(hit.code, hit.message, _span(locate(hit)))
+
+
+def diagnose_border(fault: PlanFault) -> Diagnostic:
+    return Diagnostic(fault.code, fault.message, _span(locate(fault)))
+
+
+def _span(node: Any) -> Span | None:
+    return node.span if node is not None else None
+
+
+def _message(error: Exception) -> str:
+    """What the exception says, one line, shortened: it may quote a passage."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    args = [arg for arg in error.args if type(arg) in (str, int, float, bool)]
+    text = repr(args[0]) if isinstance(error, KeyError) and args else " ".join(map(str, args[:1]))
+    return shorten(text, 200)
+
+
+def _help(code: str, error: Exception) -> str:
+    if code == "PLAN309":
+        return "The pattern did not match: test it first, m.group() if m else ..."
+    text = str(error.args[0]) if error.args else ""
+    if "invalid literal for int()" in text:
+        return "Answers are free text: take the digits out first, for example with re.search(r'\\d+', text)."
+    if "does not match format" in text:
+        return "Catch ValueError and try another format."
+    return ""
+
+
+def _values(node: Any, error: Exception, machine: Any) -> dict[str, str]:
+    """The variables read in the failing expression: their kinds, and their contents where these are short."""
+    if node is None:
+        return {}
+    frame = _frame(error) or machine.globals
+    found: dict[str, str] = {}
+    for part in n.walk(node):
+        if type(part) is n.Name and part.id in frame and len(found) < 6:
+            found.setdefault(part.id, describe(frame[part.id]))
+    return found
+
+
+def _frame(error: BaseException) -> dict[Any, Any] | None:
+    """The frame of the plan that the exception came out of."""
+    frame = None
+    trace = error.__traceback__
+    while trace is not None:
+        names = trace.tb_frame.f_locals
+        if "_node" in names and isinstance(names.get("frame"), dict):
+            frame = names["frame"]
+        trace = trace.tb_next
+    return frame
+
+
+def describe(value: Any) -> str:
+    """A value in a few words; text beyond `_VALUE` characters is cut, items of containers are not shown."""
+    kind = type(value)
+    if kind is str:
+        return f"str {shorten(value, _VALUE)!r}"
+    if kind in (int, float, bool, type(None)):
+        return shorten(repr(value), _VALUE)
+    if kind in CONTAINERS:
+        return f"{type_name(value)} of {len(value)}"
+    return type_name(value)
+
+
+def shorten(text: str, limit: int) -> str:
+    """One line of at most `limit` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,164 @@
+"""One pass: a program and a journal in, an outcome out. No I/O, no clock, no thread.
+
+    outcome = interpret(program, journal)
+
+Whatever a plan does is a function of the program, the journal, the overrides, the limits and the start time. The
+only other inputs are `supply`, which may answer a call that the journal does not hold, and `interrupt`, which may
+end the pass; both belong to the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..grammar.diagnostics import Diagnostic
+from ..grammar.language import RESULT_NAMES, Signature
+from ..grammar.program import Program
+from .border import final_value
+from .concurrent import Concurrent
+from .faults import diagnose, diagnose_border, diagnose_limit
+from .journal import Call, Journal
+from .limits import LimitHit, Limits, PlanFault
+from .lower import Lower
+from .machine import Machine, Supply
+from .signals import MaybeLeft, PassOver, Returned, Suspended
+
+EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one pass found.
+
+    Attributes:
+        status: "done", "failed" (the plan raised), "limit", or "waiting" for the calls in `wanted`.
+        value: the answer of the plan, if done.
+        diagnostics: why it failed; warnings of the run.
+        calls: the tool calls met, in program order as far as that is known.
+        wanted: those of them that are not in the journal.
+        statements: (node, value bound or its preview), in program order.
+        calls_after: for each call, how many statements had ended before it.
+        statements_left_out: how many statements were not recorded.
+        printed: what the plan printed.
+        variables: the module's variables at the end, as plain data where they are.
+        error: the exception of the plan, if it failed.
+        resolved: whether `value` is the answer although something else is still waiting.
+    """
+
+    status: str
+    value: Any
+    diagnostics: tuple[Diagnostic, ...]
+    calls: tuple[Call, ...]
+    wanted: tuple[Call, ...]
+    statements: list[tuple[Any, Any]]
+    calls_after: list[int]
+    statements_left_out: int
+    printed: str
+    variables: dict[str, Any]
+    error: Exception | None = None
+    resolved: bool = False
+
+
+def interpret(
+    program: Program,
+    journal: Journal | None = None,
+    *,
+    signatures: Mapping[str, Signature] | None = None,
+    limits: Limits | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    withheld: frozenset[str] = frozenset(),
+    supply: Supply | None = None,
+    interrupt: Callable[[], bool] | None = None,
+    now: datetime = EPOCH,
+    concurrent: bool = False,
+) -> Outcome:
+    """Run a program as far as the journal goes.
+
+    Args:
+        program: a vetted plan.
+        journal: results of tool calls so far.
+        signatures: of the tools, if other than those the plan was vetted with.
+        limits: what the pass may use.
+        overrides: arguments to change, by node.
+        withheld: nodes whose results are kept back: what is pending then depends on them.
+        supply: asked for calls that are not in the journal; None for "not yet".
+        interrupt: looked at now and then; True ends the pass with the deadline's diagnostic.
+        now: what the plan takes for the time of day.
+        concurrent: go on past a call that is not in the journal, to find all that can be asked at once. Such a
+            pass is only good for its `wanted` calls.
+    """
+    machine = Machine(
+        signatures or program.tools,
+        limits or Limits(),
+        journal if journal is not None else Journal(),
+        overrides or {},
+        withheld,
+        supply,
+        interrupt,
+        now,
+        concurrent,
+    )
+    run = lowered(program, concurrent)
+    status, value, error, resolved = "done", None, None, False
+    diagnostics: list[Diagnostic] = []
+    try:
+        signal = run(machine.globals)
+        if type(signal) is MaybeLeft:
+            status = "waiting"
+        else:
+            value = _result(machine, signal)
+            machine.scan(value)
+            value = final_value(value, machine.limits)
+            resolved = True
+    except (Suspended, PassOver):
+        status = "waiting"
+    except Exception as raised:
+        status = "limit" if isinstance(raised, (RecursionError, MemoryError)) else "failed"
+        error = raised
+        diagnostics.append(diagnose(raised, machine))
+    except LimitHit as hit:
+        status = "limit"
+        diagnostics.append(diagnose_limit(hit))
+    except PlanFault as fault:
+        status = "failed"
+        diagnostics.append(diagnose_border(fault))
+    if status != "waiting" and concurrent and machine.pending:
+        status = "waiting"
+    return Outcome(
+        status,
+        value,
+        tuple(diagnostics),
+        tuple(machine.calls),
+        tuple(machine.wanted),
+        machine.statements,
+        machine.marks_at_call,
+        max(0, -machine.statements_left),
+        "".join(machine.printed),
+        machine.globals,
+        error,
+        resolved,
+    )
+
+
+def lowered(program: Program, concurrent: bool) -> Callable[[dict[Any, Any]], Any]:
+    """The program's closures, made once for each way of reading it."""
+    key = "concurrent" if concurrent else "sequential"
+    run = program._lowered.get(key)
+    if run is None:
+        run = program._lowered[key] = (Concurrent if concurrent else Lower)(program).lower()
+    return run  # type: ignore[return-value]
+
+
+def _result(machine: Machine, signal: Any) -> Any:
+    """The value of a plan: its top-level return, else the first of the result names that is bound."""
+    if type(signal) is Returned:
+        return signal.value
+    for name in RESULT_NAMES:
+        if name in machine.globals:
+            return machine.globals[name]
+        if "?" + name in machine.globals:
+            raise Suspended
+    return None

@@ -1,0 +1,372 @@
+"""The engine: performs the calls that a plan wants, and interprets again, until nothing is wanted.
+
+A plan holds no thread, frame or generator while its tools are at work. A concurrent pass finds all calls whose
+arguments are known; they are in flight together. What counts in the end is a sequential pass over the full
+journal, so that value, trace and errors are those of running one call after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
+from ..grammar.program import Program
+from ..interpreter.border import Unfit, admit, fits_result
+from ..interpreter.interpret import Outcome, interpret
+from ..interpreter.journal import Call, Entry, Journal
+from ..interpreter.limits import Limits
+from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
+from .hooks import Answer, Change, Finished, Hook, Rerun, Veto
+from .lineage import Lineage
+from .record import build_trace
+from .result import Result
+from .tools import Tool
+from .trace import Trace, TraceFile, signatures_to_json
+
+MODES = ("concurrent", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. The defaults suit a service; each field is documented at `pyrag_dsl.run`."""
+
+    question: str = ""
+    limits: Limits = field(default_factory=Limits)
+    mode: str = "concurrent"
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hooks: tuple[Hook, ...] = ()
+    max_concurrency: int = 32
+    call_timeout: float | None = None
+    retries: int = 0
+    replay: bool = False
+    speculate: bool = True
+    now: datetime = field(default_factory=datetime.now)
+    file: TraceFile | None = None
+
+
+class Failure(Exception):
+    """A call that failed for good. Never shown: its diagnostic is."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+
+
+class Run:
+    """One run of one program."""
+
+    def __init__(self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options) -> None:
+        self.program = program
+        self.tools = tools
+        self.signatures = {name: tool.signature for name, tool in tools.items()}
+        self.options = options
+        self.journal = journal
+        self.overrides: dict[str, dict[str, Any]] = {node: dict(o) for node, o in options.overrides.items()}
+        self.fresh: set[str] = set()
+        self.decisions: list[Event] = []
+        self.failures: dict[str, Diagnostic] = {}
+        self.made: list[tuple[Call, Entry]] = []
+        self.passes = 0
+        self.began = time.monotonic()
+        self.deadline = None if options.limits.deadline is None else self.began + options.limits.deadline
+        self.cancelled = False
+
+    # ------------------------------------------------------------------ passes
+
+    def interpret(self, *, concurrent: bool = False, supply: Any = None) -> Outcome:
+        self.passes += 1
+        return interpret(
+            self.program,
+            self.journal,
+            signatures=self.signatures,
+            limits=self.options.limits,
+            overrides=self.overrides,
+            supply=supply,
+            interrupt=self.expired,
+            now=self.options.now,
+            concurrent=concurrent,
+        )
+
+    def expired(self) -> bool:
+        return self.cancelled or (self.deadline is not None and time.monotonic() > self.deadline)
+
+    def lineage(self) -> Lineage:
+        return Lineage(
+            self.program,
+            self.journal,
+            signatures=self.signatures,
+            limits=self.options.limits,
+            overrides=self.overrides,
+            now=self.options.now,
+        )
+
+    # ------------------------------------------------------------------- events
+
+    def header(self) -> RunStarted:
+        options = self.options
+        return RunStarted(
+            source=self.program.source,
+            question=options.question,
+            started=options.now.isoformat(),
+            signatures=signatures_to_json(self.signatures),
+            limits=asdict(options.limits),
+            overrides=self.overrides,
+        )
+
+    def emit(self, event: Event) -> None:
+        for hook in self.options.hooks:
+            hook.on_event(event)
+
+    def begin(self) -> None:
+        if self.options.file is not None or self.options.hooks:
+            header = self.header()
+            if self.options.file is not None:
+                self.options.file.write(header)
+                for entry in self.journal:
+                    self.write(entry, cached=True)
+            self.emit(header)
+
+    def write(self, entry: Entry, cached: bool = False) -> None:
+        if self.options.file is not None:
+            self.options.file.write(self.finished_event(entry, "", cached))
+
+    @staticmethod
+    def finished_event(entry: Entry, alias: str, cached: bool) -> CallFinished:
+        return CallFinished(
+            node=entry.node,
+            alias=alias,
+            tool=entry.tool,
+            arguments=dict(entry.arguments),
+            result=entry.result,
+            elapsed=entry.elapsed,
+            cached=cached,
+            usage=dict(entry.usage),
+        )
+
+    def started(self, call: Call) -> None:
+        if self.options.hooks:
+            self.emit(
+                CallStarted(
+                    node=call.node, alias=call.alias, tool=call.tool, arguments=dict(call.arguments), span=call.span
+                )
+            )
+
+    # -------------------------------------------------------------------- calls
+
+    def record(self, call: Call, result: Any, elapsed: float) -> Entry:
+        """Take a tool's result over the border and into the journal. Raises `Failure`."""
+        signature = self.signatures[call.tool]
+        usage = getattr(result, "usage", None) if type(result).__module__ != "builtins" else None
+        if usage is not None and hasattr(result, "value"):
+            result, usage = result.value, dict(usage)
+        try:
+            admitted = admit(result, self.options.limits)
+        except Unfit as unfit:
+            message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
+            raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
+        if not fits_result(signature.returns, admitted):
+            wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
+            message = f"the tool `{call.tool}` must return {wanted}, not {type(result).__name__}"
+            raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
+        entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage or {})
+        self.journal.record(entry)
+        self.fresh.add(call.node)
+        self.made.append((call, entry))
+        self.write(entry)
+        if self.options.hooks:
+            self.emit(self.finished_event(entry, call.alias, False))
+        return entry
+
+    def failed(self, call: Call, error: BaseException) -> Diagnostic:
+        """The diagnostic of a call that raised: neither its message nor anything it may quote."""
+        if isinstance(error, Failure):
+            return error.diagnostic
+        if isinstance(error, PlanError) and error.diagnostics:
+            return error.diagnostics[0]
+        if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and self.options.call_timeout is not None:
+            message = f"the tool `{call.tool}` did not answer within {self.options.call_timeout:g} s"
+            return Diagnostic("PLAN503", message, call.span, nodes=(call.node,))
+        message = f"the tool `{call.tool}` raised {type(error).__name__}"
+        notes = tuple(_public_notes(error))
+        return Diagnostic("PLAN500", message, call.span, notes=notes, nodes=(call.node,))
+
+    def before(self, call: Call) -> tuple[Call, Answer | None]:
+        """Ask the hooks about a call. Raises `Failure` on a veto."""
+        for hook in self.options.hooks:
+            decided = hook.before_call(call)
+            name = type(hook).__name__
+            if isinstance(decided, Veto):
+                self.decide(HookDecided(hook=name, node=call.node, decision="veto", detail={"reason": decided.reason}))
+                message = f"`{call.tool}` was refused: {decided.reason}"
+                raise Failure(Diagnostic("PLAN505", message, call.span, nodes=(call.node,)))
+            if isinstance(decided, Answer):
+                self.decide(HookDecided(hook=name, node=call.node, decision="answer"))
+                return call, decided
+            if isinstance(decided, Change):
+                changes = dict(decided.arguments)
+                self.decide(HookDecided(hook=name, node=call.node, decision="change", detail=changes))
+                self.overrides[call.node] = {**self.overrides.get(call.node, {}), **changes}
+                arguments = {**call.arguments, **changes}
+                call = Call(call.node, call.alias, call.tool, arguments, call.span, None)
+        return call, None
+
+    def after(self, call: Call, entry: Entry, calls: tuple[Call, ...]) -> None:
+        """Ask the hooks about a result; they may replace it or change what was asked before."""
+        for hook in self.options.hooks:
+            finished = Finished(call, entry.result, self.lineage(), calls)
+            decided = hook.after_call(finished)
+            name = type(hook).__name__
+            if isinstance(decided, Answer):
+                self.decide(HookDecided(hook=name, node=call.node, decision="replace"))
+                entry = self.record(call, decided.result, entry.elapsed)
+            elif isinstance(decided, Rerun) and decided.overrides:
+                detail = {"reason": decided.reason, "overrides": {n: dict(o) for n, o in decided.overrides.items()}}
+                self.decide(HookDecided(hook=name, node=call.node, decision="rerun", detail=detail))
+                for node, changes in decided.overrides.items():
+                    self.overrides[node] = {**self.overrides.get(node, {}), **changes}
+                    alias = next((each.alias for each in calls if each.node == node), node)
+                    self.decide(NodeRerun(node=node, alias=alias, overrides=dict(changes)))
+
+    def decide(self, event: Event) -> None:
+        self.decisions.append(event)
+        if self.options.file is not None:
+            self.options.file.write(event)
+        self.emit(event)
+
+    # ------------------------------------------------------------------ endings
+
+    def trace(self, outcome: Outcome | None, status: str, diagnostics: Iterable[Diagnostic]) -> Trace:
+        return build_trace(self, outcome, status, tuple(diagnostics), time.monotonic() - self.began)
+
+    def finish(self, outcome: Outcome) -> Result:
+        """The result of a sequential pass that ended, or its error."""
+        if outcome.status == "done":
+            trace = self.trace(outcome, "done", self.program.diagnostics + outcome.diagnostics)
+            self.close(trace)
+            elapsed = time.monotonic() - self.began
+            return Result(
+                self.program,
+                outcome,
+                trace,
+                self.lineage(),
+                frozenset(self.fresh),
+                self.passes,
+                elapsed,
+                self.options.limits,
+            )
+        kind = LimitExceeded if outcome.status == "limit" else PlanFailed
+        raise self.error(kind, outcome.diagnostics, outcome, outcome.status)
+
+    def error(
+        self, kind: type[PlanError], diagnostics: tuple[Diagnostic, ...], outcome: Outcome | None, status: str
+    ) -> PlanError:
+        trace = self.trace(outcome, status, self.program.diagnostics + diagnostics)
+        self.close(trace)
+        return kind(diagnostics, trace)
+
+    def close(self, trace: Trace) -> None:
+        if self.options.file is not None:
+            self.options.file.finish(trace)
+        if self.options.hooks:
+            self.emit(trace.events[-1])
+
+    def not_recorded(self, outcome: Outcome) -> PlanError:
+        """A strict replay has met a call that its trace does not hold."""
+        call = outcome.wanted[0]
+        recorded = self.journal.at(call.node)
+        notes = []
+        if recorded is None:
+            notes.append(f"the trace holds {len(self.journal)} calls, none of them at this place")
+        else:
+            for name in sorted(set(call.arguments) | set(recorded.arguments)):
+                now, then = call.arguments.get(name), recorded.arguments.get(name)
+                if now != then:
+                    notes.append(f"`{name}` is now {_short(now)}, and was {_short(then)}")
+        message = f"the call {call.alias} is not in the trace"
+        diagnostic = Diagnostic("PLAN504", message, call.span, notes=tuple(notes), nodes=(call.node,))
+        return self.error(ToolFailed, (diagnostic,), outcome, "tool")
+
+    def out_of_time(self, outcome: Outcome | None) -> PlanError:
+        seconds = self.options.limits.deadline
+        diagnostic = Diagnostic("PLAN402", f"the run took longer than {seconds:g} s")
+        return self.error(LimitExceeded, (diagnostic,), outcome, "limit")
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _public_notes(error: BaseException) -> Iterable[str]:
+    """What an exception says of itself on purpose: an attribute `public_message` that is one line of text."""
+    message = getattr(error, "public_message", None)
+    if isinstance(message, str):
+        yield _short(message)[1:-1] if len(message) > 200 else message
+
+
+# ---------------------------------------------------------------------- in line
+
+
+def run_inline(run: Run) -> Result:
+    """One call after the other in this thread: plain tools, one pass, no event loop."""
+
+    def supply(call: Call) -> Entry | None:
+        if run.options.replay:
+            return None
+        began = time.monotonic()
+        for attempt in range(run.options.retries + 1):
+            try:
+                made, given = run.before(call) if run.options.hooks else (call, None)
+                run.started(made)
+                result = given.result if given is not None else run.tools[made.tool].call(made.arguments)
+                return run.record(made, result, time.monotonic() - began)
+            except Exception as error:
+                if attempt < run.options.retries and run.tools[call.tool].idempotent and not isinstance(error, Failure):
+                    continue
+                run.failures[call.node] = run.failed(call, error)
+                return None
+        return None
+
+    run.begin()
+    outcome = run.interpret(supply=supply)
+    if outcome.status != "waiting":
+        return run.finish(outcome)
+    if run.options.replay:
+        raise run.not_recorded(outcome)
+    diagnostic = run.failures[outcome.wanted[0].node]
+    raise run.error(ToolFailed, (diagnostic,), outcome, "tool")
+
+
+def run_in_time(run: Run) -> Result:
+    """`run_inline` in a thread of its own, so that a tool that hangs cannot hold the caller beyond the deadline."""
+    if run.deadline is None:
+        return run_inline(run)
+    box: list[Any] = []
+    done = threading.Lock()
+    done.acquire()
+
+    def work() -> None:
+        try:
+            box.append((True, run_inline(run)))
+        except BaseException as error:
+            box.append((False, error))
+        done.release()
+
+    threading.Thread(target=work, daemon=True, name="pyrag-run").start()
+    try:
+        finished = done.acquire(timeout=max(0.0, run.deadline - time.monotonic()) + 0.1)
+    except BaseException:
+        run.cancelled = True
+        raise
+    if not finished:
+        run.cancelled = True
+        raise run.out_of_time(None)
+    good, value = box[0]
+    if good:
+        return value  # type: ignore[no-any-return]
+    raise value

@@ -1,0 +1,198 @@
+"""What happened in a run, as typed events. Frozen: what begins and what ends are two events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from ..grammar.diagnostics import Diagnostic, Span
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events have: `seq` counts them in program order from 0."""
+
+    type: ClassVar[str]
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """The first event: everything that the run is a function of, but for the results of its calls.
+
+    Attributes:
+        version: of the format.
+        source: the plan.
+        question: what was asked; for people, the run does not depend on it.
+        started: the time of day that the plan sees, ISO 8601.
+        signatures: of the tools: parameters as (name, type, default, required), and what they return.
+        limits: by name.
+        overrides: arguments changed by hand, by node.
+    """
+
+    type: ClassVar[str] = "run_started"
+    version: int = VERSION
+    source: str
+    question: str
+    started: str
+    signatures: dict[str, Any]
+    limits: dict[str, Any]
+    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementEnded(Event):
+    """A statement was carried out. `names` maps what it bound, or "" for its value, to a preview."""
+
+    type: ClassVar[str] = "statement"
+    span: Span
+    names: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(Event):
+    """A tool was called. `node` names the dynamic call site, `alias` is short for it."""
+
+    type: ClassVar[str] = "call_started"
+    node: str
+    alias: str
+    tool: str
+    arguments: dict[str, Any]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFinished(Event):
+    """What a tool answered. These events are the journal.
+
+    Attributes:
+        elapsed: seconds.
+        cached: whether the result came from a journal and not from the tool.
+        usage: tokens and cost by name, where the tool reports them.
+        speculative: the run failed before the plan got here.
+    """
+
+    type: ClassVar[str] = "call_finished"
+    node: str
+    alias: str
+    tool: str
+    arguments: dict[str, Any]
+    result: Any
+    elapsed: float = 0.0
+    cached: bool = False
+    usage: dict[str, Any] = field(default_factory=dict)
+    speculative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookDecided(Event):
+    """A hook changed the course of a run; kept, so that a replay decides alike."""
+
+    type: ClassVar[str] = "hook_decided"
+    hook: str
+    node: str
+    decision: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRerun(Event):
+    """A call was made again with other arguments."""
+
+    type: ClassVar[str] = "node_rerun"
+    node: str
+    alias: str
+    overrides: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosticFound(Event):
+    """Something is wrong, or a warning."""
+
+    type: ClassVar[str] = "diagnostic"
+    diagnostic: Diagnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairApplied(Event):
+    """The plan was changed; the events after this one belong to the new source."""
+
+    type: ClassVar[str] = "repair_applied"
+    by: str
+    title: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed(Event):
+    """What the plan printed, all of it."""
+
+    type: ClassVar[str] = "printed"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """The last event.
+
+    Attributes:
+        status: "done", "rejected", "failed", "limit", "tool", "cancelled".
+        final_answer: the plan's value, if done.
+        calls: how many tool calls the plan made.
+        elapsed: seconds of wall-clock time.
+        statements_left_out: how many statements were carried out beyond those recorded.
+    """
+
+    type: ClassVar[str] = "run_finished"
+    status: str
+    final_answer: Any = None
+    calls: int = 0
+    elapsed: float = 0.0
+    statements_left_out: int = 0
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        RunStarted,
+        StatementEnded,
+        CallStarted,
+        CallFinished,
+        HookDecided,
+        NodeRerun,
+        DiagnosticFound,
+        RepairApplied,
+        Printed,
+        RunFinished,
+    )
+}
+TIMINGS = frozenset({"elapsed", "cached"})
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """An event as plain data for JSON; `type` comes first."""
+    out: dict[str, Any] = {"type": event.type}
+    for item in fields(event):
+        value = getattr(event, item.name)
+        if isinstance(value, Diagnostic):
+            value = value.to_json()
+        elif isinstance(value, Span):
+            value = list(value)
+        out[item.name] = value
+    return out
+
+
+def from_json(data: dict[str, Any]) -> Event | None:
+    """The inverse of `to_json`; None for an event of a kind that this version does not know."""
+    kind = EVENTS.get(data.get("type", ""))
+    if kind is None:
+        return None
+    known = {item.name for item in fields(kind)}
+    values = {name: value for name, value in data.items() if name in known}
+    if "span" in values:
+        values["span"] = Span(*values["span"])
+    if kind is DiagnosticFound:
+        values["diagnostic"] = Diagnostic.from_json(values["diagnostic"])
+    return kind(**values)

@@ -1,0 +1,65 @@
+"""What depends on a tool call: interpret with its result withheld; whatever becomes pending depended on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ..grammar.language import Signature
+from ..grammar.program import Program
+from ..interpreter.interpret import Outcome, interpret
+from ..interpreter.journal import Journal
+from ..interpreter.limits import Limits
+
+FINAL = ""  # the final answer, among nodes
+
+
+class Lineage:
+    """Dependences of one run, computed when asked for: one pass for each call."""
+
+    def __init__(
+        self,
+        program: Program,
+        journal: Journal,
+        *,
+        signatures: Mapping[str, Signature],
+        limits: Limits,
+        overrides: Mapping[str, Mapping[str, Any]],
+        now: datetime,
+    ) -> None:
+        self._program = program
+        self._journal = journal
+        self._options: dict[str, Any] = {
+            "signatures": signatures,
+            "limits": limits,
+            "overrides": overrides,
+            "now": now,
+        }
+        self._full: Outcome | None = None
+        self._dependents: dict[str, frozenset[str]] = {}
+
+    @property
+    def full(self) -> Outcome:
+        """The outcome with nothing withheld."""
+        if self._full is None:
+            self._full = interpret(self._program, self._journal, **self._options)
+        return self._full
+
+    def dependents(self, node: str) -> frozenset[str]:
+        """Nodes of the calls that depend on this one, by data or by control; `FINAL` if the final answer does."""
+        found = self._dependents.get(node)
+        if found is None:
+            without = interpret(
+                self._program, self._journal, withheld=frozenset({node}), concurrent=True, **self._options
+            )
+            kept = {call.node for call in without.calls if call.entry is not None}
+            found = frozenset(call.node for call in self.full.calls if call.node not in kept and call.node != node)
+            if not without.resolved:
+                found |= {FINAL}
+            self._dependents[node] = found
+        return found
+
+    def dependences(self, node: str = FINAL) -> tuple[str, ...]:
+        """Nodes of the calls that this node (or the final answer) depends on, in program order."""
+        return tuple(call.node for call in self.full.calls if call.node != node and node in self.dependents(call.node))

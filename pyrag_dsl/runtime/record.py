@@ -1,0 +1,151 @@
+"""The trace of a run, built from what the last pass found: events in program order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..grammar import nodes as n
+from ..grammar.diagnostics import Diagnostic
+from ..interpreter.interpret import Outcome
+from ..interpreter.lower import Preview
+from ..interpreter.values import type_name
+from .events import (
+    CallFinished,
+    CallStarted,
+    DiagnosticFound,
+    Event,
+    Printed,
+    RunFinished,
+    StatementEnded,
+)
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .engine import Run
+
+_PREVIEW = 120  # characters
+
+
+class LazyTrace(Trace):
+    """A trace whose events are made when somebody looks."""
+
+    def __init__(self, build: Any) -> None:
+        super().__init__(())
+        self._build = build
+
+    @property
+    def events(self) -> list[Event]:
+        if self._build is not None:
+            self._events, self._build = self._build(), None
+        return self._events
+
+
+def build_trace(
+    run: Run, outcome: Outcome | None, status: str, diagnostics: tuple[Diagnostic, ...], elapsed: float
+) -> Trace:
+    """The trace of a run that has ended with this status."""
+    header = run.header()
+    fresh, decisions, made = set(run.fresh), list(run.decisions), list(run.made)
+
+    def build() -> list[Event]:
+        events: list[Event] = [header]
+        known: set[str] = set()
+        if outcome is not None:
+            after = list(outcome.calls_after)
+            index = 0
+            for position, (node, value) in enumerate([*outcome.statements, (None, None)]):
+                while index < len(outcome.calls) and (after[index] <= position or node is None):
+                    call = outcome.calls[index]
+                    index += 1
+                    known.add(call.node)
+                    common: dict[str, Any] = {
+                        "node": call.node,
+                        "alias": call.alias,
+                        "tool": call.tool,
+                        "arguments": dict(call.arguments),
+                    }
+                    events.append(CallStarted(span=call.span, **common))
+                    if call.entry is not None:
+                        events.append(
+                            CallFinished(
+                                result=call.entry.result,
+                                elapsed=call.entry.elapsed,
+                                cached=call.node not in fresh,
+                                usage=dict(call.entry.usage),
+                                **common,
+                            )
+                        )
+                if node is not None:
+                    events.append(StatementEnded(span=node.span, names=_names(node, value)))
+        for call, entry in made:
+            if call.node not in known:
+                known.add(call.node)
+                events.append(
+                    CallFinished(
+                        node=entry.node,
+                        alias=call.alias,
+                        tool=entry.tool,
+                        arguments=dict(entry.arguments),
+                        result=entry.result,
+                        elapsed=entry.elapsed,
+                        usage=dict(entry.usage),
+                        speculative=True,
+                    )
+                )
+        events += decisions
+        if outcome is not None and outcome.printed:
+            events.append(Printed(text=outcome.printed))
+        events += [DiagnosticFound(diagnostic=diagnostic) for diagnostic in diagnostics]
+        events.append(
+            RunFinished(
+                status=status,
+                final_answer=outcome.value if outcome is not None and status == "done" else None,
+                calls=len(outcome.calls) if outcome is not None else 0,
+                elapsed=elapsed,
+                statements_left_out=outcome.statements_left_out if outcome is not None else 0,
+            )
+        )
+        return [replace(event, seq=seq) for seq, event in enumerate(events)]
+
+    return LazyTrace(build)
+
+
+def _names(node: Any, value: Any) -> dict[str, str]:
+    """What a statement bound, or "" for its value, with a preview."""
+    kind = type(node)
+    shown = show(value)
+    if kind is n.Assign:
+        return {_target(target): shown for target in node.targets}
+    if kind is n.AugAssign:
+        return {_target(node.target): shown}
+    return {"": shown}
+
+
+def _target(target: Any) -> str:
+    kind = type(target)
+    if kind is n.Name:
+        return str(target.id)
+    if kind is n.TupleDisplay:
+        return ", ".join(map(_target, target.items))
+    if kind is n.Starred:
+        return "*" + _target(target.value)
+    return f"{_target(target.value)}[...]" if kind is n.Subscript else "..."
+
+
+def show(value: Any) -> str:
+    """A value in a few words, on one line."""
+    if type(value) is Preview:
+        name = value.kind.__name__
+        name = {"PlanSet": "set", "PlanFrozenSet": "frozenset", "DefaultDict": "defaultdict"}.get(name, name)
+        if value.size is None:
+            return name
+        first = f": {_shorten(repr(value.first))} ..." if value.first is not None else ""
+        return f"{name} of {value.size}{first}"
+    if type(value) in (str, int, float, bool, type(None)):
+        return _shorten(repr(value))
+    return type_name(value)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _PREVIEW else text[: _PREVIEW - 3] + "..."

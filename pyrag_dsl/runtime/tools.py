@@ -1,0 +1,206 @@
+"""Tools: the callables of the host that a plan may call."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature, ToolParam
+
+_DECLARED = {
+    str: "str",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    list[str]: "list[str]",
+    list: "list",
+    dict: "dict",
+    Any: "any",
+    inspect.Parameter.empty: "any",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A callable with the signature that plans see.
+
+    Attributes:
+        signature: names, types and defaults of the parameters, type of the result.
+        function: plain or `async`; called with the arguments that it accepts.
+        batch: several calls at once: a list of argument dictionaries in, a list of results out. For tools that
+            are cheaper asked once than often, such as a retriever.
+        idempotent: whether asking twice does no harm, so that a failed call may be repeated and two calls with the
+            same arguments in flight may share one answer.
+        is_async: whether calling `function` gives an awaitable.
+        plan: how each parameter is handed over: "keyword", "positional" or "drop".
+    """
+
+    signature: Signature
+    function: Callable[..., Any]
+    batch: Callable[[list[dict[str, Any]]], Any] | None = None
+    idempotent: bool = False
+    is_async: bool = False
+    plan: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.signature.name
+
+    def call(self, arguments: Mapping[str, Any]) -> Any:
+        """Call the host's function with arguments by name; an awaitable if it is asynchronous."""
+        args = []
+        kwargs = {}
+        for name, how in self.plan:
+            if how == "keyword":
+                kwargs[name] = arguments[name]
+            elif how == "positional":
+                args.append(arguments[name])
+        return self.function(*args, **kwargs)
+
+
+def tool(
+    function: Callable[..., Any],
+    name: str | None = None,
+    *,
+    batch: Callable[[list[dict[str, Any]]], Any] | None = None,
+    idempotent: bool = False,
+) -> Tool:
+    """Declare a tool from a function with a typed signature.
+
+    Args:
+        function: plain or async. Its annotations (str, int, float, bool, list[str], list, dict, optional docs) are
+            what calls are checked against; parameters without one take any plain data.
+        name: what plans call it; the function's own name if not given.
+        batch: see `Tool.batch`.
+        idempotent: see `Tool.idempotent`. `retrieve` always is.
+
+    Raises:
+        TypeError: if the signature has `*args` or `**kwargs`, or an annotation that plans have no values for.
+    """
+    given = name or getattr(function, "__name__", "")
+    if not given.isidentifier() or given.startswith("_"):
+        raise TypeError(f"a tool needs a name that a plan can write, not {given!r}: pass name=...")
+    host = _host_signature(function)
+    known = DEFAULT_SIGNATURES.get(given)
+    signature = _standard(known, host) if known is not None else _declared(given, function, host)
+    return Tool(
+        signature,
+        function,
+        batch,
+        idempotent or given == "retrieve",
+        _is_async(function),
+        _plan(signature, host),
+    )
+
+
+def toolset(tools: Mapping[str, Any] | Sequence[Tool]) -> dict[str, Tool]:
+    """Tools by name, from what users pass: `{"retrieve": function, ...}` or a list of declared tools."""
+    if not isinstance(tools, Mapping):
+        tools = {each.name: each for each in tools}
+    made: dict[str, Tool] = {}
+    for name, each in tools.items():
+        if isinstance(each, Tool):
+            made[name] = each if each.name == name else _renamed(each, name)
+        elif callable(each):
+            made[name] = tool(each, name)
+        else:
+            raise TypeError(f"the tool {name!r} must be callable, not {type(each).__name__}")
+    return made
+
+
+def _renamed(each: Tool, name: str) -> Tool:
+    return replace(each, signature=each.signature._replace(name=name))
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _host_signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def _standard(known: Signature, host: inspect.Signature | None) -> Signature:
+    """The standard signature of `retrieve` or `answer`, with the host's own defaults."""
+    if host is None:
+        return known
+    params = []
+    positions = list(host.parameters.values())
+    for index, param in enumerate(known.params):
+        own = host.parameters.get(param.name) or (positions[index] if index < len(positions) else None)
+        default = own.default if own is not None else inspect.Parameter.empty
+        if param.type == "topk" and type(default) is int and default >= 1:
+            param = param._replace(default=default)
+        params.append(param)
+    return known._replace(params=tuple(params))
+
+
+def _declared(name: str, function: Callable[..., Any], host: inspect.Signature | None) -> Signature:
+    if host is None:
+        raise TypeError(f"the tool {name!r} has no signature that can be read: wrap it in a function")
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:
+        hints = {}
+    params = []
+    for param in host.parameters.values():
+        if param.kind in (param.VAR_POSITIONAL, param.VAR_KEYWORD):
+            raise TypeError(f"the tool {name!r} takes {param}: name every parameter")
+        default = REQUIRED if param.default is param.empty else param.default
+        params.append(ToolParam(param.name, _type(name, hints.get(param.name, param.annotation)), default))
+    return Signature(name, tuple(params), _type(name, hints.get("return", host.return_annotation)))
+
+
+def _type(tool: str, annotation: Any) -> str:
+    if annotation is type(None):
+        return "any"
+    if isinstance(annotation, str):
+        annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(annotation, Any)
+    if annotation in _DECLARED:
+        return _DECLARED[annotation]
+    origin = typing.get_origin(annotation)
+    if origin in (list, dict):
+        return "list" if origin is list else "dict"
+    if origin is typing.Union or type(annotation).__name__ == "UnionType":
+        return "any"
+    raise TypeError(f"the tool {tool!r} is annotated with {annotation!r}: plans have text, numbers, lists and dicts")
+
+
+def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[str, str], ...]:
+    """How each parameter reaches the host's function, whatever that calls it."""
+    if host is None:
+        return tuple((param.name, "positional") for param in signature.params)
+    kinds = list(host.parameters.values())
+    positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    any_positional = any(p.kind is p.VAR_POSITIONAL for p in kinds)
+    any_keyword = any(p.kind is p.VAR_KEYWORD for p in kinds)
+    plan = []
+    for index, param in enumerate(signature.params):
+        own = host.parameters.get(param.name)
+        if own is not None and own.kind in (own.POSITIONAL_OR_KEYWORD, own.KEYWORD_ONLY):
+            how = "keyword"
+        elif index < len(positional) and positional[index].name not in {p.name for p in signature.params}:
+            how = "positional"
+        elif any_positional and not any(h == "keyword" for _, h in plan):
+            how = "positional"
+        elif any_keyword:
+            how = "keyword"
+        else:
+            how = "drop"
+        plan.append((param.name, how))
+    if plan and plan[0][1] == "drop":
+        raise TypeError(f"the tool {signature.name!r} must take `{signature.params[0].name}`")
+    # A keyword before a positional argument would shift it.
+    if any(how == "positional" for _, how in plan):
+        plan = [(n, "positional" if h == "keyword" and _stands_at(positional, i, n) else h) for i, (n, h) in enumerate(plan)]
+    return tuple(plan)
+
+
+def _stands_at(positional: list[inspect.Parameter], index: int, name: str) -> bool:
+    return index < len(positional) and positional[index].name == name

@@ -1,0 +1,229 @@
+"""A run on record: its events, and the file that holds them.
+
+One JSON object a line. While a run goes on the file is an append-only log: the header, then each result as it
+comes. When the run ends it is replaced, in one step, by all events in program order. Both are journals: a killed
+process loses at most the call in flight, and a torn last line loses nothing before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..grammar.language import REQUIRED, Signature, ToolParam
+from ..interpreter.journal import Entry, Journal
+from ..interpreter.limits import Limits
+from .events import TIMINGS, VERSION, CallFinished, Event, RunFinished, RunStarted, from_json, to_json
+from .plain import decode, dumps, encode
+
+E = TypeVar("E", bound=Event)
+
+
+class TraceError(ValueError):
+    """A file is not a trace that this version can read. The message says what to do."""
+
+
+class Trace:
+    """The events of a run, in program order."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events = list(events)
+
+    @property
+    def events(self) -> list[Event]:
+        return self._events
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def header(self) -> RunStarted:
+        return self.of(RunStarted)[0]
+
+    @property
+    def finished(self) -> RunFinished | None:
+        """How the run ended; None if it never did."""
+        return next(iter(self.of(RunFinished)), None)
+
+    @property
+    def source(self) -> str:
+        return self.header.source
+
+    def journal(self, *, by_content: bool = False) -> Journal:
+        """The results in this trace, for a replay, a resumption or a re-run."""
+        entries = [
+            Entry(event.node, event.tool, event.arguments, event.result, event.elapsed, event.usage)
+            for event in self.of(CallFinished)
+        ]
+        return Journal(entries, by_content=by_content)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all events, replacing the file in one step."""
+        replace_file(Path(path), "".join(line(event) for event in self.events))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trace:
+        """Read a file that `save`, or a run that was killed, has left. Raises `TraceError`."""
+        name = str(path)
+        try:
+            raw = Path(path).read_bytes()
+        except OSError as error:
+            raise TraceError(f"cannot read the trace {name}: {error.strerror or error}") from None
+        return cls(_parse(raw, name))
+
+    def without_timings(self) -> str:
+        """The events as text without what differs from run to run: equal runs give equal text."""
+        out = []
+        for event in self.events:
+            data = {key: value for key, value in encoded(event).items() if key not in TIMINGS}
+            out.append(dumps(data))
+        return "\n".join(out)
+
+
+def _parse(raw: bytes, name: str) -> list[Event]:
+    lines = raw.split(b"\n")
+    events: list[Event] = []
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        try:
+            data = json.loads(text)
+            if not isinstance(data, dict):
+                raise ValueError("not an object")
+            if not events and data.get("type") != RunStarted.type:
+                raise TraceError(f"{name} is not a trace: its first line is not a `run_started` event")
+            if data.get("type") == RunStarted.type and data.get("version") != VERSION:
+                found = data.get("version")
+                raise TraceError(f"{name} is a trace of version {found}; this program reads version {VERSION}")
+            event = from_json(_decoded(data))
+        except TraceError:
+            raise
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            if number >= len(lines) - 1 and events:
+                break  # torn: the process was killed while it wrote this line
+            raise TraceError(f"{name}, line {number}, is damaged: {error}") from None
+        if event is not None:
+            events.append(event)
+    if not events:
+        raise TraceError(f"{name} is empty: nothing was recorded")
+    return events
+
+
+_FREE = ("arguments", "result", "final_answer", "overrides", "signatures")
+
+
+def encoded(event: Event) -> dict[str, Any]:
+    """An event as JSON data, values of plans encoded."""
+    data = to_json(event)
+    for key in _FREE:
+        if key in data:
+            data[key] = encode(data[key])
+    return data
+
+
+def _decoded(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: decode(value) if key in _FREE else value for key, value in data.items()}
+
+
+def line(event: Event) -> str:
+    """An event as a line of the file."""
+    return dumps(encoded(event)) + "\n"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+class TraceFile:
+    """The file of a run that goes on: each event is flushed as it is written."""
+
+    def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
+        self.path = Path(path)
+        self.fsync = fsync
+        self._file = self.path.open("w", encoding="utf-8", newline="\n")
+
+    def write(self, event: Event) -> None:
+        self._file.write(line(event))
+        self._file.flush()
+        if self.fsync:
+            os.fsync(self._file.fileno())
+
+    def finish(self, trace: Trace) -> None:
+        """Replace the log by the whole trace in program order."""
+        self._file.close()
+        trace.save(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a header says of a run, as the objects that a run takes."""
+
+    source: str
+    question: str
+    started: datetime
+    signatures: dict[str, Signature]
+    limits: Limits
+    overrides: dict[str, dict[str, Any]]
+
+
+def signatures_to_json(signatures: dict[str, Signature]) -> dict[str, Any]:
+    return {
+        name: {
+            "params": [
+                [param.name, param.type, None if param.default is REQUIRED else param.default, param.default is REQUIRED]
+                for param in signature.params
+            ],
+            "returns": signature.returns,
+        }
+        for name, signature in signatures.items()
+    }
+
+
+def read_header(header: RunStarted) -> Recording:
+    """The objects that a header describes. Raises `TraceError`."""
+    try:
+        signatures = {
+            name: Signature(
+                name,
+                tuple(
+                    ToolParam(param, kind, REQUIRED if required else default)
+                    for param, kind, default, required in data["params"]
+                ),
+                data["returns"],
+            )
+            for name, data in header.signatures.items()
+        }
+        return Recording(
+            header.source,
+            header.question,
+            datetime.fromisoformat(header.started),
+            signatures,
+            Limits(**header.limits),
+            header.overrides,
+        )
+    except (TypeError, ValueError, KeyError) as error:
+        raise TraceError(f"the header of the trace cannot be read: {error}") from None
