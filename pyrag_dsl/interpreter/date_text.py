@@ -345,8 +345,8 @@ def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
         first = (start.weekday() + sunday) % 7
         within = (weekday + sunday) % 7
         week = int(parts["U" if sunday else "W"])
-        # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week 0,
-        # and CPython reads one as week 1.
+        # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week
+        # 0, and CPython reads it as week 1.
         ahead = within - first if week == 0 else (-first % 7) + 7 * (week - 1) + within
         found = start + timedelta(days=ahead)
     else:

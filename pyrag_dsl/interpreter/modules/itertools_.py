@@ -22,7 +22,9 @@ def _paid(machine: Machine, source: Any, host: Iterator[Any]) -> Iterator[Any]:
     while True:
         if machine.marked:
             machine.check(source)
-        machine.work(1)
+        machine.fuel -= 1
+        if machine.fuel < 0:
+            machine.refuel()
         item = next(host, _ENDED)
         if item is _ENDED:
             return

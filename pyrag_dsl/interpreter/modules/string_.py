@@ -25,7 +25,7 @@ def _capwords(machine: Machine, /, s: Any, sep: Any = None) -> str:
     if type(s) is not str:
         raise AttributeError(f"'{type_name(s)}' object has no attribute 'split'")
     if type(sep) not in (str, type(None)):
-        raise TypeError(f"must be str or None, not {type_name(sep)}")
+        raise AttributeError(f"'{type_name(sep)}' object has no attribute 'join'")
     wide = not s.isascii()
     machine.text(len(s), wide)
     machine.items(s.count(sep) + 1 if sep else len(s) >> 1)
