@@ -20,7 +20,7 @@ from .attributes import METHODS, get_attribute
 from .effects import Effects, effects, may_raise, total
 from .functions import FunctionCode
 from .items import get_item, set_item
-from .lower import Frame, Lower, Run, add_mapping, handle, record, statement_cost, truth
+from .lower import Frame, Lower, Run, add_mapping, handle, truth
 from .machine import Machine
 from .operators import BINARY, COMPARE, IN_PLACE
 from .scopes import bound_names
@@ -445,8 +445,8 @@ class Concurrent(Lower):
 
     def block(self, statements: n.Block) -> Run:
         nodes = [s for s in statements if type(s) not in _NOTHING]
-        runs = [(self.statement(node), self.suspension((node,)), may_raise(node)) for node in nodes]
-        cost = sum([statement_cost(s) for s in statements])
+        steps, cost = self.statements(statements)
+        runs = [(step, self.suspension((s,)), may_raise(s)) for step, s in zip(steps, nodes, strict=True)]
 
         def run(frame: Frame) -> Any:
             machine: Machine = frame[0]

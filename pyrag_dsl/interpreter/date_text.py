@@ -269,8 +269,13 @@ def _assemble(parts: dict[str, str]) -> datetime:
     return moment.replace(tzinfo=_zone(parts)) if "z" in parts else moment
 
 
+def _last(parts: dict[str, str], letters: str) -> str | None:
+    """Of directives that say the same thing, the one that the format has last."""
+    return next((letter for letter in reversed(parts) if letter in letters), None)
+
+
 def _hour(parts: dict[str, str]) -> int:
-    if "I" not in parts:
+    if _last(parts, "HI") != "I":
         return int(parts.get("H", 0))
     return int(parts["I"]) % 12 + (12 if parts.get("p", "").lower() == "pm" else 0)
 
@@ -292,63 +297,64 @@ def _zone(parts: dict[str, str]) -> timezone:
 
 def _weekday(parts: dict[str, str]) -> int | None:
     """Monday is 0."""
-    for name, length in (("A", None), ("a", 3)):
-        if name in parts:
-            return [known[:length].lower() for known in DAYS].index(parts[name].lower())
-    if "w" in parts:
-        return (int(parts["w"]) - 1) % 7
-    return int(parts["u"]) - 1 if "u" in parts else None
+    letter = _last(parts, "Aawu")
+    if letter is None:
+        return None
+    if letter in "wu":
+        return (int(parts[letter]) - 1) % 7
+    return _index(DAYS, parts[letter], letter == "a")
+
+
+def _index(names: tuple[str, ...], text: str, short: bool) -> int:
+    return [(name[:3] if short else name).lower() for name in names].index(text.lower())
 
 
 def _month(parts: dict[str, str]) -> int:
-    for name, length in (("B", None), ("b", 3)):
-        if name in parts:
-            return [known[:length].lower() for known in MONTHS].index(parts[name].lower()) + 1
-    return int(parts.get("m", 1))
+    letter = _last(parts, "Bbm")
+    if letter is None or letter == "m":
+        return int(parts.get("m", 1))
+    return _index(MONTHS, parts[letter], letter == "b") + 1
 
 
 def _year(parts: dict[str, str]) -> int | None:
-    if "Y" in parts:
-        return int(parts["Y"])
-    if "y" not in parts:
+    letter = _last(parts, "Yy")
+    if letter is None:
         return None
-    short = int(parts["y"])
-    return short + (2000 if short <= 68 else 1900)  # POSIX
+    year = int(parts[letter])
+    if letter == "y":
+        year += 2000 if year <= 68 else 1900  # POSIX
+    return year
 
 
 def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
     """From year and month and day, day of the year, or week and weekday, whichever is there."""
-    year, weekday = _year(parts), _weekday(parts)
-    if "G" in parts:
-        if "j" in parts:
-            raise ValueError(
-                "Day of the year directive '%j' is not compatible with ISO year directive '%G'. Use '%Y'"
-            )
-        if "V" not in parts or weekday is None:
-            raise ValueError(
-                "ISO year directive '%G' must be used with the ISO week directive '%V' and a weekday"
-            )
-        found = date.fromisocalendar(int(parts["G"]), int(parts["V"]), weekday + 1)
-        return found.year, found.month, found.day
-    if "V" in parts:
-        raise ValueError(
-            "ISO week directive '%V' must be used with the ISO year directive '%G' and a weekday"
-        )
-    month, day = _month(parts), int(parts.get("d", 1))
-    if year is None:
-        year = 1900
-    start = date(year, 1, 1)
+    weekday = _weekday(parts)
+    if "G" in parts and "j" in parts:
+        raise ValueError("'%j' is not compatible with the ISO year '%G': use '%Y'")
+    if "G" in parts and ("V" not in parts or weekday is None):
+        raise ValueError("the ISO year '%G' must be used with the ISO week '%V' and a weekday")
+    if "V" in parts and "G" not in parts:
+        raise ValueError("the ISO week '%V' must be used with the ISO year '%G' and a weekday")
+    year, month, day = _year(parts), _month(parts), int(parts.get("d", 1))
+    # Without a year it is 1900, which has no February 29: what counts days from there takes the next leap year.
+    leap = year is None and (month, day) == (2, 29)
+    start = date(year or (1904 if leap else 1900), 1, 1)
+    letter = _last(parts, "UW")
     if "j" in parts:
         found = start + timedelta(days=int(parts["j"]) - 1)
-    elif weekday is not None and ("U" in parts or "W" in parts):
-        sunday = "U" in parts  # is the first day of the week
-        first = (start.weekday() + sunday) % 7
-        within = (weekday + sunday) % 7
-        week = int(parts["U" if sunday else "W"])
-        # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week
-        # 0, and CPython reads it as week 1.
-        ahead = within - first if week == 0 else (-first % 7) + 7 * (week - 1) + within
-        found = start + timedelta(days=ahead)
+    elif weekday is not None and letter is not None:
+        found = start + timedelta(days=_days_ahead(start, int(parts[letter]), weekday, letter == "U"))
+    elif "G" in parts and weekday is not None:
+        found = date.fromisocalendar(int(parts["G"]), int(parts["V"]), weekday + 1)
     else:
-        return year, month, day
-    return found.year, found.month, found.day
+        return (1900 if year is None else year), month, day
+    return (1900 if leap else found.year), found.month, found.day
+
+
+def _days_ahead(start: date, week: int, weekday: int, sunday: bool) -> int:
+    """Days from the first of January to a weekday of a week; weeks begin on Sunday or on Monday."""
+    first = (start.weekday() + sunday) % 7
+    within = (weekday + sunday) % 7
+    # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week 0, and
+    # CPython reads it as week 1.
+    return within - first if week == 0 else (-first % 7) + 7 * (week - 1) + within

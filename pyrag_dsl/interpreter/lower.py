@@ -10,6 +10,7 @@ This is the sequential reading of a program: the first call that is not in the j
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -42,9 +43,8 @@ class Lower:
         self.program = program
         self.scope = Scope(None, bound_names(program.body))
         self.sites: dict[tuple[int, int], int] = {}
-        self.inner_calls = any(
-            contains(node, n.ToolCall) for node in n.walk(program.body) if type(node) in (n.FunctionDef, n.Lambda)
-        )
+        self.inner_calls = program.calls_inside
+        self.count = 0  # expressions lowered so far: what a statement costs
 
     def lower(self) -> Run:
         """The whole program as one closure over the module's frame."""
@@ -53,6 +53,7 @@ class Lower:
     # ------------------------------------------------------------ infrastructure
 
     def expr(self, node: Any) -> Run:
+        self.count += 1
         return getattr(self, EXPRESSIONS[type(node)])(node)  # type: ignore[no-any-return]
 
     def exprs(self, nodes: Iterable[Any]) -> tuple[Run, ...]:
@@ -237,8 +238,18 @@ class Lower:
     def binary(self, node: n.Binary) -> Run:
         left, right = self.expr(node.left), self.expr(node.right)
         apply = BINARY[node.op]
-        if node.op in "+-*":
-            host = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}[node.op]
+        host: Any = _ARITHMETIC.get(node.op)
+        if host is not None and type(node.right) is n.Const and type(node.right.value) is int:
+            small = node.right.value
+
+            def by_constant(frame: Frame, _node: Any = node) -> Any:
+                a = left(frame)
+                if type(a) is int and -_SMALL < a < _SMALL and -_SMALL < small < _SMALL:
+                    return host(a, small)
+                return apply(frame[0], a, small)
+
+            return by_constant
+        if host is not None:
 
             def arithmetic(frame: Frame, _node: Any = node) -> Any:
                 a, b = left(frame), right(frame)
@@ -486,11 +497,12 @@ class Lower:
         for position, clause in enumerate(node.clauses):
             iterable: Any = None if position == 0 else self.expr(clause.iterable)
             clauses.append((iterable, binder(self, clause.target), self.exprs(clause.conditions)))
+        before, self.count = self.count, 0
         element = self.expr(node.element)
         value = self.expr(node.value) if node.value is not None else None
+        cost, self.count = self.count + 2, before
         paths = self.needs_path(node)
         last = len(clauses) - 1
-        cost = _nodes(node.element) + 2
 
         def walk(frame: Frame, source: Any, position: int, base: Any, _node: Any = node) -> Any:
             machine: Machine = frame[0]
@@ -543,8 +555,7 @@ class Lower:
         return getattr(self, STATEMENTS[type(node)])(node)  # type: ignore[no-any-return]
 
     def block(self, statements: n.Block) -> Run:
-        runs = tuple([self.statement(s) for s in statements if type(s) not in _NOTHING])
-        cost = sum([statement_cost(s) for s in statements])
+        runs, cost = self.statements(statements)
         if len(runs) == 1:
             only = runs[0]
 
@@ -570,21 +581,27 @@ class Lower:
 
         return run
 
+    def statements(self, statements: n.Block) -> tuple[tuple[Run, ...], int]:
+        """What carries out each statement, and the steps of all of them, blocks inside excluded."""
+        before, self.count = self.count, 0
+        runs = tuple([self.statement(s) for s in statements if type(s) not in _NOTHING])
+        cost = self.count + len(runs)
+        self.count = before
+        return runs, cost
+
     def assign(self, node: n.Assign) -> Run:
         value = self.expr(node.value)
-        if len(node.targets) == 1 and type(node.targets[0]) is n.Name:
-            name = node.targets[0].id
-            where, _, slot = self.scope.find(name)
-            if where == "local" or (where == "global" and self.scope.parent is None):
+        slot = self.local_slot(node.targets[0]) if len(node.targets) == 1 else None
+        if slot is not None:
 
-                def simple(frame: Frame, _node: Any = node) -> None:
-                    frame[slot] = item = value(frame)
-                    machine = frame[0]
-                    machine.statements_left -= 1
-                    if machine.statements_left >= 0:
-                        machine.statements.append((_node, item if type(item) is str else preview(item)))
+            def simple(frame: Frame, _node: Any = node) -> None:
+                frame[slot] = item = value(frame)
+                machine = frame[0]
+                machine.statements_left -= 1
+                if machine.statements_left >= 0:
+                    machine.statements.append((_node, item if type(item) in _SHOWN else preview(item)))
 
-                return simple
+            return simple
         binds = [binder(self, target) for target in node.targets]
 
         def run(frame: Frame, _node: Any = node) -> None:
@@ -644,30 +661,46 @@ class Lower:
         return run
 
     def for_(self, node: n.For) -> Run:
-        iterable, bind, body = self.expr(node.iterable), binder(self, node.target), self.block(node.body)
+        iterable, bind = self.expr(node.iterable), binder(self, node.target)
+        runs, cost = self.statements(node.body)
+        cost += 1
         orelse = self.block(node.orelse) if node.orelse else None
         paths = self.needs_path(node.body)
+        slot = self.local_slot(node.target)
 
         def run(frame: Frame, _node: Any = node) -> Any:
             machine: Machine = frame[0]
             base = machine.path
             number = 0
             for item in machine.iterate(iterable(frame)):
-                machine.fuel -= 1
+                machine.fuel -= cost
                 if machine.fuel < 0:
                     machine.refuel()
                 if paths:
                     machine.path = (*base, number)
                     number += 1
-                bind(frame, item)
-                signal = body(frame)
-                if signal is not None and signal is not CONTINUE:
-                    machine.path = base
-                    return None if signal is BREAK else signal
+                if slot is None:
+                    bind(frame, item)
+                else:
+                    frame[slot] = item
+                for statement in runs:
+                    signal = statement(frame)
+                    if signal is not None:
+                        if signal is CONTINUE:
+                            break
+                        machine.path = base
+                        return None if signal is BREAK else signal
             machine.path = base
             return None if orelse is None else orelse(frame)
 
         return run
+
+    def local_slot(self, target: Any) -> str | None:
+        """The key of a target in the frame at hand, if it is a plain variable there."""
+        if type(target) is not n.Name:
+            return None
+        where, _, slot = self.scope.find(target.id)
+        return slot if where == "local" or (where == "global" and self.scope.parent is None) else None
 
     def while_(self, node: n.While) -> Run:
         test, body = self.expr(node.test), self.block(node.body)
@@ -844,6 +877,8 @@ class Lower:
         return run
 
 
+# What integers below 2**60 can do without a look at their size.
+_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _NOTHING = (n.Pass, n.ScopeStmt)
 
 
@@ -856,10 +891,10 @@ def record(machine: Machine, node: Any, value: Any) -> None:
     """Note a statement in the trace."""
     machine.statements_left -= 1
     if machine.statements_left >= 0:
-        machine.statements.append((node, value if type(value) is str else preview(value)))
+        machine.statements.append((node, value if type(value) in _SHOWN else preview(value)))
 
 
-_SHOWN = frozenset({int, float, bool, type(None)})
+_SHOWN = frozenset({str, int, float, bool, type(None)})
 
 
 def preview(value: Any) -> Any:
@@ -879,29 +914,6 @@ class Preview:
         self.kind = kind
         self.size = size
         self.first = first if type(first) is str else None
-
-
-def statement_cost(node: Any) -> int:
-    """Steps of one execution of a statement, the blocks inside of it excluded."""
-    total = 1
-    for part in node:
-        if type(part) is tuple and part and type(part[0]) in STATEMENTS:
-            continue
-        if isinstance(part, tuple):
-            total += _nodes(part)
-    return total
-
-
-def _nodes(part: Any) -> int:
-    total = 0
-    stack = [part]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, tuple):
-            if type(item) is not n.Const:
-                total += 1
-            stack.extend([child for child in item if isinstance(child, tuple) and type(child) is not n.Span])
-    return total
 
 
 def add_mapping(machine: Machine, out: dict[Any, Any], value: Any) -> None:

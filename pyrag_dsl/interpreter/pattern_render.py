@@ -83,6 +83,9 @@ def _class(members: list[Any], flags: int) -> str:
             out.append(_char(value))
     if flags & IGNORECASE:
         out.append(_variants(members[1:] if negated else members, flags))
+    if negated and len(members) == 2:
+        # `regex` joins `[^a]|[^b]` to a class that neither `a` nor `b` is in; not if there seem to be two members.
+        out *= 2
     return f"[{'^' if negated else ''}{''.join(out)}]"
 
 
@@ -116,7 +119,7 @@ def _node(op: Any, argument: Any, flags: int) -> str:
     if op is sre.IN:
         return _class(argument, flags)
     if op is sre.ANY:
-        return "(?s:.)" if flags & DOTALL else r"[^\n]"
+        return "(?s:.)" if flags & DOTALL else "."
     if op is sre.AT:
         return _at(argument, flags)
     if op in parser._REPEATCODES:

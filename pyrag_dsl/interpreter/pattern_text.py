@@ -13,7 +13,7 @@ from typing import NamedTuple
 VERBOSE = 64
 _SUSPECT = re.compile(r"\[\[|--|&&|~~|\|\||\(\?\(|(?<!\A)\(\?[aiLmsux]+\)")
 _INLINE = re.compile(r"\(\?([aiLmsux]+)\)")
-_DOUBLED = re.compile(r"\[\[|--|&&|~~|\|\||\(\?\(")
+_DOUBLED = re.compile(r"\[\[|--|&&|~~|\|\||(?<!\\)\(\?\((?![A-Za-z_]\w*\)|[0-9]+\))")
 _SCOPED_VERBOSE = re.compile(r"\(\?[aiLmsux-]*x[aiLmsux-]*:")
 _CONDITION = re.compile(r"\(\?\(([^)]*)\)")
 _TEMPLATE_GROUP = re.compile(r"\\(?:g<([^>]*)>|.)", re.DOTALL)

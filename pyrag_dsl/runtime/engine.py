@@ -8,6 +8,7 @@ journal, so that value, trace and errors are those of running one call after the
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -346,27 +347,43 @@ def run_in_time(run: Run) -> Result:
     """`run_inline` in a thread of its own, so that a tool that hangs cannot hold the caller beyond the deadline."""
     if run.deadline is None:
         return run_inline(run)
-    box: list[Any] = []
-    done = threading.Lock()
-    done.acquire()
+    worker = _idle.pop() if _idle else Worker()
+    return worker.do(run)
 
-    def work() -> None:
+
+class Worker:
+    """A thread that carries out runs, one after the other. One that hangs is left behind."""
+
+    def __init__(self) -> None:
+        self.jobs: queue.SimpleQueue[tuple[Run, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
+        threading.Thread(target=self.work, daemon=True, name="pyrag-run").start()
+
+    def work(self) -> None:
+        while True:
+            run, answers = self.jobs.get()
+            try:
+                answer = (True, run_inline(run))
+            except BaseException as error:
+                answer = (False, error)
+            _idle.append(self)
+            answers.put(answer)
+            del run, answers, answer  # nothing of a run outlives it here
+
+    def do(self, run: Run) -> Result:
+        """Carry out a run, within its deadline."""
+        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.jobs.put((run, answers))
         try:
-            box.append((True, run_inline(run)))
-        except BaseException as error:
-            box.append((False, error))
-        done.release()
+            good, value = answers.get(timeout=max(0.0, (run.deadline or 0.0) - time.monotonic()) + 0.1)
+        except queue.Empty:
+            run.cancelled = True
+            raise run.out_of_time(None) from None
+        except BaseException:
+            run.cancelled = True
+            raise
+        if good:
+            return value  # type: ignore[no-any-return]
+        raise value
 
-    threading.Thread(target=work, daemon=True, name="pyrag-run").start()
-    try:
-        finished = done.acquire(timeout=max(0.0, run.deadline - time.monotonic()) + 0.1)
-    except BaseException:
-        run.cancelled = True
-        raise
-    if not finished:
-        run.cancelled = True
-        raise run.out_of_time(None)
-    good, value = box[0]
-    if good:
-        return value  # type: ignore[no-any-return]
-    raise value
+
+_idle: list[Worker] = []

@@ -45,11 +45,10 @@ def build_trace(
     run: Run, outcome: Outcome | None, status: str, diagnostics: tuple[Diagnostic, ...], elapsed: float
 ) -> Trace:
     """The trace of a run that has ended with this status."""
-    header = run.header()
     fresh, decisions, made = set(run.fresh), list(run.decisions), list(run.made)
 
     def build() -> list[Event]:
-        events: list[Event] = [header]
+        events: list[Event] = [run.header()]
         known: set[str] = set()
         if outcome is not None:
             after = list(outcome.calls_after)

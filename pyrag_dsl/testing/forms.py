@@ -231,7 +231,7 @@ docs    -                   ($docs * 2)[:5]
 docs    -                   $DOCS.copy()
 docs    -                   list(map(str, $ints))
 docs    -                   list(filter(None, $docs))
-docs    generators          list($ARGS)
+docs    -                   list($ARGS)
 docs    lambda,x=str        sorted($docs, key=lambda x: (len(x), x), reverse=True)
 docs    lambda,x=str        list(map(lambda x: x[:4], $docs))
 docs    lambda,x=str        list(filter(lambda x: $$bool, $docs))

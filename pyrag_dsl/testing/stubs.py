@@ -1,0 +1,122 @@
+"""Stand-ins for tools and for the time they take: deterministic functions of a seed that Hypothesis draws."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature
+
+ANSWERS = ("yes", "unknown", "", "no", "1999", "Frank Herbert", "12 May 1922", "Rome, Italy", "7", "Ünïcödé ☃",
+           "two\nlines", " Marie Curie. ", "3.5", "The Beatles")  # fmt: skip
+PASSAGES = ("Dune is a novel by Frank Herbert, first published in 1965.", "", "Rome is the capital of Italy.",
+            "yes", "Title\nA text over\ntwo lines", "Born on 12 May 1922 in Zürich.", "1999", "a, b and c")  # fmt: skip
+
+
+def _hash(*parts: object) -> int:
+    return zlib.crc32(repr(parts).encode("utf-8", "backslashreplace"))
+
+
+@dataclass(frozen=True, slots=True)
+class StubTools:
+    """Tools whose results depend on a seed and on their arguments only.
+
+    `stub(tool, arguments)` is the result of one call; `stub.functions()` is what can be given to
+    `pyrag_dsl.run(..., tools=...)` or to `exec`. Two interpreters that make the same calls get the same results.
+
+    >>> tools = StubTools(seed=1)
+    >>> tools("answer", {"query": "Who?", "docs": None}) == tools.functions()["answer"]("Who?")
+    True
+    """
+
+    seed: int
+
+    def __call__(self, tool: str, arguments: Mapping[str, object], returns: str = "") -> Any:
+        """The result of one call.
+
+        Args:
+            tool: the name of the tool.
+            arguments: every argument by name, defaults filled in.
+            returns: the declared type of the result; that of `retrieve` and `answer` is known.
+
+        Returns:
+            A list of 0 to 5 passages, no more than the argument `topk` if there is one; or one short text.
+        """
+        returns = returns or (DEFAULT_SIGNATURES[tool].returns if tool in DEFAULT_SIGNATURES else "str")
+        draw = _hash(self.seed, tool, sorted(arguments.items()))
+        if returns in ("list[str]", "docs", "list"):
+            topk = arguments.get("topk", 5)
+            most = topk if isinstance(topk, int) else 5
+            count = max(0, min(most, 5, draw % 7))
+            return [PASSAGES[_hash(draw, place) % len(PASSAGES)] for place in range(count)]
+        if returns in ("int", "float", "bool"):
+            return {"int": int, "float": float, "bool": bool}[returns](draw % 5)
+        if returns == "dict":
+            return {"city": ANSWERS[draw % len(ANSWERS)]}
+        return ANSWERS[draw % len(ANSWERS)]
+
+    def functions(self, signatures: Mapping[str, Signature] | None = None) -> dict[str, Callable[..., Any]]:
+        """The tools as plain functions, by name."""
+        found = DEFAULT_SIGNATURES if signatures is None else signatures
+        return {name: self._function(signature) for name, signature in found.items()}
+
+    def _function(self, signature: Signature) -> Callable[..., Any]:
+        names = [param.name for param in signature.params]
+        defaults = {param.name: param.default for param in signature.params if param.default is not REQUIRED}
+
+        def tool(*args: object, **keywords: object) -> Any:
+            given = dict(zip(names, args, strict=False))
+            if len(args) > len(names) or given.keys() & keywords.keys() or keywords.keys() - set(names):
+                raise TypeError(f"wrong arguments for {signature}")
+            arguments = {**defaults, **given, **keywords}
+            if len(arguments) < len(names):
+                raise TypeError(f"missing arguments for {signature}")
+            return self(signature.name, arguments, signature.returns)
+
+        tool.__name__ = signature.name
+        return tool
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """How long each call takes, in seconds: a function of a seed and of what names the call (node, order, ...).
+
+    >>> Latencies(seed=3, most=0.01)("answer@3:8") <= 0.01
+    True
+    """
+
+    seed: int
+    most: float
+
+    def __call__(self, call: object) -> float:
+        """Seconds for one call; about a quarter of all calls take none."""
+        draw = _hash(self.seed, call) % 64
+        return 0.0 if draw < 16 else self.most * (draw - 15) / 48
+
+
+def tool_results() -> st.SearchStrategy[StubTools]:
+    """Stub tools of every temper: sentinels, dates, numbers, empty lists, other alphabets, several lines.
+
+    >>> from hypothesis import given
+    >>> @given(tool_results())
+    ... def test_topk_is_held(tools):
+    ...     assert len(tools("retrieve", {"query": "Dune", "topk": 2})) <= 2
+    >>> test_topk_is_held()
+    """
+    return st.builds(StubTools, seed=st.integers(0, 2**16 - 1))
+
+
+def latencies(most: float = 0.01) -> st.SearchStrategy[Latencies]:
+    """Schedules of latencies: the longest call takes `most` seconds. They change the order in which calls end.
+
+    >>> from hypothesis import given
+    >>> @given(latencies(most=1.0))
+    ... def test_a_schedule_is_a_function(schedule):
+    ...     assert schedule(("retrieve", 0)) == schedule(("retrieve", 0)) <= 1.0
+    >>> test_a_schedule_is_a_function()
+    """
+    return st.builds(Latencies, seed=st.integers(0, 2**16 - 1), most=st.just(most))
