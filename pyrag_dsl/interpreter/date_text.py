@@ -336,9 +336,9 @@ def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
     if "V" in parts and "G" not in parts:
         raise ValueError("the ISO week '%V' must be used with the ISO year '%G' and a weekday")
     year, month, day = _year(parts), _month(parts), int(parts.get("d", 1))
-    # Without a year it is 1900, which has no February 29: what counts days from there takes the next leap year.
+    # Without a year it is 1900, which has no February 29: what counts days takes the next leap year.
     leap = year is None and (month, day) == (2, 29)
-    start = date(year or (1904 if leap else 1900), 1, 1)
+    start = date((1904 if leap else 1900) if year is None else year, 1, 1)
     letter = _last(parts, "UW")
     if "j" in parts:
         found = start + timedelta(days=int(parts["j"]) - 1)
@@ -355,6 +355,6 @@ def _days_ahead(start: date, week: int, weekday: int, sunday: bool) -> int:
     """Days from the first of January to a weekday of a week; weeks begin on Sunday or on Monday."""
     first = (start.weekday() + sunday) % 7
     within = (weekday + sunday) % 7
-    # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week 0, and
-    # CPython reads it as week 1.
+    # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week 0,
+    # and CPython reads it as week 1.
     return within - first if week == 0 else (-first % 7) + 7 * (week - 1) + within

@@ -91,7 +91,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def offered(machine: Machine) -> dict[str, Any]:
-    """The names of an expression: modules, `fn` for a function of the plan, `do` a method, `get` an attribute."""
+    """The names of an expression: modules; `fn`, a function of the plan; `do`, a method; and so on."""
 
     def do(value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         return METHODS[type(value)][name].call(machine, value, *map(_unwrap, args), **kwargs)

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from module_calls import machine, offered, outcome, plain
 
@@ -94,11 +94,13 @@ def test_an_offset_that_is_written_can_be_read(moment: dt.datetime, offset: dt.t
     assert offered(machine())["datetime"].datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f %z") == aware
 
 
+# Not `%G` and `%V`: which other directives they may stand with depends on the version of CPython.
 PARTS = st.sampled_from(
-    [*(f"%{letter}" for letter in "aAbBdfHIjmMpSUwWyYzGVu%cxX"), " ", "-", "/", ".", "(", "T"]
+    [*(f"%{letter}" for letter in "aAbBdfHIjmMpSUwWyYzu%cxX"), " ", "-", "/", ".", "(", "T"]
 )
 
 
+@settings(max_examples=500)
 @given(MOMENTS, st.lists(PARTS, max_size=6, unique=True), st.text(alphabet="0123 aJPM:+-", max_size=2))
 def test_strptime_agrees_with_the_host(moment: dt.datetime, parts: list[str], tail: str) -> None:
     spec = "".join(parts)

@@ -445,7 +445,7 @@ do(datetime.datetime(2024, 2, 9, 15, 4, 5, 67), "strftime", "%H:%M:%S.%f %I %p|%
 do(datetime.datetime(2024, 2, 9, 15, 4, 5, 67), "strftime", "%D|%F|%T|%R|%r|%e|%h|%C|%g")
 do(datetime.datetime(2024, 2, 9, 15), "strftime", "%-d/%-m %-I%P|%_d|%5d|%^a|%#p|%k|%l|%n|%t|")
 do(datetime.datetime(2024, 2, 9, tzinfo=datetime.timezone.utc), "strftime", "%z %Z")
-do(datetime.datetime(2024, 2, 9, tzinfo=datetime.timezone(-datetime.timedelta(hours=3.5))), "strftime", "%z %Z")
+do(datetime.time(9, tzinfo=datetime.timezone(-datetime.timedelta(hours=3.5))), "strftime", "%z %Z")
 do(datetime.time(5, 6), "strftime", "%H:%M %Y")
 do(datetime.date(2024, 2, 9), "strftime", "é %d")
 do(datetime.date(2024, 2, 9), "strftime", "")
