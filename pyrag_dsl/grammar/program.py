@@ -21,6 +21,7 @@ class Program:
         tools: the signatures that its tool calls were checked against.
         diagnostics: warnings; a program with errors does not exist.
         chained: whether every tool call needs the one before it, as far as the text shows.
+        module_names: the names that may be bound at module level.
         calls_inside: whether a function of the plan calls a tool.
     """
 
@@ -30,6 +31,7 @@ class Program:
     diagnostics: tuple[Diagnostic, ...] = ()
     chained: bool = False
     calls_inside: bool = True
+    module_names: frozenset[str] = frozenset()
     _lowered: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property

@@ -34,6 +34,9 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]+")
 _HIDDEN_STATEMENT = re.compile(r";[ \t]{8,}[^\s#]")
 # `1if x`: CPython reads it with a warning that cannot be caught in one thread only.
 _GLUED = re.compile(r"(?<![0-9A-Za-z_.])[0-9][0-9_.]*(?:if|else|and|or|in|is|for|not)\b")
+# Comments and strings of a text without backslashes and triple quotes.
+_QUOTED = re.compile(r"""\#[^\n]*|"[^"\n]*"|'[^'\n]*'""")
+_SHORT = 2_000  # characters: a text of this size cannot nest deeply enough to hurt the parser
 _STRING_END = {
     '"': re.compile(r'(?:[^"\\\n]|\\[\s\S])*"'),
     "'": re.compile(r"(?:[^'\\\n]|\\[\s\S])*'"),
@@ -110,7 +113,8 @@ class _Scanner:
     def run(self) -> bool:
         """Whether the parser must not see the text."""
         text = self.text
-        for match in (_CONTROL if text.isascii() else _HIDDEN).finditer(text):
+        hidden = _CONTROL if text.isascii() else _HIDDEN
+        for match in hidden.finditer(text) if hidden.search(text) else ():
             at = match.start()
             name = f"U+{ord(match[0]):04X}"
             fix = Fix(f"remove {name}", (self.edit(at, at + 1, ""),), "safe")
@@ -123,9 +127,21 @@ class _Scanner:
             )
         if self.found:
             return True
-        if self.indentation():
-            return True
-        return self.tokens()
+        return False if self.plain() else self.indentation() or self.tokens()
+
+    def plain(self) -> bool:
+        """Whether a text is so short and simple that nothing in it needs a closer look."""
+        text = self.text
+        if len(text) > _SHORT or "\\" in text or ";" in text or "\f" in text or not text.isascii():
+            return False
+        if '"""' in text or "'''" in text or _GLUED.search(text):
+            return False
+        if "{" in text:
+            for match in _QUOTED.finditer(text):
+                token = match[0]
+                if "{" in token and (token.count("{") != token.count("}") or "#" in token):
+                    return False
+        return True
 
     def indentation(self) -> bool:
         """Blocks nested deeper than the limit; the exact rules of indentation are the parser's."""

@@ -54,7 +54,8 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bo
         raise PlanRejected(diagnostics)
     if strict and (objections := second_opinion(scanned.text)):
         raise PlanRejected(objections)
-    return Program(scanned.text, body, signatures, diagnostics, vetter.chained, vetter.calls_inside)
+    names = frozenset(vetter.names.module.possible)
+    return Program(scanned.text, body, signatures, diagnostics, vetter.chained, vetter.calls_inside, names)
 
 
 def _place(diagnostic: Diagnostic) -> tuple[bool, tuple[int, ...]]:

@@ -121,6 +121,10 @@ def export(value: Any, limits: Limits) -> Any:
 
 def admit(value: Any, limits: Limits) -> Any:
     """A copy for a plan of a host's value: exact plain data, sets ordered by repr. Raises `Unfit`."""
+    if type(value) is str and value.isascii() and len(value) < limits.border:
+        return value
+    if type(value) is list and texts_of(value, limits):
+        return value.copy()
     return _Copier(limits.border, limits.depth, _inward).copy(value)
 
 
@@ -160,6 +164,10 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
             except Unfit as unfit:
                 raise PlanFault("PLAN501", f"`{param.name}` of `{tool}` cannot leave the plan: {unfit}") from None
         return value
+    if declared == "topk" and kind is int and 1 <= value <= limits.topk:
+        return value
+    if declared == "docs" and kind is list and texts_of(value, limits):
+        return value.copy()
     try:
         copied = export(value, limits)
     except Unfit as unfit:
@@ -173,6 +181,16 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
     if declared == "topk" and not 1 <= fitting <= limits.topk:
         raise PlanFault("PLAN501", f"`{param.name}` of `{tool}` must be 1 to {limits.topk}, not {fitting:,}")
     return fitting
+
+
+def texts_of(value: list[Any], limits: Limits) -> bool:
+    """Whether a list holds nothing but ASCII text, little enough of it: the usual case, decided quickly."""
+    total = 0
+    for item in value:
+        if type(item) is not str or not item.isascii():
+            return False
+        total += len(item)
+    return total < limits.border and len(value) < limits.border
 
 
 _MISFIT = object()

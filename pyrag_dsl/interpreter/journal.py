@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..grammar.diagnostics import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One recorded call.
 
     Attributes:
@@ -27,7 +26,7 @@ class Entry:
     arguments: Mapping[str, Any]
     result: Any
     elapsed: float = 0.0
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = MappingProxyType({})
 
 
 class Journal:
@@ -66,8 +65,7 @@ class Journal:
         return iter(self._entries.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A tool call of a pass, in program order.
 
     Attributes:

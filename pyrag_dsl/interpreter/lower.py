@@ -41,7 +41,7 @@ class Lower:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.scope = Scope(None, bound_names(program.body))
+        self.scope = Scope(None, program.module_names)
         self.sites: dict[tuple[int, int], int] = {}
         self.inner_calls = program.calls_inside
         self.count = 0  # expressions lowered so far: what a statement costs

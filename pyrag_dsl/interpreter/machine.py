@@ -297,7 +297,7 @@ class Machine:
                 self.wanted.append(call)
                 self.pending = True
                 raise Suspended
-            call = Call(node, call.alias, tool, arguments, span, entry)
+            call = call._replace(entry=entry)
         self.calls.append(call)
         self.marks_at_call.append(len(self.statements))
         return import_result(entry.result)

@@ -178,7 +178,7 @@ def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, e
     """One match, or None. `how`: "match", "fullmatch" or "search"."""
     start, end = _window(string, pos, endpos)
     if start > end:
-        return None
+        return None  # as CPython's manual has it; its engine finds some empty matches there
     engine = _engine(machine, pattern, end - start, how == "search")
     if engine is pattern.fast:
         host = getattr(engine, how)(string, start, end)

@@ -27,7 +27,7 @@ from .hooks import Answer, Change, Finished, Hook, Rerun, Veto
 from .lineage import Lineage
 from .record import build_trace
 from .result import Result
-from .tools import Tool
+from .tools import Reported, Tool
 from .trace import Trace, TraceFile, signatures_to_json
 
 MODES = ("concurrent", "sequential")
@@ -71,7 +71,6 @@ class Run:
         self.fresh: set[str] = set()
         self.decisions: list[Event] = []
         self.failures: dict[str, Diagnostic] = {}
-        self.made: list[tuple[Call, Entry]] = []
         self.passes = 0
         self.began = time.monotonic()
         self.deadline = None if options.limits.deadline is None else self.began + options.limits.deadline
@@ -162,23 +161,23 @@ class Run:
     def record(self, call: Call, result: Any, elapsed: float) -> Entry:
         """Take a tool's result over the border and into the journal. Raises `Failure`."""
         signature = self.signatures[call.tool]
-        usage = getattr(result, "usage", None) if type(result).__module__ != "builtins" else None
-        if usage is not None and hasattr(result, "value"):
-            result, usage = result.value, dict(usage)
+        usage: Mapping[str, Any] = {}
+        if type(result) is Reported:
+            result, usage = result.value, result.usage
         try:
             admitted = admit(result, self.options.limits)
         except Unfit as unfit:
             message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
-        if not fits_result(signature.returns, admitted):
+        if type(admitted) is not str if signature.returns == "str" else not fits_result(signature.returns, admitted):
             wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
             message = f"the tool `{call.tool}` must return {wanted}, not {type(result).__name__}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
-        entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage or {})
+        entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage)
         self.journal.record(entry)
         self.fresh.add(call.node)
-        self.made.append((call, entry))
-        self.write(entry)
+        if self.options.file is not None:
+            self.write(entry)
         if self.options.hooks:
             self.emit(self.finished_event(entry, call.alias, False))
         return entry
@@ -213,7 +212,7 @@ class Run:
                 self.decide(HookDecided(hook=name, node=call.node, decision="change", detail=changes))
                 self.overrides[call.node] = {**self.overrides.get(call.node, {}), **changes}
                 arguments = {**call.arguments, **changes}
-                call = Call(call.node, call.alias, call.tool, arguments, call.span, None)
+                call = call._replace(arguments=arguments)
         return call, None
 
     def after(self, call: Call, entry: Entry, calls: tuple[Call, ...]) -> None:
@@ -316,25 +315,23 @@ def _public_notes(error: BaseException) -> Iterable[str]:
 def run_inline(run: Run) -> Result:
     """One call after the other in this thread: plain tools, one pass, no event loop."""
 
+    tools, clock, attempts = run.tools, time.monotonic, run.options.retries + 1
+
     def supply(call: Call) -> Entry | None:
-        if run.options.replay:
-            return None
-        began = time.monotonic()
-        for attempt in range(run.options.retries + 1):
+        tool = tools[call.tool]
+        for attempt in range(attempts):
+            began = clock()
             try:
-                made, given = run.before(call) if run.options.hooks else (call, None)
-                run.started(made)
-                result = given.result if given is not None else run.tools[made.tool].call(made.arguments)
-                return run.record(made, result, time.monotonic() - began)
+                return run.record(call, tool.call(call.arguments), clock() - began)
             except Exception as error:
-                if attempt < run.options.retries and run.tools[call.tool].idempotent and not isinstance(error, Failure):
+                if attempt + 1 < attempts and tool.idempotent and not isinstance(error, Failure):
                     continue
                 run.failures[call.node] = run.failed(call, error)
-                return None
+                break
         return None
 
     run.begin()
-    outcome = run.interpret(supply=supply)
+    outcome = run.interpret(supply=None if run.options.replay else supply)
     if outcome.status != "waiting":
         return run.finish(outcome)
     if run.options.replay:

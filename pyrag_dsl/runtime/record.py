@@ -45,7 +45,7 @@ def build_trace(
     run: Run, outcome: Outcome | None, status: str, diagnostics: tuple[Diagnostic, ...], elapsed: float
 ) -> Trace:
     """The trace of a run that has ended with this status."""
-    fresh, decisions, made = set(run.fresh), list(run.decisions), list(run.made)
+    fresh, decisions = run.fresh, run.decisions
 
     def build() -> list[Event]:
         events: list[Event] = [run.header()]
@@ -77,13 +77,12 @@ def build_trace(
                         )
                 if node is not None:
                     events.append(StatementEnded(span=node.span, names=_names(node, value)))
-        for call, entry in made:
-            if call.node not in known:
-                known.add(call.node)
+        for entry in run.journal:
+            if entry.node in fresh and entry.node not in known:
                 events.append(
                     CallFinished(
                         node=entry.node,
-                        alias=call.alias,
+                        alias="",
                         tool=entry.tool,
                         arguments=dict(entry.arguments),
                         result=entry.result,

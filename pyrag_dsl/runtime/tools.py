@@ -61,6 +61,17 @@ class Tool:
         return self.function(*args, **kwargs)
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a tool may return instead of a bare value: the value, and what it has cost.
+
+    `usage` is written to the trace; `tokens` and `cost` in it count against the budgets of the run.
+    """
+
+    value: Any
+    usage: Mapping[str, Any]
+
+
 def tool(
     function: Callable[..., Any],
     name: str | None = None,
