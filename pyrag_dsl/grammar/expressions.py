@@ -43,7 +43,7 @@ class Expressions:
         self.made = 0
         self.reads = 0
         self.levels: dict[str, int] = {}
-        self.unknown: set[str] = set()  # attributes of refused classes: not worth a second error
+        self.unknown: set[str] = set()  # attributes that the plan names itself: of records, of refused classes
 
     # ------------------------------------------------------------------ basics
 
@@ -312,6 +312,8 @@ class Expressions:
             self.calls_inside = self.calls_inside or len(self.names.stack) > 1
             return n.ToolCall(span, signature.name, args, keywords)
         self.reads = max(self.reads, reads)
+        if getattr(callee, "id", getattr(callee, "attr", "")) == "namedtuple":
+            self.unknown |= _record_fields(args)
         if type(function) is n.Attribute:
             if function.name in ("format", "format_map") and type(function.value) is n.Const:
                 self.check_format(function.value)
@@ -511,6 +513,17 @@ def _literal_kind(node: Any) -> str:
             return "bool"
         return "text" if type(value) is str else "number" if type(value) is int else "float"
     return _KINDS.get(kind, "") if kind is not n.Comprehension else node.kind
+
+
+def _record_fields(args: tuple[Any, ...]) -> set[str]:
+    """The fields that `namedtuple(name, fields)` gives to values, where the text shows them."""
+    fields = args[1] if len(args) > 1 else None
+    if type(fields) is n.Const and type(fields.value) is str:
+        return {field for field in fields.value.replace(",", " ").split() if not field.startswith("_")}
+    if type(fields) in (n.ListDisplay, n.TupleDisplay):
+        texts = [item.value for item in fields.items if type(item) is n.Const and type(item.value) is str]
+        return {text for text in texts if not text.startswith("_")}
+    return set()
 
 
 def _offered(module: str) -> str:

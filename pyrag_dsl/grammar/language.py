@@ -9,475 +9,109 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-FUNCTIONS = frozenset(
-    [
-        "abs",
-        "all",
-        "any",
-        "ascii",
-        "bin",
-        "bool",
-        "callable",
-        "chr",
-        "dict",
-        "divmod",
-        "enumerate",
-        "filter",
-        "float",
-        "format",
-        "frozenset",
-        "hex",
-        "int",
-        "isinstance",
-        "iter",
-        "len",
-        "list",
-        "map",
-        "max",
-        "min",
-        "next",
-        "oct",
-        "ord",
-        "pow",
-        "print",
-        "range",
-        "repr",
-        "reversed",
-        "round",
-        "set",
-        "sorted",
-        "str",
-        "sum",
-        "tuple",
-        "zip",
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FUNCTIONS = _words(
+    "abs all any ascii bin bool callable chr dict divmod enumerate filter float format frozenset hex int "
+    "isinstance iter len list map max min next oct ord pow print range repr reversed round set sorted str "
+    "sum tuple zip"
 )
 
-EXCEPTIONS = frozenset(
-    [
-        "Exception",
-        "ArithmeticError",
-        "AssertionError",
-        "AttributeError",
-        "EOFError",
-        "IndexError",
-        "KeyError",
-        "LookupError",
-        "NameError",
-        "NotImplementedError",
-        "OverflowError",
-        "RuntimeError",
-        "StopIteration",
-        "TypeError",
-        "UnicodeError",
-        "ValueError",
-        "ZeroDivisionError",
-        "RecursionError",
-        "TimeoutError",
-        "OSError",
-    ]
+EXCEPTIONS = _words(
+    "ArithmeticError AssertionError AttributeError EOFError Exception IndexError KeyError LookupError "
+    "NameError NotImplementedError OSError OverflowError RuntimeError StopIteration "
+    "TimeoutError TypeError UnicodeError ValueError ZeroDivisionError"
 )
 
-CONSTANTS = frozenset({"__name__", "NotImplemented"}) - {"NotImplemented"}
+BUILTINS = FUNCTIONS | EXCEPTIONS | {"__name__"}
 
-BUILTINS = FUNCTIONS | EXCEPTIONS | CONSTANTS
-
+# Attributes and methods by type. A `Counter` has those of dict too, and so on.
 TYPES = {
-    "str": frozenset(
-        [
-            "capitalize",
-            "casefold",
-            "center",
-            "count",
-            "encode",
-            "endswith",
-            "expandtabs",
-            "find",
-            "format",
-            "format_map",
-            "index",
-            "isalnum",
-            "isalpha",
-            "isascii",
-            "isdecimal",
-            "isdigit",
-            "isidentifier",
-            "islower",
-            "isnumeric",
-            "isprintable",
-            "isspace",
-            "istitle",
-            "isupper",
-            "join",
-            "ljust",
-            "lower",
-            "lstrip",
-            "maketrans",
-            "partition",
-            "removeprefix",
-            "removesuffix",
-            "replace",
-            "rfind",
-            "rindex",
-            "rjust",
-            "rpartition",
-            "rsplit",
-            "rstrip",
-            "split",
-            "splitlines",
-            "startswith",
-            "strip",
-            "swapcase",
-            "title",
-            "translate",
-            "upper",
-            "zfill",
-        ]
-    )
-    - {"encode"},
-    "int": frozenset({"bit_length", "is_integer", "numerator", "denominator", "real", "imag"}),
-    "float": frozenset({"is_integer", "as_integer_ratio", "real", "imag"}),
-    "list": frozenset(
-        ["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"]
+    "str": _words(
+        "capitalize casefold center count endswith expandtabs find format format_map index isalnum "
+        "isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle "
+        "isupper join ljust lower lstrip maketrans partition removeprefix removesuffix replace rfind "
+        "rindex rjust rpartition rsplit rstrip split splitlines startswith strip swapcase title translate "
+        "upper zfill"
     ),
-    "tuple": frozenset({"count", "index"}),
-    "dict": frozenset(
-        [
-            "clear",
-            "copy",
-            "fromkeys",
-            "get",
-            "items",
-            "keys",
-            "pop",
-            "popitem",
-            "setdefault",
-            "update",
-            "values",
-        ]
+    "int": _words("bit_length denominator imag is_integer numerator real"),
+    "float": _words("as_integer_ratio imag is_integer real"),
+    "list": _words("append clear copy count extend index insert pop remove reverse sort"),
+    "tuple": _words("count index"),
+    "dict": _words("clear copy fromkeys get items keys pop popitem setdefault update values"),
+    "set": _words(
+        "add clear copy difference difference_update discard intersection intersection_update isdisjoint "
+        "issubset issuperset pop remove symmetric_difference symmetric_difference_update union update"
     ),
-    "set": frozenset(
-        [
-            "add",
-            "clear",
-            "copy",
-            "difference",
-            "difference_update",
-            "discard",
-            "intersection",
-            "intersection_update",
-            "isdisjoint",
-            "issubset",
-            "issuperset",
-            "pop",
-            "remove",
-            "symmetric_difference",
-            "symmetric_difference_update",
-            "union",
-            "update",
-        ]
+    "frozenset": _words(
+        "copy difference intersection isdisjoint issubset issuperset symmetric_difference union"
     ),
-    "frozenset": frozenset(
-        [
-            "copy",
-            "difference",
-            "intersection",
-            "isdisjoint",
-            "issubset",
-            "issuperset",
-            "symmetric_difference",
-            "union",
-        ]
+    "Counter": _words("elements most_common subtract total"),
+    "defaultdict": _words(""),
+    "OrderedDict": _words("move_to_end"),
+    "deque": _words(
+        "append appendleft clear copy count extend extendleft index insert maxlen pop popleft remove "
+        "reverse rotate"
     ),
-    "Counter": frozenset(["elements", "most_common", "subtract", "total"]),
-    "defaultdict": frozenset(),
-    "OrderedDict": frozenset({"move_to_end"}),
-    "deque": frozenset(
-        [
-            "append",
-            "appendleft",
-            "clear",
-            "copy",
-            "count",
-            "extend",
-            "extendleft",
-            "index",
-            "insert",
-            "maxlen",
-            "pop",
-            "popleft",
-            "remove",
-            "reverse",
-            "rotate",
-        ]
+    "namedtuple": _words("_asdict _fields _replace"),
+    "date": _words(
+        "ctime day fromisoformat fromordinal isocalendar isoformat isoweekday max min month replace "
+        "resolution strftime today toordinal weekday year"
     ),
-    "namedtuple": frozenset({"_asdict", "_replace", "_fields"}),
-    "date": frozenset(
-        [
-            "ctime",
-            "day",
-            "fromisoformat",
-            "fromordinal",
-            "isocalendar",
-            "isoformat",
-            "isoweekday",
-            "max",
-            "min",
-            "month",
-            "replace",
-            "strftime",
-            "timetuple",
-            "today",
-            "toordinal",
-            "weekday",
-            "year",
-            "resolution",
-        ]
-    )
-    - {"timetuple"},
-    "datetime": frozenset(
-        [
-            "combine",
-            "ctime",
-            "date",
-            "day",
-            "fromisoformat",
-            "fromordinal",
-            "fromtimestamp",
-            "hour",
-            "isocalendar",
-            "isoformat",
-            "isoweekday",
-            "max",
-            "microsecond",
-            "min",
-            "minute",
-            "month",
-            "now",
-            "replace",
-            "second",
-            "strftime",
-            "strptime",
-            "time",
-            "timestamp",
-            "today",
-            "toordinal",
-            "tzinfo",
-            "utcnow",
-            "weekday",
-            "year",
-            "resolution",
-        ]
+    "datetime": _words(
+        "combine ctime date day fromisoformat fromordinal fromtimestamp hour isocalendar isoformat "
+        "isoweekday max microsecond min minute month now replace resolution second strftime strptime time "
+        "timestamp today toordinal tzinfo utcnow weekday year"
     ),
-    "time": frozenset(
-        [
-            "fromisoformat",
-            "hour",
-            "isoformat",
-            "max",
-            "microsecond",
-            "min",
-            "minute",
-            "replace",
-            "resolution",
-            "second",
-            "strftime",
-            "tzinfo",
-        ]
+    "time": _words(
+        "fromisoformat hour isoformat max microsecond min minute replace resolution second strftime tzinfo"
     ),
-    "timedelta": frozenset(["days", "max", "microseconds", "min", "resolution", "seconds", "total_seconds"]),
-    "timezone": frozenset({"utc"}),
-    "match": frozenset(
-        [
-            "end",
-            "endpos",
-            "expand",
-            "group",
-            "groupdict",
-            "groups",
-            "lastgroup",
-            "lastindex",
-            "pos",
-            "re",
-            "span",
-            "start",
-            "string",
-        ]
+    "timedelta": _words("days max microseconds min resolution seconds total_seconds"),
+    "timezone": _words("utc"),
+    "match": _words("end endpos expand group groupdict groups lastgroup lastindex pos re span start string"),
+    "pattern": _words(
+        "findall finditer flags fullmatch groupindex groups match pattern search split sub subn"
     ),
-    "pattern": frozenset(
-        [
-            "findall",
-            "finditer",
-            "flags",
-            "fullmatch",
-            "groupindex",
-            "groups",
-            "match",
-            "pattern",
-            "search",
-            "split",
-            "sub",
-            "subn",
-        ]
-    ),
-    "exception": frozenset({"args"}),
-    "function": frozenset({"cache_clear", "cache_info"}) - {"cache_info"},
+    "exception": _words("args"),
+    "function": _words("cache_clear"),
+    # What a static constructor or `isocalendar()` adds, and what belongs to no one type.
+    "other": _words("from_iterable week"),
 }
 
 MODULES = {
-    "re": frozenset(
-        [
-            "A",
-            "ASCII",
-            "DOTALL",
-            "I",
-            "IGNORECASE",
-            "M",
-            "MULTILINE",
-            "S",
-            "U",
-            "UNICODE",
-            "VERBOSE",
-            "X",
-            "Match",
-            "Pattern",
-            "compile",
-            "error",
-            "escape",
-            "findall",
-            "finditer",
-            "fullmatch",
-            "match",
-            "purge",
-            "search",
-            "split",
-            "sub",
-            "subn",
-            "NOFLAG",
-        ]
-    )
-    - {"purge"},
-    "datetime": frozenset({"date", "datetime", "time", "timedelta", "timezone", "MINYEAR", "MAXYEAR", "UTC"}),
-    "math": frozenset(
-        [
-            "acos",
-            "asin",
-            "atan",
-            "atan2",
-            "ceil",
-            "comb",
-            "copysign",
-            "cos",
-            "degrees",
-            "dist",
-            "e",
-            "exp",
-            "fabs",
-            "factorial",
-            "floor",
-            "fmod",
-            "fsum",
-            "gcd",
-            "hypot",
-            "inf",
-            "isclose",
-            "isfinite",
-            "isinf",
-            "isnan",
-            "isqrt",
-            "lcm",
-            "log",
-            "log10",
-            "log2",
-            "nan",
-            "perm",
-            "pi",
-            "pow",
-            "prod",
-            "radians",
-            "sin",
-            "sqrt",
-            "tan",
-            "tau",
-            "trunc",
-        ]
+    "re": _words(
+        "A ASCII DOTALL I IGNORECASE M MULTILINE Match NOFLAG Pattern S U UNICODE VERBOSE X compile error "
+        "escape findall finditer fullmatch match search split sub subn"
     ),
-    "json": frozenset({"dumps", "loads", "JSONDecodeError"}),
-    "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"}),
-    "itertools": frozenset(
-        [
-            "accumulate",
-            "chain",
-            "combinations",
-            "combinations_with_replacement",
-            "compress",
-            "count",
-            "cycle",
-            "dropwhile",
-            "filterfalse",
-            "groupby",
-            "islice",
-            "pairwise",
-            "permutations",
-            "product",
-            "repeat",
-            "starmap",
-            "takewhile",
-            "zip_longest",
-        ]
+    "datetime": _words("MAXYEAR MINYEAR UTC date datetime time timedelta timezone"),
+    "math": _words(
+        "acos asin atan atan2 ceil comb copysign cos degrees dist e exp fabs factorial floor fmod fsum "
+        "gcd hypot inf isclose isfinite isinf isnan isqrt lcm log log10 log2 nan perm pi pow prod radians "
+        "sin sqrt tan tau trunc"
     ),
-    "functools": frozenset({"cache", "lru_cache", "partial", "reduce", "cmp_to_key"}),
-    "string": frozenset(
-        [
-            "ascii_letters",
-            "ascii_lowercase",
-            "ascii_uppercase",
-            "digits",
-            "hexdigits",
-            "octdigits",
-            "printable",
-            "punctuation",
-            "whitespace",
-            "capwords",
-        ]
+    "json": _words("JSONDecodeError dumps loads"),
+    "collections": _words("Counter OrderedDict defaultdict deque namedtuple"),
+    "itertools": _words(
+        "accumulate chain combinations combinations_with_replacement compress count cycle dropwhile "
+        "filterfalse groupby islice pairwise permutations product repeat starmap takewhile zip_longest"
     ),
-    "statistics": frozenset(
-        [
-            "StatisticsError",
-            "fmean",
-            "mean",
-            "median",
-            "median_high",
-            "median_low",
-            "mode",
-            "multimode",
-            "pstdev",
-            "pvariance",
-            "stdev",
-            "variance",
-        ]
+    "functools": _words("cache cmp_to_key lru_cache partial reduce"),
+    "string": _words(
+        "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable "
+        "punctuation whitespace"
     ),
-    "operator": frozenset(),
-    "typing": frozenset(
-        [
-            "Any",
-            "Callable",
-            "Dict",
-            "FrozenSet",
-            "Iterable",
-            "Iterator",
-            "List",
-            "Mapping",
-            "Optional",
-            "Sequence",
-            "Set",
-            "Tuple",
-            "Union",
-        ]
+    "statistics": _words(
+        "StatisticsError fmean mean median median_high median_low mode multimode pstdev pvariance stdev "
+        "variance"
     ),
-    "__future__": frozenset({"annotations"}),
+    "typing": _words(
+        "Any Callable Dict FrozenSet Iterable Iterator List Mapping Optional Sequence Set Tuple Union"
+    ),
+    "__future__": _words("annotations"),
 }
-del MODULES["operator"]
 
 # Modules that are there without an import line, as models forget it. A name that a plan binds is never implied.
 IMPLICIT = frozenset(

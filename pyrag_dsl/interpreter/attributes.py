@@ -11,6 +11,7 @@ from .dates import DATE_TYPES
 from .machine import Machine
 from .modules.collections_ import (
     COUNTER_METHODS,
+    DEFAULT_DICT_METHODS,
     DEQUE_METHODS,
     ORDERED_DICT_METHODS,
     RECORD_METHODS,
@@ -30,6 +31,7 @@ from .values import (
     PlanFrozenSet,
     PlanSet,
     Record,
+    RecordType,
     type_name,
 )
 
@@ -72,7 +74,7 @@ METHODS: dict[type, dict[str, Method]] = {
     list: LIST_METHODS,
     tuple: TUPLE_METHODS,
     dict: DICT_METHODS,
-    DefaultDict: DICT_METHODS,
+    DefaultDict: {**DICT_METHODS, **DEFAULT_DICT_METHODS},
     Counter: {**DICT_METHODS, **COUNTER_METHODS},
     OrderedDict: {**DICT_METHODS, **ORDERED_DICT_METHODS},
     deque: DEQUE_METHODS,
@@ -104,6 +106,8 @@ def get_attribute(machine: Machine, value: Any, name: str) -> Any:
         raise AttributeError(f"module '{value.name}' has no attribute '{name}'")
     if kind is Builtin:
         return _of_builtin(value, name)
+    if kind is RecordType or (kind is Record and name in value.type.fields):
+        return record_attribute(machine, value, name)
     method = METHODS.get(kind, _NONE).get(name)
     if method is not None:
         return BoundMethod(value, method)

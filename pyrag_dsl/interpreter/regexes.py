@@ -49,7 +49,8 @@ from .values import (
 # Units of `pattern_cost` that the standard library's engine may be given: some tens of milliseconds at worst.
 FAST_WORK = 4e6
 _LOOKED_AT = 1e5  # from here on the clock is read after each operation
-_DEEP_TEXT = 32_768  # characters; the engine of `re` keeps a few hundred bytes for every iteration of a group
+# Characters: the engine of `re` keeps hundreds of bytes for every iteration of a group, more for more groups.
+_DEEP_TEXT = 32_768
 _NESTING = 40
 _EXPANDED = 100_000
 _WIDE = 400_000
@@ -149,7 +150,8 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
     machine.work(4 + (length >> 6))
     cost = pattern.cost
     work = cost.work(length, search)
-    if work <= FAST_WORK and not (cost.deep and length > _DEEP_TEXT):
+    deep = cost.deep and length * (4 + pattern.groups) > 4 * _DEEP_TEXT
+    if work <= FAST_WORK and not deep:
         if work > _LOOKED_AT:
             machine.refuel()
         return pattern.fast

@@ -1,8 +1,8 @@
 """The phrases that generated plans are made of: one line for each, with holes for smaller phrases.
 
-`type flags phrase`. In a phrase, `$str` is a hole for any phrase of type str, `$STR` for a variable of that type,
-`$1` repeats the first hole, and `$$str` is a hole in which the names that the flag `x=str` declares may stand.
-Flags: `risky` for phrases that can raise an exception, else the feature that the phrase belongs to, or `-`.
+`type flags phrase`. In a phrase, `$str` is a hole for any phrase of type str, `$STR` for a variable of that
+type, `$1` repeats the first hole, and `$$str` is a hole in which the names that the flag `x=str` declares may
+stand. Flags: `risky` for phrases that can raise an exception, features that the phrase belongs to, or `-`.
 
 A phrase can be put into any other without more parentheses than it has. None shows what CPython does not fix:
 the order of a set of strings, addresses, the time.
@@ -19,7 +19,7 @@ _HOLE = re.compile(r"\$(\$?)([a-z]+|[A-Z]+|1)")
 
 
 class Hole(NamedTuple):
-    """A place for a smaller phrase: any of that type, or a variable (`variable`), or the first hole's text."""
+    """A place for a smaller phrase: any of that type, only a variable, or (type "1") the first hole's text."""
 
     type: str
     variable: bool

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature
 
-ANSWERS = ("yes", "unknown", "", "no", "1999", "Frank Herbert", "12 May 1922", "Rome, Italy", "7", "Ünïcödé ☃",
-           "two\nlines", " Marie Curie. ", "3.5", "The Beatles")  # fmt: skip
-PASSAGES = ("Dune is a novel by Frank Herbert, first published in 1965.", "", "Rome is the capital of Italy.",
-            "yes", "Title\nA text over\ntwo lines", "Born on 12 May 1922 in Zürich.", "1999", "a, b and c")  # fmt: skip
+ANSWERS = (
+    "yes", "unknown", "", "no", "1999", "Frank Herbert", "12 May 1922", "Rome, Italy", "7", "Ünïcödé ☃",
+    "two\nlines", " Marie Curie. ", "3.5", "The Beatles",
+)  # fmt: skip
+PASSAGES = (
+    "Dune is a novel by Frank Herbert, first published in 1965.", "", "Rome is the capital of Italy.",
+    "yes", "Title\nA text over\ntwo lines", "Born on 12 May 1922 in Zürich.", "1999", "a, b and c",
+)  # fmt: skip
 
 
 def _hash(*parts: object) -> int:

@@ -18,7 +18,8 @@ from pyrag_dsl.testing.phrases import (
 )
 
 # Bounds on what is assigned where code may run more than once.
-_CLIPS = {"str": "{}[:40]", "docs": "{}[:5]", "ints": "{}[:5]", "int": "{} % 1000"}_PLAIN = re.compile(r"[\w.]+\Z|-?\d+\Z")
+_CLIPS = {"str": "{}[:40]", "docs": "{}[:5]", "ints": "{}[:5]", "int": "{} % 1000"}
+_PLAIN = re.compile(r"[\w.]+\Z|-?\d+\Z")
 _CAUGHT = (
     "ValueError",
     "Exception",
@@ -51,8 +52,10 @@ _SIMPLE = (
     "temporary",
 )
 _KINDS = (*_SIMPLE, *["if"] * 5, *["for"] * 5, *["while"] * 2, *["try"] * 3, *["function"] * 4)
-_PARAMETERS = (("",), ("", ""), ("", "default"), ("", "keyword"), ("default", "default"), ("", "*"), ("", "**"), (),
-               ("", "default", "*", "keyword", "**"))  # fmt: skip
+_PARAMETERS = (
+    ("",), ("", ""), ("", "default"), ("", "keyword"), ("default", "default"), ("", "*"), ("", "**"), (),
+    ("", "default", "*", "keyword", "**"),
+)  # fmt: skip
 
 
 
