@@ -257,6 +257,8 @@ class Cost:
         wide: characters that the compiler goes through one by one for its classes.
         deep: whether the matcher keeps something for every iteration of a repeat.
         anchored: whether a match can only be at the start of the text.
+        hollow: whether something captured inside a repeat may be empty: what its last, empty iteration leaves in
+            the groups is an accident of each engine.
     """
 
     def __init__(self, tree: Any) -> None:
@@ -264,6 +266,7 @@ class Cost:
         self.expanded = 0
         self.wide = 0
         self.deep = False
+        self.hollow = False
         self._patience = 20_000  # visits in search of how things begin; after them, in any way
         self.anchored = _anchored(tree.data, flags)
         self._measure(tree.data, 1, flags)
@@ -308,6 +311,7 @@ class Cost:
                 simple = len(body.data) == 1 and body.data[0][0] in parser._UNITCODES
                 count = max(low, 1) if high is sre.MAXREPEAT or high == sre.MAXREPEAT else high
                 self.deep = self.deep or not simple
+                self.hollow = self.hollow or (_empty(body) and _captures(body.data))
                 self._measure(body.data, times if simple else times * max(count, 1), flags)
                 if simple:
                     self.expanded += times * min(count >> 3, 1_000)
@@ -439,6 +443,14 @@ def _anchored(items: Any, flags: int) -> bool:
 def _refers(items: Any) -> bool:
     return any(
         op is sre.GROUPREF or any(_refers(part.data) for part in parts(op, argument))
+        for op, argument in items
+    )
+
+
+def _captures(items: Any) -> bool:
+    return any(
+        (op is sre.SUBPATTERN and argument[0] is not None)
+        or any(_captures(part.data) for part in parts(op, argument))
         for op, argument in items
     )
 

@@ -5,9 +5,10 @@ tree with the few constructs that both understand alike. So nothing that only `r
 (`{e<=1}`, `[[a]--[b]]`, `\\L<..>`, `\\X`) has that meaning, and the classes of characters are those of
 `re`: `\\w` without combining marks, `\\s` with the separators 1C to 1F, case folded as `re` folds it.
 
-Two differences remain, both outside ASCII: a character that was assigned after the host's Unicode tables
-were made counts as a letter or digit if `regex` knows it, and a case-insensitive backreference folds as
-`regex` does.
+Three differences remain. Outside ASCII, a character that was assigned after the host's Unicode tables were
+made counts as a letter or digit if `regex` knows it, and a case-insensitive backreference folds as `regex`
+does. And where a repeated group may match nothing (`Cost.hollow`), the group may be left empty by one engine
+and unset, or as it was, by the other.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _class(members: list[Any], flags: int) -> str:
     if flags & IGNORECASE:
         out.append(_variants(members[1:] if negated else members, flags))
     if negated and len(members) == 2:
-        # `regex` joins `[^a]|[^b]` to a class that neither `a` nor `b` is in; not if there seem to be two members.
+        # `regex` joins `[^a]|[^b]` to a class without `a` and `b`; not if each seems to have two members.
         out *= 2
     return f"[{'^' if negated else ''}{''.join(out)}]"
 
