@@ -17,7 +17,7 @@ from typing import Any
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
-from .effects import Effects, effects, may_raise, total
+from .effects import Effects, certain, effects, may_raise, total
 from .functions import FunctionCode
 from .items import get_item, set_item
 from .lower import Frame, Lower, Run, add_mapping, handle, truth
@@ -37,8 +37,9 @@ _STRUCTURAL = frozenset({"+", "*"})  # on sequences these do not look at items
 class Concurrent(Lower):
     """Lowers one program for passes that go on."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, cautious: bool = False) -> None:
         super().__init__(program)
+        self.harmless = certain if cautious else total
         functions = [node for node in n.walk(program.body) if type(node) in (n.FunctionDef, n.Lambda)]
         self.functions = effects([node.body for node in functions]) if functions else None
         self.nonlocals = False
@@ -53,7 +54,7 @@ class Concurrent(Lower):
 
     def gather(self, nodes: Any) -> Callable[[Frame], list[Any]]:
         """Evaluate all operands; those that are suspended come back as `PENDING`."""
-        parts = [(self.expr(node), total(node)) for node in nodes]
+        parts = [(self.expr(node), self.harmless(node)) for node in nodes]
         if len(parts) == 1:
             run, safe = parts[0]
 
@@ -446,7 +447,7 @@ class Concurrent(Lower):
     def block(self, statements: n.Block) -> Run:
         nodes = [s for s in statements if type(s) not in _NOTHING]
         steps, cost = self.statements(statements)
-        runs = [(step, self.suspension((s,)), may_raise(s)) for step, s in zip(steps, nodes, strict=True)]
+        runs = [(step, self.suspension((s,)), may_raise(s, self.harmless)) for step, s in zip(steps, nodes, strict=True)]
 
         def run(frame: Frame) -> Any:
             machine: Machine = frame[0]

@@ -6,7 +6,7 @@ Both are read off its text, on the safe side: a name that may be an alias counts
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,11 +125,21 @@ def total(node: Any) -> bool:
     return kind is n.Unary and node.op == "not" and total(node.operand)
 
 
-def may_raise(statement: Any) -> bool:
-    """Whether a suspended statement could still raise something that a plan can catch."""
+def certain(node: Any) -> bool:
+    """Whether an expression is `total`, and none of its tool calls can be refused for the type of an argument."""
+    return total(node) and not any(
+        type(arg) is n.Name
+        for call in n.walk(node)
+        if type(call) is n.ToolCall
+        for arg in (*call.args, *[value for _, value in call.keywords])
+    )
+
+
+def may_raise(statement: Any, harmless: Callable[[Any], bool] = total) -> bool:
+    """Whether a suspended statement could still raise; `harmless` says which expressions cannot."""
     kind = type(statement)
     if kind is n.Assign:
-        return not (total(statement.value) and all(type(target) is n.Name for target in statement.targets))
+        return not (harmless(statement.value) and all(type(target) is n.Name for target in statement.targets))
     if kind is n.ExprStmt:
-        return not total(statement.value)
-    return kind is not n.Return or (statement.value is not None and not total(statement.value))
+        return not harmless(statement.value)
+    return kind is not n.Return or (statement.value is not None and not harmless(statement.value))

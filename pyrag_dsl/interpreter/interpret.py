@@ -74,6 +74,7 @@ def interpret(
     interrupt: Callable[[], bool] | None = None,
     now: datetime = EPOCH,
     concurrent: bool = False,
+    cautious: bool = False,
 ) -> Outcome:
     """Run a program as far as the journal goes.
 
@@ -89,6 +90,7 @@ def interpret(
         now: what the plan takes for the time of day.
         concurrent: go on past a call that is not in the journal, to find all that can be asked at once. Such a
             pass is only good for its `wanted` calls.
+        cautious: with `concurrent`, do not go on past anything that could still make the plan fail.
     """
     machine = Machine(
         signatures or program.tools,
@@ -101,7 +103,8 @@ def interpret(
         now,
         concurrent,
     )
-    run = lowered(program, concurrent)
+    run = lowered(program, "cautious" if cautious else "concurrent" if concurrent else "sequential")
+    machine.guarded = int(cautious)
     status, value, error, resolved = "done", None, None, False
     diagnostics: list[Diagnostic] = []
     try:
@@ -143,12 +146,12 @@ def interpret(
     )
 
 
-def lowered(program: Program, concurrent: bool) -> Callable[[dict[Any, Any]], Any]:
+def lowered(program: Program, reading: str) -> Callable[[dict[Any, Any]], Any]:
     """The program's closures, made once for each way of reading it."""
-    key = "concurrent" if concurrent else "sequential"
-    run = program._lowered.get(key)
+    run = program._lowered.get(reading)
     if run is None:
-        run = program._lowered[key] = (Concurrent if concurrent else Lower)(program).lower()
+        lower = Lower(program) if reading == "sequential" else Concurrent(program, cautious=reading == "cautious")
+        run = program._lowered[reading] = lower.lower()
     return run  # type: ignore[return-value]
 
 

@@ -90,6 +90,7 @@ class Run:
             interrupt=self.expired,
             now=self.options.now,
             concurrent=concurrent,
+            cautious=concurrent and not self.options.speculate,
         )
 
     def expired(self) -> bool:

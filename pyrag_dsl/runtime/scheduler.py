@@ -61,7 +61,7 @@ class Scheduler:
             outcome = run.interpret()
             if outcome.status != "waiting" or outcome.wanted[0].node in run.failures:
                 return outcome, ()
-            calls = list(missing) if run.options.speculate or not ahead.diagnostics else []
+            calls = list(missing)
             if outcome.wanted[0].node not in {call.node for call in calls}:
                 calls.insert(0, outcome.wanted[0])
             return outcome, tuple(calls)

@@ -19,7 +19,7 @@ _HOLE = re.compile(r"\$(\$?)([a-z]+|[A-Z]+|1)")
 
 
 class Hole(NamedTuple):
-    """A place for a smaller phrase: any of that type, only a variable, or (type "1") the first hole's text."""
+    """A place for a smaller phrase: any of that type, a variable only, or (type "1") the first hole again."""
 
     type: str
     variable: bool
@@ -34,6 +34,12 @@ class Form(NamedTuple):
     needs: frozenset[str]  # types of variables that must be in scope
     features: frozenset[str]
     risky: bool
+
+    @property
+    def parenthesised(self) -> bool:
+        """Whether the phrase is an operation in its own parentheses, which can be left out."""
+        first, last = self.parts[0], self.parts[-1]
+        return not isinstance(first, Hole) and first[0] == "(" and last == ")" and not self.binds
 
 
 def _form(flags: str, phrase: str) -> Form:

@@ -44,7 +44,7 @@ _PARTS = (
 
 @st.composite
 def mutants(draw: st.DrawFn, plan: st.SearchStrategy[str], most: int = 3) -> str:
-    """Texts that are almost plans: one to `most` changes of a token, a quote, an indentation, a word or a line.
+    """Texts that are almost plans: a few changes of a token, a quote, an indentation, a word or a line.
 
     Many are still plans. Never `exec` one that the vetter has not accepted.
 

@@ -30,8 +30,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "date": ("day",),
 }
 LITERALS: dict[str, tuple[str, ...]] = {
-    "str": ('"Dune"', '""', '"who wrote it"', "'yes'", '"12 May 1922"', '"Herbert, Frank"', '"é ☃"', '"a\\tb\\n"',
-            'r"\\d"', '"""two\nlines"""', '"un" "known"', '"1999"'),
+    "str": ('"Dune"', '""', '"who wrote it"', "'yes'", '"12 May 1922"', '"Herbert, Frank"', '"é ☃"',
+            '"a\\tb\\n"', 'r"\\d"', '"""two\nlines"""', '"un" "known"', '"1999"'),
     "int": ("0", "1", "2", "7", "12", "1_999"),
     "small": ("1", "2", "3"),
     "bool": ("True", "False"),
@@ -182,10 +182,7 @@ class Phrases:
             first = first or text
             texts.append(text)
         whole = "".join(texts)
-        if bare and not form.binds and whole.startswith("(") and isinstance(form.parts[-1], str):
-            if form.parts[0][0] == "(" and form.parts[-1] == ")" and isinstance(form.parts[0], str):
-                return whole[1:-1]
-        return whole
+        return whole[1:-1] if bare and form.parenthesised else whole
 
     @contextmanager
     def inside(self, binds: Collection[tuple[str, str]]) -> Iterator[None]:
@@ -226,17 +223,14 @@ class Phrases:
                 value = self.call("docs", depth - 1)
             else:
                 value = self.expression(type_, depth - 1, bare=True)
-            positional = (
-                positional and (param.type != "topk" or self.pick(2) == 1) and (not place or not self.pick(4))
-            )
+            positional = positional and self.pick(5 if place == 0 else 2) != 1
             args.append(value if positional else f"{param.name}={value}")
         return f"{signature.name}({', '.join(args)})"
 
     def callable(self, type_: str) -> list[str]:
-        scope = self.scope
-        return [
-            name for name, f in scope.functions.items() if f.returns == type_ and scope.work * f.cost <= MAX_WORK
-        ]
+        """The functions of the plan that return this type and may be called from here."""
+        most = MAX_WORK // self.scope.work
+        return [name for name, f in self.scope.functions.items() if f.returns == type_ and f.cost <= most]
 
     def plan_call(self, name: str, depth: int) -> str:
         function = self.scope.functions[name]

@@ -7,8 +7,9 @@
     def test_my_engine(text, tools):
         assert run(text, tools=tools.functions()).final_answer == expected(text, tools)
 
-Every plan ends soon: loops are counted, recursion is bounded, values do not grow without end, and no more than
-some dozens of calls are made. Many raise on the way, which is wanted (`with_errors=False` for plans that try not to).
+Every plan ends soon: loops are counted, recursion is bounded, values do not grow without end, and no more
+than some dozens of calls are made. Many plans raise on the way, which is wanted; `with_errors=False` leaves out
+what can.
 """
 
 from __future__ import annotations
@@ -62,10 +63,9 @@ def plans(
         max_statements: about how many statements, those in blocks included.
         tools: the signatures of the tools that the plan calls; `retrieve` and `answer` if not given.
         with_errors: also operations that can fail while running: `int(answer(...))`, `docs[2]`, names bound
-            one path only, `raise` and `assert`. Without it, few plans fail: tools can still be given what
-            they refuse.
-        features: which of `FEATURES` may be used. All of them if not given, but "messages": the text of a caught
-            exception is not the same in every version of Python.
+            on one path only, `raise` and `assert`. Without it few plans fail.
+        features: which of `FEATURES` may be used. If not given, all of them but "messages": the text of a
+            caught exception is not the same in every version of Python.
 
     >>> plans(max_statements=4, features=["functions", "try"]).example()  # doctest: +SKIP
     'docs = retrieve(f"who is Dune in ")\\nfinal_answer = docs\\n'

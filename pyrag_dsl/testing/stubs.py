@@ -30,7 +30,7 @@ class StubTools:
     """Tools whose results depend on a seed and on their arguments only.
 
     `stub(tool, arguments)` is the result of one call; `stub.functions()` is what can be given to
-    `pyrag_dsl.run(..., tools=...)` or to `exec`. Two interpreters that make the same calls get the same results.
+    `pyrag_dsl.run(..., tools=...)` or to `exec`. The same calls get the same results.
 
     >>> tools = StubTools(seed=1)
     >>> tools("answer", {"query": "Who?", "docs": None}) == tools.functions()["answer"]("Who?")
@@ -87,7 +87,7 @@ class StubTools:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How long each call takes, in seconds: a function of a seed and of what names the call (node, order, ...).
+    """How long each call takes, in seconds: a function of a seed and what names the call (node, order).
 
     >>> Latencies(seed=3, most=0.01)("answer@3:8") <= 0.01
     True
@@ -115,7 +115,7 @@ def tool_results() -> st.SearchStrategy[StubTools]:
 
 
 def latencies(most: float = 0.01) -> st.SearchStrategy[Latencies]:
-    """Schedules of latencies: the longest call takes `most` seconds. They change the order in which calls end.
+    """Schedules of latencies, the longest `most` seconds. They change the order in which calls end.
 
     >>> from hypothesis import given
     >>> @given(latencies(most=1.0))

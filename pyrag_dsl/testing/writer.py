@@ -58,7 +58,6 @@ _PARAMETERS = (
 )  # fmt: skip
 
 
-
 class Writer(Phrases):
     """Writes one plan."""
 
@@ -141,7 +140,8 @@ class Writer(Phrases):
         text, number = self.target("str"), self.target("int")
         first, second, rest = self.target("str"), self.target("str"), self.target("docs")
         ways: list[tuple[str, str, dict[str, str]]] = [
-            (f"{text}, {number}", f"{self.value('str', 1)}, {self.value('int', 1)}", {text: "str", number: "int"}),
+            (f"{text}, {number}", f"{self.value('str', 1)}, {self.value('int', 1)}",
+             {text: "str", number: "int"}),
             (f"[{text}, {number}]", self.expression("pair"), {text: "str", number: "int"}),
             (f"{first}, *{rest}", f"[{self.value('str', 1)}, *{self.expression('docs', 1)}[:3]]",
              {first: "str", rest: "docs"}),
@@ -389,13 +389,9 @@ class Writer(Phrases):
             text += default + str(self.one(LITERALS[type_])) if kind == "default" else ""
             params.append((param, type_, kind))
             shown.append(text)
-        if (
-            self.maybe(odds=5)
-            and "modules" in self.features
-            and not {"*", "**"} & {kind for *_, kind in params}
-        ):
-            if all(type_ != "docs" for _, type_, _ in params):
-                self.line(self.one(("@functools.lru_cache(maxsize=None)", "@functools.lru_cache")))
+        hashable = not any(kind in ("*", "**") or type_ in ("docs", "dict") for _, type_, kind in params)
+        if hashable and self.maybe("modules", 5):
+            self.line(self.one(("@functools.lru_cache(maxsize=None)", "@functools.lru_cache")))
         self.line(f"def {name}({', '.join(shown)})" + (f" -> {ANNOTATIONS[returns]}:" if typed else ":"))
         scope = Scope(dict(self.scope.variables), dict(self.scope.functions), self.scope.level + 1)
         scope.own = frozenset(param for param, *_ in params)
