@@ -257,8 +257,10 @@ class Cost:
         wide: characters that the compiler goes through one by one for its classes.
         deep: whether the matcher keeps something for every iteration of a repeat.
         anchored: whether a match can only be at the start of the text.
-        hollow: whether something captured inside a repeat may be empty: what its last, empty iteration leaves in
-            the groups is an accident of each engine.
+        hollow: whether something captured inside a repeat may be empty: what its last, empty iteration leaves
+            in the groups is an accident of each engine.
+        fragile: whether CPython's matcher should not be given it: with groups or repeats inside possessive
+            repeats and atomic groups, 3.11.7 still ends some searches in a SystemError (gh-101955).
     """
 
     def __init__(self, tree: Any) -> None:
@@ -267,6 +269,7 @@ class Cost:
         self.wide = 0
         self.deep = False
         self.hollow = False
+        self.fragile = False
         self._patience = 20_000  # visits in search of how things begin; after them, in any way
         self.anchored = _anchored(tree.data, flags)
         self._measure(tree.data, 1, flags)
@@ -303,6 +306,8 @@ class Cost:
         """Count nodes, with counted repeats written out."""
         for op, argument in items:
             self.expanded += times
+            if op in _POSSESSIVE and _tangled(parts(op, argument)[0].data):
+                self.fragile = True
             if op is sre.IN:
                 self.expanded += times * (len(argument) >> 2)
                 self._widen(argument, flags)
@@ -394,7 +399,7 @@ class Cost:
 
     def _repeat(self, op: Any, argument: Any, flags: int, after: Head | None) -> Any:
         low, high, body = int(argument[0]), int(argument[1]), argument[2]
-        possessive = op is getattr(sre, "POSSESSIVE_REPEAT", None)
+        possessive = op in _POSSESSIVE
         head = self._head(body.data, 0, flags, after)
         apart = head is not None and after is not None and not head.chars & after.chars
         if len(body.data) == 1 and body.data[0][0] in parser._UNITCODES:
@@ -443,6 +448,23 @@ def _anchored(items: Any, flags: int) -> bool:
 def _refers(items: Any) -> bool:
     return any(
         op is sre.GROUPREF or any(_refers(part.data) for part in parts(op, argument))
+        for op, argument in items
+    )
+
+
+_POSSESSIVE = {getattr(sre, name) for name in ("POSSESSIVE_REPEAT", "ATOMIC_GROUP") if hasattr(sre, name)}
+
+
+def _tangled(items: Any) -> bool:
+    """Whether a group captures, or something of more than one character repeats."""
+    return any(
+        (op is sre.SUBPATTERN and argument[0] is not None)
+        or (
+            op in parser._REPEATCODES
+            and argument[2].data[0:1]
+            and argument[2].data[0][0] not in parser._UNITCODES
+        )
+        or any(_tangled(part.data) for part in parts(op, argument))
         for op, argument in items
     )
 

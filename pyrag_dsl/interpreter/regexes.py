@@ -151,7 +151,7 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
     cost = pattern.cost
     work = cost.work(length, search)
     deep = cost.deep and length * (4 + pattern.groups) > 4 * _DEEP_TEXT
-    if work <= FAST_WORK and not deep:
+    if work <= FAST_WORK and not deep and not cost.fragile:
         if work > _LOOKED_AT:
             machine.refuel()
         return pattern.fast

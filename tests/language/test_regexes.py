@@ -123,9 +123,9 @@ def _patterns() -> st.SearchStrategy[str]:
             pair.map("|".join),
             pair.map(lambda two: f"(?:{two[0]}|{two[1]})"),
             inner.map(lambda one: f"({one})"),
-            st.tuples(
-                st.sampled_from(["(?P<n>", "(?i:", "(?s:", "(?m:", "(?a:", "(?=", "(?<=", "(?<!"]), inner
-            ).map(lambda two: f"{two[0]}{two[1]})"),
+            st.tuples(st.sampled_from(["(?P<n>", "(?i:", "(?s:", "(?m:", "(?=", "(?<=", "(?<!"]), inner).map(
+                lambda two: f"{two[0]}{two[1]})"
+            ),
             st.tuples(st.sampled_from(_ATOMS), repeats).map("".join),
             st.tuples(inner, repeats).map(lambda two: f"({two[0]}){two[1]}"),
             inner.map(lambda one: f"(a|b){one}\\1"),
@@ -168,6 +168,8 @@ def test_every_operation_answers_as_cpython_does(
         if not isinstance(host, re.Pattern):
             assert ours is host
             return
+        if ours.cost.fragile:
+            return  # the host's own answer may be a SystemError
         if slow and ours.cost.hollow:
             patch.undo()  # the engines may differ there, as `pattern_render` says
         for name in ("search", "match", "fullmatch"):
@@ -506,3 +508,8 @@ def test_a_callback_sees_the_verbose_and_the_named() -> None:
 def test_possessive_and_atomic() -> None:
     assert call("search", "a++ab", "aaab") is None
     assert call("search", "(?>a+)b", "aab").host.span() == (0, 3)
+
+
+@since_311
+def test_what_breaks_the_matcher_of_cpython_is_not_given_to_it() -> None:
+    assert call("search", r"(?>(((\w){2,}?|[^a]))*+)", "xa -\n").host.span() == (0, 5)
