@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOOLS = ("retrieve", "answer")
 _TOOL_LINE = "TOOL.2: /(?:retrieve|answer)(?![0-9A-Za-z_])/"
 _TAB = 8
-_BLANK = re.compile(r"[ \t\f]*")
+_INDENTATION = re.compile(r"(?<!\\)\n")
 _OPEN, _CLOSE = {"LPAR", "LSQB", "LBRACE"}, {"RPAR", "RSQB", "RBRACE"}
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _ESCAPE = re.compile(r"\\(?:N\{(?P<name>[^{}]*)\}|[\s\S])")
@@ -168,17 +168,18 @@ def _step(columns: list[tuple[int, int]], newline: Token) -> list[str]:
     Each line has two columns, with tabs of eight and tabs of one: lines whose order depends on the width of a
     tab are refused, as CPython does.
     """
-    line = next(part for part in reversed(re.split(r"(?<!\\)\n", newline)))
-    match = _BLANK.match(line)
-    assert match is not None
-    wide = narrow = 0
-    for char in match[0]:
+    wide = narrow = continued = 0
+    for char in _INDENTATION.split(newline)[-1]:
         if char == "\f":
             wide = narrow = 0
         elif char == "\t":
             wide, narrow = (wide // _TAB + 1) * _TAB, narrow + 1
-        else:
+        elif char == " ":
             wide, narrow = wide + 1, narrow + 1
+        elif char == "\\":  # the first line that is continued and indented says how far
+            continued = continued or wide
+    if continued:
+        wide = narrow = continued
     place = (wide, narrow)
     dedents: list[str] = []
     while wide < columns[-1][0]:

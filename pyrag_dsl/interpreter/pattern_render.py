@@ -5,10 +5,10 @@ tree with the few constructs that both understand alike. So nothing that only `r
 (`{e<=1}`, `[[a]--[b]]`, `\\L<..>`, `\\X`) has that meaning, and the classes of characters are those of
 `re`: `\\w` without combining marks, `\\s` with the separators 1C to 1F, case folded as `re` folds it.
 
-Three differences remain. Outside ASCII, a character that was assigned after the host's Unicode tables were
-made counts as a letter or digit if `regex` knows it, and a case-insensitive backreference folds as `regex`
-does. And where a repeated group may match nothing (`Cost.hollow`), the group may be left empty by one engine
-and unset, or as it was, by the other.
+Three differences remain. Outside ASCII, a character that was assigned after the host's Unicode tables
+were made counts as a letter or digit if `regex` knows it, and a case-insensitive backreference folds as
+`regex` does. And where a repeated group may match nothing (`Cost.hollow`), the group may be left empty by
+one engine and unset, or as it was, by the other; likewise a condition on a group that is still open.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def rerun(
         raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}")
     more: dict[str, Any] = {"question": header.question, "limits": header.limits, "now": header.started}
     more.update(options or {})
-    overrides = {**header.overrides, found.node: {**header.overrides.get(found.node, {}), **arguments}}
+    overrides = {**recorded.overrides, found.node: {**recorded.overrides.get(found.node, {}), **arguments}}
     return run(header.source, tools, journal=recorded, overrides=overrides, **more)
 
 
@@ -131,7 +131,7 @@ def _prepare(
         if tools is None:
             tools = {name: Tool(signature, _absent) for name, signature in header.signatures.items()}
         if overrides is None:
-            overrides = header.overrides
+            overrides = recorded.overrides
         recorded = recorded.journal()
     if tools is None:
         raise TypeError("a run needs tools: tools={'retrieve': ..., 'answer': ...}")

@@ -71,6 +71,8 @@ class Run:
         self.fresh: set[str] = set()
         self.decisions: list[Event] = []
         self.failures: dict[str, Diagnostic] = {}
+        # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
+        self.watchers = [hook for hook in options.hooks if type(hook).after_call is not Hook.after_call]
         self.passes = 0
         self.began = time.monotonic()
         self.deadline = None if options.limits.deadline is None else self.began + options.limits.deadline
@@ -218,8 +220,9 @@ class Run:
 
     def after(self, call: Call, entry: Entry, calls: tuple[Call, ...]) -> None:
         """Ask the hooks about a result; they may replace it or change what was asked before."""
-        for hook in self.options.hooks:
-            finished = Finished(call, entry.result, self.lineage(), calls)
+        lineage = self.lineage()
+        for hook in self.watchers:
+            finished = Finished(call, entry.result, lineage, calls)
             decided = hook.after_call(finished)
             name = type(hook).__name__
             if isinstance(decided, Answer):

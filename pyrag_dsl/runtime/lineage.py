@@ -41,9 +41,11 @@ class Lineage:
 
     @property
     def full(self) -> Outcome:
-        """The outcome with nothing withheld."""
+        """The outcome with nothing withheld; for a run that goes on, as far as it is known."""
         if self._full is None:
             self._full = interpret(self._program, self._journal, **self._options)
+            if self._full.status == "waiting":
+                self._full = interpret(self._program, self._journal, concurrent=True, **self._options)
         return self._full
 
     def dependents(self, node: str) -> frozenset[str]:

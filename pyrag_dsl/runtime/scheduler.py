@@ -165,9 +165,8 @@ class Scheduler:
         except Failure as failure:
             run.failures[call.node] = failure.diagnostic
             return
-        if run.options.hooks:
-            calls = run.interpret(concurrent=True).calls
-            run.after(call, entry, calls)
+        if run.watchers:
+            run.after(call, entry, run.interpret(concurrent=True).calls)
 
     def fail(self, call: Call, error: BaseException) -> None:
         run = self.run

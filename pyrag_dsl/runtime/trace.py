@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..interpreter.journal import Entry, Journal
 from ..interpreter.limits import Limits
-from .events import TIMINGS, VERSION, CallFinished, Event, RunFinished, RunStarted, from_json, to_json
+from .events import TIMINGS, VERSION, CallFinished, Event, NodeRerun, RunFinished, RunStarted, from_json, to_json
 from .plain import decode, dumps, encode
 
 E = TypeVar("E", bound=Event)
@@ -61,6 +61,14 @@ class Trace:
     @property
     def source(self) -> str:
         return self.header.source
+
+    @property
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """Arguments changed by hand or by hooks, by node, as they were at the end."""
+        found = {node: dict(changes) for node, changes in self.header.overrides.items()}
+        for event in self.of(NodeRerun):
+            found[event.node] = {**found.get(event.node, {}), **event.overrides}
+        return found
 
     def journal(self, *, by_content: bool = False) -> Journal:
         """The results in this trace, for a replay, a resumption or a re-run."""
@@ -122,7 +130,7 @@ def _parse(raw: bytes, name: str) -> list[Event]:
     return events
 
 
-_FREE = ("arguments", "result", "final_answer", "overrides", "signatures")
+_FREE = ("arguments", "result", "final_answer", "overrides", "signatures", "detail")
 
 
 def encoded(event: Event) -> dict[str, Any]:

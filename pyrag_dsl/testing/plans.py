@@ -8,8 +8,8 @@
         assert run(text, tools=tools.functions()).final_answer == expected(text, tools)
 
 Every plan ends soon: loops are counted, recursion is bounded, values do not grow without end, and no more
-than some dozens of calls are made. Many plans raise on the way, which is wanted; `with_errors=False` leaves out
-what can.
+than some dozens of calls are made. Many plans raise on the way, which is wanted; `with_errors=False` leaves
+out what can.
 """
 
 from __future__ import annotations

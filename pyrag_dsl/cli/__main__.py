@@ -1,0 +1,9 @@
+"""`python -m pyrag_dsl.cli`: the same as `pyrag`."""
+
+from __future__ import annotations
+
+import sys
+
+from pyrag_dsl.cli import pyrag
+
+sys.exit(pyrag())

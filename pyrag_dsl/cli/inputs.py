@@ -1,0 +1,148 @@
+"""Reading what the user names, and checking what is to be written, before anything is paid for."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyrag_dsl.cli.status import Stop
+from pyrag_dsl.grammar.diagnostics import Diagnostic, PlanRejected
+
+if TYPE_CHECKING:
+    from pyrag_dsl.runtime.trace import Trace
+
+MOST_BYTES = 4 * 1024 * 1024
+"""A file that is larger is not read: sixteen times the longest reply that extraction looks into."""
+
+_QUESTION = re.compile(r"[ \t]*#[ \t]*question[ \t]*:[ \t]*(\S.*)", re.IGNORECASE)
+_QUESTION_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlanText:
+    """A plan as read: its code, what to call it, and how much of the text around it was left out."""
+
+    source: str
+    name: str
+    left_out: str = ""
+
+    @property
+    def question(self) -> str:
+        """What a comment `# question: ...` in its first lines says; empty if there is none."""
+        for line in self.source.split("\n", _QUESTION_LINES)[:_QUESTION_LINES]:
+            found = _QUESTION.match(line)
+            if found:
+                return found[1].strip()
+        return ""
+
+
+def read_plan(place: str) -> PlanText:
+    """The plan in a file, or on standard input for `-`; taken out of a model's reply where it is in one.
+
+    Raises Stop where there is no text, PlanRejected where there is far too much.
+    """
+    name = "<stdin>" if place == "-" else place
+    raw = _stdin() if place == "-" else _file(Path(place), "plan")
+    if len(raw) > MOST_BYTES:
+        message = f"the plan has more than {MOST_BYTES:,} bytes"
+        raise PlanRejected((Diagnostic("PLAN102", message),))
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = "it is encoded as UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "it may be a binary file"
+        raise Stop(f"{name}: not UTF-8 text (byte {error.start + 1}); {hint}") from None
+    from pyrag_dsl.grammar.extract import extract_code
+
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    code = extract_code(text)
+    if code.strip() == text.strip():
+        return PlanText(text, name)
+    return PlanText(code, name, _left_out(text, code))
+
+
+def _left_out(text: str, code: str) -> str:
+    start = text.find(code.strip("\n"))
+    if start < 0:
+        return "the plan was put together from the text around it"
+    first = text.count("\n", 0, start) + 1
+    last = first + code.strip("\n").count("\n")
+    return f"the plan was taken out of the text around it (lines {first} to {last})"
+
+
+def _file(path: Path, what: str) -> bytes:
+    try:
+        if path.is_dir():
+            raise Stop(f"{path}: a directory where the file of a {what} was expected")
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise Stop(f"{path}: there is no such file (the {what})") from None
+    except OSError as error:
+        raise Stop(f"{path}: cannot be read ({error.strerror or type(error).__name__})") from None
+    except ValueError as error:
+        raise Stop(f"the path of the {what} is no path: {error}") from None
+
+
+def _stdin() -> bytes:
+    stream = sys.stdin
+    buffer = getattr(stream, "buffer", None)
+    return buffer.read(MOST_BYTES + 1) if buffer is not None else stream.read(MOST_BYTES + 1).encode()
+
+
+def load_trace(path: Path) -> Trace:
+    """The trace in a file. Raises Stop."""
+    from pyrag_dsl.runtime.trace import Trace, TraceError, read_header
+
+    try:
+        if path.is_dir():
+            raise Stop(f"{path}: a directory where the file of a trace was expected")
+        trace = Trace.load(path)
+        read_header(trace.header)
+    except (TraceError, ValueError) as error:
+        raise Stop(str(error)) from None
+    header = trace.header
+    if not (isinstance(header.source, str) and isinstance(header.question, str)):
+        raise Stop(f"{path}: the header of the trace is damaged")
+    return trace
+
+
+def recorded_source(trace: Trace) -> str:
+    """The plan that a trace ended with: after the last repair."""
+    from pyrag_dsl.runtime.events import RepairApplied
+
+    repairs = trace.of(RepairApplied)
+    return repairs[-1].source if repairs else trace.source
+
+
+def check_output(path: Path | None, option: str, *, apart_from: Iterable[Path | str | None] = ()) -> None:
+    """Raise Stop unless a file can be written there without doing harm to one that is read."""
+    if path is None:
+        return
+    for other in apart_from:
+        if other is not None and _same(path, Path(other)):
+            raise Stop(f"{option} {path}: this file is used for something else in the same command")
+    try:
+        if path.is_dir():
+            raise Stop(f"{option} {path}: a directory where a file was expected")
+        if path.exists() and not path.is_file():
+            raise Stop(f"{option} {path}: not a regular file")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise Stop(f"{option} {path}: cannot be written (Permission denied)")
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pyrag-"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Stop(f"{option} {path}: cannot be written ({reason})") from None
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.resolve() == other.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return False

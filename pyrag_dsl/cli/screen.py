@@ -1,0 +1,109 @@
+"""What is written to a person: colours only where they are wanted, and nothing that a terminal would obey.
+
+Text goes out in parts, each with a style by name; there is no markup that a passage could write.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Any, TextIO
+
+from pyrag_dsl.agents.quoting import one_line, visible
+
+STYLES = {
+    "strong": "1",
+    "dim": "2",
+    "call": "36",
+    "good": "32",
+    "bad": "1;31",
+    "warn": "33",
+    "value": "35",
+}
+Part = str | tuple[str, str]
+
+
+class Screen:
+    """A stream for people. One that is closed or broken swallows what is written to it."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+        self.stream = stream
+        self.quiet = quiet
+        self.terminal = _is_terminal(stream)
+        self.color = self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 160)) if self.terminal else 100
+
+    def line(self, *parts: Part) -> None:
+        """A line that `quiet` hides."""
+        if not self.quiet:
+            self.say(*parts)
+
+    def say(self, *parts: Part) -> None:
+        """A line that is always shown. Each part is put on one line and made harmless."""
+        self.raw("".join(self.paint(*part) if isinstance(part, tuple) else one_line_kept(part) for part in parts))
+
+    def block(self, text: str, indent: str = "") -> None:
+        """Text of any origin on as many lines as it has."""
+        for each in visible(text).rstrip("\n").split("\n"):
+            self.raw(indent + each)
+
+    def raw(self, text: str) -> None:
+        """Text that this program made, with its own colours."""
+        write(self.stream, text.rstrip() + "\n")
+
+    def paint(self, text: str, style: str) -> str:
+        text = one_line_kept(text)
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.color and text else text
+
+
+def one_line_kept(text: str) -> str:
+    """`text` on one line, harmless, with its spaces."""
+    return visible(text).replace("\n", " ")
+
+
+def quoted(text: str, limit: int = 100) -> str:
+    """Text of any origin in quotes, on one line, shortened to `limit` characters."""
+    flat = one_line(text[: limit * 4])
+    return f'"{flat}"' if len(flat) <= limit else f'"{flat[: limit - 1]}…"'
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write and flush; a reader that has gone away (`| head`) is no error."""
+    try:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        _silence(stream)
+    except ValueError:
+        pass  # closed
+
+
+def answer_text(value: Any) -> str:
+    """The answer as it is printed: text as it is, other values as Python writes them; harmless in a terminal."""
+    return visible(value if isinstance(value, str) else repr(value))
+
+
+def stderr(*, quiet: bool = False) -> Screen:
+    return Screen(sys.stderr, quiet=quiet)
+
+
+def _silence(stream: TextIO) -> None:
+    # What is still buffered would be written, and fail again, when the interpreter ends.
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        pass
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
