@@ -170,8 +170,8 @@ def test_every_operation_answers_as_cpython_does(
             return
         if ours.cost.fragile:
             return  # the host's own answer may be a SystemError
-        if slow and ours.cost.hollow:
-            patch.undo()  # the engines may differ there, as `pattern_render` says
+        if slow and (ours.cost.hollow or "(?(" in pattern):
+            patch.undo()  # where the engines may differ, as `pattern_render` says
         for name in ("search", "match", "fullmatch"):
             assert _shown(method(ours, name, text)) == _shown(getattr(host, name)(text))
             assert _shown(method(ours, name, text, pos, end)) == _shown(getattr(host, name)(text, pos, end))
