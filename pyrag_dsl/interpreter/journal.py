@@ -32,27 +32,47 @@ class Entry(NamedTuple):
 class Journal:
     """Entries by node; for a repaired plan, whose nodes have moved, by content.
 
-    Five votes of the same call are five nodes and five entries: content alone never stands for a node that has
-    an entry of its own, and each entry found by content is given out once.
+    Five votes of the same call are five nodes and five entries: each recorded entry stands for one node only,
+    its own where that asks, and otherwise, with `by_content`, the first that makes the same call. Entries of
+    equal content are given out in the order in which they were recorded; what is recorded later, in the run
+    that the journal serves, belongs to its own node for good.
     """
 
     def __init__(self, entries: Iterable[Entry] = (), *, by_content: bool = False) -> None:
         self._entries: dict[str, Entry] = {}
-        self._stray: dict[tuple[str, str], list[Entry]] = {}
+        # Entries that no node has asked for yet, by tool and identity: equal entries are different calls.
+        self._spare: dict[str, dict[int, Entry]] = {}
         self.by_content = by_content
         for entry in entries:
             self.record(entry)
+            if by_content:
+                self._spare.setdefault(entry.tool, {})[id(entry)] = entry
 
     def record(self, entry: Entry) -> None:
         """Add an entry; a later entry of the same node takes the place of the earlier."""
         self._entries[entry.node] = entry
 
     def find(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
-        """The entry of this node, if it was called with these arguments."""
+        """The entry of this node, if it was called with these arguments; else, by content, one that is spare."""
         entry = self._entries.get(node)
         if entry is not None and entry.tool == tool and entry.arguments == arguments:
+            if self.by_content:
+                self._spare.get(tool, {}).pop(id(entry), None)
             return entry
-        return None
+        return self._adopt(node, tool, arguments) if self.by_content else None
+
+    def _adopt(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
+        """Give the first spare entry of this content to a node, whose own it is from now on."""
+        spare = self._spare.get(tool, {})
+        found = next((entry for entry in spare.values() if entry.arguments == arguments), None)
+        if found is None:
+            return None
+        del spare[id(found)]
+        if self._entries.get(found.node) is found:
+            del self._entries[found.node]
+        adopted = found._replace(node=node)
+        self._entries[node] = adopted
+        return adopted
 
     def at(self, node: str) -> Entry | None:
         """The entry of this node whatever its arguments were."""

@@ -95,6 +95,11 @@ class Run:
             cautious=concurrent and not self.options.speculate,
         )
 
+    def snapshot(self) -> Outcome:
+        """What a sequential pass makes of the journal now, whatever the time is."""
+        self.deadline, self.cancelled = None, False
+        return self.interpret()
+
     def expired(self) -> bool:
         return self.cancelled or (self.deadline is not None and time.monotonic() > self.deadline)
 

@@ -17,15 +17,36 @@ from .result import Result
 from .tools import Tool
 
 
+class Flight:
+    """One call of a tool on its way, for one or more calls of the plan.
+
+    Attributes:
+        calls: the plan's calls that wait for it.
+        keys: the distinct arguments that it asks for, in order; one unless it is a batch.
+        began: when it started, for the elapsed time.
+    """
+
+    __slots__ = ("began", "calls", "keys", "task", "tool")
+
+    def __init__(self, tool: Tool, calls: list[Call], keys: list[str]) -> None:
+        self.tool = tool
+        self.calls = calls
+        self.keys = keys
+        self.began = 0.0
+        self.task: asyncio.Future[Any] | None = None
+
+
 class Scheduler:
     """Keeps the wanted calls of one run in flight until the run ends."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.slots = asyncio.Semaphore(run.options.max_concurrency)
-        self.flights: dict[asyncio.Task[Any], list[Call]] = {}
+        self.loop = asyncio.get_running_loop()
+        self.flights: list[Flight] = []
+        self.waiting: list[Flight] = []  # for a free place among `max_concurrency`
+        self.landed: list[Flight] = []
         self.in_flight: set[str] = set()
-        self.done: dict[str, Call] = {}
+        self.wake: asyncio.Future[None] | None = None
 
     async def drive(self) -> Result:
         """Run to the end. Whatever happens, no call is left in flight."""
@@ -45,7 +66,7 @@ class Scheduler:
                 await self.landing()
         except asyncio.CancelledError:
             run.cancelled = True
-            run.close(run.trace(run.interpret(), "cancelled", ()))
+            run.close(run.trace(run.snapshot(), "cancelled", ()))
             raise
         finally:
             await self.abandon()
@@ -53,108 +74,155 @@ class Scheduler:
     def look(self) -> tuple[Outcome | None, tuple[Call, ...]]:
         """What is known now: a sequential outcome where that decides, and the calls to make."""
         run = self.run
-        if run.options.mode == "concurrent":
-            ahead = run.interpret(concurrent=True)
-            missing = [call for call in ahead.wanted if call.node not in run.failures]
-            if len(missing) == len(ahead.wanted) and missing and not ahead.diagnostics:
-                return None, ahead.wanted
+        if run.options.mode == "sequential" or (run.program.chained and not run.options.hooks):
             outcome = run.interpret()
-            if outcome.status != "waiting" or outcome.wanted[0].node in run.failures:
-                return outcome, ()
-            calls = list(missing)
-            if outcome.wanted[0].node not in {call.node for call in calls}:
-                calls.insert(0, outcome.wanted[0])
-            return outcome, tuple(calls)
+            return outcome, outcome.wanted
+        ahead = run.interpret(concurrent=True)
+        missing = [call for call in ahead.wanted if call.node not in run.failures]
+        if len(missing) == len(ahead.wanted) and missing and not ahead.diagnostics:
+            return None, ahead.wanted
         outcome = run.interpret()
-        return outcome, outcome.wanted
+        if outcome.status != "waiting" or outcome.wanted[0].node in run.failures:
+            return outcome, ()
+        if outcome.wanted[0].node not in {call.node for call in missing}:
+            missing.insert(0, outcome.wanted[0])
+        return outcome, tuple(missing)
+
+    # ------------------------------------------------------------------ departure
 
     def launch(self, calls: list[Call]) -> None:
         """Send calls off; equal ones of idempotent tools share a flight, and tools that can take a batch get one."""
         run = self.run
-        ready: list[Call] = []
+        batches: dict[str, Flight] = {}
         for call in calls:
             self.in_flight.add(call.node)
-            try:
-                call, given = run.before(call) if run.options.hooks else (call, None)
-            except Failure as failure:
-                run.failures[call.node] = failure.diagnostic
-                self.in_flight.discard(call.node)
-                continue
-            run.started(call)
-            if given is not None:
-                self.land(call, given.result, 0.0)
-            else:
-                ready.append(call)
-        groups: dict[Any, list[Call]] = {}
-        for call in ready:
-            tool = run.tools[call.tool]
-            key = (call.tool,) if tool.batch else (call.tool, _key(call)) if tool.idempotent else (call.node,)
-            groups.setdefault(key, []).append(call)
-        for key, group in groups.items():
-            tool = run.tools[group[0].tool]
-            joined = next(
-                (t for t, flying in self.flights.items() if not tool.batch and tool.idempotent and _shares(flying, key)),
-                None,
-            )
-            if joined is not None:
-                self.flights[joined] += group
-                continue
-            self.flights[asyncio.ensure_future(self.fly(tool, group))] = list(group)
-
-    async def fly(self, tool: Tool, group: list[Call]) -> tuple[list[Any], float]:
-        """The results of a group of calls, one for each distinct set of arguments, in order."""
-        options = self.run.options
-        async with self.slots:
-            began = time.monotonic()
-            for attempt in range(options.retries + 1):
+            if run.options.hooks:
                 try:
-                    if tool.batch is not None and len({_key(call) for call in group}) > 1:
-                        distinct = list({_key(call): dict(call.arguments) for call in group}.values())
-                        results = await self.perform(tool.batch, distinct)
-                        if not isinstance(results, list) or len(results) != len(distinct):
-                            raise TypeError("a batch must return one result for each set of arguments")
-                        return results, time.monotonic() - began
-                    return [await self.perform(tool.call, dict(group[0].arguments))], time.monotonic() - began
-                except Exception:
-                    if attempt >= options.retries or not tool.idempotent:
-                        raise
+                    call, given = run.before(call)
+                except Failure as failure:
+                    run.failures[call.node] = failure.diagnostic
+                    self.in_flight.discard(call.node)
+                    continue
+                run.started(call)
+                if given is not None:
+                    self.land(call, given.result, 0.0)
+                    continue
+            tool = run.tools[call.tool]
+            key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
+            shared = self.sharing(call, key) if key else None
+            if shared is not None:
+                shared.calls.append(call)
+            elif tool.batch is not None:
+                flight = batches.setdefault(call.tool, Flight(tool, [], []))
+                flight.calls.append(call)
+                if key not in flight.keys:
+                    flight.keys.append(key)
+            else:
+                flight = Flight(tool, [call], [key])
+                self.flights.append(flight)
+                self.depart(flight)
+        for flight in batches.values():
+            self.flights.append(flight)
+            self.depart(flight)
+
+    def sharing(self, call: Call, key: str) -> Flight | None:
+        """A flight that already asks for these arguments of an idempotent tool."""
+        for flight in self.flights:
+            if flight.tool.name == call.tool and flight.tool.idempotent and key in (k or _key(flight.calls[0]) for k in flight.keys):
+                flight.keys = [k or key for k in flight.keys]
+                return flight
+        return None
+
+    def depart(self, flight: Flight) -> None:
+        """Start a flight, or let it wait for a free place."""
+        options = self.run.options
+        if sum(other.task is not None for other in self.flights) >= options.max_concurrency:
+            self.waiting.append(flight)
+            return
+        flight.began = time.monotonic()
+        tool, call = flight.tool, flight.calls[0]
+        if tool.is_async and len(flight.keys) == 1 and options.call_timeout is None and not options.retries:
+            task: asyncio.Future[Any] = self.loop.create_task(tool.call(call.arguments))
+        else:
+            task = self.loop.create_task(self.fly(flight))
+        flight.task = task
+        task.add_done_callback(lambda _task: self.arrive(flight))
+
+    async def fly(self, flight: Flight) -> Any:
+        """The result of a flight (a list of them for a batch), with retries and a timeout."""
+        options = self.run.options
+        tool = flight.tool
+        for attempt in range(options.retries + 1):
+            try:
+                if len(flight.keys) > 1:
+                    distinct = {_key(call): dict(call.arguments) for call in flight.calls}
+                    return await self.perform(tool.batch, [distinct[key] for key in flight.keys], False)
+                return await self.perform(tool.call, flight.calls[0].arguments, tool.is_async)
+            except Exception:
+                if attempt >= options.retries or not tool.idempotent:
+                    raise
         raise AssertionError("unreachable")
 
-    async def perform(self, function: Any, argument: Any) -> Any:
+    async def perform(self, function: Any, argument: Any, asynchronous: bool) -> Any:
         """Call the host: await what is awaitable, and give what is not a thread of its own."""
-        tool = getattr(function, "__self__", None)
-        asynchronous = tool.is_async if isinstance(tool, Tool) else asyncio.iscoroutinefunction(function)
+        asynchronous = asynchronous or asyncio.iscoroutinefunction(function)
         work: Awaitable[Any] = function(argument) if asynchronous else in_thread(function, argument)
-        if self.run.options.call_timeout is None:
-            result = await work
-        else:
-            result = await asyncio.wait_for(work, self.run.options.call_timeout)
-        if not asynchronous and asyncio.iscoroutine(result):
-            result = await result
-        return result
+        timeout = self.run.options.call_timeout
+        result = await (work if timeout is None else asyncio.wait_for(work, timeout))
+        return await result if asyncio.iscoroutine(result) else result
+
+    # -------------------------------------------------------------------- arrival
+
+    def arrive(self, flight: Flight) -> None:
+        """A flight has ended; called by the loop."""
+        self.landed.append(flight)
+        if self.wake is not None and not self.wake.done():
+            self.wake.set_result(None)
 
     async def landing(self) -> None:
         """Wait until a call comes back or the time is over, and take in everything that has come."""
         run = self.run
         if not self.flights:
             return
-        timeout = None if run.deadline is None else max(0.0, run.deadline - time.monotonic())
-        done, _ = await asyncio.wait(self.flights, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not done:
-            raise run.out_of_time(run.interpret())
-        for task in done:
-            group = self.flights.pop(task)
-            self.in_flight.difference_update(call.node for call in group)
-            if task.exception() is not None:
-                error = task.exception()
-                assert error is not None
-                for call in group:
-                    self.fail(call, error)
-                continue
-            results, elapsed = task.result()
-            by_key = dict(zip(dict.fromkeys(_key(call) for call in group), results, strict=False))
-            for call in group:
-                self.land(call, by_key.get(_key(call), results[0]), elapsed)
+        if not self.landed:
+            self.wake = self.loop.create_future()
+            if run.deadline is None:
+                await self.wake
+            else:
+                alarm = self.loop.call_later(max(0.0, run.deadline - time.monotonic()), _ring, self.wake)
+                try:
+                    await self.wake
+                finally:
+                    alarm.cancel()
+            self.wake = None
+            if not self.landed:
+                raise run.out_of_time(run.snapshot())
+        landed, self.landed = self.landed, []
+        for flight in landed:
+            self.flights.remove(flight)
+        while self.waiting and sum(f.task is not None for f in self.flights) < run.options.max_concurrency:
+            self.depart(self.waiting.pop(0))
+        for flight in landed:
+            self.unload(flight)
+
+    def unload(self, flight: Flight) -> None:
+        """Hand the result of a flight to the calls that wait for it."""
+        assert flight.task is not None
+        for call in flight.calls:
+            self.in_flight.discard(call.node)
+        error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
+        elapsed = time.monotonic() - flight.began
+        results = None if error is not None else flight.task.result()
+        if error is None and len(flight.keys) > 1 and not (isinstance(results, list) and len(results) == len(flight.keys)):
+            error = TypeError("a batch must return one result for each set of arguments")
+        for call in flight.calls:
+            if error is not None:
+                self.fail(call, error)
+            elif len(flight.keys) > 1:
+                assert isinstance(results, list)
+                self.land(call, results[flight.keys.index(_key(call))], elapsed)
+            else:
+                self.land(call, results, elapsed)
 
     def land(self, call: Call, result: Any, elapsed: float) -> None:
         """A result has come: into the journal with it, and ask the hooks."""
@@ -179,19 +247,21 @@ class Scheduler:
 
     async def abandon(self) -> None:
         """Cancel what is in flight and wait until it is gone."""
-        for task in self.flights:
-            task.cancel()
-        if self.flights:
-            await asyncio.gather(*self.flights, return_exceptions=True)
+        tasks = [flight.task for flight in self.flights if flight.task is not None]
+        if tasks:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         self.flights.clear()
+
+
+def _ring(wake: asyncio.Future[None]) -> None:
+    if not wake.done():
+        wake.set_result(None)
 
 
 def _key(call: Call) -> str:
     return dumps(encode(dict(call.arguments)))
-
-
-def _shares(flying: list[Call], key: Any) -> bool:
-    return len(key) == 2 and flying[0].tool == key[0] and _key(flying[0]) == key[1]
 
 
 def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
@@ -207,16 +277,19 @@ def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
                 future.set_exception(error)
 
     def work() -> None:
+        outcome: tuple[Any, BaseException | None]
         try:
             outcome = (function(argument), None)
+        except StopIteration:
+            outcome = (None, RuntimeError("StopIteration"))  # a future cannot hold one
         except Exception as error:
-            outcome = (None, error if not isinstance(error, StopIteration) else RuntimeError("StopIteration"))
+            outcome = (None, error)
         except BaseException as error:  # SystemExit and the like must not pass for silence
             outcome = (None, RuntimeError(type(error).__name__))
         try:
             loop.call_soon_threadsafe(settle, *outcome)
         except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
+            return  # the loop is closed: nobody waits any more
 
     threading.Thread(target=work, daemon=True, name="pyrag-tool").start()
     return future

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,8 @@ PASSAGES = (
 
 
 def _hash(*parts: object) -> int:
-    return zlib.crc32(repr(parts).encode("utf-8", "backslashreplace"))
+    text = repr(parts).encode("utf-8", "backslashreplace")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)

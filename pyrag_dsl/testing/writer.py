@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from hypothesis import strategies as st
 
 from pyrag_dsl.testing.forms import LOOPS, STATEMENTS, Hole
 from pyrag_dsl.testing.phrases import (
@@ -58,6 +61,11 @@ _PARAMETERS = (
 )  # fmt: skip
 
 
+@st.composite
+def _group(_: st.DrawFn, choices: Callable[[], bool]) -> bool:
+    return choices()
+
+
 class Writer(Phrases):
     """Writes one plan."""
 
@@ -78,11 +86,20 @@ class Writer(Phrases):
         return inner
 
     def statements(self, most: int) -> None:
+        """One to `most` statements. Each is a group of choices with the choice to write it at all, so that
+        Hypothesis can leave it out when it shrinks a plan."""
+        odds = 6 if self.indent else 16
+
+        def another() -> bool:
+            if self.pick(odds) == 0:
+                return False
+            self.statement()
+            return True
+
         self.statement()
         for _ in range(most - 1):
-            if self.budget <= 0 or self.pick(6 if self.indent else 16) == 0:
+            if self.budget <= 0 or not self.draw(_group(another)):
                 break
-            self.statement()
 
     def statement(self) -> None:
         self.budget -= 1
