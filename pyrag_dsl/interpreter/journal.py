@@ -53,7 +53,7 @@ class Journal:
         self._entries[entry.node] = entry
 
     def find(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
-        """The entry of this node, if it was called with these arguments; else, by content, one that is spare."""
+        """The entry of this node, if called with these arguments; else, by content, one that is spare."""
         entry = self._entries.get(node)
         if entry is not None and entry.tool == tool and entry.arguments == arguments:
             if self.by_content:

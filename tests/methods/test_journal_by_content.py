@@ -1,4 +1,4 @@
-"""A repaired plan runs on the journal of the plan before it: what was asked is not asked again, nor shared."""
+"""A repaired plan runs on the journal of the plan before it: nothing is asked again, nothing shared."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_law_no_recorded_call_is_used_twice(
         [entry(node, query, f"r{i}") for i, (node, query) in enumerate(recorded)], by_content=True
     )
     given_out: dict[str, tuple[str, str]] = {}
-    for node, query in {node: query for node, query in asked}.items():
+    for node, query in dict(asked).items():
         result = find(journal, node, query)
         if result is not None:
             assert result not in given_out
