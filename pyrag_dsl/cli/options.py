@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -24,19 +24,21 @@ class Mode(str, Enum):
 
 # Python 3.10 cannot evaluate `Path | None` inside Annotated for typer, hence Optional.
 Corpus = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(metavar="FILE", help="Search this JSON-Lines file of passages.", rich_help_panel=_SOURCES),
 ]
 Retriever = Annotated[
-    Optional[str],
-    typer.Option(metavar="URL", help="Search by this server (Search-R1's protocol).", rich_help_panel=_SOURCES),
+    str | None,
+    typer.Option(
+        metavar="URL", help="Search by this server (Search-R1's protocol).", rich_help_panel=_SOURCES
+    ),
 ]
 Index = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(metavar="DIR", help="Keep the index of the corpus here.", rich_help_panel=_SOURCES),
 ]
 BaseUrl = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         metavar="URL",
         help="Let a model behind this OpenAI-compatible address answer, instead of the embedded reader.",
@@ -44,11 +46,11 @@ BaseUrl = Annotated[
     ),
 ]
 Model = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(metavar="NAME", help="The model's name at that address.", rich_help_panel=_SOURCES),
 ]
 ApiKeyEnv = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         metavar="NAME", help="The environment variable that holds the model's key.", rich_help_panel=_SOURCES
     ),
@@ -60,33 +62,34 @@ TopK = Annotated[
     ),
 ]
 ModeOption = Annotated[
-    Mode, typer.Option(help="Make independent calls at once, or one after the other.", rich_help_panel=_LIMITS)
+    Mode,
+    typer.Option(help="Make independent calls at once, or one after the other.", rich_help_panel=_LIMITS),
 ]
 Deadline = Annotated[
-    Optional[float],
+    float | None,
     typer.Option(min=0.001, metavar="SECONDS", help="For the whole run (300).", rich_help_panel=_LIMITS),
 ]
 MaxCalls = Annotated[
-    Optional[int], typer.Option(min=0, metavar="N", help="Tool calls at most (200).", rich_help_panel=_LIMITS)
+    int | None, typer.Option(min=0, metavar="N", help="Tool calls at most (200).", rich_help_panel=_LIMITS)
 ]
 CallTimeout = Annotated[
-    Optional[float],
+    float | None,
     typer.Option(min=0.001, metavar="SECONDS", help="For one call.", rich_help_panel=_LIMITS),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Have RestrictedPython check the plan too.", rich_help_panel=_LIMITS)
 ]
 TraceOut = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(metavar="OUT.jsonl", help="Write what happens to this file.", rich_help_panel=_OUTPUT),
 ]
 ReportOut = Annotated[
-    Optional[Path],
-    typer.Option(metavar="OUT.html", help="Write a page about the run to this file.", rich_help_panel=_OUTPUT),
+    Path | None,
+    typer.Option(
+        metavar="OUT.html", help="Write a page about the run to this file.", rich_help_panel=_OUTPUT
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object instead of the answer.", rich_help_panel=_OUTPUT)
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Do not show the steps.", rich_help_panel=_OUTPUT)
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the steps.", rich_help_panel=_OUTPUT)]

@@ -41,7 +41,9 @@ class Screen:
 
     def say(self, *parts: Part) -> None:
         """A line that is always shown. Each part is put on one line and made harmless."""
-        self.raw("".join(self.paint(*part) if isinstance(part, tuple) else one_line_kept(part) for part in parts))
+        self.raw(
+            "".join(self.paint(*part) if isinstance(part, tuple) else one_line_kept(part) for part in parts)
+        )
 
     def block(self, text: str, indent: str = "") -> None:
         """Text of any origin on as many lines as it has."""

@@ -1,0 +1,291 @@
+"""`pyrag-exec`: one plan, one question, one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pyrag_dsl.cli import options as o
+from pyrag_dsl.cli import status
+from pyrag_dsl.cli.inputs import PlanText, check_output, load_trace, read_plan, recorded_source
+from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, show_diagnostics
+from pyrag_dsl.cli.screen import Screen, stderr
+from pyrag_dsl.cli.services import Sources, tools_of
+from pyrag_dsl.cli.status import Stop
+from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
+
+if TYPE_CHECKING:
+    from pyrag_dsl.grammar.program import Program
+    from pyrag_dsl.interpreter.limits import Limits
+    from pyrag_dsl.runtime.trace import Trace
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one command line asks for; the options of the same names."""
+
+    plan: str | None
+    question: str | None
+    sources: Sources
+    mode: str = "concurrent"
+    trace: Path | None = None
+    replay: Path | None = None
+    resume: Path | None = None
+    report: Path | None = None
+    as_json: bool = False
+    check: bool = False
+    strict: bool = False
+    quiet: bool = False
+    deadline: float | None = None
+    max_calls: int | None = None
+
+
+@app.command()
+def execute(
+    plan: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PLAN", help="The file of the plan, or - for standard input; not needed with a trace."
+        ),
+    ] = None,
+    question: Annotated[
+        str | None,
+        typer.Option("--question", metavar="TEXT", help="What is asked; else `# question: ...` in the plan."),
+    ] = None,
+    corpus: o.Corpus = None,
+    retriever: o.Retriever = None,
+    index: o.Index = None,
+    llm_base_url: o.BaseUrl = None,
+    model: o.Model = None,
+    api_key_env: o.ApiKeyEnv = None,
+    topk: o.TopK = 5,
+    mode: o.ModeOption = o.Mode.concurrent,
+    deadline: o.Deadline = None,
+    max_calls: o.MaxCalls = None,
+    call_timeout: o.CallTimeout = None,
+    strict: o.Strict = False,
+    trace: o.TraceOut = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="TRACE", help="Run on recorded results only; call nothing.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="TRACE", help="Use recorded results, and call for the rest.")
+    ] = None,
+    report: o.ReportOut = None,
+    as_json: o.Json = False,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the plan is accepted.")] = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Run the plan that a language model wrote.
+
+    The answer goes to standard output, the steps to standard error. Without --llm-base-url the embedded
+    reader answers; without --corpus and --retriever the bundled passages are searched.
+
+    Exit status: 0 done, 1 the plan failed, 2 wrong usage, 3 the plan was rejected, 4 a limit was met, 5 a
+    tool or service failed.
+    """
+    sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout)
+    request = Request(
+        plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
+        max_calls,
+    )  # fmt: skip
+    return carry_out(request)
+
+
+def carry_out(request: Request) -> int:
+    """Do what is asked and print how it ended; the exit status."""
+    screen = stderr(quiet=request.quiet)
+    try:
+        outcome = attempt(request, screen)
+    except Stop as stop:
+        if not request.as_json:
+            raise
+        screen.say(("pyrag-exec: ", "bad"), stop.message)
+        outcome = Outcome(stop.status, "usage", question=request.question or "", message=stop.message)
+    tell(outcome, request, screen)
+    return outcome.code
+
+
+def tell(outcome: Outcome, request: Request, screen: Screen) -> None:
+    """Print an outcome."""
+    if not (request.quiet and outcome.code == status.OK):
+        show_diagnostics(screen, outcome.diagnostics, outcome.source, outcome.name)
+    if request.as_json:
+        print_json(outcome)
+    else:
+        print_answer(outcome)
+
+
+def attempt(request: Request, screen: Screen) -> Outcome:
+    """The outcome of a request. Raises Stop."""
+    request.sources.check()
+    if request.replay and request.resume:
+        raise Stop("--replay and --resume: give one of them")
+    if request.plan is None and not (request.replay or request.resume):
+        raise Stop("no plan: name its file, or - for standard input")
+    for path, option, other in (
+        (request.trace, "--trace", request.report),
+        (request.report, "--report", None),
+    ):
+        read = [request.plan if request.plan != "-" else None, request.sources.corpus, request.replay, other]
+        check_output(path, option, apart_from=read)
+    recorded_at = request.replay or request.resume
+    recorded = load_trace(recorded_at) if recorded_at else None
+    name = request.plan or str(recorded_at)
+    try:
+        plan = _plan(request, recorded, name)
+    except PlanRejected as rejected:
+        return of_error(rejected, request.question or "", "", name)
+    if plan.left_out:
+        screen.say(("note: ", "warn"), f"{plan.name}: {plan.left_out}")
+    question = request.question or plan.question or (recorded.header.question if recorded else "")
+    if not question.strip() and not request.check and recorded is None:
+        raise Stop("no question: give --question, or a comment `# question: ...` in the plan's first lines")
+    return _run(request, plan, question, recorded, screen)
+
+
+def _plan(request: Request, recorded: Trace | None, name: str) -> PlanText:
+    if request.plan is not None:
+        return read_plan(request.plan)
+    assert recorded is not None
+    return PlanText(recorded_source(recorded), name)
+
+
+def _run(request: Request, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> Outcome:
+    """Vet the plan; unless that is all, make the tools and run it."""
+    if request.check:
+        return _vet(request, plan, question, _signatures(request, recorded))
+    vetted = _vet(request, plan, question, _signatures(request, recorded))
+    if vetted.code != status.OK:
+        _save(request, vetted, screen)
+        return vetted
+    with nullcontext(None) if request.replay else tools_of(request.sources, screen) as tools:
+        outcome = _perform(request, plan, question, recorded, tools, screen)
+    _save(request, outcome, screen)
+    return outcome
+
+
+def _signatures(request: Request, recorded: Trace | None) -> Any:
+    if request.replay and recorded is not None:
+        from pyrag_dsl.runtime.trace import read_header
+
+        return read_header(recorded.header).signatures
+    return None
+
+
+def _vet(request: Request, plan: PlanText, question: str, signatures: Any) -> Outcome:
+    from pyrag_dsl.grammar.vet import parse
+
+    try:
+        program: Program = parse(plan.source, signatures, strict=request.strict)
+    except PlanRejected as rejected:
+        trace = _rejected_trace(plan.source, question, rejected) if not request.check else None
+        return of_error(rejected, question, plan.source, plan.name, trace)
+    except ImportError:
+        raise Stop("--strict needs RestrictedPython: pip install RestrictedPython") from None
+    if request.check:
+        stderr(quiet=request.quiet).line(("ok ", "good"), f"{plan.name}: the plan is accepted")
+    return Outcome(status.OK, "checked", question, plan.source, plan.name, program.diagnostics)
+
+
+def _rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
+    """A trace of a run that never began: what was refused, and why."""
+    from dataclasses import asdict
+    from datetime import datetime
+
+    from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
+    from pyrag_dsl.interpreter.limits import Limits
+    from pyrag_dsl.runtime.events import DiagnosticFound, Event, RunFinished, RunStarted
+    from pyrag_dsl.runtime.trace import Trace, signatures_to_json
+
+    events: list[Event] = [
+        RunStarted(
+            source=source,
+            question=question,
+            started=datetime.now().isoformat(),
+            signatures=signatures_to_json(dict(DEFAULT_SIGNATURES)),
+            limits=asdict(Limits()),
+        ),
+        *[DiagnosticFound(diagnostic=found) for found in rejected.diagnostics],
+        RunFinished(status="rejected"),
+    ]
+    return Trace([replace(event, seq=seq) for seq, event in enumerate(events)])
+
+
+def _limits(request: Request, recorded: Trace | None) -> Limits:
+    """The limits of the recorded run or the usual ones, with what the options change."""
+    from pyrag_dsl.interpreter.limits import Limits
+    from pyrag_dsl.runtime.trace import read_header
+
+    limits = read_header(recorded.header).limits if recorded is not None else Limits()
+    if request.deadline is not None:
+        limits = replace(limits, deadline=request.deadline)
+    if request.max_calls is not None:
+        limits = replace(limits, tool_calls=request.max_calls)
+    return limits
+
+
+def _perform(
+    request: Request, plan: PlanText, question: str, recorded: Trace | None, tools: Any, screen: Screen
+) -> Outcome:
+    from pyrag_dsl.cli.steps import Steps, bound, show_printed, show_trace, show_variables
+    from pyrag_dsl.runtime.api import arun
+    from pyrag_dsl.runtime.events import CallFinished, RunFinished
+
+    if recorded is not None:
+        count = len(recorded.of(CallFinished))
+        screen.line((f"{count} recorded result" + ("" if count == 1 else "s"), "dim"))
+    run = arun(
+        plan.source,
+        tools,
+        question=question,
+        limits=_limits(request, recorded),
+        mode=request.mode,
+        journal=recorded,
+        hooks=() if request.quiet or request.replay else (Steps(screen),),
+        trace=request.trace,
+        call_timeout=request.sources.call_timeout,
+        replay=request.replay is not None,
+    )
+    try:
+        result = asyncio.run(run)
+        outcome = Outcome(
+            status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result
+        )
+    except PlanError as error:
+        outcome = of_error(error, question, plan.source, plan.name)
+    except KeyboardInterrupt:
+        kept = f"; what was done is in {request.trace}, go on with --resume" if request.trace else ""
+        raise Stop(f"interrupted{kept}", status.INTERRUPTED) from None
+    if outcome.trace is not None and not request.quiet:
+        if request.replay:
+            show_trace(screen, outcome.trace.events)
+        else:
+            show_variables(screen, bound(outcome.trace.events))
+            show_printed(screen, outcome.result.printed if outcome.result else "")
+            for event in outcome.trace.of(RunFinished):
+                calls = f"{event.calls} call" + ("" if event.calls == 1 else "s")
+                screen.line((f"{event.status}, {calls}, {event.elapsed:.3f} s", "dim"))
+    return outcome
+
+
+def _save(request: Request, outcome: Outcome, screen: Screen) -> None:
+    """Write what the engine has not written: the trace of a refused plan, the report."""
+    if outcome.trace is None:
+        return
+    try:
+        if request.trace is not None and outcome.word == "rejected":
+            outcome.trace.save(request.trace)
+        if request.report is not None:
+            from pyrag_dsl.report import write_report
+
+            write_report(outcome.trace, request.report)
+    except OSError as error:
+        screen.say(("warning: ", "warn"), f"{error.filename}: cannot be written ({error.strerror})")

@@ -1,0 +1,148 @@
+"""How a command ended, and what it prints: the answer, or one JSON object."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyrag_dsl.cli import status
+from pyrag_dsl.cli.screen import Screen, answer_text, write
+from pyrag_dsl.grammar.diagnostics import Diagnostic, PlanError
+from pyrag_dsl.grammar.render import render_json, render_terminal
+
+if TYPE_CHECKING:
+    from pyrag_dsl.runtime.result import Result
+    from pyrag_dsl.runtime.trace import Trace
+
+_MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known at the end of a command.
+
+    Attributes:
+        code: the exit status.
+        word: "done", "checked", "rejected", "failed", "limit", "tool", "usage" or "cancelled".
+        question: what was asked.
+        source: the plan.
+        name: what the plan is called in messages.
+        diagnostics: warnings too.
+        trace: what happened; None where nothing did.
+        result: of a run that ended well.
+        message: of a usage error.
+    """
+
+    code: int
+    word: str
+    question: str = ""
+    source: str = ""
+    name: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    trace: Trace | None = None
+    result: Result | None = None
+    message: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def of_error(error: PlanError, question: str, source: str, name: str, trace: Trace | None = None) -> Outcome:
+    """The outcome of a run that failed, or of a plan that was refused."""
+    code, word = status.of_error(error)
+    return Outcome(code, word, question, source, name, error.diagnostics, error.trace or trace)
+
+
+def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: str, name: str) -> None:
+    """Diagnostics with their places in the source."""
+    found = list(diagnostics)
+    if found:
+        text = render_terminal(found[:_MOST_SHOWN], source, color=screen.color, width=screen.width, name=name)
+        screen.raw(text)
+    if len(found) > _MOST_SHOWN:
+        screen.say(f"and {len(found) - _MOST_SHOWN} more")
+
+
+def print_answer(outcome: Outcome) -> None:
+    """The answer on standard output; nothing where there is none."""
+    if outcome.result is not None:
+        write(sys.stdout, answer_text(outcome.result.final_answer) + "\n")
+
+
+def print_json(outcome: Outcome) -> None:
+    """The whole outcome as one JSON object, in ASCII, on standard output."""
+    write(sys.stdout, json.dumps(to_json(outcome), ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """The object that `--json` prints. Values that JSON has no word for are written as in traces."""
+    from pyrag_dsl.runtime.plain import encode
+
+    result = outcome.result
+    return {
+        "final_answer": encode(result.final_answer) if result is not None else None,
+        "calls": _calls(outcome),
+        "diagnostics": render_json(outcome.diagnostics),
+        "trace": _events(outcome.trace),
+        "lineage": list(result.lineage) if result is not None else [],
+        "status": outcome.word,
+        "exit_status": outcome.code,
+        "question": outcome.question,
+        "printed": result.printed if result is not None else "",
+        "error": outcome.message or None,
+        **outcome.more,
+    }
+
+
+def _events(trace: Trace | None) -> list[dict[str, Any]]:
+    from pyrag_dsl.runtime.trace import encoded
+
+    return [] if trace is None else [encoded(event) for event in trace]
+
+
+def _calls(outcome: Outcome) -> list[dict[str, Any]]:
+    """Calls in program order; those of a failed run from its trace, without what they depend on."""
+    from pyrag_dsl.runtime.events import CallFinished, CallStarted
+    from pyrag_dsl.runtime.plain import encode
+
+    if outcome.result is not None:
+        return [
+            {
+                "tool": call.tool,
+                "arguments": encode(dict(call.arguments)),
+                "result": encode(call.result),
+                "node": call.node,
+                "alias": call.alias,
+                "depends_on": list(call.depends_on),
+                "line": call.span.line,
+                "elapsed": call.elapsed,
+                "cached": call.cached,
+                "usage": encode(dict(call.usage)),
+            }
+            for call in outcome.result.calls
+        ]
+    if outcome.trace is None:
+        return []
+    finished = {event.node: event for event in outcome.trace.of(CallFinished)}
+    started = {event.node: event for event in outcome.trace.of(CallStarted)}
+    calls: list[dict[str, Any]] = []
+    for node in dict.fromkeys([*started, *finished]):
+        begun, ended = started.get(node), finished.get(node)
+        either = begun or ended
+        assert either is not None
+        calls.append(
+            {
+                "tool": either.tool,
+                "arguments": encode(either.arguments),
+                "result": encode(ended.result) if ended else None,
+                "node": node,
+                "alias": either.alias,
+                "depends_on": None,
+                "line": begun.span.line if begun else None,
+                "elapsed": ended.elapsed if ended else None,
+                "cached": ended.cached if ended else None,
+                "usage": encode(ended.usage) if ended else {},
+            }
+        )
+    return calls

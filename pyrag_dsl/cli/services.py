@@ -1,0 +1,252 @@
+"""The two tools of a plan, made of what the command line names: a retriever and something that answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyrag_dsl.cli.options import MOST_PASSAGES
+from pyrag_dsl.cli.screen import Screen
+from pyrag_dsl.cli.status import Stop
+
+if TYPE_CHECKING:
+    from pyrag_dsl.runtime.retrieval.corpus import CorpusReport
+    from pyrag_dsl.runtime.retrieval.passages import Hit, Retriever
+    from pyrag_dsl.runtime.tools import Tool
+
+_LONGEST_MESSAGE = 200
+_PROBLEMS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where passages and answers come from; the options of the same names."""
+
+    corpus: Path | None = None
+    retriever: str | None = None
+    index: Path | None = None
+    llm_base_url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    topk: int = 5
+    call_timeout: float | None = None
+
+    def check(self) -> None:
+        """Raise Stop where the options contradict each other or something is missing."""
+        if self.corpus and self.retriever:
+            raise Stop("--corpus and --retriever: give one of them")
+        if self.index and not self.corpus:
+            raise Stop("--index: there is only an index of a --corpus")
+        if self.model and not self.llm_base_url:
+            raise Stop("--model: say where it is, with --llm-base-url")
+        if self.llm_base_url and not self.model:
+            raise Stop("--llm-base-url: say which model, with --model")
+        if self.api_key_env and not self.llm_base_url:
+            raise Stop("--api-key-env: there is no --llm-base-url to send a key to")
+        if not 1 <= self.topk <= MOST_PASSAGES:
+            raise Stop(f"--topk: a number from 1 to {MOST_PASSAGES}, not {self.topk}")
+
+
+class ServiceError(Exception):
+    """A service failed. `public_message` goes into the diagnostic: no key and no passage is in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        flat = " ".join(message.split())
+        self.public_message = (
+            flat if len(flat) <= _LONGEST_MESSAGE else flat[: _LONGEST_MESSAGE - 1].rstrip() + "…"
+        )
+
+
+class RetrieverFailed(ServiceError):
+    """The search failed."""
+
+
+class ModelFailed(ServiceError):
+    """The model failed."""
+
+
+@contextmanager
+def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
+    """`retrieve` and `answer` for a run; what they hold is released at the end. Raises Stop."""
+    with ExitStack() as stack:
+        # The model first: building an index may take minutes, and a missing key should not be found after it.
+        answer = _answerer(sources, stack)
+        retriever = _retriever(sources, screen, stack)
+        yield {
+            "retrieve": retrieve_tool(retriever, sources.topk, batch=bool(sources.retriever)),
+            "answer": answer,
+        }
+
+
+def retrieve_tool(retriever: Retriever, topk: int, *, batch: bool = False) -> Tool:
+    """The tool `retrieve(query, topk)` over a retriever, with a default for `topk`."""
+    from pyrag_dsl.runtime.retrieval.errors import RetrievalError
+    from pyrag_dsl.runtime.tools import tool
+
+    def documents(hits: Sequence[Hit]) -> list[str]:
+        return [hit.passage.document for hit in hits]
+
+    def retrieve(query: str, topk: int = topk) -> list[str]:
+        try:
+            return documents(retriever.search(query, topk))
+        except RetrievalError as error:
+            raise RetrieverFailed(str(error)) from error
+
+    def together(calls: list[dict[str, Any]]) -> list[list[str]]:
+        results: list[list[str]] = [[] for _ in calls]
+        try:
+            for size in {call["topk"] for call in calls}:
+                places = [place for place, call in enumerate(calls) if call["topk"] == size]
+                found = retriever.search_many([calls[place]["query"] for place in places], size)
+                for place, hits in zip(places, found, strict=True):
+                    results[place] = documents(hits)
+        except RetrievalError as error:
+            raise RetrieverFailed(str(error)) from error
+        return results
+
+    return tool(retrieve, "retrieve", batch=together if batch else None)
+
+
+def _retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
+    if sources.retriever:
+        from pyrag_dsl.runtime.retrieval.remote import RemoteRetriever
+
+        try:
+            timeout = 10.0 if sources.call_timeout is None else sources.call_timeout
+            return stack.enter_context(RemoteRetriever(sources.retriever, timeout=timeout))
+        except ValueError as error:
+            raise Stop(f"--retriever: {error}") from None
+    if sources.corpus:
+        return stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
+    from pyrag_dsl.runtime.retrieval.bundled import bundled_retriever
+
+    return stack.enter_context(bundled_retriever())
+
+
+def open_corpus(
+    corpus: Path, index: Path | None, screen: Screen, *, verify: bool = False, rebuild: bool = False
+) -> Any:
+    """The `BM25Index` of a corpus, built with a progress bar where there is none. Raises Stop."""
+    from pyrag_dsl.runtime.retrieval.errors import CorpusError, IndexStorageError
+    from pyrag_dsl.runtime.retrieval.index import BM25Index
+
+    try:
+        with _progress(corpus, screen) as progress:
+            made = BM25Index.open(corpus, index, verify=verify, rebuild=rebuild, progress=progress)
+    except CorpusError as error:
+        raise Stop(f"--corpus {error}") from None
+    except IndexStorageError as error:
+        raise Stop(f"--index {error}") from None
+    for notice in made.notices:
+        screen.say(("note: ", "warn"), notice)
+    _tell_skipped(corpus, made.report, screen)
+    return made
+
+
+def _tell_skipped(corpus: Path, report: CorpusReport, screen: Screen) -> None:
+    if report.complete:
+        return
+    lines = f"{report.skipped_count} line" + ("s" if report.skipped_count != 1 else "")
+    screen.say(
+        ("warning: ", "warn"), f"{corpus}: {lines} without a passage skipped, {report.indexed} indexed"
+    )
+    for problem in report.skipped[:_PROBLEMS_SHOWN]:
+        screen.say(f"  line {problem.line}: {problem.reason}")
+    if report.skipped_count > _PROBLEMS_SHOWN:
+        screen.say(f"  and {report.skipped_count - _PROBLEMS_SHOWN} more")
+
+
+@contextmanager
+def _progress(corpus: Path, screen: Screen) -> Iterator[Callable[[int, int], None]]:
+    """A function to call with bytes done and bytes in all: a bar in a terminal, one line elsewhere."""
+    if screen.terminal and not screen.quiet:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(file=screen.stream, no_color=not screen.color, markup=False)
+        bar = Progress(
+            TextColumn("indexing", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        task = bar.add_task("indexing", total=None)
+        begun = False
+
+        def advance(done: int, total: int) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                bar.start()
+            bar.update(task, completed=done, total=total)
+
+        try:
+            yield advance
+        finally:
+            if begun:
+                bar.stop()
+        return
+    told = False
+
+    def tell(_done: int, total: int) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            screen.line(("indexing ", "dim"), f"{corpus} ({total / 1e6:.1f} MB)")
+
+    yield tell
+
+
+def _answerer(sources: Sources, stack: ExitStack) -> Tool:
+    from pyrag_dsl.runtime.tools import tool
+
+    if not sources.llm_base_url:
+        from pyrag_dsl.agents.reader import EmbeddedReader
+
+        return tool(EmbeddedReader().answer, "answer", idempotent=True)
+    from pyrag_dsl.agents.answerer import Answerer
+    from pyrag_dsl.agents.models.client import ChatModel
+
+    key = None
+    if sources.api_key_env:
+        key = os.environ.get(sources.api_key_env)
+        if not key:
+            raise Stop(f"--api-key-env: the environment variable {sources.api_key_env} is not set")
+    try:
+        timeout = 60.0 if sources.call_timeout is None else sources.call_timeout
+        model = ChatModel(sources.model or "", sources.llm_base_url, api_key=key, timeout=timeout)
+    except ValueError as error:
+        raise Stop(f"--llm-base-url: {error}") from None
+    return answer_tool(Answerer(stack.enter_context(model)))
+
+
+def answer_tool(answerer: Any) -> Tool:
+    """The tool `answer(query, docs)` over an `Answerer`; tokens and cost are reported."""
+    from pyrag_dsl.agents.models.errors import ModelError
+    from pyrag_dsl.runtime.tools import Reported, tool
+
+    async def answer(query: str, docs: list[str] | None = None) -> Reported:
+        try:
+            answered = await answerer.ask(query, docs)
+        except ModelError as error:
+            raise ModelFailed(str(error)) from error
+        usage: dict[str, Any] = {}
+        if answered.usage.known:
+            tokens = answered.usage.prompt_tokens + answered.usage.completion_tokens
+            usage = {
+                "tokens": tokens,
+                "prompt_tokens": answered.usage.prompt_tokens,
+                "completion_tokens": answered.usage.completion_tokens,
+            }
+        if answered.cost is not None:
+            usage["cost"] = answered.cost
+        return Reported(answered.text, usage)
+
+    return tool(answer, "answer")

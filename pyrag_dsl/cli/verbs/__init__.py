@@ -1,0 +1,26 @@
+"""The verbs of `pyrag`: every file here is one, and adds itself with its function `add(app)`."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+import typer
+
+
+def app() -> typer.Typer:
+    """The command with all its verbs."""
+    made = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        help="Plans that answer questions.",
+    )
+
+    @made.callback()
+    def pyrag() -> None:
+        """Work with plans, passages and traces. `pyrag-exec` runs a plan."""
+
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
+        import_module(f"{__name__}.{module.name}").add(made)
+    return made

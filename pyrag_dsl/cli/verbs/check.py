@@ -1,0 +1,42 @@
+"""`pyrag check`: whether a plan is accepted, and if not why not."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pyrag_dsl.cli import options as o
+from pyrag_dsl.cli.execute import Request, attempt, carry_out
+from pyrag_dsl.cli.screen import Screen, write
+from pyrag_dsl.cli.services import Sources
+
+
+def add(app: typer.Typer) -> None:
+    app.command()(check)
+
+
+def check(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="The file of the plan, or - for standard input.")
+    ],
+    strict: o.Strict = False,
+    as_json: o.Json = False,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="Print what a model needs to know in order to repair the plan.")
+    ] = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Say whether a plan is accepted. Exit status 0 if it is, 3 if not."""
+    request = Request(
+        plan, None, Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt
+    )
+    if not prompt:
+        return carry_out(request)
+    from pyrag_dsl.grammar.render import render_prompt
+
+    outcome = attempt(request, Screen(sys.stderr, quiet=True))
+    if outcome.diagnostics:
+        write(sys.stdout, render_prompt(outcome.diagnostics, outcome.source) + "\n")
+    return outcome.code

@@ -1,0 +1,131 @@
+"""`pyrag trace`: look at a recorded run, run it again, or change one call of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pyrag_dsl.cli import options as o
+from pyrag_dsl.cli import status
+from pyrag_dsl.cli.execute import Request, carry_out, tell
+from pyrag_dsl.cli.inputs import check_output, load_trace
+from pyrag_dsl.cli.outcome import Outcome, of_error
+from pyrag_dsl.cli.screen import Screen, stderr
+from pyrag_dsl.cli.services import Sources, tools_of
+from pyrag_dsl.cli.status import Stop
+from pyrag_dsl.grammar.diagnostics import PlanError
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace writes it.")]
+
+
+def add(app: typer.Typer) -> None:
+    verbs = typer.Typer(
+        no_args_is_help=True, help="Look at a recorded run, run it again, change one call of it."
+    )
+    for verb in (show, replay, rerun):
+        verbs.command()(verb)
+    app.add_typer(verbs, name="trace")
+
+
+def show(
+    file: _File,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write a page instead of printing.")
+    ] = None,
+) -> int:
+    """Print what happened, in program order."""
+    trace = load_trace(file)
+    if report is not None:
+        from pyrag_dsl.report import write_report
+
+        check_output(report, "--report", apart_from=[file])
+        write_report(trace, report)
+        return status.OK
+    from pyrag_dsl.cli.steps import show_trace
+
+    show_trace(Screen(sys.stdout), trace.events)
+    return status.OK
+
+
+def replay(
+    file: _File,
+    trace: o.TraceOut = None,
+    report: o.ReportOut = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Run the recorded plan on its recorded results. Needs no tool and no network."""
+    return carry_out(
+        Request(None, None, Sources(), trace=trace, replay=file, report=report, as_json=as_json, quiet=quiet)
+    )
+
+
+def rerun(
+    file: _File,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="The call: retrieve#2, or its whole node.")],
+    topk: Annotated[
+        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, help="How many passages it shall find.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(metavar="TEXT", help="What it shall ask instead.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="OUT.jsonl", help="Write the trace of the new run.")
+    ] = None,
+    corpus: o.Corpus = None,
+    retriever: o.Retriever = None,
+    index: o.Index = None,
+    llm_base_url: o.BaseUrl = None,
+    model: o.Model = None,
+    api_key_env: o.ApiKeyEnv = None,
+    call_timeout: o.CallTimeout = None,
+    report: o.ReportOut = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Make one call again with other arguments, and what depended on it; keep the rest."""
+    changes: dict[str, Any] = {
+        name: value for name, value in (("topk", topk), ("query", query)) if value is not None
+    }
+    if not changes:
+        raise Stop("nothing to change: give --topk or --query")
+    sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, call_timeout=call_timeout)
+    sources.check()
+    check_output(out, "--out", apart_from=[file, corpus, report])
+    check_output(report, "--report", apart_from=[file, corpus])
+    recorded = load_trace(file)
+    request = Request(None, None, sources, as_json=as_json, quiet=quiet)
+    screen = stderr(quiet=quiet)
+    header = recorded.header
+    from pyrag_dsl.cli.steps import Steps
+    from pyrag_dsl.runtime.api import rerun as run_again
+
+    more: dict[str, Any] = {
+        "hooks": () if quiet else (Steps(screen),),
+        "trace": out,
+        "call_timeout": call_timeout,
+    }
+    with tools_of(sources, screen) as tools:
+        try:
+            result = run_again(recorded, node, tools, options=more, **changes)
+            outcome = Outcome(
+                status.OK,
+                "done",
+                header.question,
+                header.source,
+                str(file),
+                result.diagnostics,
+                result.trace,
+                result,
+            )
+        except PlanError as error:
+            outcome = of_error(error, header.question, header.source, str(file))
+        except ValueError as error:
+            raise Stop(str(error)) from None
+    if report is not None and outcome.trace is not None:
+        from pyrag_dsl.report import write_report
+
+        write_report(outcome.trace, report)
+    tell(outcome, request, screen)
+    return outcome.code
