@@ -62,7 +62,8 @@ _PARAMETERS = (
 
 
 @st.composite
-def _group(_: st.DrawFn, choices: Callable[[], bool]) -> bool:
+def _group(draw: st.DrawFn, writer: Writer, choices: Callable[[], bool]) -> bool:
+    writer.draw = draw
     return choices()
 
 
@@ -98,7 +99,7 @@ class Writer(Phrases):
 
         self.statement()
         for _ in range(most - 1):
-            if self.budget <= 0 or not self.draw(_group(another)):
+            if self.budget <= 0 or not self.draw(_group(self, another)):
                 break
 
     def statement(self) -> None:
