@@ -73,7 +73,39 @@ _HOMES = {
     "tool": "runtime.tools",
 }
 
-__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
+__all__ = [
+    "Answer",
+    "Change",
+    "Diagnostic",
+    "Edit",
+    "Entry",
+    "Fix",
+    "Hook",
+    "Journal",
+    "LimitExceeded",
+    "Limits",
+    "Outcome",
+    "PlanError",
+    "PlanFailed",
+    "PlanRejected",
+    "Program",
+    "Rerun",
+    "Result",
+    "Span",
+    "Tool",
+    "ToolFailed",
+    "Trace",
+    "TraceError",
+    "Veto",
+    "__version__",
+    "arun",
+    "extract_code",
+    "interpret",
+    "parse",
+    "rerun",
+    "run",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,9 @@ class Expressions:
         self.made = 0
         self.reads = 0
         self.levels: dict[str, int] = {}
-        self.unknown: set[str] = set()  # attributes that the plan names itself: of records, of refused classes
+        self.unknown: set[str] = (
+            set()
+        )  # attributes that the plan names itself: of records, of refused classes
 
     # ------------------------------------------------------------------ basics
 
@@ -93,7 +95,7 @@ class Expressions:
     # ------------------------------------------------------------------- atoms
 
     def constant(self, node: ast.Constant) -> Any:
-        value = node.value
+        value: Any = node.value
         kind = type(value)
         if kind is str or kind is bool or value is None or kind is float:
             return n.Const(self.span(node), value)
@@ -130,7 +132,7 @@ class Expressions:
         parts: list[str | n.Hole] = []
         for value in node.values:
             if isinstance(value, ast.Constant):
-                parts.append(value.value)
+                parts.append(str(value.value))
             elif isinstance(value, ast.FormattedValue):
                 parts.append(self.hole(value))
             else:
@@ -176,7 +178,7 @@ class Expressions:
         op = UNARY[type(node.op)]
         operand = self.expr(node.operand)
         if op == "-" and type(operand) is n.Const and type(operand.value) in (int, float):
-            return n.Const(self.span(node), -operand.value)
+            return n.Const(self.span(node), -operand.value)  # type: ignore[operator]
         return n.Unary(self.span(node), op, operand)
 
     def binary(self, node: ast.BinOp) -> Any:
@@ -237,7 +239,8 @@ class Expressions:
         if name.startswith("_"):
             return self.refuse("PLAN203", f"the attribute `{name}` is private to Python", span)
         close = get_close_matches(name, sorted(ATTRIBUTES), n=2, cutoff=0.75)
-        way_out, fixes = "", ()
+        way_out = ""
+        fixes: tuple[Fix, ...] = ()
         if close:
             way_out = f"Did you mean `.{close[0]}`?"
             place = span._replace(line=span.end_line, column=span.end_column - len(name))
@@ -314,13 +317,12 @@ class Expressions:
         self.reads = max(self.reads, reads)
         if getattr(callee, "id", getattr(callee, "attr", "")) == "namedtuple":
             self.unknown |= _record_fields(args)
-        if type(function) is n.Attribute:
-            if function.name in ("format", "format_map") and type(function.value) is n.Const:
-                self.check_format(function.value)
+        if type(function) is n.Attribute and function.name in ("format", "format_map"):
+            self.check_format(function.value)
         return n.Call(span, function, args, keywords)
 
-    def check_format(self, template: n.Const) -> None:
-        if type(template.value) is str:
+    def check_format(self, template: Any) -> None:
+        if type(template) is n.Const and type(template.value) is str:
             for match in _FIELD.finditer(template.value.replace("{{", "").replace("}}", "")):
                 if "." in match[1]:
                     self.refuse(
@@ -517,7 +519,7 @@ def _literal_kind(node: Any) -> str:
 
 def _record_fields(args: tuple[Any, ...]) -> set[str]:
     """The fields that `namedtuple(name, fields)` gives to values, where the text shows them."""
-    fields = args[1] if len(args) > 1 else None
+    fields: Any = args[1] if len(args) > 1 else None
     if type(fields) is n.Const and type(fields.value) is str:
         return {field for field in fields.value.replace(",", " ").split() if not field.startswith("_")}
     if type(fields) in (n.ListDisplay, n.TupleDisplay):

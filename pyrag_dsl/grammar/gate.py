@@ -13,16 +13,16 @@ from .diagnostics import Diagnostic, Span
 
 
 def _transformer() -> type[Any]:
-    from RestrictedPython import RestrictingNodeTransformer
+    from RestrictedPython.transformer import RestrictingNodeTransformer
 
-    class PlanPolicy(RestrictingNodeTransformer):  # type: ignore[misc]
+    class PlanPolicy(RestrictingNodeTransformer):
         """RestrictedPython's policy with the additions that plans need."""
 
-        def check_name(self, node: ast.AST, name: str, *args: Any, **kwargs: Any) -> None:
+        def check_name(self, node: Any, name: str | None, allow_magic_methods: bool = False) -> None:
             """`_` and `_x` are ordinary variables of a plan; `__x`, `x__roles__` and `printed` stay refused."""
             if name and name.startswith("_") and not name.startswith("__") and not name.endswith("__roles__"):
                 return
-            super().check_name(node, name, *args, **kwargs)
+            super().check_name(node, name, allow_magic_methods)
 
         def visit_Name(self, node: ast.Name) -> Any:
             """`__name__` may be read: `if __name__ == "__main__":`."""
@@ -69,7 +69,7 @@ _policy: type[Any] | None = None
 
 def second_opinion(text: str) -> tuple[Diagnostic, ...]:
     """What RestrictedPython has against a plan that the vetter has accepted; nothing if they agree."""
-    global _policy  # noqa: PLW0603 - the class is made once, when it is first needed
+    global _policy
     if _policy is None:
         _policy = _transformer()
     errors: list[str] = []

@@ -183,9 +183,7 @@ class Signature(NamedTuple):
     returns: str
 
     def __str__(self) -> str:
-        shown = []
-        for param in self.params:
-            shown.append(param.name if param.default is REQUIRED else f"{param.name}={param.default!r}")
+        shown = [p.name if p.default is REQUIRED else f"{p.name}={p.default!r}" for p in self.params]
         return f"{self.name}({', '.join(shown)})"
 
 

@@ -113,7 +113,7 @@ class Attribute(NamedTuple):
 class Subscript(NamedTuple):
     span: Span
     value: Expr
-    index: Expr | Slice
+    index: Expr | Slice  # type: ignore[assignment]  # a tuple has a method of this name
 
 
 class Slice(NamedTuple):
@@ -301,12 +301,12 @@ class ScopeStmt(NamedTuple):
     names: tuple[str, ...]
 
 
-Expr = Union[
+Expr = Union[  # noqa: UP007
     Const, Name, FString, ListDisplay, TupleDisplay, SetDisplay, DictDisplay, Starred, Unary, Binary, Logic,
     Compare, Conditional, Attribute, Subscript, Call, ToolCall, Lambda, Comprehension, Walrus,
 ]  # fmt: skip
-Target = Union[Name, Subscript, TupleDisplay, ListDisplay, Starred]
-Stmt = Union[
+Target = Name | Subscript | TupleDisplay | ListDisplay | Starred
+Stmt = Union[  # noqa: UP007
     Assign, AugAssign, ExprStmt, Pass, If, For, While, Break, Continue, FunctionDef, Return, Try, Raise, Assert,
     Delete, Import, ScopeStmt,
 ]  # fmt: skip

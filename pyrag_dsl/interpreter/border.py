@@ -7,7 +7,6 @@ that comes in, lone surrogates are replaced, so that a trace can always be writt
 
 from __future__ import annotations
 
-
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
@@ -162,7 +161,9 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
             try:
                 _require_unicode(value)
             except Unfit as unfit:
-                raise PlanFault("PLAN501", f"`{param.name}` of `{tool}` cannot leave the plan: {unfit}") from None
+                raise PlanFault(
+                    "PLAN501", f"`{param.name}` of `{tool}` cannot leave the plan: {unfit}"
+                ) from None
         return value
     if declared == "topk" and kind is int and 1 <= value <= limits.topk:
         return value
@@ -250,5 +251,3 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-

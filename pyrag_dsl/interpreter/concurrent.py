@@ -164,7 +164,9 @@ class Concurrent(Lower):
                 convert = CONVERSIONS.get(hole.conversion)  # type: ignore[union-attr]
                 if convert is not None:
                     value = convert(machine, value)
-                texts.append(format_value(machine, value, form) if spec is not None else to_str(machine, value))
+                texts.append(
+                    format_value(machine, value, form) if spec is not None else to_str(machine, value)
+                )
             rest = iter(texts)
             out = [part if type(part) is str else next(rest) for part in parts]
             machine.text(sum(map(len, out)))
@@ -240,7 +242,9 @@ class Concurrent(Lower):
     def compare(self, node: n.Compare) -> Run:
         first, second = node.left, node.rest[0][1]
         gather = self.gather((first, second))
-        rest = [(op, self.expr(operand) if number else None) for number, (op, operand) in enumerate(node.rest)]
+        rest = [
+            (op, self.expr(operand) if number else None) for number, (op, operand) in enumerate(node.rest)
+        ]
 
         def run(frame: Frame, _node: Any = node) -> Any:
             machine: Machine = frame[0]
@@ -329,7 +333,9 @@ class Concurrent(Lower):
             if type(target) is Function:
                 return machine.check(target.code.enter(machine, target, arguments, named, site))
             pending = [value is PENDING for value in (*arguments, *named.values())]
-            if any(pending) and not (entry is not None and entry.keeps and not named and not any(pending[:-1])):
+            if any(pending) and not (
+                entry is not None and entry.keeps and not named and not any(pending[:-1])
+            ):
                 raise Suspended
             if not (entry.shallow if entry is not None else getattr(target, "shallow", False)):
                 machine.scan(target)
@@ -447,7 +453,10 @@ class Concurrent(Lower):
     def block(self, statements: n.Block) -> Run:
         nodes = [s for s in statements if type(s) not in _NOTHING]
         steps, cost = self.statements(statements)
-        runs = [(step, self.suspension((s,)), may_raise(s, self.harmless)) for step, s in zip(steps, nodes, strict=True)]
+        runs = [
+            (step, self.suspension((s,)), may_raise(s, self.harmless))
+            for step, s in zip(steps, nodes, strict=True)
+        ]
 
         def run(frame: Frame) -> Any:
             machine: Machine = frame[0]
@@ -464,8 +473,11 @@ class Concurrent(Lower):
                     signal = MaybeLeft(ways) if ways else None
                 if signal is not None:
                     if type(signal) is MaybeLeft:
+                        # The rest is carried out if this does not leave: it may leave by its own ways.
+                        ways = signal.ways
                         for _, suspend_rest, _ in runs[position + 1 :]:
-                            suspend_rest(frame)
+                            ways = ways | suspend_rest(frame)
+                        return MaybeLeft(ways)
                     return signal
             return None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..grammar import nodes as n
+from ..grammar.diagnostics import Span
 from .scopes import bound_names
 
 MUTATORS = frozenset(
@@ -102,7 +103,7 @@ def _ways(node: Any, in_loop: bool) -> set[str]:
     found: set[str] = set()
     if isinstance(node, tuple):
         for part in node:
-            if isinstance(part, tuple) and type(part) is not n.Span:
+            if isinstance(part, tuple) and type(part) is not Span:
                 found |= _ways(part, in_loop)
     return found
 
@@ -115,7 +116,9 @@ def total(node: Any) -> bool:
     if kind is n.FString:
         return all(type(p) is str or (p.spec is None and total(p.value)) for p in node.parts)
     if kind is n.ToolCall:
-        return all(map(total, node.args)) and all(name is not None and total(value) for name, value in node.keywords)
+        return all(map(total, node.args)) and all(
+            name is not None and total(value) for name, value in node.keywords
+        )
     if kind is n.ListDisplay or kind is n.TupleDisplay:
         return all(map(total, node.items))
     if kind is n.Logic:

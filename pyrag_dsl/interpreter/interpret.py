@@ -150,7 +150,9 @@ def lowered(program: Program, reading: str) -> Callable[[dict[Any, Any]], Any]:
     """The program's closures, made once for each way of reading it."""
     run = program._lowered.get(reading)
     if run is None:
-        lower = Lower(program) if reading == "sequential" else Concurrent(program, cautious=reading == "cautious")
+        lower = (
+            Lower(program) if reading == "sequential" else Concurrent(program, cautious=reading == "cautious")
+        )
         run = program._lowered[reading] = lower.lower()
     return run  # type: ignore[return-value]
 

@@ -26,10 +26,10 @@ from .machine import Machine
 from .modules import MODULES
 from .operators import BINARY, COMPARE, IN_PLACE, unary
 from .scopes import Scope, bound_names, contains, holds_inner_function, load_missing, target_names
-from .signals import BREAK, CONTINUE, Returned, Suspended
+from .signals import BREAK, CONTINUE, Returned
 from .text import CONVERSIONS, format_value, to_str
 from .unpack import binder
-from .values import BoundMethod, Builtin, DefaultDict, Function, Iter, PlanSet
+from .values import Builtin, DefaultDict, Function, Iter, PlanSet
 
 Frame = dict[Any, Any]
 Run = Callable[[Frame], Any]
@@ -68,10 +68,7 @@ class Lower:
 
     def needs_path(self, *parts: Any) -> bool:
         """Whether tool calls may happen inside, so that iterations must be told apart."""
-        for part in parts:
-            if contains(part, n.ToolCall) or (self.inner_calls and contains(part, n.Call)):
-                return True
-        return False
+        return any(contains(part, n.ToolCall) or (self.inner_calls and contains(part, n.Call)) for part in parts)
 
     # --------------------------------------------------------------------- names
 
@@ -178,7 +175,10 @@ class Lower:
         if not any(type(item) is n.Starred for item in nodes):
             runs = self.exprs(nodes)
             return lambda frame: [run(frame) for run in runs]
-        parts = [(type(item) is n.Starred, self.expr(item.value if type(item) is n.Starred else item)) for item in nodes]
+        parts = [
+            (type(item) is n.Starred, self.expr(item.value if type(item) is n.Starred else item))
+            for item in nodes
+        ]
 
         def starred(frame: Frame) -> list[Any]:
             out: list[Any] = []
@@ -506,7 +506,7 @@ class Lower:
 
         def walk(frame: Frame, source: Any, position: int, base: Any, _node: Any = node) -> Any:
             machine: Machine = frame[0]
-            following, bind, conditions = clauses[position]
+            _, bind, conditions = clauses[position]
             inner = base
             number = 0
             for item in machine.iterate(source):
@@ -545,7 +545,9 @@ class Lower:
             if kind == "generator":
                 machine.iterate(source)
                 return Iter(loop({0: machine, 1: frame}, source, 0, machine.path), (source,))
-            return collect(machine, kind, loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path))
+            return collect(
+                machine, kind, loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path)
+            )
 
         return run
 
@@ -902,7 +904,9 @@ def preview(value: Any) -> Any:
     kind = type(value)
     if kind in _SHOWN:
         return value
-    return Preview(kind, len(value) if hasattr(value, "__len__") else None, value[0] if kind is list and value else None)
+    return Preview(
+        kind, len(value) if hasattr(value, "__len__") else None, value[0] if kind is list and value else None
+    )
 
 
 class Preview:
@@ -956,11 +960,10 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
         raise LimitHit("PLAN407", "function calls or expressions are nested too deeply")
     machine.origins.setdefault(id(error), (error, locate(error)))
     clean(error)
-    for kind, store, place, run in handlers:
-        if kind is None or catches(machine, kind(frame), error):
-            break
-    else:
+    found = next((h for h in handlers if h[0] is None or catches(machine, h[0](frame), error)), None)
+    if found is None:
         raise error
+    _, store, place, run = found
     if store is not None:
         store(frame, error)
     machine.handling.append(error)
@@ -987,7 +990,9 @@ def catches(machine: Machine, kind: Any, error: Exception) -> bool:
             if catches(machine, each, error):
                 return True
             continue
-        if type(each) is not Builtin or not (isinstance(each.host, type) and issubclass(each.host, Exception)):
+        if type(each) is not Builtin or not (
+            isinstance(each.host, type) and issubclass(each.host, Exception)
+        ):
             raise TypeError("catching classes that do not inherit from BaseException is not allowed")
         if isinstance(error, each.host):
             return True

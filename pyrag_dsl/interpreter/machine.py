@@ -62,7 +62,6 @@ class Caller:
         finally:
             machine.path = path
 
-
     def each(self, function: Any, items: list[Any]) -> list[Any]:
         """What the function makes of every item; a concurrent pass wants all their tool calls at once."""
         made = []
@@ -153,7 +152,9 @@ class Machine:
     def text(self, length: int, wide: bool = False) -> None:
         """Pay for a string of `length` characters before it is made."""
         if length > self.limits.string:
-            raise LimitHit("PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}")
+            raise LimitHit(
+                "PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}"
+            )
         self.memory -= length * 4 if wide else length
         if self.memory < 0:
             self.memory_used_up()
@@ -164,7 +165,9 @@ class Machine:
     def items(self, count: int) -> None:
         """Pay for a container of `count` items before it is made."""
         if count > self.limits.container:
-            raise LimitHit("PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}")
+            raise LimitHit(
+                "PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}"
+            )
         self.memory -= count * 16
         if self.memory < 0:
             self.memory_used_up()
@@ -261,7 +264,9 @@ class Machine:
         if kind is BoundMethod:
             return function.method.call(self, function.value, *args, **kwargs)
         if kind is Partial:
-            return self.invoke(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site)
+            return self.invoke(
+                function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site
+            )
         if kind is RecordType:
             return make_record(function, args, kwargs)
         raise TypeError(f"'{type_name(function)}' object is not callable")
@@ -270,7 +275,9 @@ class Machine:
         """For builtins that call back: each call is a node of its own, whenever it happens."""
         return Caller(self)
 
-    def tool(self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def tool(
+        self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
         """A tool call: its recorded result, or `Suspended`."""
         arguments = self.bind(signature, args, kwargs)
         path = self.path
@@ -306,7 +313,9 @@ class Machine:
         """Arguments by parameter name, defaults filled in, checked and copied."""
         params = signature.params
         if len(args) > len(params):
-            raise PlanFault("PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given")
+            raise PlanFault(
+                "PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given"
+            )
         arguments: dict[str, Any] = {}
         given = len(args)
         for index, param in enumerate(params):
@@ -415,6 +424,17 @@ def make_record(kind: RecordType, args: list[Any], kwargs: dict[str, Any]) -> Re
 
 
 _MAPPINGS = frozenset({dict, DefaultDict, Counter, OrderedDict})
-_NESTING = _MAPPINGS | {list, tuple, PlanSet, PlanFrozenSet, deque, Record, Iter, BoundMethod, Partial, *VIEWS}
+_NESTING = _MAPPINGS | {
+    list,
+    tuple,
+    PlanSet,
+    PlanFrozenSet,
+    deque,
+    Record,
+    Iter,
+    BoundMethod,
+    Partial,
+    *VIEWS,
+}
 _MARKABLE = _MAPPINGS | {list, PlanSet, deque, Iter}
 _HOST_ITERABLE = frozenset({Counter, OrderedDict, deque, *VIEWS})

@@ -9,12 +9,25 @@ from typing import Any
 
 from .machine import Machine
 from .text import percent
-from .values import CONTAINERS, VIEWS, DefaultDict, Iter, PlanFrozenSet, PlanSet, Record, type_name
+from .values import (
+    CONTAINERS,
+    VIEWS,
+    Builtin,
+    DefaultDict,
+    Iter,
+    PlanFrozenSet,
+    PlanSet,
+    Record,
+    TypeUnion,
+    type_name,
+)
 
 Binary = Callable[[Machine, Any, Any], Any]
 _BIG = 1 << 512
 _SEQUENCES = frozenset({list, tuple, Record})
 _SETS = frozenset({PlanSet, PlanFrozenSet})
+_KEYS, _VALUES, _ITEMS = VIEWS
+_LIKE_SETS = frozenset({_KEYS, _ITEMS})
 
 
 def _integer(machine: Machine, value: Any) -> Any:
@@ -98,8 +111,13 @@ def _set_operation(operation: Binary) -> Binary:
             return _view_operation(machine, host, a, b)
         if type(a) in CONTAINERS:
             machine.items(len(a) + (len(b) if type(b) in CONTAINERS else 0))
+        if host is operator.or_ and (_is_type(a) or _is_type(b)):
+            return _type_union(a, b)
         if type(a) is DefaultDict or type(b) is DefaultDict:
-            merged = DefaultDict((a if type(a) is DefaultDict else b).factory, a)
+            if host is not operator.or_ or not (isinstance(a, dict) and isinstance(b, dict)):
+                raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
+            owner: Any = a if type(a) is DefaultDict else b
+            merged = DefaultDict(owner.factory, a)
             merged.update(b)
             return merged
         return host(a, b)
@@ -107,8 +125,24 @@ def _set_operation(operation: Binary) -> Binary:
     return apply
 
 
+def _is_type(value: Any) -> bool:
+    return type(value) is TypeUnion or (type(value) is Builtin and value.host is not None)
+
+
+def _type_union(a: Any, b: Any) -> TypeUnion:
+    """`int | str | None`."""
+    members: list[Any] = []
+    for part in (a, b):
+        if not _is_type(part) and part is not None:
+            raise TypeError(f"unsupported operand type(s) for |: '{type_name(a)}' and '{type_name(b)}'")
+        members += part.members if type(part) is TypeUnion else (part,)
+    return TypeUnion(tuple(members))
+
+
 def _view_operation(machine: Machine, host: Any, a: Any, b: Any) -> Any:
     """`d.keys() & other`, in the order of the left operand."""
+    if type(a) is _VALUES or type(b) is _VALUES:
+        raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
     left, right = PlanSet(machine.drain(a)), PlanSet(machine.drain(b))
     return host(left, right)
 
@@ -174,6 +208,8 @@ def _comparison(host: Any) -> Binary:
         if type(a) in CONTAINERS and type(b) in CONTAINERS:
             machine.measure(a)
             machine.measure(b)
+        elif (type(a) in _LIKE_SETS and type(b) in _SETS) or (type(a) in _SETS and type(b) in _LIKE_SETS):
+            return host(PlanSet(machine.drain(a)), PlanSet(machine.drain(b)))
         elif type(a) is str and type(b) is str and len(a) > 4096:
             machine.work(len(a) >> 10)
         return host(a, b)
@@ -199,6 +235,9 @@ def contains(machine: Machine, a: Any, b: Any) -> Any:
         machine.work(len(b) >> 3)
         if type(a) in CONTAINERS:
             machine.measure(b)
+        return a in b
+    if kind is _KEYS:
+        machine.measure(a)
         return a in b
     if kind is Iter or kind is range or kind in VIEWS:
         for item in machine.counted(machine.iterate(b)):
@@ -226,5 +265,5 @@ COMPARE: dict[str, Binary] = {
 
 
 def unary(op: str) -> Callable[[Machine, Any], Any]:
-    host = {"-": operator.neg, "+": operator.pos, "~": operator.invert}[op]
+    host: Any = {"-": operator.neg, "+": operator.pos, "~": operator.invert}[op]
     return lambda _machine, value: host(value)

@@ -85,8 +85,8 @@ def bound_names(nodes: Iterable[Any]) -> set[str]:
     found: set[str] = set()
     stack: list[Any] = list(nodes)
     while stack:
-        item = stack.pop()
-        kind = type(item)
+        item: Any = stack.pop()
+        kind: Any = type(item)
         if kind is n.Assign:
             for target in item.targets:
                 found |= target_names(target)
@@ -137,7 +137,8 @@ def contains(node: Any, kind: type) -> bool:
 def holds_inner_function(node: n.Comprehension) -> bool:
     """Whether a lambda or a lazy generator could outlive one run of the comprehension."""
     return any(
-        type(part) is n.Lambda or (type(part) is n.Comprehension and part.kind == "generator" and part is not node)
+        type(part) is n.Lambda
+        or (type(part) is n.Comprehension and part.kind == "generator" and part is not node)
         for part in n.walk(node)
     )
 
@@ -152,6 +153,8 @@ def load_missing(frame: dict[Any, Any], slot: str, name: str, where: str) -> Any
         if name in IMPLICIT:
             return IMPLICIT[name]
         unbound(name)
+    if where == "outer":
+        raise NameError(f"cannot access free variable '{name}' where it is not associated with a value")
     raise UnboundLocalError(f"cannot access local variable '{name}' where it is not associated with a value")
 
 

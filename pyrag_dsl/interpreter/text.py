@@ -10,10 +10,13 @@ from .dates import strftime
 from .items import get_item
 from .limits import LimitHit
 from .machine import Machine
-from .values import Record, type_name
+from .values import DefaultDict, Record, type_name
 
 _WIDTHS = re.compile(r"[0-9]+")
-_PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?(?P<flags>[-+ #0]*)(?P<width>\*|[0-9]*)(?:\.(?P<precision>\*|[0-9]*))?[hlL]?(?P<kind>.|$)", re.DOTALL)
+_PERCENT = re.compile(
+    r"%(?:\((?P<key>[^)]*)\))?[-+ #0]*(?P<width>\*|[0-9]*)(?:\.(?P<precision>\*|[0-9]*))?[hlL]?(?P<kind>.|$)",
+    re.DOTALL,
+)
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -88,15 +91,15 @@ def percent(machine: Machine, template: str, args: Any) -> str:
                     raise LimitHit("PLAN404", f"a field of {part[:12]}... characters")
                 total += int(part)
         if match["key"] is not None:
-            if isinstance(args, dict) and match["key"] in args:
-                total += machine.measure(args[match["key"]]) * 4
+            if isinstance(args, dict) and (match["key"] in args or type(args) is DefaultDict):
+                total += machine.measure(get_item(machine, args, match["key"])) * 4
         elif index < len(values):
             total += machine.measure(values[index]) * 4
             index += 1
     machine.text(total)
     if type(args) is Record:
         args = tuple(args)
-    return template % args
+    return str(template % args)
 
 
 def format_template(machine: Machine, template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -141,7 +144,7 @@ def _format_into(
                 raise IndexError(f"Replacement index {position} out of range for positional args tuple")
             value = args[position]
         else:
-            value = kwargs[head]
+            value = machine.check(get_item(machine, kwargs, head))
         for key in rest:
             value = machine.check(get_item(machine, value, int(key) if key.isdigit() else key))
         machine.scan(value)

@@ -119,7 +119,7 @@ def maketrans(machine: Machine, *args: Any) -> Any:
     return str.maketrans(*args)
 
 
-def format_(machine: Machine, value: str, *args: Any, **kwargs: Any) -> str:
+def format_(machine: Machine, value: str, /, *args: Any, **kwargs: Any) -> str:
     return format_template(machine, value, args, kwargs)
 
 

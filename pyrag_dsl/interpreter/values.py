@@ -56,7 +56,9 @@ class PlanSet:
         return self.make([x for x in self if x in other]) if isinstance(other, PlanSet) else NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return self.make([x for x in self if x not in other]) if isinstance(other, PlanSet) else NotImplemented
+        return (
+            self.make([x for x in self if x not in other]) if isinstance(other, PlanSet) else NotImplemented
+        )
 
     def __xor__(self, other: Any) -> Any:
         if not isinstance(other, PlanSet):
@@ -210,7 +212,9 @@ class Function:
 
     __slots__ = ("cache", "cache_size", "clouded", "code", "defaults", "frame")
 
-    def __init__(self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None) -> None:
+    def __init__(
+        self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None
+    ) -> None:
         self.code = code
         self.frame = frame
         self.defaults = defaults
@@ -229,6 +233,13 @@ class Partial:
     function: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeUnion:
+    """`int | str`, for isinstance."""
+
+    members: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -258,7 +269,13 @@ class Pattern:
         return f"re.compile({', '.join([repr(self.pattern)[:200], *(['|'.join(names)] if names else [])])})"
 
 
-_REGEX_FLAGS = ((2, "re.IGNORECASE"), (8, "re.MULTILINE"), (16, "re.DOTALL"), (64, "re.VERBOSE"), (256, "re.ASCII"))
+_REGEX_FLAGS = (
+    (2, "re.IGNORECASE"),
+    (8, "re.MULTILINE"),
+    (16, "re.DOTALL"),
+    (64, "re.VERBOSE"),
+    (256, "re.ASCII"),
+)
 
 
 class Match:
@@ -289,9 +306,12 @@ PENDING: Any = _Pending()
 # An item that may or may not be there: a pending condition of a comprehension.
 MAYBE: Any = _Pending()
 
-CONTAINERS = frozenset({list, tuple, dict, PlanSet, PlanFrozenSet, DefaultDict, Record, Counter, OrderedDict, deque})
+CONTAINERS: frozenset[type] = frozenset(
+    {list, tuple, dict, PlanSet, PlanFrozenSet, DefaultDict, Record, Counter, OrderedDict, deque}
+)
 # The views of dictionaries are the host's own: they cannot do anything that a plan may not.
-VIEWS = tuple(type(view) for view in ({}.keys(), {}.values(), {}.items()))
+_EMPTY: dict[Any, Any] = {}
+VIEWS: tuple[type, ...] = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 
 
 def type_name(value: Any) -> str:

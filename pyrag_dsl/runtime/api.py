@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Union
+from typing import Any
 
 from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
@@ -23,7 +23,7 @@ from .scheduler import Scheduler
 from .tools import Tool, toolset
 from .trace import Trace, TraceFile, read_header
 
-Tools = Union[Mapping[str, Any], Sequence[Tool]]
+Tools = Mapping[str, Any] | Sequence[Tool]
 
 
 def run(program: Program | str, tools: Tools | None = None, **options: Any) -> Result:
@@ -72,7 +72,12 @@ async def arun(program: Program | str, tools: Tools | None = None, **options: An
 
 
 def rerun(
-    trace: Trace | str | os.PathLike[str], node: str, tools: Tools | None = None, *, options: Any = None, **arguments: Any
+    trace: Trace | str | os.PathLike[str],
+    node: str,
+    tools: Tools | None = None,
+    *,
+    options: Any = None,
+    **arguments: Any,
 ) -> Result:
     """Make one call of a recorded run again with other arguments, and what depended on it; keep the rest.
 
@@ -93,7 +98,9 @@ def rerun(
         raise ValueError(f"the trace has no call {node!r}; it has: {names}")
     unknown = set(arguments) - set(found.arguments)
     if unknown:
-        raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}")
+        raise ValueError(
+            f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}"
+        )
     more: dict[str, Any] = {"question": header.question, "limits": header.limits, "now": header.started}
     more.update(options or {})
     overrides = {**recorded.overrides, found.node: {**recorded.overrides.get(found.node, {}), **arguments}}
@@ -171,7 +178,9 @@ def _by_node(
     out = {}
     for name, changes in overrides.items():
         if "#" in name and name not in known:
-            raise ValueError(f"no call {name!r} in the journal: use its node, or give the journal of an earlier run")
+            raise ValueError(
+                f"no call {name!r} in the journal: use its node, or give the journal of an earlier run"
+            )
         out[known.get(name, name)] = dict(changes)
     return out
 
@@ -187,7 +196,11 @@ def _calls(program: Program, names: list[str]) -> bool:
 def _inline(prepared: Run) -> bool:
     """Whether one pass in this thread does: plain tools, and nothing that could overlap."""
     options = prepared.options
-    if options.hooks or options.call_timeout is not None or any(tool.is_async for tool in prepared.tools.values()):
+    if (
+        options.hooks
+        or options.call_timeout is not None
+        or any(tool.is_async for tool in prepared.tools.values())
+    ):
         return False
     return options.replay or options.mode == "sequential" or prepared.program.chained
 

@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,7 +61,9 @@ class Failure(Exception):
 class Run:
     """One run of one program."""
 
-    def __init__(self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options) -> None:
+    def __init__(
+        self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options
+    ) -> None:
         self.program = program
         self.tools = tools
         self.signatures = {name: tool.signature for name, tool in tools.items()}
@@ -160,7 +162,11 @@ class Run:
         if self.options.hooks:
             self.emit(
                 CallStarted(
-                    node=call.node, alias=call.alias, tool=call.tool, arguments=dict(call.arguments), span=call.span
+                    node=call.node,
+                    alias=call.alias,
+                    tool=call.tool,
+                    arguments=dict(call.arguments),
+                    span=call.span,
                 )
             )
 
@@ -177,7 +183,11 @@ class Run:
         except Unfit as unfit:
             message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
-        if type(admitted) is not str if signature.returns == "str" else not fits_result(signature.returns, admitted):
+        if (
+            type(admitted) is not str
+            if signature.returns == "str"
+            else not fits_result(signature.returns, admitted)
+        ):
             wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
             message = f"the tool `{call.tool}` must return {wanted}, not {type(result).__name__}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
@@ -209,7 +219,9 @@ class Run:
             decided = hook.before_call(call)
             name = type(hook).__name__
             if isinstance(decided, Veto):
-                self.decide(HookDecided(hook=name, node=call.node, decision="veto", detail={"reason": decided.reason}))
+                self.decide(
+                    HookDecided(hook=name, node=call.node, decision="veto", detail={"reason": decided.reason})
+                )
                 message = f"`{call.tool}` was refused: {decided.reason}"
                 raise Failure(Diagnostic("PLAN505", message, call.span, nodes=(call.node,)))
             if isinstance(decided, Answer):
@@ -234,7 +246,10 @@ class Run:
                 self.decide(HookDecided(hook=name, node=call.node, decision="replace"))
                 entry = self.record(call, decided.result, entry.elapsed)
             elif isinstance(decided, Rerun) and decided.overrides:
-                detail = {"reason": decided.reason, "overrides": {n: dict(o) for n, o in decided.overrides.items()}}
+                detail = {
+                    "reason": decided.reason,
+                    "overrides": {n: dict(o) for n, o in decided.overrides.items()},
+                }
                 self.decide(HookDecided(hook=name, node=call.node, decision="rerun", detail=detail))
                 for node, changes in decided.overrides.items():
                     self.overrides[node] = {**self.overrides.get(node, {}), **changes}
@@ -367,6 +382,7 @@ class Worker:
     def work(self) -> None:
         while True:
             run, answers = self.jobs.get()
+            answer: tuple[bool, Any]
             try:
                 answer = (True, run_inline(run))
             except BaseException as error:

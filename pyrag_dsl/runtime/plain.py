@@ -63,9 +63,9 @@ def _pairs(content: Any) -> list[tuple[Any, Any]]:
     return [(decode(key), decode(item)) for key, item in content]
 
 
-_SEQUENCES = {tuple: "$tuple", set: "$set", frozenset: "$frozenset", deque: "$deque"}
-_MAPPINGS = {Counter: "$counter", OrderedDict: "$ordereddict", defaultdict: "$defaultdict"}
-_TIMES = {datetime: "$datetime", date: "$date", time: "$time"}
+_SEQUENCES: dict[Any, str] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset", deque: "$deque"}
+_MAPPINGS: dict[Any, str] = {Counter: "$counter", OrderedDict: "$ordereddict", defaultdict: "$defaultdict"}
+_TIMES: dict[Any, str] = {datetime: "$datetime", date: "$date", time: "$time"}
 _DECODERS: dict[str, Any] = {
     "$int": int,
     "$float": float,

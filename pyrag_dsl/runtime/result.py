@@ -9,8 +9,8 @@ from typing import Any
 
 from ..grammar.diagnostics import Diagnostic, Span
 from ..grammar.program import Program
-from ..interpreter.interpret import Outcome
 from ..interpreter.border import Unfit, export
+from ..interpreter.interpret import Outcome
 from ..interpreter.limits import Limits
 from .lineage import Lineage
 from .trace import Trace

@@ -108,7 +108,11 @@ class Scheduler:
                     self.land(call, given.result, 0.0)
                     continue
             tool = run.tools[call.tool]
-            key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
+            key = (
+                _key(call)
+                if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights))
+                else ""
+            )
             shared = self.sharing(call, key) if key else None
             if shared is not None:
                 shared.calls.append(call)
@@ -128,7 +132,11 @@ class Scheduler:
     def sharing(self, call: Call, key: str) -> Flight | None:
         """A flight that already asks for these arguments of an idempotent tool."""
         for flight in self.flights:
-            if flight.tool.name == call.tool and flight.tool.idempotent and key in (k or _key(flight.calls[0]) for k in flight.keys):
+            if (
+                flight.tool.name == call.tool
+                and flight.tool.idempotent
+                and key in (k or _key(flight.calls[0]) for k in flight.keys)
+            ):
                 flight.keys = [k or key for k in flight.keys]
                 return flight
         return None
@@ -213,7 +221,11 @@ class Scheduler:
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
         elapsed = time.monotonic() - flight.began
         results = None if error is not None else flight.task.result()
-        if error is None and len(flight.keys) > 1 and not (isinstance(results, list) and len(results) == len(flight.keys)):
+        if (
+            error is None
+            and len(flight.keys) > 1
+            and not (isinstance(results, list) and len(results) == len(flight.keys))
+        ):
             error = TypeError("a batch must return one result for each set of arguments")
         for call in flight.calls:
             if error is not None:

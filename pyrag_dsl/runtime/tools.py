@@ -91,7 +91,7 @@ def tool(
     Raises:
         TypeError: if the signature has `*args` or `**kwargs`, or an annotation that plans have no values for.
     """
-    given = name or getattr(function, "__name__", "")
+    given = name or str(getattr(function, "__name__", ""))
     if not given.isidentifier() or given.startswith("_"):
         raise TypeError(f"a tool needs a name that a plan can write, not {given!r}: pass name=...")
     host = _host_signature(function)
@@ -127,7 +127,8 @@ def _renamed(each: Tool, name: str) -> Tool:
 
 
 def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    called = type(function).__dict__.get("__call__")  # of an object that can be called
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def _host_signature(function: Callable[..., Any]) -> inspect.Signature | None:
@@ -172,7 +173,9 @@ def _type(tool: str, annotation: Any) -> str:
     if annotation is type(None):
         return "any"
     if isinstance(annotation, str):
-        annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(annotation, Any)
+        annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(
+            annotation, Any
+        )
     if annotation in _DECLARED:
         return _DECLARED[annotation]
     origin = typing.get_origin(annotation)
@@ -180,7 +183,9 @@ def _type(tool: str, annotation: Any) -> str:
         return "list" if origin is list else "dict"
     if origin is typing.Union or type(annotation).__name__ == "UnionType":
         return "any"
-    raise TypeError(f"the tool {tool!r} is annotated with {annotation!r}: plans have text, numbers, lists and dicts")
+    raise TypeError(
+        f"the tool {tool!r} is annotated with {annotation!r}: plans have text, numbers, lists and dicts"
+    )
 
 
 def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[str, str], ...]:
@@ -191,12 +196,13 @@ def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[s
     positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     any_positional = any(p.kind is p.VAR_POSITIONAL for p in kinds)
     any_keyword = any(p.kind is p.VAR_KEYWORD for p in kinds)
-    plan = []
+    plan: list[tuple[str, str]] = []
+    known = {param.name for param in signature.params}
     for index, param in enumerate(signature.params):
         own = host.parameters.get(param.name)
         if own is not None and own.kind in (own.POSITIONAL_OR_KEYWORD, own.KEYWORD_ONLY):
             how = "keyword"
-        elif index < len(positional) and positional[index].name not in {p.name for p in signature.params}:
+        elif index < len(positional) and positional[index].name not in known:
             how = "positional"
         elif any_positional and not any(h == "keyword" for _, h in plan):
             how = "positional"
@@ -209,7 +215,10 @@ def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[s
         raise TypeError(f"the tool {signature.name!r} must take `{signature.params[0].name}`")
     # A keyword before a positional argument would shift it.
     if any(how == "positional" for _, how in plan):
-        plan = [(n, "positional" if h == "keyword" and _stands_at(positional, i, n) else h) for i, (n, h) in enumerate(plan)]
+        plan = [
+            (n, "positional" if h == "keyword" and _stands_at(positional, i, n) else h)
+            for i, (n, h) in enumerate(plan)
+        ]
     return tuple(plan)
 
 

@@ -19,7 +19,17 @@ from typing import Any, TypeVar
 from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..interpreter.journal import Entry, Journal
 from ..interpreter.limits import Limits
-from .events import TIMINGS, VERSION, CallFinished, Event, NodeRerun, RunFinished, RunStarted, from_json, to_json
+from .events import (
+    TIMINGS,
+    VERSION,
+    CallFinished,
+    Event,
+    NodeRerun,
+    RunFinished,
+    RunStarted,
+    from_json,
+    to_json,
+)
 from .plain import decode, dumps, encode
 
 E = TypeVar("E", bound=Event)
@@ -115,7 +125,9 @@ def _parse(raw: bytes, name: str) -> list[Event]:
                 raise TraceError(f"{name} is not a trace: its first line is not a `run_started` event")
             if data.get("type") == RunStarted.type and data.get("version") != VERSION:
                 found = data.get("version")
-                raise TraceError(f"{name} is a trace of version {found}; this program reads version {VERSION}")
+                raise TraceError(
+                    f"{name} is a trace of version {found}; this program reads version {VERSION}"
+                )
             event = from_json(_decoded(data))
         except TraceError:
             raise
@@ -202,7 +214,12 @@ def signatures_to_json(signatures: dict[str, Signature]) -> dict[str, Any]:
     return {
         name: {
             "params": [
-                [param.name, param.type, None if param.default is REQUIRED else param.default, param.default is REQUIRED]
+                [
+                    param.name,
+                    param.type,
+                    None if param.default is REQUIRED else param.default,
+                    param.default is REQUIRED,
+                ]
                 for param in signature.params
             ],
             "returns": signature.returns,

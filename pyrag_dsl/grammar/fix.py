@@ -1,0 +1,163 @@
+"""Safe fixes, applied: from what a model said to the text of a plan that needs no model to mend it further.
+
+A diagnostic may carry edits. This module applies those that keep what the author meant beyond doubt, looks again,
+and goes on while that makes the text better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from . import nodes as n
+from .diagnostics import Diagnostic, Edit, Fix, PlanRejected
+from .edits import apply_edits
+from .extract import extract_code
+from .language import Signature
+from .program import Program
+from .remedies import import_of_datetime, remedy
+from .vet import parse
+
+MAX_ROUNDS = 24  # each removes at least one diagnostic
+MAX_FOUND = 100  # diagnostics of one text that are looked at
+MAX_TEXT = 40_000  # characters of a text that is looked at as a whole; a plan has fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A text after its fixes.
+
+    Attributes:
+        text: the code of a reply, mended as far as that goes.
+        applied: the fixes, in the order in which they were applied.
+        remaining: what is still wrong, or a warning. Spans refer to `text`.
+        program: the plan, where no error is left.
+    """
+
+    text: str
+    applied: tuple[Fix, ...]
+    remaining: tuple[Diagnostic, ...]
+    program: Program | None = None
+
+
+def fix(text: str, tools: Mapping[str, Signature] | None = None, *, maybe: bool = False) -> Fixed:
+    """Take the code out of a model's reply and apply every safe fix, until none is left.
+
+    Args:
+        text: a reply or a plan, from an untrusted author.
+        tools: the signatures of the tools, as for `parse`.
+        maybe: apply good guesses too, not only what is beyond doubt.
+
+    A fix that would bring a new problem is not applied. Never raises.
+    """
+    text = extract_code(text)
+    applied: list[Fix] = []
+    program, found = look(text, tools)
+    for _ in range(MAX_ROUNDS):
+        chosen = [fix for fix in (_first(each, maybe) for each in found[:MAX_FOUND]) if fix is not None]
+        better = _together(text, chosen, found, tools) or _one_by_one(text, chosen, found, tools)
+        if better is None:
+            break
+        text, done, program, found = better
+        applied += done
+    return Fixed(text, tuple(applied), found, program)
+
+
+def look(text: str, tools: Mapping[str, Signature] | None = None) -> tuple[Program | None, tuple[Diagnostic, ...]]:
+    """The program and its warnings, or None and the errors; with the fixes that need the whole text to be seen."""
+    try:
+        program = parse(text, tools)
+    except PlanRejected as rejected:
+        return None, _with_fixes(rejected.diagnostics, _as_parsed(text))
+    return program, (*_with_fixes(program.diagnostics, program.source), *_class_as_module(program))
+
+
+def _with_fixes(found: tuple[Diagnostic, ...], text: str) -> tuple[Diagnostic, ...]:
+    """Diagnostics with the remedies that need the whole text to be seen."""
+    if len(text) > MAX_TEXT or len(found) > MAX_FOUND:
+        return found
+    return tuple(_with_fix(each, text, found) for each in found)
+
+
+def _with_fix(diagnostic: Diagnostic, text: str, found: tuple[Diagnostic, ...]) -> Diagnostic:
+    if diagnostic.code == "PLAN212" and "`datetime`" in diagnostic.message:
+        line = import_of_datetime(text)
+        return replace(diagnostic, fixes=() if line is None else (line,))
+    if diagnostic.fixes:
+        return diagnostic
+    mended = remedy(diagnostic, text, found)
+    return diagnostic if mended is None else replace(diagnostic, fixes=(mended,))
+
+
+_Better = tuple[str, list[Fix], "Program | None", tuple[Diagnostic, ...]]
+
+
+def _together(
+    text: str, chosen: Sequence[Fix], found: Sequence[Diagnostic], tools: Mapping[str, Signature] | None
+) -> _Better | None:
+    """The text after all of these fixes, if that is better."""
+    edits = list(dict.fromkeys(edit for fix in chosen for edit in fix.edits))
+    if not edits:
+        return None
+    mended = apply_edits(_as_parsed(text), edits)
+    program, left = look(mended, tools)
+    return (mended, list(dict.fromkeys(chosen)), program, left) if _worth(found, left, edits) else None
+
+
+def _one_by_one(
+    text: str, chosen: Sequence[Fix], found: Sequence[Diagnostic], tools: Mapping[str, Signature] | None
+) -> _Better | None:
+    """The text after the first of these fixes that makes it better by itself."""
+    if len(chosen) < 2:
+        return None
+    return next(filter(None, (_together(text, [each], found, tools) for each in chosen[:32])), None)
+
+
+def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Sequence[Edit]) -> bool:
+    """Whether fewer problems are left and none has come. What a text that could not be read hid does not count."""
+    if not edits or _rank(after) >= _rank(before):
+        return False
+    if any(each.phase == "syntax" for each in before):
+        before = [each for each in before if each.phase == "syntax"]
+        after = [each for each in after if each.phase == "syntax"]
+    kinds = [(each.code, each.message) for each in before]
+    for each in after:
+        if (each.code, each.message) not in kinds:
+            return False
+        kinds.remove((each.code, each.message))
+    return True
+
+
+def _rank(found: Sequence[Diagnostic]) -> tuple[int, int]:
+    """Orders texts from good to bad: those that can be read first, then by how much is wrong."""
+    unread = sum(each.phase == "syntax" for each in found)
+    return unread, 0 if unread else len(found)
+
+
+def _first(diagnostic: Diagnostic, maybe: bool) -> Fix | None:
+    return next((f for f in diagnostic.fixes if f.edits and (maybe or f.applicability == "safe")), None)
+
+
+def _as_parsed(text: str) -> str:
+    """The text that spans refer to."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _class_as_module(program: Program) -> Iterator[Diagnostic]:
+    """`datetime.datetime.strptime` under `from datetime import datetime`: it would fail when it runs."""
+    bound: dict[str, set[tuple[str, str]]] = {}
+    uses: list[n.Attribute] = []
+    for node in n.walk(program.body):
+        if type(node) is n.Import:
+            for name, module, member in node.bindings:
+                bound.setdefault(name, set()).add((module, member))
+        elif type(node) is n.Attribute and type(node.value) is n.Name and node.name == "datetime":
+            uses.append(node)
+    for node in uses:
+        assert type(node.value) is n.Name
+        name, span = node.value.id, node.span
+        if bound.get(name) == {("datetime", "datetime")} and span.line == span.end_line:
+            place = span._replace(column=span.end_column - len(".datetime"))
+            remedy = Fix(f"write `{name}`", (Edit(place, ""),), "safe")
+            message = f"`{name}` is the class already: it has no attribute `datetime`"
+            yield Diagnostic("PLAN209", message, span, "warning", fixes=(remedy,))

@@ -1,0 +1,205 @@
+"""Fixes that need more of the text than the place of one diagnostic: quotes that clash, names that shadow.
+
+Each remedy looks at a diagnostic and the text and proposes a `Fix`, or None. A proposal is only that: who applies it
+must see that the problem is gone and no new one has come, as `fix` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .diagnostics import Diagnostic, Edit, Fix, Span
+from .language import MODULES, TYPES
+from .surface import tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A diagnostic, the text that it is about, and everything else found in that text."""
+
+    diagnostic: Diagnostic
+    text: str
+    lines: Sequence[str]
+    found: Sequence[Diagnostic]
+
+    @property
+    def line(self) -> str:
+        span = self.diagnostic.span
+        return self.lines[span.line - 1] if span and 0 < span.line <= len(self.lines) else ""
+
+    @property
+    def number(self) -> int:
+        return self.diagnostic.span.line if self.diagnostic.span else 0
+
+    def at(self, span: Span) -> str:
+        """The text of a span within one line."""
+        if span.line != span.end_line or not 0 < span.line <= len(self.lines):
+            return ""
+        return self.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+
+
+def remedy(diagnostic: Diagnostic, text: str, found: Sequence[Diagnostic]) -> Fix | None:
+    """A safe fix for a diagnostic that has none of its own.
+
+    Args:
+        diagnostic: one of `found`.
+        text: what its span refers to.
+        found: all diagnostics of the text.
+    """
+    case = Case(diagnostic, text, text.split("\n"), found)
+    return next(filter(None, (each(case) for each in REMEDIES.get(diagnostic.code, ()))), None)
+
+
+# --------------------------------------------------------------------- strings
+
+_HOLE = re.compile(r"\{[^{}\n]{0,200}\}")
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_]{2})'(?=[^\W\d_])|(?<=\b[ILOD])'(?=[^\W\d_])")
+_MOST_LINES = 12  # lines of a string that was meant to be one
+
+
+def _other_quotes(case: Case) -> Fix | None:
+    """`f"{facts["city"]}"`: the quotes within the braces become those of the other kind."""
+    edits = []
+    for hole in _HOLE.finditer(case.line):
+        inner = hole.group()
+        if '"' in inner and "'" not in inner and "\\" not in inner:
+            edits.append(_edit(case.number, hole.start(), hole.end(), inner.replace('"', "'")))
+        elif "'" in inner and '"' not in inner and "\\" not in inner:
+            edits.append(_edit(case.number, hole.start(), hole.end(), inner.replace("'", '"')))
+    return Fix("use the other kind of quote within the braces", tuple(edits)) if edits else None
+
+
+def _escape_apostrophes(case: Case) -> Fix | None:
+    """`'Don't'`: an apostrophe between letters does not end a string."""
+    at = [match.start() for match in _APOSTROPHE.finditer(case.line) if case.line[match.start() - 1] != "\\"]
+    edits = tuple(_edit(case.number, place, place, "\\") for place in at)
+    return Fix("escape the apostrophe", edits) if edits else None
+
+
+def _over_lines(case: Case) -> Fix | None:
+    """A string that goes on over several lines: three quotes at both ends."""
+    span = case.diagnostic.span
+    if span is None:
+        return None
+    # Versions of Python differ in whether the place is that of the quote or of its prefix.
+    opening = re.compile(r"[rRfFuU]{0,2}([\"'])").match(case.line, span.column - 1)
+    if opening is None:
+        return None
+    quote = opening[1]
+    start = opening.end() - 1
+    for number in range(case.number + 1, min(case.number + _MOST_LINES, len(case.lines) + 1)):
+        line = case.lines[number - 1]
+        ends = re.search(rf"(?<!\\){quote}", line)
+        if ends is not None:
+            if not re.match(r"\s*[)\],}]*\s*(?:#.*)?$", line[ends.end() :]):
+                return None
+            edits = (
+                _edit(case.number, start, start + 1, quote * 3),
+                _edit(number, ends.start(), ends.end(), quote * 3),
+            )
+            return Fix("write the text over several lines in triple quotes", edits)
+        # A line of code means that the quote was forgotten, not that the text went on.
+        if re.match(r"\s*(?:[A-Za-z_]\w*\s*=[^=]|(?:for|if|def|import|return)\b.*[:\w]$)", line):
+            return None
+    return None
+
+
+# ----------------------------------------------------------------------- names
+
+_DIGITS_FIRST = re.compile(r"(?<![\w.])\d+[A-Za-z_]\w*")
+_NUMBER = re.compile(r"0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[\d_]+(?:[eE]\d+)?[jJ]?")
+_GLUED = re.compile(r"\d[\d_]*(?:and|else|for|if|in|is|not|or)")
+
+
+def _letter_first(case: Case) -> Fix | None:
+    """`76er = ...`: the same name with a letter before it, in code and between the braces of f-strings."""
+    edits = []
+    for start, name in _names_with_digits(case.text):
+        if re.search(rf"\bn{name}\b", case.text):
+            return None
+        line = case.text.count("\n", 0, start) + 1
+        column = start - (case.text.rfind("\n", 0, start) + 1)
+        edits.append(_edit(line, column, column, "n"))
+    return Fix("begin the name with a letter", tuple(edits)) if edits else None
+
+
+def _names_with_digits(text: str) -> Iterator[tuple[int, str]]:
+    place = 0
+    before = ""
+    for kind, piece in tokens(text):
+        spans = [(0, len(piece))] if kind == "code" else []
+        if kind == "string" and re.search(r"(?i)(?<!\w)r?fr?$", before):
+            spans = [hole.span() for hole in _HOLE.finditer(piece)]
+        for start, end in spans:
+            for match in _DIGITS_FIRST.finditer(piece, start, end):
+                if not _NUMBER.fullmatch(match.group()) and not _GLUED.fullmatch(match.group()):
+                    yield place + match.start(), match.group()
+        place += len(piece)
+        before = piece
+
+
+def _rename_shadow(case: Case) -> Fix | None:
+    """`answer = answer(...)`: the variable, wherever it is not called, under a name of its own."""
+    span = case.diagnostic.span
+    name = case.at(span) if span else ""
+    if not name.isidentifier() or "lambda" in case.line:
+        return None
+    new = f"{name}_value"
+    if re.search(rf"\b{new}\b", case.text):
+        return None
+    edits = []
+    for other in case.found:
+        if other.span is None or f"`{name}`" not in other.message or other.code not in ("PLAN206", "PLAN207"):
+            continue
+        shown = case.at(other.span)
+        if shown != name and not shown.startswith(f"{name}."):
+            return None
+        edits.append(Edit(other.span._replace(end_column=other.span.column + len(name)), new))
+    return Fix(f"call the variable `{new}`", tuple(edits))
+
+
+# -------------------------------------------------------------------- datetime
+#
+# `datetime` is a module and a class in it, and models mix the two.
+
+_MODULE_USE = re.compile(r"(?<![\w.])datetime\.(\w+)")
+_CLASS_CALL = re.compile(r"(?<![\w.])datetime\s*\(")
+_CLASS_ONLY = TYPES["datetime"] - MODULES["datetime"]
+
+
+def _module_as_class(case: Case) -> Fix | None:
+    """`datetime.strptime` under `import datetime`: the class is one step further."""
+    span = case.diagnostic.span
+    used = re.fullmatch(r"(\w+)\.(\w+)", case.at(span)) if span else None
+    if used is None or span is None or used[2] not in _CLASS_ONLY or "`datetime`" not in case.diagnostic.message:
+        return None
+    new = f"{used[1]}.datetime.{used[2]}"
+    return Fix(f"write `{new}`", (Edit(span, new),))
+
+
+def import_of_datetime(text: str) -> Fix | None:
+    """The import line that suits how a text without one uses `datetime`; None where no line does."""
+    members = set(_MODULE_USE.findall(text))
+    as_module = members & MODULES["datetime"]
+    as_class = members & _CLASS_ONLY or _CLASS_CALL.search(text)
+    if as_module and as_class:
+        return None
+    line = "import datetime" if as_module else "from datetime import datetime"
+    return Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),))
+
+
+def _edit(line: int, start: int, end: int, text: str) -> Edit:
+    return Edit(Span(line, start + 1, line, end + 1), text)
+
+
+REMEDIES: dict[str, tuple[Callable[[Case], Fix | None], ...]] = {
+    "PLAN100": (_escape_apostrophes,),
+    "PLAN105": (_escape_apostrophes,),
+    "PLAN106": (_over_lines, _escape_apostrophes),
+    "PLAN110": (_other_quotes,),
+    "PLAN113": (_letter_first,),
+    "PLAN206": (_rename_shadow,),
+    "PLAN209": (_module_as_class,),
+}

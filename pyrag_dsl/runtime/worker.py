@@ -1,0 +1,335 @@
+"""The worker of `isolation="process"`: interprets passes for its host, and can do next to nothing else.
+
+It is started by `isolation.py` with an empty environment and one descriptor that matters, a socket on 0. Once
+everything is imported it gives up, for good: opening anything (not even a socket: no descriptor is left to it),
+starting processes or threads, writing files, dumping core, the user if that is root, and memory beyond a ceiling.
+Then it answers requests, one after the other, until the socket closes. Tools, secrets and results of other
+processes never come here. What it answers is not trusted by the host.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pkgutil
+import resource
+import signal
+import sys
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from .. import interpreter as interpreter_package
+from ..grammar.diagnostics import Diagnostic
+from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature, ToolParam
+from ..grammar.nodes import walk
+from ..grammar.program import Program
+from ..grammar.vet import parse
+from ..interpreter.border import Unfit, export
+from ..interpreter.interpret import Outcome, interpret
+from ..interpreter.journal import Call, Entry, Journal
+from ..interpreter.limits import Limits
+from ..interpreter.lower import Preview
+from .wire import HEADER, decode, encode, pack, unpack
+
+SOCKET = 0
+STOP = signal.SIGUSR1  # "the time is over": the pass ends at its next look
+PROGRAMS = 64  # parsed plans kept
+_SHOWN = 130  # characters of a text that a preview may need
+
+# Real memory may be several times what a plan is charged for: an item is charged 16 bytes, and a small integer in
+# a list takes 40. The accounting must be met first, or a run would end otherwise than in process.
+_REAL = 8
+_SLACK = 64 * 2**20
+_CPU = 3_600  # seconds in the life of a worker; it offers to retire at half of it
+
+WARM_UP = r"""
+import re, json, math, datetime, statistics, itertools, string
+from collections import Counter, defaultdict, namedtuple
+from functools import lru_cache, reduce
+docs = retrieve("query", topk=3)
+found = re.search(r"(\d+)\s*(?:a|b)*?x(?!y)", "12 aax") or re.findall(r"(a+)+$", "aaaa!")
+when = datetime.datetime.strptime("12 May 1922", "%d %B %Y").strftime("%Y-%m-%d")
+text = f"{json.dumps({'a': [1, 2.5, None]})} {'é'.upper()!a:>10} {math.sqrt(2):.3f} {1_000:,}"
+try:
+    int("x")
+except ValueError as error:
+    final_answer = str(error)
+final_answer = [text, when, sorted({3, 1}), Counter("abca").most_common(1)]
+"""
+
+
+@dataclass(slots=True)
+class Known:
+    """A run that this worker has met: all that its passes have in common."""
+
+    program: Program
+    index: dict[int, int]
+    signatures: dict[str, Signature]
+    limits: Limits
+    now: datetime
+    journal: Journal = field(default_factory=Journal)
+
+
+class Worker:
+    """Answers requests. State is kept per run until the host says `forget`."""
+
+    def __init__(self, baseline: int, ceiling: int) -> None:
+        self.baseline = baseline
+        self.ceiling = ceiling
+        self.runs: dict[int, Known] = {}
+        self.programs: OrderedDict[str, tuple[Program, dict[int, int]]] = OrderedDict()
+        self.stopped = False
+        signal.signal(STOP, self.stop)
+
+    def stop(self, *_: Any) -> None:
+        self.stopped = True
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One pass."""
+        for run in request["forget"]:
+            self.runs.pop(run, None)
+        if request["new"] is not None:
+            self.runs[request["run"]] = self.meet(request["new"])
+        known = self.runs[request["run"]]
+        for node, tool, arguments, result in request["entries"]:
+            known.journal.record(Entry(node, tool, decode(arguments), decode(result)))
+        self.restrain(known.limits)
+        self.stopped = False
+        outcome = interpret(
+            known.program,
+            known.journal,
+            signatures=known.signatures,
+            limits=known.limits,
+            overrides=decode(request["overrides"]),
+            withheld=frozenset(request["withheld"]),
+            interrupt=lambda: self.stopped,
+            now=known.now,
+            concurrent=request["concurrent"],
+        )
+        retire = time.process_time() > _CPU / 2
+        if isinstance(outcome.error, MemoryError):
+            outcome = replace(outcome, diagnostics=(out_of_memory(outcome.diagnostics),), error=None)
+            retire = True
+        brief = request["concurrent"] or bool(request["withheld"])
+        return {**report(outcome, known, brief, request["variables"]), "retire": retire}
+
+    def meet(self, new: dict[str, Any]) -> Known:
+        source, tools = new["source"], signatures(new["tools"])
+        key = f"{new['tools']!r}\n{source}"
+        if key not in self.programs:
+            program = parse(source, tools)
+            self.programs[key] = (program, {id(node): at for at, node in enumerate(walk(program.body))})
+            if len(self.programs) > PROGRAMS:
+                self.programs.popitem(last=False)
+        self.programs.move_to_end(key)
+        program, index = self.programs[key]
+        known = Known(
+            program,
+            index,
+            tools if new["signatures"] is None else signatures(new["signatures"]),
+            Limits(**new["limits"]),
+            decode(new["now"]),
+        )
+        known.journal.by_content = new["by_content"]
+        return known
+
+    def restrain(self, limits: Limits) -> None:
+        """Memory and processor time of the next pass."""
+        soft = min(self.ceiling, self.baseline + _REAL * limits.memory + _SLACK)
+        set_limit("RLIMIT_AS", soft, self.ceiling)
+        seconds = math.ceil(min(_CPU, time.process_time() + (limits.deadline or _CPU))) + 1
+        set_limit("RLIMIT_CPU", min(seconds, _CPU), _CPU)
+
+
+def report(outcome: Outcome, known: Known, brief: bool, variables: bool) -> dict[str, Any]:
+    """An outcome as a message. The host knows the entries of the journal, and the nodes by their index."""
+    told: dict[str, Any] = {
+        "status": outcome.status,
+        "resolved": outcome.resolved,
+        "value": encode(outcome.value) if outcome.status == "done" else None,
+        "diagnostics": [diagnostic.to_json() for diagnostic in outcome.diagnostics],
+        "calls": [_call(call) for call in outcome.calls],
+        "calls_after": outcome.calls_after,
+        "left_out": outcome.statements_left_out,
+        "statements": [] if brief else [[known.index[id(node)], _shown(item)] for node, item in outcome.statements],
+        "printed": "" if brief else outcome.printed,
+    }
+    if variables:
+        told["variables"] = {}
+        for name, value in outcome.variables.items():
+            if type(name) is str:
+                try:
+                    told["variables"][name] = encode(export(value, known.limits))
+                except Unfit:
+                    continue
+    return told
+
+
+def _call(call: Call) -> list[Any]:
+    if call.entry is None:
+        return [call.node, list(call.span), None, encode(dict(call.arguments))]
+    return [call.node, list(call.span), call.entry.node, None]
+
+
+def _shown(item: Any) -> Any:
+    """What the trace needs of the value of a statement."""
+    if type(item) is Preview:
+        return [item.kind.__name__, item.size, None if item.first is None else _cut(item.first)]
+    return _cut(item) if type(item) is str else encode(item)
+
+
+def _cut(text: str) -> str:
+    """A text with the same beginning and the same quotes around its `repr`, and about as long if it is short."""
+    if len(text) <= _SHOWN:
+        return text
+    return text[:_SHOWN] + "'" * ("'" in text) + '"' * ('"' in text)
+
+
+def out_of_memory(diagnostics: tuple[Diagnostic, ...] = ()) -> Diagnostic:
+    span = diagnostics[0].span if diagnostics else None
+    return Diagnostic("PLAN403", "the plan used more memory than its process may have", span)
+
+
+def signatures(rows: list[Any]) -> dict[str, Signature]:
+    """The inverse of `signature_rows`."""
+    return {
+        name: Signature(
+            name,
+            tuple(
+                ToolParam(param, kind, REQUIRED if default is None else decode(default[0]))
+                for param, kind, default in params
+            ),
+            returns,
+        )
+        for name, params, returns in rows
+    }
+
+
+def signature_rows(found: Any) -> list[Any]:
+    """Signatures as JSON; a default is a list of one, none is null."""
+    return [
+        [
+            name,
+            [
+                [param.name, param.type, None if param.default is REQUIRED else [encode(param.default)]]
+                for param in signature.params
+            ],
+            signature.returns,
+        ]
+        for name, signature in found.items()
+    ]
+
+
+# ----------------------------------------------------------------------- process
+
+
+def set_limit(name: str, soft: int, hard: int) -> None:
+    """Set a limit of this process, where the system has it."""
+    kind = getattr(resource, name, None)
+    if kind is not None:
+        present = resource.getrlimit(kind)[1]
+        if present != resource.RLIM_INFINITY:
+            hard = min(hard, present)
+        resource.setrlimit(kind, (min(soft, hard), hard))
+
+
+def load_everything() -> None:
+    """Import whatever a pass may ever need: afterwards no file can be opened."""
+    prefix = interpreter_package.__name__ + "."
+    for module in pkgutil.walk_packages(interpreter_package.__path__, prefix):
+        import_module(module.name)
+    for name in ("regex", "unicodedata", "encodings.idna", "_strptime", "decimal"):
+        import_module(name)
+    program = parse(WARM_UP, DEFAULT_SIGNATURES)
+    journal = Journal()
+    for concurrent in (True, False):
+        outcome = interpret(program, journal, concurrent=concurrent)
+        for call in outcome.wanted:
+            journal.record(Entry(call.node, call.tool, call.arguments, ["a passage"]))
+    outcome = interpret(program, journal)
+    if outcome.status != "done":
+        raise RuntimeError("the interpreter does not work here")
+    encode(outcome.value)
+
+
+def lock_down(memory: int) -> tuple[int, int]:
+    """Give up all that a pass does not need. Returns the bytes of address space in use, and the ceiling.
+
+    A limit of no descriptors leaves those that are open and refuses every new one. Root could raise its limits
+    again and is not held by the one of processes, so it is given up where the system allows that.
+    """
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            baseline = int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        baseline = 256 * 2**20
+    os.chdir("/")
+    os.umask(0o777)
+    for name in ("RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NPROC", "RLIMIT_MEMLOCK", "RLIMIT_NOFILE"):
+        set_limit(name, 0, 0)
+    set_limit("RLIMIT_AS", baseline + memory, baseline + memory)
+    set_limit("RLIMIT_CPU", _CPU, _CPU)
+    if os.geteuid() == 0:
+        nobody = 65_534
+        try:
+            os.setgroups([])
+            os.setgid(nobody)
+            os.setuid(nobody)
+        except OSError:
+            pass  # a container without that user: the limits hold as far as they go
+    return baseline, baseline + memory
+
+
+def serve(worker: Worker) -> None:
+    """Answer until the host is gone."""
+    spare = pack({"memory": True})
+    while (header := _read(HEADER.size)) is not None:
+        try:
+            body = _read(HEADER.unpack(header)[0])
+            if body is None:
+                return
+            request = unpack(body)
+            del body
+            reply = pack(worker.answer(request))
+            if len(reply) > request["cap"]:
+                reply = pack({"too_large": True})
+        except MemoryError:
+            _write(spare)
+            return
+        except Exception as error:
+            reply = pack({"crashed": type(error).__name__})
+        _write(reply)
+
+
+def _read(size: int) -> bytes | None:
+    """So many bytes; None where the host has hung up."""
+    parts = []
+    while size:
+        part = os.read(SOCKET, min(size, 2**20))
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(SOCKET, view) :]
+
+
+def main(memory: int) -> None:
+    """The life of a worker. `memory` is what it may ever take beyond what it starts with, in bytes."""
+    load_everything()
+    worker = Worker(*lock_down(memory))
+    _write(pack({"ready": True}))
+    try:
+        serve(worker)
+    except (ConnectionError, KeyboardInterrupt):
+        pass
+    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # nothing is flushed at exit
