@@ -1,0 +1,289 @@
+"""What the page shows, computed from a trace: plain data, nothing of HTML in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyrag_dsl.grammar.diagnostics import Diagnostic
+from pyrag_dsl.grammar.render import render_terminal
+from pyrag_dsl.report.ancestry import Ancestry, Branch, ancestry_of
+from pyrag_dsl.runtime.events import (
+    CallFinished,
+    CallStarted,
+    DiagnosticFound,
+    HookDecided,
+    NodeRerun,
+    Printed,
+    RepairApplied,
+    StatementEnded,
+)
+from pyrag_dsl.runtime.trace import Trace
+
+LONGEST_TEXT = 20_000
+"""Characters of one text on the page; the trace has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A document that a call returned. `cited`: it contains an answer that was drawn from it."""
+
+    rank: int
+    title: str
+    text: str
+    cited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One call. `start` and `share` place its bar: fractions of the time that all calls need together.
+
+    `ended` is false for a call whose result never came; `needed` says whether the final answer depends on it, and
+    is None where nobody knows.
+    """
+
+    number: int
+    alias: str
+    node: str
+    tool: str
+    line: int | None
+    arguments: tuple[tuple[str, str], ...]
+    documents: tuple[Passage, ...]
+    passages: tuple[Passage, ...] | None
+    answer: str
+    elapsed: float
+    start: float
+    share: float
+    ended: bool
+    cached: bool
+    speculative: bool
+    usage: tuple[tuple[str, str], ...]
+    depends_on: tuple[str, ...]
+    needed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A line of the plan: how many calls it made, and the worst severity of what is wrong with it."""
+
+    number: int
+    text: str
+    calls: int = 0
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything on the page."""
+
+    question: str
+    status: str
+    answer: str | None
+    started: str
+    elapsed: float | None
+    tool_time: float
+    path_time: float
+    tokens: int
+    lines: tuple[LineView, ...]
+    calls: tuple[CallView, ...]
+    variables: tuple[tuple[str, str, int], ...]
+    diagnostics: tuple[tuple[Diagnostic, str], ...]
+    decisions: tuple[tuple[str, str], ...]
+    printed: str
+    branches: tuple[Branch, ...] | None
+    overrides: tuple[tuple[str, str], ...] = ()
+
+
+_STATUS = {
+    "done": "done",
+    "rejected": "the plan was rejected",
+    "failed": "the plan failed",
+    "limit": "a limit was met",
+    "tool": "a tool failed",
+    "cancelled": "cancelled",
+}
+
+
+def view_of(trace: Trace) -> View:
+    """The page's data. Where the run ended well it is run again on its own results to learn what depended on what."""
+    header = trace.header
+    finished = trace.finished
+    repairs = trace.of(RepairApplied)
+    source = repairs[-1].source if repairs else header.source
+    ancestry = ancestry_of(trace, source) if finished is not None and finished.status == "done" else None
+    times = _times(trace, ancestry)
+    calls = _calls(trace, ancestry, times)
+    found = _diagnostics(trace, source)
+    return View(
+        question=header.question,
+        status=_STATUS.get(finished.status, finished.status) if finished else "the run did not end",
+        answer=_shown(finished.final_answer) if finished and finished.status == "done" else None,
+        started=header.started,
+        elapsed=finished.elapsed if finished else None,
+        tool_time=sum(call.elapsed for call in calls),
+        path_time=max([0.0, *(end for _, end in times.values())]),
+        tokens=sum(event.usage.get("tokens", 0) for event in trace.of(CallFinished) if _counts(event)),
+        lines=_lines(source, calls, [diagnostic for diagnostic, _ in found]),
+        calls=calls,
+        variables=_variables(trace),
+        diagnostics=found,
+        decisions=_decisions(trace),
+        printed=_cut("".join(event.text for event in trace.of(Printed))),
+        branches=ancestry.branches if ancestry is not None else None,
+        overrides=tuple((node, _pairs(changes)) for node, changes in header.overrides.items()),
+    )
+
+
+def _times(trace: Trace, ancestry: Ancestry | None) -> dict[str, tuple[float, float]]:
+    """When each call began and ended, in seconds, if each began as soon as what it depends on was there.
+
+    A trace keeps how long a call took, not when it was made. Without dependences, one after the other.
+    """
+    times: dict[str, tuple[float, float]] = {}
+    clock = 0.0
+    for event in trace.of(CallFinished):
+        if ancestry is not None:
+            clock = max([0.0, *(times[node][1] for node in ancestry.parents(event.node) if node in times)])
+        times[event.node] = (clock, clock + max(event.elapsed, 0.0))
+        clock = times[event.node][1]
+    return times
+
+
+def _calls(
+    trace: Trace, ancestry: Ancestry | None, times: Mapping[str, tuple[float, float]]
+) -> tuple[CallView, ...]:
+    started = {event.node: event for event in trace.of(CallStarted)}
+    finished = {event.node: event for event in trace.of(CallFinished)}
+    aliases = {node: (event.alias or node) for node, event in {**finished, **started}.items()}
+    total = max([end for _, end in times.values()] or [0.0]) or 1.0
+    views = []
+    for number, node in enumerate(dict.fromkeys([*started, *finished]), start=1):
+        event = started.get(node) or finished[node]
+        end = finished.get(node)
+        start, stop = times.get(node, (0.0, 0.0))
+        result = end.result if end is not None else None
+        listed = isinstance(result, list) and all(isinstance(item, str) for item in result)
+        cited = _answers_from(trace, ancestry, node)
+        views.append(
+            CallView(
+                number=number,
+                alias=aliases[node],
+                node=node,
+                tool=event.tool,
+                line=started[node].span.line if node in started else None,
+                arguments=tuple(
+                    (name, _shown(value)) for name, value in event.arguments.items() if name != "docs"
+                ),
+                documents=_passages(event.arguments.get("docs"), ()),
+                passages=_passages(result, cited) if listed else None,
+                answer="" if listed or end is None else _shown(result),
+                elapsed=end.elapsed if end is not None else 0.0,
+                start=start / total,
+                share=(stop - start) / total,
+                ended=end is not None,
+                cached=end.cached if end is not None else False,
+                speculative=end.speculative if end is not None else False,
+                usage=tuple((name, _shown(value)) for name, value in (end.usage if end else {}).items()),
+                depends_on=tuple(aliases.get(parent, parent) for parent in ancestry.parents(node))
+                if ancestry is not None
+                else (),
+                needed=None if ancestry is None else node in ancestry.lineage,
+            )
+        )
+    return tuple(views)
+
+
+def _answers_from(trace: Trace, ancestry: Ancestry | None, node: str) -> tuple[str, ...]:
+    """What was answered by the calls that depend on this one and on nothing between."""
+    if ancestry is None:
+        return ()
+    return tuple(
+        event.result
+        for event in trace.of(CallFinished)
+        if isinstance(event.result, str) and node in ancestry.parents(event.node)
+    )
+
+
+def _passages(value: Any, answers: tuple[str, ...]) -> tuple[Passage, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list):
+        return ()
+    folded = [answer.casefold().strip() for answer in answers]
+    made = []
+    for rank, document in enumerate(value, start=1):
+        text = document if isinstance(document, str) else _shown(document)
+        title, newline, rest = text.strip().partition("\n")
+        if not newline and len(title) > 120:
+            title, rest = title[:80].rstrip() + "…", text
+        body = text.casefold()
+        cited = any(len(answer) > 2 and answer in body for answer in folded)
+        made.append(Passage(rank, title[:300], _cut(rest), cited))
+    return tuple(made)
+
+
+def _lines(source: str, calls: tuple[CallView, ...], found: list[Diagnostic]) -> tuple[LineView, ...]:
+    counts: dict[int, int] = {}
+    for call in calls:
+        if call.line is not None:
+            counts[call.line] = counts.get(call.line, 0) + 1
+    severities: dict[int, str] = {}
+    for diagnostic in reversed(found):
+        if diagnostic.span is not None:
+            severities[diagnostic.span.line] = diagnostic.severity
+    return tuple(
+        LineView(number, text, counts.get(number, 0), severities.get(number, ""))
+        for number, text in enumerate(source.rstrip("\n").split("\n"), start=1)
+    )
+
+
+def _variables(trace: Trace) -> tuple[tuple[str, str, int], ...]:
+    """Names with their last previews and the lines that bound them."""
+    found: dict[str, tuple[str, str, int]] = {}
+    for event in trace.of(StatementEnded):
+        for name, preview in event.names.items():
+            if name:
+                found[name] = (name, preview, event.span.line)
+    return tuple(found.values())
+
+
+def _diagnostics(trace: Trace, source: str) -> tuple[tuple[Diagnostic, str], ...]:
+    return tuple(
+        (event.diagnostic, _without_head(render_terminal([event.diagnostic], source, width=110)))
+        for event in trace.of(DiagnosticFound)
+    )
+
+
+def _without_head(text: str) -> str:
+    return text.partition("\n")[2].rstrip()
+
+
+def _decisions(trace: Trace) -> tuple[tuple[str, str], ...]:
+    out = []
+    for event in trace:
+        if isinstance(event, HookDecided):
+            out.append((f"{event.hook}: {event.decision}", f"{event.node}  {_pairs(event.detail)}".strip()))
+        elif isinstance(event, NodeRerun):
+            out.append((f"{event.alias or event.node} again", _pairs(event.overrides)))
+        elif isinstance(event, RepairApplied):
+            out.append((f"repaired by {event.by}", event.title))
+    return tuple(out)
+
+
+def _counts(event: CallFinished) -> bool:
+    return not event.cached and isinstance(event.usage.get("tokens"), int)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {_shown(value)}" for name, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    return _cut(value if isinstance(value, str) else repr(value))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[:LONGEST_TEXT]}\n[{len(text) - LONGEST_TEXT:,} more characters in the trace]"
