@@ -60,7 +60,13 @@ def fix(text: str, tools: Mapping[str, Signature] | None = None, *, maybe: bool 
             break
         text, done, program, found = better
         applied += done
-    return Fixed(text, tuple(applied), found, program)
+    return Fixed(text, tuple(applied), found if maybe else tuple(map(_doubted, found)), program)
+
+
+def _doubted(diagnostic: Diagnostic) -> Diagnostic:
+    """The diagnostic with its fixes no longer safe: they were tried, and did not make the text better."""
+    fixes = tuple(replace(fix, applicability="maybe") for fix in diagnostic.fixes)
+    return replace(diagnostic, fixes=fixes) if fixes else diagnostic
 
 
 def look(text: str, tools: Mapping[str, Signature] | None = None) -> tuple[Program | None, tuple[Diagnostic, ...]]:
