@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cpython import cpythons, ours, programs
+from .cpython import cpythons, ours, programs
 
 TOPICS = ("expressions", "texts")
 TABLE = [pytest.param(text, id=f"{topic}: {name}") for topic in TOPICS for name, text in programs(topic)]
