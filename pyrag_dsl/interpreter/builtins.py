@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..grammar.language import EXCEPTIONS, IMPLICIT_MEMBERS
@@ -236,17 +236,14 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any
             raise TypeError(f"Cannot specify a default for {name}() with multiple positional arguments")
         items = machine.iterate(args[0]) if len(args) == 1 else iter(args)
         call = machine.caller()
-        pairs: Iterable[tuple[Any, Any]]
-        if key is None:
-            pairs = ((item, item) for item in machine.counted(items))
-        elif machine.concurrent:
-            known = list(machine.counted(items))
-            pairs = zip(known, call.each(key, known), strict=True)
-        else:
-            pairs = ((item, call(key, item)) for item in machine.counted(items))
         found: Any = _MISSING
         best: Any = None
-        for item, value in pairs:
+        keys: Iterator[Any] | None = None
+        if key is not None and machine.concurrent:
+            known = list(machine.counted(items))
+            items, keys = iter(known), iter(call.each(key, known))
+        for item in machine.counted(items):
+            value = item if key is None else next(keys) if keys is not None else call(key, item)
             machine.scan(value)
             if type(value) in CONTAINERS:
                 machine.measure(value)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .machine import Machine
-from .values import CONTAINERS, Method, PlanSet
+from .values import CONTAINERS, Iter, Method, PlanSet
 
 _MISSING: Any = object()
 
@@ -31,6 +31,11 @@ def append(machine: Machine, value: list[Any], item: Any, /) -> None:
 
 
 def extend(machine: Machine, value: list[Any], items: Any, /) -> None:
+    if type(items) is Iter:
+        # One by one: what came before a failure stays.
+        for item in machine.counted(items.host):
+            append(machine, value, item)
+        return
     more = machine.drain(items)
     machine.items(len(more))
     if len(value) + len(more) > machine.limits.container:
@@ -133,8 +138,8 @@ def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs
         machine.items((len(other) + len(kwargs)) * 4)
         value.update(other)
     else:
-        for pair in pairs(machine, other):
-            value[_hashable(machine, pair[0])] = pair[1]
+        for key, item in each_pair(machine, other):
+            value[_hashable(machine, key)] = item
     value.update(kwargs)
     if len(value) > machine.limits.container:
         machine.items(len(value))
@@ -142,8 +147,13 @@ def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs
 
 def pairs(machine: Machine, items: Any) -> list[tuple[Any, Any]]:
     """The items of an iterable of pairs."""
-    out = []
-    for number, item in enumerate(machine.drain(items)):
+    return list(each_pair(machine, items))
+
+
+def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
+    """The same, one by one: what came before a failure stays."""
+    source = machine.counted(items.host) if type(items) is Iter else machine.drain(items)
+    for number, item in enumerate(source):
         machine.check(item)
         try:
             pair = machine.drain(item)
@@ -153,9 +163,8 @@ def pairs(machine: Machine, items: Any) -> list[tuple[Any, Any]]:
             raise ValueError(
                 f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required"
             )
-        out.append((machine.check(pair[0]), pair[1]))
         machine.items(4)
-    return out
+        yield machine.check(pair[0]), pair[1]
 
 
 def dict_copy(machine: Machine, value: dict[Any, Any], /) -> dict[Any, Any]:
@@ -227,6 +236,18 @@ def set_add(machine: Machine, value: PlanSet, item: Any, /) -> None:
         machine.items(len(value.members))
 
 
+def set_update(machine: Machine, value: PlanSet, *others: Any) -> None:
+    for other in others:
+        if type(other) is Iter:
+            for item in machine.counted(other.host):
+                machine.scan(item)
+                set_add(machine, value, item)
+        else:
+            machine.items(len(value) * 4)
+            value.members.update(dict.fromkeys(members(machine, other)))
+            machine.items(len(value))
+
+
 def set_discard(machine: Machine, value: PlanSet, item: Any, /) -> None:
     value.members.pop(_hashable(machine, item), None)
 
@@ -276,5 +297,5 @@ SET_METHODS: dict[str, Method] = {
     "pop": Method("pop", set_pop),
     "remove": Method("remove", set_remove),
     "symmetric_difference_update": _combining("symmetric_difference_update", lambda a, b: a ^ b, in_place=True),
-    "update": _combining("update", _union, in_place=True),
+    "update": Method("update", set_update),
 }

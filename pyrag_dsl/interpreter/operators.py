@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+from .container_methods import extend
 from .machine import Machine
 from .text import percent
 from .values import (
@@ -170,7 +171,7 @@ def _in_place(operation: Any, binary: Binary) -> Binary:
         kind = type(a)
         if kind is list:
             if operation is operator.iadd:
-                a.extend(machine.drain(b))
+                extend(machine, a, b)
                 return a
             if operation is operator.imul and type(b) in (int, bool):
                 machine.items(len(a) * max(b, 0))
