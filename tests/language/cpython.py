@@ -10,7 +10,7 @@ import ast
 import builtins
 import collections
 import contextlib
-import datetime
+import datetime as dt
 import functools
 import importlib
 import io
@@ -94,7 +94,7 @@ def recorded(tools: Tools, calls: list[str], *, check: bool) -> dict[str, Callab
     return {"retrieve": retrieve, "answer": answer}
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def ours(text: str, tools: Tools = STUBS, mode: str = "sequential") -> Seen:
@@ -174,7 +174,7 @@ def _implied() -> dict[str, Any]:
     found: dict[str, Any] = {name: importlib.import_module(name) for name in IMPLICIT}
     for name, module in IMPLICIT_MEMBERS.items():
         found[name] = getattr(importlib.import_module(module), name)
-    return {**found, "datetime": datetime.datetime, "__fell_through__": _FELL_THROUGH}
+    return {**found, "datetime": dt.datetime, "__fell_through__": _FELL_THROUGH}
 
 
 def _can_leave(value: Any) -> bool:
@@ -183,9 +183,9 @@ def _can_leave(value: Any) -> bool:
         return all(_can_leave(key) and _can_leave(item) for key, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset, collections.deque, *_VIEWS)):
         return all(map(_can_leave, value))
-    if isinstance(value, datetime.tzinfo):
-        return type(value) is datetime.timezone
-    plain = (str, int, float, type(None), range, datetime.date, datetime.time, datetime.timedelta)
+    if isinstance(value, dt.tzinfo):
+        return type(value) is dt.timezone
+    plain = (str, int, float, type(None), range, dt.date, dt.time, dt.timedelta)
     return isinstance(value, plain) and not isinstance(value, (ModuleType, functools.partial))
 
 
