@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ _ClickError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ 
 
 def enter(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
     """Carry out a command line; the exit status."""
+    # What a library logs is for services that set up logging; here it would be noise among the messages.
+    logging.getLogger().addHandler(logging.NullHandler())
     command = typer.main.get_command(app)
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

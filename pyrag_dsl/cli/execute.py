@@ -51,9 +51,7 @@ class Request:
 def execute(
     plan: Annotated[
         str | None,
-        typer.Argument(
-            metavar="PLAN", help="The file of the plan, or - for standard input; not needed with a trace."
-        ),
+        typer.Argument(metavar="PLAN", help="The file of the plan, or - for standard input; not needed with a trace."),
     ] = None,
     question: Annotated[
         str | None,
@@ -256,9 +254,7 @@ def _perform(
     )
     try:
         result = asyncio.run(run)
-        outcome = Outcome(
-            status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result
-        )
+        outcome = Outcome(status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result)
     except PlanError as error:
         outcome = of_error(error, question, plan.source, plan.name)
     except KeyboardInterrupt:

@@ -55,9 +55,7 @@ def read_plan(place: str) -> PlanText:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        hint = (
-            "it is encoded as UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "it may be a binary file"
-        )
+        hint = "it is encoded as UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "it may be a binary file"
         raise Stop(f"{name}: not UTF-8 text (byte {error.start + 1}); {hint}") from None
     from pyrag_dsl.grammar.extract import extract_code
 

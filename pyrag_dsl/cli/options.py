@@ -22,16 +22,13 @@ class Mode(str, Enum):
     sequential = "sequential"
 
 
-# Python 3.10 cannot evaluate `Path | None` inside Annotated for typer, hence Optional.
 Corpus = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Search this JSON-Lines file of passages.", rich_help_panel=_SOURCES),
 ]
 Retriever = Annotated[
     str | None,
-    typer.Option(
-        metavar="URL", help="Search by this server (Search-R1's protocol).", rich_help_panel=_SOURCES
-    ),
+    typer.Option(metavar="URL", help="Search by this server (Search-R1's protocol).", rich_help_panel=_SOURCES),
 ]
 Index = Annotated[
     Path | None,
@@ -51,15 +48,11 @@ Model = Annotated[
 ]
 ApiKeyEnv = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME", help="The environment variable that holds the model's key.", rich_help_panel=_SOURCES
-    ),
+    typer.Option(metavar="NAME", help="The environment variable that holds the model's key.", rich_help_panel=_SOURCES),
 ]
 TopK = Annotated[
     int,
-    typer.Option(
-        min=1, max=MOST_PASSAGES, help="Passages of a retrieve that does not say.", rich_help_panel=_SOURCES
-    ),
+    typer.Option(min=1, max=MOST_PASSAGES, help="Passages of a retrieve that does not say.", rich_help_panel=_SOURCES),
 ]
 ModeOption = Annotated[
     Mode,
@@ -85,9 +78,7 @@ TraceOut = Annotated[
 ]
 ReportOut = Annotated[
     Path | None,
-    typer.Option(
-        metavar="OUT.html", help="Write a page about the run to this file.", rich_help_panel=_OUTPUT
-    ),
+    typer.Option(metavar="OUT.html", help="Write a page about the run to this file.", rich_help_panel=_OUTPUT),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object instead of the answer.", rich_help_panel=_OUTPUT)

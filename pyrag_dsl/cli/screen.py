@@ -11,6 +11,7 @@ import sys
 from typing import Any, TextIO
 
 from pyrag_dsl.agents.quoting import one_line, visible
+from pyrag_dsl.cli.status import Stop
 
 STYLES = {
     "strong": "1",
@@ -41,9 +42,7 @@ class Screen:
 
     def say(self, *parts: Part) -> None:
         """A line that is always shown. Each part is put on one line and made harmless."""
-        self.raw(
-            "".join(self.paint(*part) if isinstance(part, tuple) else one_line_kept(part) for part in parts)
-        )
+        self.raw("".join(self.paint(*part) if isinstance(part, tuple) else one_line_kept(part) for part in parts))
 
     def block(self, text: str, indent: str = "") -> None:
         """Text of any origin on as many lines as it has."""
@@ -71,7 +70,7 @@ def quoted(text: str, limit: int = 100) -> str:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write and flush; a reader that has gone away (`| head`) is no error."""
+    """Write and flush; a reader that has gone away (`| head`) is no error. Raises Stop where there is no room."""
     try:
         try:
             stream.write(text)
@@ -79,14 +78,17 @@ def write(stream: TextIO, text: str) -> None:
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         _silence(stream)
+        if not isinstance(error, BrokenPipeError) and stream is sys.stdout:
+            why = error.strerror or type(error).__name__
+            raise Stop(f"cannot write to standard output ({why})") from None
     except ValueError:
         pass  # closed
 
 
 def answer_text(value: Any) -> str:
-    """The answer as it is printed: text as it is, other values as Python writes them; harmless in a terminal."""
+    """The answer as it is printed: text as it is, else as Python writes it; harmless in a terminal."""
     return visible(value if isinstance(value, str) else repr(value))
 
 

@@ -57,16 +57,14 @@ class ServiceError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         flat = " ".join(message.split())
-        self.public_message = (
-            flat if len(flat) <= _LONGEST_MESSAGE else flat[: _LONGEST_MESSAGE - 1].rstrip() + "…"
-        )
+        self.public_message = flat if len(flat) <= _LONGEST_MESSAGE else flat[: _LONGEST_MESSAGE - 1].rstrip() + "…"
 
 
-class RetrieverFailed(ServiceError):
+class RetrieverFailed(ServiceError):  # noqa: N818
     """The search failed."""
 
 
-class ModelFailed(ServiceError):
+class ModelFailed(ServiceError):  # noqa: N818
     """The model failed."""
 
 
@@ -122,7 +120,8 @@ def _retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
         except ValueError as error:
             raise Stop(f"--retriever: {error}") from None
     if sources.corpus:
-        return stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
+        opened: Retriever = stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
+        return opened
     from pyrag_dsl.runtime.retrieval.bundled import bundled_retriever
 
     return stack.enter_context(bundled_retriever())
@@ -152,9 +151,7 @@ def _tell_skipped(corpus: Path, report: CorpusReport, screen: Screen) -> None:
     if report.complete:
         return
     lines = f"{report.skipped_count} line" + ("s" if report.skipped_count != 1 else "")
-    screen.say(
-        ("warning: ", "warn"), f"{corpus}: {lines} without a passage skipped, {report.indexed} indexed"
-    )
+    screen.say(("warning: ", "warn"), f"{corpus}: {lines} without a passage skipped, {report.indexed} indexed")
     for problem in report.skipped[:_PROBLEMS_SHOWN]:
         screen.say(f"  line {problem.line}: {problem.reason}")
     if report.skipped_count > _PROBLEMS_SHOWN:
@@ -221,7 +218,9 @@ def _answerer(sources: Sources, stack: ExitStack) -> Tool:
             raise Stop(f"--api-key-env: the environment variable {sources.api_key_env} is not set")
     try:
         timeout = 60.0 if sources.call_timeout is None else sources.call_timeout
-        model = ChatModel(sources.model or "", sources.llm_base_url, api_key=key, timeout=timeout)
+        # It gives up a little before the engine would: its message says why, the engine's only that it took long.
+        deadline = None if sources.call_timeout is None else 0.9 * sources.call_timeout
+        model = ChatModel(sources.model or "", sources.llm_base_url, api_key=key, timeout=timeout, deadline=deadline)
     except ValueError as error:
         raise Stop(f"--llm-base-url: {error}") from None
     return answer_tool(Answerer(stack.enter_context(model)))

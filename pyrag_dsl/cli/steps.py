@@ -44,9 +44,7 @@ class Steps(Hook):
 
 def show_start(screen: Screen, event: CallStarted) -> None:
     where = f"  line {event.span.line}"
-    screen.line(
-        ("→ ", "dim"), (event.alias or event.node, "call"), " ", _arguments(event.arguments), (where, "dim")
-    )
+    screen.line(("→ ", "dim"), (event.alias or event.node, "call"), " ", _arguments(event.arguments), (where, "dim"))
 
 
 def show_end(screen: Screen, event: CallFinished) -> None:
@@ -122,9 +120,7 @@ def show_event(screen: Screen, event: Event) -> None:
 
 def _header(screen: Screen, event: RunStarted) -> None:
     screen.line(("question ", "dim"), (event.question or "(none)", "strong"))
-    screen.line(
-        ("started  ", "dim"), event.started, (f"  {len(event.source.splitlines())} lines of plan", "dim")
-    )
+    screen.line(("started  ", "dim"), event.started, (f"  {len(event.source.splitlines())} lines of plan", "dim"))
     for node, changes in event.overrides.items():
         screen.line(("override ", "dim"), node, " ", _arguments(changes))
 
@@ -132,9 +128,7 @@ def _header(screen: Screen, event: RunStarted) -> None:
 def _statement(screen: Screen, event: StatementEnded) -> None:
     for name, preview in event.names.items():
         if name:
-            screen.line(
-                (f"  {event.span.line:>4} ", "dim"), (name, "strong"), " = ", quoted(preview, 120)[1:-1]
-            )
+            screen.line((f"  {event.span.line:>4} ", "dim"), (name, "strong"), " = ", quoted(preview, 120)[1:-1])
 
 
 def _decided(screen: Screen, event: HookDecided) -> None:

@@ -1,4 +1,4 @@
-"""Diagnostics as text: for a person at a terminal, for a program, and for the model that must repair the plan.
+"""Diagnostics as text: for a person at a terminal, for a program, for the model that must repair the plan.
 
 Pure functions. Whatever stands in a source or in a message is shown and never obeyed: control characters and
 those that hide or reorder text appear in a visible form.
@@ -68,8 +68,8 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
 def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int = 4_000) -> str:
     """Diagnostics for the model that must repair the plan: code, line, message, the line itself, the way out.
 
-    Values of variables stay out, and so does any longer text that a message quotes: it may come from a passage, and a
-    passage must not speak to the model that writes plans.
+    Values of variables stay out, and so does any longer text that a message quotes: it may come from a
+    passage, and a passage must not speak to the model that writes plans.
 
     Args:
         diagnostics: the decisive ones first, which are kept where not all fit.
@@ -164,10 +164,7 @@ class _Page:
 
     def remark(self, margin: int, kind: str, texts: Iterable[str]) -> list[str]:
         bar = " " * margin + " " + self.paint("=", "frame")
-        return [
-            f"{bar} {self.paint(kind, 'strong')}: {self.wrapped(text, margin + 5 + len(kind))}"
-            for text in texts
-        ]
+        return [f"{bar} {self.paint(kind, 'strong')}: {self.wrapped(text, margin + 5 + len(kind))}" for text in texts]
 
     def wrapped(self, text: str, indent: int) -> str:
         """Text of one or more lines; each is shown, and none can begin where a line of ours does."""
@@ -192,7 +189,7 @@ class _Page:
         return out
 
     def marked(self, text: str, start: int, end: int, margin: int, mark: str) -> tuple[str, str]:
-        """A line of source and the line under it, cut to the width around the characters from start to end."""
+        """A line of source and the line under it, cut to the width around what is marked."""
         room = self.width - margin - 3
         end = min(end, max(len(text), start + 1))
         first, last = _window(text, start, end, room)
@@ -230,9 +227,7 @@ class _Page:
 
 def _parting(old: str, new: str) -> int:
     """Where two lines begin to differ."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
-    )
+    return next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
 def _window(text: str, start: int, end: int, room: int) -> tuple[int, int]:

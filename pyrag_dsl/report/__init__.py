@@ -1,8 +1,8 @@
 """A run as one page of HTML that needs nothing else: no network, no script, no other file.
 
-    from pyrag_dsl.report import write_report
+from pyrag_dsl.report import write_report
 
-    write_report(result.trace, "run.html")
+write_report(result.trace, "run.html")
 """
 
 from __future__ import annotations

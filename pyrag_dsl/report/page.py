@@ -41,4 +41,5 @@ def seconds(value: float) -> str:
 
 def _harmless(value: Any) -> Any:
     """Every value on its way into the page: no control character, no invisible or reordering one."""
-    return visible(value) if isinstance(value, str) else value
+    # Not of `Markup`, which only the template itself makes.
+    return visible(value) if type(value) is str else value

@@ -150,12 +150,11 @@ def _times(trace: Trace, ancestry: Ancestry | None) -> dict[str, tuple[float, fl
     return times
 
 
-def _calls(
-    trace: Trace, ancestry: Ancestry | None, times: Mapping[str, tuple[float, float]]
-) -> tuple[CallView, ...]:
+def _calls(trace: Trace, ancestry: Ancestry | None, times: Mapping[str, tuple[float, float]]) -> tuple[CallView, ...]:
     started = {event.node: event for event in trace.of(CallStarted)}
     finished = {event.node: event for event in trace.of(CallFinished)}
-    aliases = {node: (event.alias or node) for node, event in {**finished, **started}.items()}
+    aliases = {node: event.alias or node for node, event in finished.items()}
+    aliases.update((node, event.alias or node) for node, event in started.items())
     total = max([end for _, end in times.values()] or [0.0]) or 1.0
     views = []
     for number, node in enumerate(dict.fromkeys([*started, *finished]), start=1):
@@ -172,9 +171,7 @@ def _calls(
                 node=node,
                 tool=event.tool,
                 line=started[node].span.line if node in started else None,
-                arguments=tuple(
-                    (name, _shown(value)) for name, value in event.arguments.items() if name != "docs"
-                ),
+                arguments=tuple((name, _shown(value)) for name, value in event.arguments.items() if name != "docs"),
                 documents=_passages(event.arguments.get("docs"), ()),
                 passages=_passages(result, cited) if listed else None,
                 answer="" if listed or end is None else _shown(result),

@@ -18,9 +18,7 @@ def add(app: typer.Typer) -> None:
 
 
 def check(
-    plan: Annotated[
-        str, typer.Argument(metavar="PLAN", help="The file of the plan, or - for standard input.")
-    ],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The file of the plan, or - for standard input.")],
     strict: o.Strict = False,
     as_json: o.Json = False,
     prompt: Annotated[
@@ -29,9 +27,7 @@ def check(
     quiet: o.Quiet = False,
 ) -> int:
     """Say whether a plan is accepted. Exit status 0 if it is, 3 if not."""
-    request = Request(
-        plan, None, Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt
-    )
+    request = Request(plan, None, Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt)
     if not prompt:
         return carry_out(request)
     from pyrag_dsl.grammar.render import render_prompt

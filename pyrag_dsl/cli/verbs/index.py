@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli.screen import stderr, visible, write
+from pyrag_dsl.cli.screen import answer_text, stderr, write
 from pyrag_dsl.cli.services import open_corpus
 
 
@@ -31,5 +31,5 @@ def index(
     with open_corpus(corpus, directory, stderr(quiet=quiet), verify=verify, rebuild=rebuild) as made:
         place = str(made.path) if made.path is not None else "(not kept)"
         size = f"{made.disk_bytes / 1e6:.1f} MB"
-        write(sys.stdout, visible(f"{place}: {len(made):,} passages, {size}") + "\n")
+        write(sys.stdout, answer_text(f"{place}: {len(made):,} passages, {size}") + "\n")
     return 0

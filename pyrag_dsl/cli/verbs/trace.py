@@ -22,9 +22,7 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace
 
 
 def add(app: typer.Typer) -> None:
-    verbs = typer.Typer(
-        no_args_is_help=True, help="Look at a recorded run, run it again, change one call of it."
-    )
+    verbs = typer.Typer(no_args_is_help=True, help="Look at a recorded run, run it again, change one call of it.")
     for verb in (show, replay, rerun):
         verbs.command()(verb)
     app.add_typer(verbs, name="trace")
@@ -32,9 +30,7 @@ def add(app: typer.Typer) -> None:
 
 def show(
     file: _File,
-    report: Annotated[
-        Path | None, typer.Option(metavar="OUT.html", help="Write a page instead of printing.")
-    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page instead of printing.")] = None,
 ) -> int:
     """Print what happened, in program order."""
     trace = load_trace(file)
@@ -70,9 +66,7 @@ def rerun(
         int | None, typer.Option(min=1, max=o.MOST_PASSAGES, help="How many passages it shall find.")
     ] = None,
     query: Annotated[str | None, typer.Option(metavar="TEXT", help="What it shall ask instead.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="OUT.jsonl", help="Write the trace of the new run.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write the trace of the new run.")] = None,
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
@@ -85,9 +79,7 @@ def rerun(
     quiet: o.Quiet = False,
 ) -> int:
     """Make one call again with other arguments, and what depended on it; keep the rest."""
-    changes: dict[str, Any] = {
-        name: value for name, value in (("topk", topk), ("query", query)) if value is not None
-    }
+    changes: dict[str, Any] = {name: value for name, value in (("topk", topk), ("query", query)) if value is not None}
     if not changes:
         raise Stop("nothing to change: give --topk or --query")
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, call_timeout=call_timeout)
