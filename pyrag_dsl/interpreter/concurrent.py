@@ -17,12 +17,15 @@ from typing import Any
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
+from .building import add_mapping, truth
 from .effects import Effects, certain, effects, may_raise, total
 from .functions import FunctionCode
 from .items import get_item, set_item
-from .lower import Frame, Lower, Run, add_mapping, handle, truth
+from .lower import Lower
+from .lower_expressions import Frame, Run
 from .machine import Machine
 from .operators import BINARY, COMPARE, IN_PLACE
+from .raising import handle
 from .scopes import bound_names
 from .signals import BREAK, CONTINUE, MaybeLeft, PassOver, Suspended
 from .text import CONVERSIONS, format_value, to_str

@@ -11,12 +11,12 @@ from .machine import Machine
 from .values import PENDING
 
 if TYPE_CHECKING:
-    from .lower import Lower
+    from .lower_expressions import LowerExpressions
 
 Bind = Callable[[dict[Any, Any], Any], None]
 
 
-def binder(lower: Lower, target: Any) -> Bind:
+def binder(lower: LowerExpressions, target: Any) -> Bind:
     """A function that binds a value to a target."""
     kind = type(target)
     if kind is n.Name:

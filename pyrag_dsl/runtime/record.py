@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..grammar import nodes as n
 from ..grammar.diagnostics import Diagnostic
 from ..interpreter.interpret import Outcome
-from ..interpreter.lower import Preview
+from ..interpreter.previews import Preview
 from ..interpreter.values import type_name
 from .events import (
     CallFinished,

@@ -1,0 +1,47 @@
+"""Small steps that several nodes share: truth, `**mapping`, the containers of comprehensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .machine import Machine
+from .values import PlanSet
+
+
+def truth(value: Any) -> bool:
+    """`bool(value)`: every value of a plan has the host's truth, and none runs code of a plan."""
+    return True if value is True else bool(value)
+
+
+def add_mapping(machine: Machine, out: dict[Any, Any], value: Any) -> None:
+    """`**value`."""
+    if not isinstance(value, dict):
+        raise TypeError(f"argument after ** must be a mapping, not {type(value).__name__}")
+    machine.items(len(out) + len(value))
+    out.update(value)
+
+
+def collect(machine: Machine, kind: str, elements: Any) -> Any:
+    """The container of a comprehension."""
+    ceiling = machine.limits.container
+    if kind == "list":
+        out: list[Any] = []
+        for element in elements:
+            out.append(element)
+            machine.memory -= 16
+            if machine.memory < 0:
+                machine.memory_used_up()
+            if len(out) > ceiling:
+                machine.items(len(out))
+        return out
+    if kind == "set":
+        members = PlanSet()
+        for element in elements:
+            members.members[element] = None
+            machine.items(4)
+        return members
+    made: dict[Any, Any] = {}
+    for key, value in elements:
+        made[key] = value
+        machine.items(4)
+    return made

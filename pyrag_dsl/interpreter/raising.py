@@ -1,0 +1,68 @@
+"""Exceptions of a plan: catching them, and keeping what leads to the host out of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .faults import locate
+from .limits import LimitHit
+from .machine import Machine
+from .values import Builtin
+
+Frame = dict[Any, Any]
+
+
+def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]) -> Any:
+    """Run the first handler that catches an exception, or raise it again."""
+    if isinstance(error, (RecursionError, MemoryError)):
+        raise LimitHit("PLAN407", "function calls or expressions are nested too deeply")
+    machine.origins.setdefault(id(error), (error, locate(error)))
+    clean(error)
+    found = next((h for h in handlers if h[0] is None or catches(machine, h[0](frame), error)), None)
+    if found is None:
+        raise error
+    _, store, place, run = found
+    if store is not None:
+        store(frame, error)
+    machine.handling.append(error)
+    try:
+        return run(frame)
+    finally:
+        machine.handling.pop()
+        if place is not None:
+            forget(frame, place)
+
+
+def clean(error: BaseException) -> None:
+    """Take from an exception whatever leads to the host."""
+    error.__traceback__ = None
+    error.__context__ = None
+    error.__cause__ = None
+
+
+def catches(machine: Machine, kind: Any, error: Exception) -> bool:
+    """`except kind`."""
+    kinds = kind if type(kind) is tuple else (kind,)
+    for each in kinds:
+        if type(each) is tuple:
+            if catches(machine, each, error):
+                return True
+            continue
+        if type(each) is not Builtin or not (
+            isinstance(each.host, type) and issubclass(each.host, Exception)
+        ):
+            raise TypeError("catching classes that do not inherit from BaseException is not allowed")
+        if isinstance(error, each.host):
+            return True
+    return False
+
+
+def forget(frame: Frame, place: tuple[str, int, str]) -> None:
+    """Unbind a variable."""
+    where, hops, slot = place
+    if where == "global":
+        frame = frame[0].globals
+    for _ in range(hops):
+        frame = frame[1]
+    frame.pop(slot, None)
+    frame.pop("?" + slot, None)
