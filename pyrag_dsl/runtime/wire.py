@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
+from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..interpreter.builtins import BUILTINS
 from ..interpreter.values import VIEWS, DefaultDict, PlanFrozenSet, PlanSet
 
 HEADER = struct.Struct("!I")
-_DEPTH = 1_000
 _NATIVE_INT = 2**63  # beyond it digits cost more than linear time, and CPython refuses to write many
 _NATIVE = frozenset({str, bool, float, type(None)})
 _HOSTS = {"list": list, "dict": dict, "int": int, "str": str, "float": float, "set": set, "bool": bool,
@@ -129,7 +129,7 @@ Decoders = Mapping[str, Callable[[Any, "Reader"], Any]]
 
 def _decoded(message: Any, decoders: Decoders) -> Any:
     try:
-        return Reader(decoders).read(message, _DEPTH)
+        return Reader(decoders).read(message)
     except Garbled:
         raise
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
@@ -142,21 +142,19 @@ class Reader:
     def __init__(self, decoders: Decoders) -> None:
         self.decoders = decoders
 
-    def read(self, message: Any, depth: int = _DEPTH) -> Any:
+    def read(self, message: Any) -> Any:
         kind = type(message)
         if kind in _NATIVE or kind is int:
             return message
-        if depth <= 0:
-            raise Garbled("nested too deeply")
         if kind is list:
-            return [self.read(item, depth - 1) for item in message]
+            return [self.read(item) for item in message]
         if len(message) == 1:
             ((key, content),) = message.items()
             if key[:1] == "$":
                 return self.decoders[key](content, self)
         if any(key[:1] == "$" for key in message):
             raise Garbled("an object with a marked key among others")
-        return {key: self.read(item, depth - 1) for key, item in message.items()}
+        return {key: self.read(item) for key, item in message.items()}
 
     def all(self, content: Any) -> list[Any]:
         return [self.read(item) for item in content]
@@ -176,8 +174,8 @@ def _read_datetime(content: Any, reader: Reader) -> datetime:
 
 
 def _read_time(content: Any, reader: Reader) -> time:
-    numbers, more = _read_clock(content, reader)
-    return time(*numbers, **more)
+    (hour, minute, second, microsecond), more = _read_clock(content, reader)
+    return time(hour, minute, second, microsecond, **more)
 
 
 def _whole(content: Any, _reader: Reader) -> int:
@@ -225,3 +223,35 @@ _FAITHFUL: Decoders = {
     "$plandefaultdict": _PLAN["$defaultdict"],
     "$opaque": _opaque,
 }
+
+# -------------------------------------------------------------------- signatures
+
+
+def signatures(rows: list[Any]) -> dict[str, Signature]:
+    """The inverse of `signature_rows`."""
+    return {
+        name: Signature(
+            name,
+            tuple(
+                ToolParam(param, kind, REQUIRED if default is None else decode(default[0]))
+                for param, kind, default in params
+            ),
+            returns,
+        )
+        for name, params, returns in rows
+    }
+
+
+def signature_rows(found: Mapping[str, Signature]) -> list[Any]:
+    """Signatures as JSON; a default is a list of one, none is null."""
+    return [
+        [
+            name,
+            [
+                [param.name, param.type, None if param.default is REQUIRED else [encode(param.default)]]
+                for param in signature.params
+            ],
+            signature.returns,
+        ]
+        for name, signature in found.items()
+    ]

@@ -14,9 +14,9 @@ import os
 import pkgutil
 import resource
 import signal
-import sys
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib import import_module
@@ -24,7 +24,7 @@ from typing import Any
 
 from .. import interpreter as interpreter_package
 from ..grammar.diagnostics import Diagnostic
-from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature, ToolParam
+from ..grammar.language import DEFAULT_SIGNATURES, Signature
 from ..grammar.nodes import walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
@@ -32,8 +32,8 @@ from ..interpreter.border import Unfit, export
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Entry, Journal
 from ..interpreter.limits import Limits
-from ..interpreter.lower import Preview
-from .wire import HEADER, decode, encode, pack, unpack
+from ..interpreter.previews import Preview
+from .wire import HEADER, decode, encode, pack, signatures, unpack
 
 SOCKET = 0
 STOP = signal.SIGUSR1  # "the time is over": the pass ends at its next look
@@ -71,7 +71,7 @@ class Known:
     signatures: dict[str, Signature]
     limits: Limits
     now: datetime
-    journal: Journal = field(default_factory=Journal)
+    entries: dict[str, Entry] = field(default_factory=dict)
 
 
 class Worker:
@@ -95,13 +95,15 @@ class Worker:
         if request["new"] is not None:
             self.runs[request["run"]] = self.meet(request["new"])
         known = self.runs[request["run"]]
+        for node in request["gone"]:
+            known.entries.pop(node, None)
         for node, tool, arguments, result in request["entries"]:
-            known.journal.record(Entry(node, tool, decode(arguments), decode(result)))
+            known.entries[node] = Entry(node, tool, decode(arguments), decode(result))
         self.restrain(known.limits)
         self.stopped = False
         outcome = interpret(
             known.program,
-            known.journal,
+            Journal(known.entries.values()),
             signatures=known.signatures,
             limits=known.limits,
             overrides=decode(request["overrides"]),
@@ -127,15 +129,13 @@ class Worker:
                 self.programs.popitem(last=False)
         self.programs.move_to_end(key)
         program, index = self.programs[key]
-        known = Known(
+        return Known(
             program,
             index,
             tools if new["signatures"] is None else signatures(new["signatures"]),
             Limits(**new["limits"]),
             decode(new["now"]),
         )
-        known.journal.by_content = new["by_content"]
-        return known
 
     def restrain(self, limits: Limits) -> None:
         """Memory and processor time of the next pass."""
@@ -192,36 +192,6 @@ def _cut(text: str) -> str:
 def out_of_memory(diagnostics: tuple[Diagnostic, ...] = ()) -> Diagnostic:
     span = diagnostics[0].span if diagnostics else None
     return Diagnostic("PLAN403", "the plan used more memory than its process may have", span)
-
-
-def signatures(rows: list[Any]) -> dict[str, Signature]:
-    """The inverse of `signature_rows`."""
-    return {
-        name: Signature(
-            name,
-            tuple(
-                ToolParam(param, kind, REQUIRED if default is None else decode(default[0]))
-                for param, kind, default in params
-            ),
-            returns,
-        )
-        for name, params, returns in rows
-    }
-
-
-def signature_rows(found: Any) -> list[Any]:
-    """Signatures as JSON; a default is a list of one, none is null."""
-    return [
-        [
-            name,
-            [
-                [param.name, param.type, None if param.default is REQUIRED else [encode(param.default)]]
-                for param in signature.params
-            ],
-            signature.returns,
-        ]
-        for name, signature in found.items()
-    ]
 
 
 # ----------------------------------------------------------------------- process
@@ -328,8 +298,5 @@ def main(memory: int) -> None:
     load_everything()
     worker = Worker(*lock_down(memory))
     _write(pack({"ready": True}))
-    try:
+    with suppress(ConnectionError, KeyboardInterrupt):
         serve(worker)
-    except (ConnectionError, KeyboardInterrupt):
-        pass
-    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # nothing is flushed at exit

@@ -1,0 +1,263 @@
+"""`isolation="process"`: passes in worker processes, as a second wall behind the interpreter.
+
+A pass is a pure function of the program and the journal, so it can be made anywhere: the host parses the plan and
+calls the tools, and a worker that can reach nothing interprets. There is one exchange for each pass, of what the
+worker does not know yet; no worker is held while a tool is at work.
+
+Whatever happens to a worker is an end of that pass and of nothing else: one that is killed, or dies, or answers
+rubbish, is a `LimitExceeded` of code PLAN400; one that does not stop when the time is over is killed, PLAN402; one
+that meets the limit of its memory, PLAN403. The next pass gets a fresh one.
+
+What is not walled off: a plan that has taken over its worker could lie to the later runs that this worker serves
+until it is retired (`Pool.passes`), within what `admission.py` lets through. And where the host is not root, its
+workers have its user: they can start nothing and open nothing, but they could send signals.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from ..grammar.diagnostics import Diagnostic, LimitExceeded
+from ..grammar.language import Signature
+from ..grammar.program import Program
+from ..interpreter.interpret import EPOCH, Outcome
+from ..interpreter.journal import Journal
+from ..interpreter.limits import Limits
+from ..interpreter.machine import Supply
+from .admission import Admission, plan_variables
+from .pool import DIED, OVERDUE, Interrupt, Member, Memory, OutOfTime, Pool, Watch, WorkerLost, default_pool
+from .wire import Garbled, encode, pack, signature_rows
+
+KINDS = ("none", "process")
+_PATIENCE = 300.0  # seconds for a pass that nobody can interrupt, where the limits set no deadline
+_RUNS = 8  # runs that a worker remembers
+_BYTES = 32 * 2**20  # of their requests
+_runs = itertools.count(1)
+
+
+class Isolated:
+    """`interpret`, in a worker: the same arguments and the same outcomes, but for `Outcome.error`, always None.
+
+    One object serves one run, and remembers what its workers know of it. Raises `LimitExceeded`, without a
+    trace, if the worker is lost.
+    """
+
+    def __init__(self, pool: Pool | None = None) -> None:
+        self._pool = pool
+        self._common: tuple[Any, ...] = ()
+        self._run = 0
+        self._admission: Admission | None = None
+
+    def __call__(
+        self,
+        program: Program,
+        journal: Journal | None = None,
+        *,
+        signatures: Mapping[str, Signature] | None = None,
+        limits: Limits | None = None,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        withheld: frozenset[str] = frozenset(),
+        supply: Supply | None = None,
+        interrupt: Interrupt | None = None,
+        now: datetime = EPOCH,
+        concurrent: bool = False,
+    ) -> Outcome:
+        """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again."""
+        journal = journal if journal is not None else Journal()
+        one = Pass(self, program, journal, signatures or program.tools, limits or Limits(), now)
+        request = {"overrides": overrides or {}, "withheld": withheld, "concurrent": concurrent}
+        asked = None
+        while True:
+            outcome = one.outcome(request, interrupt)
+            if journal.by_content and _adopted(journal, outcome, withheld):
+                continue
+            if supply is None or not outcome.wanted:
+                return outcome
+            call = outcome.wanted[0]
+            if call.node == asked or call.node in withheld:
+                return outcome
+            asked = call.node
+            entry = supply(call)
+            if entry is None:
+                return outcome
+            if journal.find(call.node, call.tool, call.arguments) is None:
+                journal.record(entry)
+
+    @property
+    def pool(self) -> Pool:
+        return self._pool or default_pool()
+
+    def identify(self, one: Pass) -> tuple[int, Admission]:
+        """The number of the run that this pass belongs to, and what checks its replies."""
+        common = (one.program, one.journal, one.signatures, one.limits, one.now)
+        same = len(self._common) == len(common) and all(
+            mine is theirs for mine, theirs in zip(self._common, common, strict=True)
+        )
+        if not same or self._admission is None:
+            self._admission = Admission(one.program, one.journal, one.signatures, one.limits)
+            self._run = next(_runs)
+            self._common = common
+        return self._run, self._admission
+
+
+class Pass:
+    """A request and its reply."""
+
+    def __init__(
+        self,
+        isolated: Isolated,
+        program: Program,
+        journal: Journal,
+        signatures: Mapping[str, Signature],
+        limits: Limits,
+        now: datetime,
+    ) -> None:
+        self.isolated = isolated
+        self.program = program
+        self.journal = journal
+        self.signatures = signatures
+        self.limits = limits
+        self.now = now
+        self.run, self.admission = isolated.identify(self)
+
+    def outcome(self, request: Mapping[str, Any], interrupt: Interrupt | None) -> Outcome:
+        """One pass. Raises `LimitExceeded`."""
+        try:
+            told = self.reply(request, interrupt, False)
+            ended = _ended(told)
+            if ended is not None:
+                return _limit(ended)
+            return self.admission.outcome(told, request["overrides"], lambda: self.variables(request))
+        except OutOfTime:
+            return _limit(Diagnostic("PLAN402", OVERDUE))
+        except WorkerLost as lost:
+            if lost.diagnostic.code == "PLAN402" and interrupt is not None:
+                return _limit(lost.diagnostic)
+            raise LimitExceeded((lost.diagnostic,)) from None
+
+    def variables(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What the plan's variables are in the end. Raises `LimitExceeded`."""
+        try:
+            told = self.reply(request, None, True)
+            ended = _ended(told)
+            if ended is not None:
+                raise LimitExceeded((ended,))
+            return plan_variables(told["variables"])
+        except (WorkerLost, OutOfTime, Garbled, KeyError) as error:
+            found = error.diagnostic if isinstance(error, WorkerLost) else Diagnostic("PLAN400", DIED)
+            raise LimitExceeded((found,)) from None
+
+    def reply(self, request: Mapping[str, Any], interrupt: Interrupt | None, variables: bool) -> dict[str, Any]:
+        """What a worker answers. Raises `WorkerLost` or `OutOfTime`."""
+        watch = Watch(interrupt, self.limits.deadline or _PATIENCE)
+        pool = self.isolated.pool
+        member = pool.acquire(self.run, watch)
+        usable = False
+        try:
+            cap = 4 * self.limits.border + 8 * 2**20
+            frame = pack(
+                {
+                    **self.news(member),
+                    "overrides": encode({node: dict(changes) for node, changes in request["overrides"].items()}),
+                    "withheld": sorted(request["withheld"]),
+                    "concurrent": request["concurrent"],
+                    "variables": variables,
+                    "cap": cap,
+                }
+            )
+            member.known[self.run].size += len(frame)
+            told = member.exchange(frame, cap, watch)
+            if type(told) is not dict:
+                raise WorkerLost(Diagnostic("PLAN400", DIED))
+            usable = told.pop("retire", True) is False
+            return told
+        finally:
+            pool.release(member, usable)
+
+    def news(self, member: Member) -> dict[str, Any]:
+        """What this worker must hear before the pass: the run, entries, and what it may forget."""
+        known = member.known
+        forget = [run for run, memory in known.items() if memory.owner() is None]
+        mine = known.pop(self.run, None)
+        new = mine is None
+        if mine is None:
+            mine = Memory(weakref.ref(self.isolated))
+        rest = sum(memory.size for memory in known.values())
+        for run, memory in known.items():
+            if run not in forget and (len(known) - len(forget) >= _RUNS or rest > _BYTES):
+                forget.append(run)
+                rest -= memory.size
+        for run in forget:
+            del known[run]
+        known[self.run] = mine
+        gone = [node for node in mine.sent if self.journal.at(node) is None]
+        for node in gone:
+            del mine.sent[node]
+        entries = []
+        for entry in self.journal:
+            if mine.sent.get(entry.node) is not entry:
+                mine.sent[entry.node] = entry
+                entries.append([entry.node, entry.tool, encode(dict(entry.arguments)), encode(entry.result)])
+        return {
+            "run": self.run,
+            "forget": forget,
+            "new": self.introduction() if new else None,
+            "gone": gone,
+            "entries": entries,
+        }
+
+    def introduction(self) -> dict[str, Any]:
+        """All that a worker must know of a run, but for its journal."""
+        tools = self.program.tools
+        return {
+            "source": self.program.source,
+            "tools": signature_rows(tools),
+            "signatures": None if self.signatures == tools else signature_rows(self.signatures),
+            "limits": asdict(self.limits),
+            "now": encode(self.now),
+        }
+
+
+def isolated(isolation: str | Pool) -> Isolated | None:
+    """What interprets a run under this isolation: None for "none", in this process."""
+    if isinstance(isolation, Pool):
+        return Isolated(isolation)
+    if isolation not in KINDS:
+        raise ValueError(f"isolation must be one of {', '.join(KINDS)}, or a Pool, not {isolation!r}")
+    return Isolated() if isolation == "process" else None
+
+
+def _adopted(journal: Journal, outcome: Outcome, withheld: frozenset[str]) -> bool:
+    """Whether a call that the worker knows no result of has one by content, so that the pass must be made again.
+
+    Workers look entries up by node only. Asking the journal here for each call in program order, and starting
+    over after the first find, gives entries out in the order in which a pass in this process does.
+    """
+    return any(
+        journal.find(call.node, call.tool, call.arguments) is not None and call.entry is None
+        for call in outcome.calls
+        if call.node not in withheld
+    )
+
+
+def _ended(told: dict[str, Any]) -> Diagnostic | None:
+    """What a worker says that is no outcome."""
+    if told.get("memory") is True:
+        return Diagnostic("PLAN403", "the plan used more memory than its process may have")
+    if told.get("too_large") is True:
+        return Diagnostic("PLAN403", "what the plan asks and answers is too large to leave its process")
+    if "crashed" in told:
+        name = told["crashed"]
+        named = type(name) is str and name.isidentifier() and len(name) < 64
+        notes = (f"it was ended by {name}",) if named else ()
+        return Diagnostic("PLAN400", DIED, notes=notes)
+    return None
+
+
+def _limit(diagnostic: Diagnostic) -> Outcome:
+    return Outcome("limit", None, (diagnostic,), (), (), [], [], 0, "", {})

@@ -1,0 +1,313 @@
+"""Workers and the pool of them: started, spoken to within a time, and replaced when they are lost.
+
+Nothing is inherited: a worker is a fresh Python with an empty environment, whose only descriptor besides
+`/dev/null` is one end of a socket pair. It leaves when that closes, so none outlives its host. (A signal at the
+death of the parent, which Linux has, comes already when the *thread* ends that started the worker.) A host that
+forks goes on with its workers; its child starts its own. Workers are ended, and waited for, at exit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..grammar.diagnostics import Diagnostic
+from ..interpreter.journal import Entry
+from .wire import HEADER, Garbled, unpack
+
+DIED = "the isolated interpreter died"
+OVERDUE = "the time of the run is over"
+_GRACE = 0.25  # seconds that a worker has to end a pass when it is told to
+_LOOK = 0.05  # seconds between two looks at the interrupt
+_START = 60.0  # seconds for a worker to come up
+_BOOT = (
+    "import json, sys; sys.path.extend(p for p in json.loads(sys.argv[1]) if p not in sys.path); "
+    "from pyrag_dsl.runtime.worker import main; main(int(sys.argv[2]))"
+)
+Interrupt = Callable[[], bool]
+
+
+class WorkerLost(Exception):
+    """The worker of a pass is gone. `diagnostic` says how."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class IsolationUnavailable(RuntimeError):
+    """A worker cannot be started here. The message says why."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a worker remembers of a run: whose it is, the entries it has been sent, and the bytes of it all."""
+
+    owner: weakref.ref[Any]
+    sent: dict[str, Entry] = field(default_factory=dict)
+    size: int = 0
+
+
+class Member:
+    """One worker, seen from the host. Used by one thread at a time."""
+
+    def __init__(self, memory: int) -> None:
+        if not hasattr(socket, "AF_UNIX") or os.name != "posix" or not sys.executable:
+            raise IsolationUnavailable('isolation="process" needs a POSIX system and a Python to start')
+        home = str(Path(__file__).resolve().parents[2])
+        paths = [home, *(os.path.abspath(path) for path in sys.path)]
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self.process: subprocess.Popen[bytes] = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-B", "-c", _BOOT, json.dumps(paths), str(memory)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    close_fds=True,
+                    env={},
+                    start_new_session=True,  # Ctrl-C at the host's terminal is the host's to handle
+                )
+            except OSError as error:
+                ours.close()
+                raise IsolationUnavailable(f"a worker cannot be started: {error.strerror or error}") from None
+        self.socket = ours
+        self.socket.settimeout(_LOOK)
+        self.known: OrderedDict[int, Memory] = OrderedDict()
+        self.passes = 0
+        try:
+            if unpack(self.receive(1_000, Watch(None, _START))) != {"ready": True}:
+                raise Garbled("not ready")
+        except (Garbled, EOFError, OSError, OutOfTime):
+            status = self.kill()
+            raise IsolationUnavailable(f"a worker ended while it started (status {status})") from None
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def exchange(self, request: bytes, cap: int, watch: Watch) -> Any:
+        """The reply to a request. Raises `WorkerLost`; the worker must not be used again then."""
+        watch.stop = lambda: self.process.send_signal(signal.SIGUSR1)
+        try:
+            view = memoryview(request)
+            while view:
+                try:
+                    view = view[self.socket.send(view) :]
+                except TimeoutError:
+                    watch.look()
+            self.passes += 1
+            return unpack(self.receive(cap, watch))
+        except OutOfTime:
+            self.kill()
+            raise WorkerLost(Diagnostic("PLAN402", OVERDUE)) from None
+        except Garbled:
+            self.kill()
+            raise WorkerLost(Diagnostic("PLAN400", "the isolated interpreter answered rubbish")) from None
+        except (EOFError, OSError):
+            raise WorkerLost(_obituary(self.kill(0.5))) from None
+
+    def receive(self, cap: int, watch: Watch) -> bytearray:
+        """The body of one frame."""
+        data = bytearray()
+        size = None
+        while size is None or len(data) < size:
+            try:
+                part = self.socket.recv(2**16 if size is None else min(size - len(data), 2**20))
+            except TimeoutError:
+                watch.look()
+                continue
+            if not part:
+                raise EOFError
+            data += part
+            if size is None and len(data) >= HEADER.size:
+                (size,) = HEADER.unpack_from(data)
+                if size > cap:
+                    raise Garbled("too long")
+                del data[: HEADER.size]
+        if len(data) > size:
+            raise Garbled("more than was asked for")
+        return data
+
+    def kill(self, wait: float = 0.0) -> int:
+        """End the worker, at once or if it has not ended by itself after `wait` seconds. Returns its status."""
+        if wait:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(wait)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.socket.close()
+        return int(self.process.wait())
+
+
+class OutOfTime(Exception):
+    """The worker did not stop when the time was over."""
+
+
+class Watch:
+    """When to tell a worker to stop, and when to stop waiting for it."""
+
+    def __init__(self, interrupt: Interrupt | None, patience: float) -> None:
+        self.interrupt = interrupt
+        self.latest = time.monotonic() + patience
+        self.stop: Callable[[], None] | None = None
+        self.told: float | None = None
+
+    def look(self) -> None:
+        """Called about every `_LOOK` seconds. Raises `OutOfTime`."""
+        now = time.monotonic()
+        if self.told is not None:
+            if now - self.told > _GRACE:
+                raise OutOfTime
+        elif self.over(now):
+            self.told = now
+            if self.stop is not None:
+                self.stop()
+
+    def over(self, now: float) -> bool:
+        return self.interrupt() if self.interrupt is not None else now > self.latest
+
+
+class Pool:
+    """Workers, started when they are first needed and replaced when they are lost. Safe for threads."""
+
+    def __init__(self, size: int | None = None, *, memory: int = 2**30, passes: int = 10_000) -> None:
+        """
+        Args:
+            size: workers at most; one for each processor, but no more than 4, if not given.
+            memory: bytes that a worker may take beyond what it starts with, whatever the limits of a run say.
+            passes: after so many a worker is replaced.
+        """
+        self.size = size or min(4, os.cpu_count() or 1)
+        self.memory = memory
+        self.passes = passes
+        self.closed = False
+        self._changed = threading.Condition()
+        self._idle: list[Member] = []
+        self._busy: set[Member] = set()
+        self._starting = 0
+        _pools.add(self)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are."""
+        with self._changed:
+            return [member.process.pid for member in (*self._idle, *self._busy)]
+
+    def acquire(self, run: int, watch: Watch) -> Member:
+        """A worker for one pass, one that remembers the run if it is idle. Raises `OutOfTime`."""
+        with self._changed:
+            while True:
+                if self.closed:
+                    raise RuntimeError("the pool is closed")
+                for member in [each for each in self._idle if not each.alive]:
+                    self._idle.remove(member)
+                    member.kill()
+                if self._idle:
+                    member = next((each for each in self._idle if run in each.known), self._idle[-1])
+                    self._idle.remove(member)
+                    self._busy.add(member)
+                    return member
+                if len(self._busy) + self._starting < self.size:
+                    self._starting += 1
+                    break
+                self._changed.wait(_LOOK)
+                watch.look()
+        started: Member | None = None
+        try:
+            started = Member(self.memory)
+        finally:
+            with self._changed:
+                self._starting -= 1
+                if started is not None:
+                    self._busy.add(started)
+                self._changed.notify()
+        return started
+
+    def release(self, member: Member, usable: bool = True) -> None:
+        """Give a worker back; one that is not usable is ended."""
+        usable = usable and not self.closed and member.passes < self.passes
+        if not usable:
+            member.kill()
+        with self._changed:
+            self._busy.discard(member)
+            if usable:
+                self._idle.append(member)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End all workers; passes under way are lost."""
+        with self._changed:
+            self.closed = True
+            members = [*self._idle, *self._busy]
+            self._idle.clear()
+            self._changed.notify_all()
+        for member in members:
+            member.process.kill()
+            member.process.wait()
+
+    def forget(self) -> None:
+        """In a child of the host: the workers are the parent's, who goes on talking to them."""
+        for member in (*self._idle, *self._busy):
+            member.socket.close()
+            member.process.returncode = 0  # not a child of this process: there is nothing to wait for
+        self._changed = threading.Condition()
+        self._idle, self._busy, self._starting = [], set(), 0
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _obituary(status: int) -> Diagnostic:
+    """How a worker ended that was not told to."""
+    if status == -signal.SIGXCPU:
+        return Diagnostic("PLAN402", "the plan used more processor time than its process may have")
+    how = f"it was ended by {signal.Signals(-status).name}" if status < 0 else f"it left with status {status}"
+    return Diagnostic("PLAN400", DIED, notes=(how,))
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+_default: list[Pool] = []
+_lock = threading.Lock()
+
+
+def default_pool() -> Pool:
+    """The pool of `isolation="process"`, made when it is first asked for."""
+    with _lock:
+        if not _default or _default[0].closed:
+            _default[:] = [Pool()]
+        return _default[0]
+
+
+@atexit.register
+def _close_all() -> None:
+    for pool in list(_pools):
+        pool.close()
+
+
+def _forget_all() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for pool in list(_pools):
+        pool.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
