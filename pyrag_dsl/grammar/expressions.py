@@ -13,7 +13,7 @@ from typing import Any
 
 from . import nodes as n
 from .diagnostics import Diagnostic, Edit, Fix, Span
-from .language import ATTRIBUTES, BINARY, COMPARE, MODULES, REQUIRED, UNARY, Signature
+from .language import ATTRIBUTES, BINARY, COMPARE, MODULES, REQUIRED, TYPES, UNARY, Signature
 from .names import Names
 
 MAX_DEPTH = 64  # nested expressions
@@ -36,6 +36,7 @@ class Expressions:
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
         self.depth = 0
+        self.date_classes: set[str] = set()  # names that `from datetime import datetime` binds
         self.calls_inside = False  # some function calls a tool
         # Whether each tool call needs the one before it: how many there were, the last that each name and the value
         # now being read depend on.
@@ -142,6 +143,8 @@ class Expressions:
     def hole(self, node: ast.FormattedValue) -> n.Hole:
         if isinstance(node.value, ast.Lambda):
             self.refuse("PLAN110", "a lambda inside the braces of an f-string", node.value)
+        elif isinstance(node.value, ast.GeneratorExp):
+            self.refuse("PLAN110", "a generator inside the braces of an f-string", node.value, help="Join its items.")
         value = self.expr(node.value)
         conversion = "" if node.conversion < 0 else chr(node.conversion)
         spec = None
@@ -232,6 +235,8 @@ class Expressions:
                     return self.no_member(module, name, span)
                 return n.Attribute(span, n.Name(self.span(base), id), name)
             value = self.variable(id, self.span(base))
+            if name == "datetime" and id in self.date_classes:
+                self.class_in_class(id, span)
         else:
             value = self.expr(base)
         if name in ATTRIBUTES or name in _MODULE_MEMBERS or name in self.unknown:
@@ -251,7 +256,20 @@ class Expressions:
             "PLAN209", f"no value of a plan has an attribute `{name}`", span, help=way_out, fixes=fixes
         )
 
+    def class_in_class(self, id: str, span: Span) -> None:
+        """`datetime.datetime` where the name already is the class: it fails when it runs."""
+        place = Span(span.end_line, span.end_column - len(".datetime"), span.end_line, span.end_column)
+        fix = Fix("delete `.datetime`", (Edit(place, ""),), "safe")
+        message = f"`{id}` is the class `datetime` already: it has no attribute `datetime`"
+        self.found.append(Diagnostic("PLAN209", message, span, "warning", help=f"Write {id}.", fixes=(fix,)))
+
     def no_member(self, module: str, name: str, span: Span) -> n.Const:
+        if module == "datetime" and name in TYPES["datetime"]:
+            place = span._replace(line=span.end_line, column=span.end_column - len(name))
+            place = place._replace(end_line=place.line, end_column=place.column)
+            fix = Fix(f"write `datetime.datetime.{name}`", (Edit(place, "datetime."),), "safe")
+            message = f"the module `datetime` offers no `{name}`: its class `datetime` does"
+            return self.refuse("PLAN209", message, span, help=f"Write datetime.datetime.{name}.", fixes=(fix,))
         close = get_close_matches(name, sorted(MODULES[module]), n=1, cutoff=0.75)
         way_out = f"Did you mean `{module}.{close[0]}`?" if close else _offered(module)
         code = "PLAN203" if name.startswith("_") else "PLAN209"
@@ -304,7 +322,7 @@ class Expressions:
             function = self.expr(callee)
         reads, self.reads = self.reads, 0
         args = self.items(node.args)
-        keywords = tuple([(k.arg, self.expr(k.value)) for k in node.keywords]) if node.keywords else ()
+        keywords = self.keywords(node.keywords) if node.keywords else ()
         span = self.span(node)
         if signature is not None:
             if self.reads < self.made:
@@ -320,6 +338,20 @@ class Expressions:
         if type(function) is n.Attribute and function.name in ("format", "format_map"):
             self.check_format(function.value)
         return n.Call(span, function, args, keywords)
+
+    def keywords(self, given: list[ast.keyword]) -> tuple[tuple[str | None, Any], ...]:
+        lowered: list[tuple[str | None, Any]] = []
+        seen: set[str] = set()
+        for keyword in given:
+            name = keyword.arg
+            if name is not None:
+                if name in seen:
+                    self.refuse("PLAN214", f"the keyword `{name}` is given twice", keyword)
+                elif name.startswith("__"):
+                    self.refuse("PLAN203", f"`{name}` is private to Python", keyword)
+                seen.add(name)
+            lowered.append((name, self.expr(keyword.value)))
+        return tuple(lowered)
 
     def check_format(self, template: Any) -> None:
         if type(template) is n.Const and type(template.value) is str:
@@ -431,6 +463,10 @@ class Expressions:
     def annotation(self, node: ast.expr) -> None:
         """Annotations are ignored, so they must be free of anything that Python would run."""
         for part in ast.walk(node):
+            name = getattr(part, "id", "") or getattr(part, "attr", "")
+            if name.startswith("__"):
+                self.refuse("PLAN203", f"`{name}` is private to Python", node)
+                return
             if not isinstance(part, _ANNOTATION_PARTS):
                 self.refuse(
                     "PLAN202", "an annotation that is more than a type", node, help="Delete the annotation."
@@ -446,6 +482,8 @@ class Expressions:
             if generator.is_async:
                 self.refuse("PLAN202", "plans have no `async`", generator.iter)
             iterable = self.expr(generator.iter)
+            if isinstance(generator.target, ast.Starred):
+                self.refuse("PLAN214", "a starred target must be in a list or tuple", generator.target)
             target = self.inner_target(generator.target, added)
             conditions = tuple([self.expr(condition) for condition in generator.ifs])
             clauses.append(n.Clause(target.span, target, iterable, conditions))
@@ -460,6 +498,12 @@ class Expressions:
         self.chained = self.chained and self.made == made
         return n.Comprehension(self.span(node), kind, element, value, tuple(clauses))
 
+    def one_star(self, node: ast.Tuple | ast.List) -> None:
+        """At most one starred target in a list of targets."""
+        stars = [item for item in node.elts if isinstance(item, ast.Starred)]
+        if len(stars) > 1:
+            self.refuse("PLAN214", "more than one starred target", stars[1])
+
     def inner_target(self, node: ast.expr, added: set[str]) -> Any:
         """The target of a comprehension: bound inside of it only."""
         span = self.span(node)
@@ -469,6 +513,7 @@ class Expressions:
                 self.names.stack[-1].possible.add(node.id)
             return n.Name(span, node.id)
         if isinstance(node, (ast.Tuple, ast.List)):
+            self.one_star(node)
             return n.TupleDisplay(span, tuple(self.inner_target(item, added) for item in node.elts))
         if isinstance(node, ast.Starred):
             return n.Starred(span, self.inner_target(node.value, added))

@@ -32,6 +32,7 @@ _PREFIX = re.compile(r"(?<![0-9A-Za-z_])[A-Za-z]{1,3}\Z")
 _KEYWORD = re.compile(r"\b(?:and|or|not|if|else|lambda|in|is|for|await)\b")
 _NOT_ASCII = re.compile("[^\x00-\x7f]+")
 _HIDDEN_STATEMENT = re.compile(r";[ \t]{8,}[^\s#]")
+_SPACED = re.compile(r"![rsa]\s")
 # `1if x`: CPython reads it with a warning that cannot be caught in one thread only.
 _GLUED = re.compile(r"(?<![0-9A-Za-z_.])[0-9][0-9_.]*(?:if|else|and|or|in|is|for|not)\b")
 # Comments and strings of a text without backslashes and triple quotes.
@@ -45,7 +46,7 @@ _STRING_END = {
 }
 _PREFIXES = frozenset({"", "r", "u", "f", "fr", "rf"})
 _ESCAPE = re.compile(
-    r"\\(?:(?P<good>[\n\\'\"abfnrtv0-7]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|N\{[^}\n]*\})|(?P<bad>[\s\S]))"
+    r"\\(?:(?P<good>[\n\\'\"abfnrtv]|[0-3]?[0-7]{1,2}(?![0-7])|[0-3][0-7]{2}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|N\{[^}\n]*\})|(?P<bad>[\s\S]))"
 )
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
@@ -58,6 +59,7 @@ class Scan:
     lines: list[str]
     diagnostics: list[Diagnostic]
     fatal: bool  # the parser must not see this text
+    doubtful: bool = False  # the scan stopped where the parser, too, should find an error
 
 
 class Locator:
@@ -89,13 +91,14 @@ def scan(text: str) -> Scan:
     found: list[Diagnostic] = []
     scanner = _Scanner(text, found)
     fatal = scanner.run()
-    return Scan(text, text.split("\n"), found, fatal)
+    return Scan(text, text.split("\n"), found, fatal, scanner.doubtful)
 
 
 class _Scanner:
     def __init__(self, text: str, found: list[Diagnostic]) -> None:
         self.text = text
         self.found = found
+        self.doubtful = False
         self._locator: Locator | None = None
 
     def report(self, code: str, message: str, start: int, end: int, **more: object) -> None:
@@ -139,7 +142,7 @@ class _Scanner:
         if "{" in text:
             for match in _QUOTED.finditer(text):
                 token = match[0]
-                if "{" in token and (token.count("{") != token.count("}") or "#" in token):
+                if "{" in token and (token.count("{") != token.count("}") or "#" in token or "!" in token):
                     return False
         return True
 
@@ -181,7 +184,8 @@ class _Scanner:
             elif char in "\"'":
                 end, holes = self.string(start, char)
                 if end < 0:
-                    return False  # unterminated: the parser says it better
+                    self.doubtful = True  # unterminated: the parser says it better
+                    return False
                 strings.append((start, end))
                 operators += holes
                 at = end
@@ -197,7 +201,8 @@ class _Scanner:
                     return True
             elif char in ")]}":
                 if not brackets or _CLOSERS[brackets.pop()] != char:
-                    return False  # the parser says it better
+                    self.doubtful = True
+                    return False
             elif char == "\\":
                 at += text.startswith("\n", at)
             elif char == ";":
@@ -212,6 +217,7 @@ class _Scanner:
         for glued in _GLUED.finditer(text):
             if not any(start <= glued.start() < end for start, end in strings):
                 self.report("PLAN113", f"`{glued[0]}`: put a space after the number", *glued.span())
+                return True
         return False
 
     def too_long(self, start: int, end: int, operators: int) -> bool:
@@ -295,8 +301,14 @@ class _Scanner:
                     in_spec = False
             elif char == "{":
                 opened.append(at)
+                if len(opened) > 2 and in_spec:
+                    self.report("PLAN110", "a format specification nested in another", offset + at, offset + at + 1)
+                    return
             elif char == "}":
                 opened.pop()
+            elif char == "!" and _SPACED.match(content, at):
+                self.report("PLAN110", "a space after a conversion", offset + at, offset + at + 2)
+                return
             elif char == ":":
                 in_spec = True
             elif char == "\\" or (char == "#" and not in_spec):

@@ -7,6 +7,7 @@ Python can never widen the language.
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,8 +43,12 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bo
         raise PlanRejected(tuple(scanned.diagnostics))
     tree, errors = parse_text(scanned)
     found = scanned.diagnostics + errors
+    if scanned.doubtful and not found:
+        found = [Diagnostic("PLAN110", "a string or a bracket that cannot be read for sure")]
     if tree is None or found:
         raise PlanRejected(tuple(sorted(found, key=_place)))
+    if any(word in scanned.text for word in _SCOPE_WORDS) and (misplaced := _misplaced(scanned.text)):
+        raise PlanRejected((misplaced,))
     vetter = Vetter(scanned.lines, signatures, scanned.text.isascii(), "import" in scanned.text)
     try:
         body = vetter.module(tree)
@@ -56,6 +61,19 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bo
         raise PlanRejected(objections)
     names = frozenset(vetter.names.module.possible)
     return Program(scanned.text, body, signatures, diagnostics, vetter.chained, vetter.calls_inside, names)
+
+
+_SCOPE_WORDS = ("global", "nonlocal", ":=")
+
+
+def _misplaced(text: str) -> Diagnostic | None:
+    """What CPython's own symbol table has against a declaration or a walrus."""
+    try:
+        symtable.symtable(text, "<plan>", "exec")
+    except SyntaxError as error:
+        line, column = error.lineno or 1, error.offset or 1
+        return Diagnostic("PLAN213", error.msg, Span(line, column, line, column + 1))
+    return None
 
 
 def _place(diagnostic: Diagnostic) -> tuple[bool, tuple[int, ...]]:
@@ -80,6 +98,7 @@ class Vetter(Expressions):
         self.functions = 0
         self.answers = False  # some name is bound to what `answer` returned
         self.returns = False
+        self.begun = False  # some statement that is neither a docstring nor a `__future__` import has been seen
 
     def module(self, tree: ast.Module) -> n.Block:
         if self.imports:
@@ -135,6 +154,8 @@ class Vetter(Expressions):
         lowered = []
         for statement in statements:
             lower = STATEMENTS.get(type(statement))
+            future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+            self.begun = self.begun or not (future or isinstance(statement, ast.Expr))
             lowered.append(self.refused(statement) if lower is None else lower(self, statement))
         self.blocks -= 1
         return tuple(lowered)
@@ -155,7 +176,7 @@ class Vetter(Expressions):
         value = self.expr(node.value)
         if type(value) is n.ToolCall and value.tool == "answer":
             self.answers = True
-        targets = tuple([self.target(target) for target in node.targets])
+        targets = tuple([self.top_target(target) for target in node.targets])
         return n.Assign(self.span(node), targets, value)
 
     def ann_assign(self, node: ast.AnnAssign) -> Any:
@@ -178,6 +199,12 @@ class Vetter(Expressions):
         value = self.expr(node.value)
         return n.AugAssign(self.span(node), self.target(node.target), op, value)
 
+    def top_target(self, node: ast.expr) -> Any:
+        """A target that stands by itself: a star needs a list or tuple around it."""
+        if isinstance(node, ast.Starred):
+            return self.refuse("PLAN214", "a starred target must be in a list or tuple", node)
+        return self.target(node)
+
     def target(self, node: ast.expr) -> Any:
         kind = type(node)
         span = self.span(node)
@@ -186,6 +213,7 @@ class Vetter(Expressions):
             self.levels[node.id] = self.reads  # type: ignore[attr-defined]
             return n.Name(span, node.id)  # type: ignore[attr-defined]
         if isinstance(node, (ast.Tuple, ast.List)):
+            self.one_star(node)
             return n.TupleDisplay(span, tuple([self.target(item) for item in node.elts]))
         if isinstance(node, ast.Starred):
             return n.Starred(span, self.target(node.value))
@@ -218,7 +246,7 @@ class Vetter(Expressions):
 
     def for_(self, node: ast.For) -> Any:
         iterable = self.expr(node.iter)
-        target = self.target(node.target)
+        target = self.top_target(node.target)
         return n.For(self.span(node), target, iterable, self.loop_body(node.body), self.block(node.orelse))
 
     def while_(self, node: ast.While) -> Any:
@@ -262,6 +290,8 @@ class Vetter(Expressions):
                 cache = -1
             elif name in ("lru_cache", "functools.lru_cache"):
                 cache = 128
+                if call and not all(k.arg in ("maxsize", "typed") and _is_constant(k.value) for k in call.keywords):
+                    self.refuse("PLAN215", "a cache takes `maxsize` and `typed`, as constants", decorator)
                 sizes = [*call.args, *[k.value for k in call.keywords if k.arg == "maxsize"]] if call else []
                 if len(sizes) == 1 and isinstance(sizes[0], ast.Constant):
                     size = sizes[0].value
@@ -341,6 +371,8 @@ class Vetter(Expressions):
     def import_from(self, node: ast.ImportFrom) -> Any:
         module = node.module or ""
         bindings = []
+        if module == "__future__" and self.begun:
+            self.refuse("PLAN213", "`from __future__ import` must come first", node)
         if node.level or module not in MODULES:
             self.not_offered("." * node.level + module, node)
             for alias in node.names:
@@ -355,12 +387,14 @@ class Vetter(Expressions):
                     message, way_out = f"the module `{module}` offers no `{alias.name}`", ""
                 self.refuse("PLAN205", message, node, help=way_out)
             self.bind_import(name, "", node)
+            if (module, alias.name) == ("datetime", "datetime"):
+                self.date_classes.add(name)
             bindings.append((name, module, alias.name))
         return n.Import(self.span(node), () if module == "__future__" else tuple(bindings))
 
     def bind_import(self, name: str, module: str, node: ast.stmt) -> None:
         """Like `bind`, but a module may be bound again to itself."""
-        if self.names.modules.get(name) == module:
+        if self.names.modules.get(name) == module and name not in self.tools and not name.startswith("__"):
             self.names.bind(name, self.span(node))
         else:
             self.bind(name, self.span(node))
@@ -386,6 +420,10 @@ class Vetter(Expressions):
         if self.functions:
             self.names.declare(kind, node.names)
         return n.ScopeStmt(span, kind, tuple(node.names))
+
+
+def _is_constant(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant)
 
 
 def _is_path(node: ast.expr) -> bool:

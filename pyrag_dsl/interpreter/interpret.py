@@ -10,9 +10,8 @@ end the pass; both belong to the engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import RESULT_NAMES, Signature
@@ -29,8 +28,7 @@ from .signals import MaybeLeft, PassOver, Returned, Suspended
 EPOCH = datetime(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one pass found.
 
     Attributes:
