@@ -60,11 +60,11 @@ class ServiceError(Exception):
         self.public_message = flat if len(flat) <= _LONGEST_MESSAGE else flat[: _LONGEST_MESSAGE - 1].rstrip() + "…"
 
 
-class RetrieverFailed(ServiceError):  # noqa: N818
+class RetrieverFailed(ServiceError):
     """The search failed."""
 
 
-class ModelFailed(ServiceError):  # noqa: N818
+class ModelFailed(ServiceError):
     """The model failed."""
 
 
@@ -192,9 +192,9 @@ def _progress(corpus: Path, screen: Screen) -> Iterator[Callable[[int, int], Non
         return
     told = False
 
-    def tell(_done: int, total: int) -> None:
+    def tell(done: int, total: int) -> None:
         nonlocal told
-        if not told:
+        if not told and done < total:
             told = True
             screen.line(("indexing ", "dim"), f"{corpus} ({total / 1e6:.1f} MB)")
 

@@ -26,7 +26,7 @@ def of_error(error: PlanError) -> tuple[int, str]:
     return next((pair for kind, pair in _OF_ERROR.items() if isinstance(error, kind)), (FAILED, "failed"))
 
 
-class Stop(Exception):  # noqa: N818
+class Stop(Exception):
     """End the command with one message and, unless told otherwise, the status of wrong usage."""
 
     def __init__(self, message: str, status: int = USAGE) -> None:

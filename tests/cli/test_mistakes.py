@@ -1,0 +1,118 @@
+"""Every mistake of a user is one clear message and status 2, before anything is paid for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+URL = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A directory of files that are no plans, corpora or traces."""
+    (tmp_path / "latin.py").write_bytes(b'x = "caf\xe9"\n')
+    (tmp_path / "utf16.py").write_bytes("x = 1".encode("utf-16"))
+    (tmp_path / "binary.py").write_bytes(b"\x7fELF\x02\x01\x01\x00\xff\xfe\xfd")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "good.py").write_text("final_answer = answer('x', retrieve('y'))\n")
+    (tmp_path / "other.jsonl").write_text('{"x": 1}\n{"y": 2}\n')
+    (tmp_path / "torn.jsonl").write_text('{"type": "run_started", "ver')
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "future.jsonl").write_text('{"type": "run_started", "version": 99}\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "no plan"),
+        (["nowhere.py"], "nowhere.py: there is no such file"),
+        (["directory"], "a directory"),
+        (["latin.py"], "not UTF-8 text (byte 9)"),
+        (["utf16.py"], "UTF-16"),
+        (["binary.py"], "binary"),
+        (["a\0b"], "no path"),
+        (["good.py"], "no question"),
+        (["good.py", "--question", "  "], "no question"),
+        (["good.py", "--question", "q", "--corpus", "other.jsonl", "--retriever", URL], "--corpus and --retriever"),
+        (["good.py", "--question", "q", "--corpus", "nowhere.jsonl"], "there is no such file"),
+        (["good.py", "--question", "q", "--corpus", "directory"], "a directory"),
+        (["good.py", "--question", "q", "--corpus", "other.jsonl"], 'no "contents"'),
+        (["good.py", "--question", "q", "--corpus", "empty.jsonl"], "empty"),
+        (["good.py", "--question", "q", "--index", "directory"], "--index"),
+        (["good.py", "--question", "q", "--retriever", "ftp://x"], "--retriever"),
+        (["good.py", "--question", "q", "--model", "m"], "--llm-base-url"),
+        (["good.py", "--question", "q", "--llm-base-url", URL], "--model"),
+        (["good.py", "--question", "q", "--llm-base-url", "nonsense", "--model", "m"], "http"),
+        (["good.py", "--question", "q", "--api-key-env", "NO_SUCH_KEY"], "--llm-base-url"),
+        (
+            ["good.py", "--question", "q", "--llm-base-url", URL, "--model", "m", "--api-key-env", "NO_SUCH_KEY"],
+            "NO_SUCH_KEY is not set",
+        ),
+        (["good.py", "--question", "q", "--topk", "0"], "--topk"),
+        (["good.py", "--question", "q", "--topk", "101"], "--topk"),
+        (["good.py", "--question", "q", "--topk", "many"], "--topk"),
+        (["good.py", "--question", "q", "--mode", "parallel"], "--mode"),
+        (["good.py", "--question", "q", "--deadline", "0"], "--deadline"),
+        (["good.py", "--question", "q", "--nonsense"], "--nonsense"),
+        (["good.py", "--question", "q", "--trace", "nowhere/run.jsonl"], "--trace"),
+        (["good.py", "--question", "q", "--trace", "directory"], "a directory"),
+        (["good.py", "--question", "q", "--trace", "good.py"], "used for something else"),
+        (["good.py", "--question", "q", "--report", "nowhere/run.html"], "--report"),
+        (["good.py", "--question", "q", "--report", "same", "--trace", "same"], "used for something else"),
+        (["--replay", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["--replay", "directory"], "a directory"),
+        (["--replay", "torn.jsonl"], "damaged"),
+        (["--replay", "empty.jsonl"], "empty"),
+        (["--replay", "other.jsonl"], "not a trace"),
+        (["--replay", "future.jsonl"], "version 99"),
+        (["--resume", "torn.jsonl"], "damaged"),
+        (["--replay", "torn.jsonl", "--resume", "torn.jsonl"], "--replay and --resume"),
+    ],
+)
+def test_a_mistake_is_one_line(pyrag_exec, files, monkeypatch, arguments, says):
+    monkeypatch.chdir(files)
+    before = {path: path.stat().st_mtime_ns for path in files.rglob("*")}
+    ended = pyrag_exec(*arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert says in ended.err
+    assert ended.err.startswith("pyrag-exec: ")
+    assert ended.err.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in files.rglob("*")} == before
+
+
+def test_a_huge_plan_is_refused_without_being_read(pyrag_exec, tmp_path):
+    path = tmp_path / "huge.py"
+    with path.open("wb") as file:
+        file.truncate(10 * 1024 * 1024)
+    ended = pyrag_exec(path, "--question", "q")
+    assert ended.status == 3
+    assert "PLAN102" in ended.err
+
+
+def test_a_mistake_is_an_object_where_objects_are_asked_for(pyrag_exec):
+    ended = pyrag_exec("nowhere.py", "--json")
+    assert (ended.status, ended.json["status"], ended.json["final_answer"]) == (2, "usage", None)
+    assert "nowhere.py" in ended.json["error"]
+    assert "nowhere.py" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["index", "nowhere.jsonl"],
+        ["check", "nowhere.py"],
+        ["trace", "show", "nowhere.jsonl"],
+        ["trace", "rerun", "torn.jsonl", "retrieve#1"],
+        ["trace", "rerun", "torn.jsonl", "retrieve#1", "--topk", "3"],
+    ],
+)
+def test_a_mistake_with_a_verb_is_one_line_too(pyrag_verb, files, monkeypatch, arguments):
+    monkeypatch.chdir(files)
+    ended = pyrag_verb(*arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("pyrag: ")
+    assert ended.err.count("\n") == 1

@@ -1,0 +1,172 @@
+"""The report: everything is there, and nothing in it acts."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+import pyrag_dsl as pd
+from pyrag_dsl.report import render_report, write_report
+
+PLAN = """\
+people = ["Ann", "Bob"]
+born = {}
+for person in people:
+    docs = retrieve(f"{person} born")
+    born[person] = answer(f"When was {person} born?", docs)
+unused = answer("What else?")
+print("seen", len(born))
+final_answer = answer(f"{born} Who is older?")
+"""
+
+
+def retrieve(query, topk=5):  # noqa: ARG001
+    return [f"{query.split()[0]}\n{query.split()[0]} was born in 19{len(query)}.", "Other\nNothing of interest."]
+
+
+def answer(query, docs=None):  # noqa: ARG001
+    return docs[0].split()[-1].rstrip(".") if docs else "Ann"
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def inert(text: str) -> Page:
+    """The page, after a look that it can neither fetch nor run nor go anywhere."""
+    page = Page(text)
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {
+        "script",
+        "img",
+        "a",
+        "iframe",
+        "link",
+        "object",
+        "embed",
+        "form",
+        "base",
+        "image",
+        "use",
+        "input",
+    }
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        assert not {"href", "src", "srcset", "action", "background", "style", "xlink:href"} & set(attributes), tag
+    policies = [a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert len(policies) == 1
+    assert policies[0].startswith("default-src 'none'; style-src 'sha256-")
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    return page
+
+
+def test_the_page_shows_question_answer_plan_calls_passages_variables_and_output():
+    result = pd.run(PLAN, {"retrieve": retrieve, "answer": answer}, question="Who is older?")
+    page = inert(render_report(result.trace))
+    for part in (
+        "Who is older?", "final_answer = answer(", "retrieve#2", "Bob born", "Ann was born in 198.",
+        "Nothing of interest.", "answer#4", "born[...]", "seen 2", "Where the answer comes from", "holds the answer",
+    ):  # fmt: skip
+        assert part in page.text, part
+
+
+def test_calls_that_the_answer_does_not_need_are_pale():
+    result = pd.run(PLAN, {"retrieve": retrieve, "answer": answer})
+    page = inert(render_report(result.trace))
+    rows = [attributes.get("class") for tag, attributes in page.tags if tag == "tr"]
+    assert rows.count("unused") == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "code"),
+    [("x = answer('q', retrieve('a b'))\nfinal_answer = int(x) / 0", "PLAN307"), ("while True:\n    pass", "PLAN401")],
+)
+def test_a_run_that_failed_is_reported_too(plan, code):
+    with pytest.raises(pd.PlanError) as caught:
+        pd.run(plan, {"retrieve": retrieve, "answer": answer}, question="Why?")
+    page = inert(render_report(caught.value.trace))
+    assert code in page.text
+    assert "No answer" in page.text
+
+
+def test_a_run_that_was_cut_short_is_reported_too(tmp_path):
+    result = pd.run(PLAN, {"retrieve": retrieve, "answer": answer}, question="Who?")
+    path = tmp_path / "run.jsonl"
+    result.trace.save(path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:6]) + "\n" + lines[6][:20])
+    page = inert(render_report(pd.Trace.load(path)))
+    assert "the run did not end" in page.text
+
+
+@pytest.mark.parametrize("number", ["006", "008", "021", "024", "036"])
+def test_hostile_passages_and_answers_are_text(shared, number):
+    case = json.loads((shared / f"plans/injection/injection-{number}.json").read_text())
+    docs, said = case["docs"], case["answer_returned"]
+    result = pd.run(
+        case["plan"],
+        {"retrieve": lambda query, topk=5: docs, "answer": lambda query, docs=None: said},  # noqa: ARG005
+        question=case["question"],
+    )
+    text = render_report(result.trace)
+    page = inert(text)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text)
+    printable = [piece for piece in re.findall(r"[ -~]{6,}", said) if "  " not in piece]
+    assert printable
+    for piece in printable:
+        assert piece in page.text or piece in unescape(text)
+
+
+def test_a_template_in_an_answer_is_not_rendered():
+    hostile = (
+        "{{7*7}} {% for x in range(9) %}a{% endfor %} <b onclick=x>bold</b> /*STYLE*/ &amp; </style><script>x</script>"
+    )
+    result = pd.run("final_answer = answer('q')", {"retrieve": retrieve, "answer": lambda query, docs=None: hostile})  # noqa: ARG005
+    page = inert(render_report(result.trace))
+    assert hostile in page.text
+    assert "49" not in page.text.replace("1949", "")[: page.text.index("The plan")]
+
+
+def test_names_of_tools_and_nodes_are_text_as_well(tmp_path):
+    result = pd.run("final_answer = answer('q')", {"retrieve": retrieve, "answer": answer})
+    path = tmp_path / "run.jsonl"
+    result.trace.save(path)
+    path.write_text(path.read_text().replace("answer#1", '\\"><script>alert(1)</script>'))
+    inert(render_report(pd.Trace.load(path)))
+
+
+def test_very_long_texts_are_cut_and_that_is_said():
+    long = "word " * 20_000
+    result = pd.run("final_answer = answer('q')", {"retrieve": retrieve, "answer": lambda query, docs=None: long})  # noqa: ARG005
+    text = render_report(result.trace)
+    assert "more characters in the trace" in text
+
+
+def test_the_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "run.html"
+    path.write_text("old")
+    result = pd.run(PLAN, {"retrieve": retrieve, "answer": answer})
+    write_report(result.trace, path)
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [each.name for each in tmp_path.iterdir()] == ["run.html"]
+    with pytest.raises(OSError, match="nowhere"):
+        write_report(result.trace, tmp_path / "nowhere" / "run.html")
