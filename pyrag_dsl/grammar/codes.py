@@ -81,8 +81,12 @@ _ROWS = (
     ("PLAN217", "second-gate", "RestrictedPython refuses what the vetter accepts.",
      "Report this: the two gates should agree."),
     ("PLAN218", "wrong-type", "An operation on literals that can only fail.", "Convert one side first."),
+    ("PLAN220", "endless-loop", "A loop whose rounds cannot differ.", "Change the query, or count the rounds."),
+    ("PLAN221", "unreachable", "A statement after a jump.", "Delete it, or move it before the jump."),
     ("PLAN219", "literal", "A literal that plans do not have or that is too large.",
      "Use text, numbers, True, False and None."),
+    ("PLAN220", "endless-loop", "A loop whose rounds cannot differ.", "Change the query, or count the rounds."),
+    ("PLAN221", "unreachable", "A statement after a jump.", "Delete it, or move it before the jump."),
     # 3xx: the plan raised
     ("PLAN300", "exception", "The plan raised an exception.", "Guard the operation, or catch the exception."),
     ("PLAN301", "type-error", "An operation on a value of the wrong type.", "Check the type of the value first."),

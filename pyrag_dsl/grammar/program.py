@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .diagnostics import Diagnostic
+from .flow import check_flow
+from .kinds import check_kinds
 from .language import Signature
 from .nodes import Block
 
@@ -19,7 +21,7 @@ class Program:
         source: the text, with `\\n` line ends and no byte-order mark. Spans refer to it.
         body: the statements.
         tools: the signatures that its tool calls were checked against.
-        diagnostics: warnings; a program with errors does not exist.
+        warnings: those that the vetter had on the way; `diagnostics` has all.
         chained: whether every tool call needs the one before it, as far as the text shows.
         module_names: the names that may be bound at module level.
         calls_inside: whether a function of the plan calls a tool.
@@ -28,11 +30,21 @@ class Program:
     source: str
     body: Block
     tools: Mapping[str, Signature]
-    diagnostics: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     chained: bool = False
     calls_inside: bool = True
     module_names: frozenset[str] = frozenset()
     _lowered: dict[str, object] = field(default_factory=dict, repr=False)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All warnings, by place; a program with errors does not exist. Looked for when first asked for."""
+        found = self._lowered.get("diagnostics")
+        if found is None:
+            more = check_kinds(self.body, dict(self.tools)) + check_flow(self.body)
+            found = tuple(sorted((*self.warnings, *more), key=lambda diagnostic: diagnostic.span or ()))
+            self._lowered["diagnostics"] = found
+        return found  # type: ignore[return-value]
 
     @property
     def fingerprint(self) -> str:

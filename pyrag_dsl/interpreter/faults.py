@@ -8,6 +8,8 @@ from typing import Any
 
 from ..grammar import nodes as n
 from ..grammar.diagnostics import Diagnostic, Span
+from ..grammar.language import RESULT_NAMES
+from ..grammar.program import Program
 from .limits import LimitHit, PlanFault
 from .values import CONTAINERS, type_name
 
@@ -60,6 +62,26 @@ def diagnose(error: Exception, machine: Any) -> Diagnostic:
         help=_help(code, error),
         values=_values(node, error, machine),
     )
+
+
+def no_answer(program: Program) -> list[Diagnostic]:
+    """The plan has ended, and its answer is None: where it might have got one."""
+    found: list[tuple[Any, Any]] = []  # (assignment, the compound statement around it)
+    for statement in program.body:
+        for node in n.walk(statement):
+            if type(node) is n.Assign and not (type(node.value) is n.Const and node.value.value is None):
+                names = {target.id for target in node.targets if type(target) is n.Name}
+                if names & set(RESULT_NAMES):
+                    found.append((node, statement))
+    if not found:
+        return []
+    assignment, around = found[-1]
+    message = "the plan has ended, and its answer is None"
+    if assignment is around:
+        return [Diagnostic("PLAN310", message, assignment.span, "warning")]
+    note = f"the assignment on line {assignment.span.line} was not carried out"
+    header = around.span._replace(end_line=around.span.line, end_column=around.span.column + 2)
+    return [Diagnostic("PLAN310", message, header, "warning", notes=(note,))]
 
 
 def diagnose_limit(hit: LimitHit) -> Diagnostic:

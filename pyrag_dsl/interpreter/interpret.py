@@ -18,7 +18,7 @@ from ..grammar.language import RESULT_NAMES, Signature
 from ..grammar.program import Program
 from .border import final_value
 from .concurrent import Concurrent
-from .faults import diagnose, diagnose_border, diagnose_limit
+from .faults import diagnose, diagnose_border, diagnose_limit, no_answer
 from .journal import Call, Journal
 from .limits import LimitHit, Limits, PlanFault
 from .lower import Lower
@@ -114,6 +114,8 @@ def interpret(
             machine.scan(value)
             value = final_value(value, machine.limits)
             resolved = True
+            if value is None and not concurrent:
+                diagnostics += no_answer(program)
     except (Suspended, PassOver):
         status = "waiting"
     except Exception as raised:

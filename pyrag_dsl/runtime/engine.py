@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,7 @@ class Options:
     speculate: bool = True
     now: datetime = field(default_factory=datetime.now)
     file: TraceFile | None = None
+    interpreter: Callable[..., Outcome] = interpret
 
 
 class Failure(Exception):
@@ -73,6 +74,8 @@ class Run:
         self.fresh: set[str] = set()
         self.decisions: list[Event] = []
         self.failures: dict[str, Diagnostic] = {}
+        # What a replay fails with: the arguments and the diagnostic of the calls that failed on record.
+        self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
         self.watchers = [hook for hook in options.hooks if type(hook).after_call is not Hook.after_call]
         self.passes = 0
@@ -83,8 +86,15 @@ class Run:
     # ------------------------------------------------------------------ passes
 
     def interpret(self, *, concurrent: bool = False, supply: Any = None) -> Outcome:
+        """One pass. Raises `LimitExceeded` if it was isolated and its worker was lost."""
+        try:
+            return self.look(concurrent, supply)
+        except LimitExceeded as lost:
+            raise self.error(LimitExceeded, lost.diagnostics, None, "limit") from None
+
+    def look(self, concurrent: bool = False, supply: Any = None) -> Outcome:
         self.passes += 1
-        return interpret(
+        return self.options.interpreter(
             self.program,
             self.journal,
             signatures=self.signatures,
@@ -97,10 +107,13 @@ class Run:
             cautious=concurrent and not self.options.speculate,
         )
 
-    def snapshot(self) -> Outcome:
-        """What a sequential pass makes of the journal now, whatever the time is."""
+    def snapshot(self) -> Outcome | None:
+        """What a sequential pass makes of the journal now, whatever the time is; None if its worker was lost."""
         self.deadline, self.cancelled = None, False
-        return self.interpret()
+        try:
+            return self.look()
+        except LimitExceeded:
+            return None
 
     def expired(self) -> bool:
         return self.cancelled or (self.deadline is not None and time.monotonic() > self.deadline)
@@ -113,6 +126,7 @@ class Run:
             limits=self.options.limits,
             overrides=self.overrides,
             now=self.options.now,
+            interpreter=self.options.interpreter,
         )
 
     # ------------------------------------------------------------------- events
@@ -136,14 +150,9 @@ class Run:
         if self.options.file is not None or self.options.hooks:
             header = self.header()
             if self.options.file is not None:
-                self.options.file.write(header)
-                for entry in self.journal:
-                    self.write(entry, cached=True)
+                recorded = [self.finished_event(entry, "", True) for entry in self.journal]
+                self.options.file.begin([header, *recorded])
             self.emit(header)
-
-    def write(self, entry: Entry, cached: bool = False) -> None:
-        if self.options.file is not None:
-            self.options.file.write(self.finished_event(entry, "", cached))
 
     @staticmethod
     def finished_event(entry: Entry, alias: str, cached: bool) -> CallFinished:
@@ -194,10 +203,11 @@ class Run:
         entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage)
         self.journal.record(entry)
         self.fresh.add(call.node)
-        if self.options.file is not None:
-            self.write(entry)
-        if self.options.hooks:
-            self.emit(self.finished_event(entry, call.alias, False))
+        if self.options.file is not None or self.options.hooks:
+            event = self.finished_event(entry, call.alias, False)
+            if self.options.file is not None:
+                self.options.file.write(event)
+            self.emit(event)
         return entry
 
     def failed(self, call: Call, error: BaseException) -> Diagnostic:
@@ -270,7 +280,7 @@ class Run:
     def finish(self, outcome: Outcome) -> Result:
         """The result of a sequential pass that ended, or its error."""
         if outcome.status == "done":
-            trace = self.trace(outcome, "done", self.program.diagnostics + outcome.diagnostics)
+            trace = self.trace(outcome, "done", outcome.diagnostics)
             self.close(trace)
             elapsed = time.monotonic() - self.began
             return Result(
@@ -289,7 +299,7 @@ class Run:
     def error(
         self, kind: type[PlanError], diagnostics: tuple[Diagnostic, ...], outcome: Outcome | None, status: str
     ) -> PlanError:
-        trace = self.trace(outcome, status, self.program.diagnostics + diagnostics)
+        trace = self.trace(outcome, status, diagnostics)
         self.close(trace)
         return kind(diagnostics, trace)
 
@@ -302,6 +312,9 @@ class Run:
     def not_recorded(self, outcome: Outcome) -> PlanError:
         """A strict replay has met a call that its trace does not hold."""
         call = outcome.wanted[0]
+        arguments, failure = self.recorded_failures.get(call.node, ({}, None))
+        if failure is not None and arguments == call.arguments:
+            return self.error(ToolFailed, (failure,), outcome, "tool")
         recorded = self.journal.at(call.node)
         notes = []
         if recorded is None:

@@ -94,7 +94,8 @@ def build_trace(
         events += decisions
         if outcome is not None and outcome.printed:
             events.append(Printed(text=outcome.printed))
-        events += [DiagnosticFound(diagnostic=diagnostic) for diagnostic in diagnostics]
+        found = (*run.program.diagnostics, *diagnostics)
+        events += [DiagnosticFound(diagnostic=diagnostic) for diagnostic in found]
         events.append(
             RunFinished(
                 status=status,

@@ -56,7 +56,6 @@ class Result:
         final_answer: the plan's value.
         program: what was run.
         passes: how many times it was interpreted.
-        diagnostics: warnings, of the plan and of the run.
         printed: what the plan printed.
         elapsed: seconds of wall-clock time.
     """
@@ -78,11 +77,15 @@ class Result:
         self.passes = passes
         self.printed = outcome.printed
         self.elapsed = elapsed
-        self.diagnostics: tuple[Diagnostic, ...] = program.diagnostics + outcome.diagnostics
         self._outcome = outcome
         self._lineage = lineage
         self._fresh = fresh
         self._limits = limits
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Warnings, of the plan and of the run."""
+        return self.program.diagnostics + self._outcome.diagnostics
 
     @cached_property
     def calls(self) -> tuple[CallRecord, ...]:

@@ -1,0 +1,73 @@
+"""Warnings about the way through a plan: loops that repeat themselves, statements that cannot be reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import nodes as n
+from .diagnostics import Diagnostic
+
+_LEAVES = (n.Return, n.Raise, n.Break, n.Continue)
+_MUTATORS = frozenset({"append", "add", "extend", "pop", "remove", "insert", "update", "popleft", "discard", "clear"})
+
+
+def check_flow(body: n.Block) -> list[Diagnostic]:
+    """Warnings for a whole plan."""
+    found: list[Diagnostic] = []
+    for node in n.walk(body):
+        if type(node) is n.While and _repeats(node):
+            message = "every round of this loop does the same: once it goes on, it never ends"
+            way_out = "Change the query each time, or count the rounds: for _ in range(3): ... break"
+            found.append(Diagnostic("PLAN220", message, node.test.span, "warning", help=way_out))
+        for block in node:
+            if type(block) is tuple:
+                for before, after in zip(block, block[1:], strict=False):
+                    if type(before) in _LEAVES:
+                        found.append(Diagnostic("PLAN221", "this is never reached", after.span, "warning"))
+                        break
+    return found
+
+
+def _repeats(loop: n.While) -> bool:
+    """Whether nothing that the loop's test depends on can differ from round to round."""
+    sources: dict[str, set[str]] = {}
+    for node in n.walk(loop.body):
+        kind = type(node)
+        if kind in (n.Return, n.Raise, n.Break, n.AugAssign, n.FunctionDef, n.For, n.Try, n.Walrus, n.Delete, n.Assert):
+            return False
+        if kind is n.Call and type(node.function) is n.Attribute and node.function.name in _MUTATORS:
+            return False
+        if kind is n.Call and type(node.function) is n.Name and node.function.id == "next":
+            return False
+        if kind is n.Assign:
+            if not all(type(target) is n.Name for target in node.targets):
+                return False
+            reads = {part.id for part in n.walk(node.value) if type(part) is n.Name}
+            for target in node.targets:
+                sources.setdefault(target.id, set()).update(reads)
+    if type(loop.test) is n.Const or any(type(part) in (n.Call, n.ToolCall) for part in _unknown_calls(loop.test)):
+        return type(loop.test) is n.Const and bool(loop.test.value)
+    return not any(_feeds_itself(name, sources) for name in sources)
+
+
+def _unknown_calls(test: Any) -> list[Any]:
+    """Calls in a test that are not methods of text."""
+    return [
+        part
+        for part in n.walk(test)
+        if type(part) is n.ToolCall or (type(part) is n.Call and type(part.function) is not n.Attribute)
+    ]
+
+
+def _feeds_itself(name: str, sources: dict[str, set[str]]) -> bool:
+    """Whether a new value of a name depends on its old one, so that rounds can differ."""
+    seen: set[str] = set()
+    stack = [name]
+    while stack:
+        for source in sources.get(stack.pop(), ()):
+            if source == name:
+                return True
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return False

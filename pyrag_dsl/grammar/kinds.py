@@ -1,0 +1,173 @@
+"""Warnings about values whose kind is known before the run: a list as a query, text plus number, `.group()` of None.
+
+A forward visit in the order of the text. What a branch or a loop may change is not known after it, and nothing is
+known inside functions about what is outside: every warning is about something that must fail if it is reached.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import nodes as n
+from .diagnostics import Diagnostic
+from .language import TYPES, Signature
+
+_RETURNS = {"list[str]": "list", "list": "list", "str": "text", "int": "number", "float": "number", "dict": "dict"}
+_CALLS = {
+    "str": "text", "repr": "text", "format": "text", "chr": "text", "input": "text",
+    "int": "number", "len": "number", "ord": "number", "float": "number", "abs": "number",
+    "list": "list", "sorted": "list", "dict": "dict", "set": "set",
+}  # fmt: skip
+_TEXT_TO_TEXT = frozenset(
+    "capitalize casefold center expandtabs format join ljust lower lstrip removeprefix removesuffix replace rjust rstrip"
+    " strip swapcase title upper zfill".split()
+)
+_TEXT_TO_LIST = frozenset({"split", "rsplit", "splitlines"})
+_METHODS = {"text": TYPES["str"], "list": TYPES["list"], "dict": TYPES["dict"], "set": TYPES["set"]}
+_NAMES = {"text": "text", "list": "a list", "number": "a number", "dict": "a dictionary", "set": "a set"}
+_SEARCHES = frozenset({"search", "match", "fullmatch"})
+_OF_A_MATCH = frozenset({"group", "groups", "groupdict", "start", "end", "span"})
+
+
+def check_kinds(body: n.Block, tools: dict[str, Signature]) -> list[Diagnostic]:
+    """Warnings for a whole plan."""
+    checker = _Checker(tools)
+    checker.block(body, {})
+    return checker.found
+
+
+class _Checker:
+    def __init__(self, tools: dict[str, Signature]) -> None:
+        self.tools = tools
+        self.found: list[Diagnostic] = []
+
+    def block(self, statements: n.Block, kinds: dict[str, str]) -> None:
+        for statement in statements:
+            self.statement(statement, kinds)
+
+    def statement(self, node: Any, kinds: dict[str, str]) -> None:
+        kind = type(node)
+        if kind is n.Assign:
+            value = self.expr(node.value, kinds)
+            for target in node.targets:
+                self.forget(target, kinds)
+                if type(target) is n.Name and value:
+                    kinds[target.id] = value
+        elif kind is n.FunctionDef:
+            kinds.pop(node.name, None)
+            self.block(node.body, {})
+        elif kind in (n.If, n.For, n.While, n.Try):
+            if kind is not n.Try:
+                self.expr(node.iterable if kind is n.For else node.test, kinds if kind is n.If else {})
+            blocks = [node.body, node.orelse]
+            if kind is n.Try:
+                blocks += [handler.body for handler in node.handlers] + [node.finalbody]
+            if kind is not n.If:
+                self.forget(node, kinds)
+            for block in blocks:
+                self.block(block, dict(kinds))
+            self.forget(node, kinds)
+        else:
+            for part in node:
+                self.expr(part, kinds)
+            self.forget(node, kinds)
+
+    def forget(self, node: Any, kinds: dict[str, str]) -> None:
+        """Whatever these nodes may bind has no known kind any more."""
+        for part in n.walk(node):
+            kind = type(part)
+            if kind is n.Assign:
+                for target in part.targets:
+                    self.forget(target, kinds)
+            elif kind is n.Name:
+                kinds.pop(part.id, None)
+            elif kind is n.Walrus or kind is n.FunctionDef:
+                kinds.pop(part.name, None)
+
+    def expr(self, node: Any, kinds: dict[str, str]) -> str:
+        """The kind of an expression, "" if unknown; warnings about its parts on the way."""
+        kind = type(node)
+        if kind is n.Const:
+            return "text" if type(node.value) is str else "number" if type(node.value) in (int, float) else ""
+        if kind is n.Name:
+            return kinds.get(node.id, "")
+        if kind in (n.Lambda, n.Comprehension):
+            for part in node[1:]:
+                self.inside(part)
+            return "list" if kind is n.Comprehension and node.kind == "list" else ""
+        if kind is n.ToolCall:
+            return self.tool_call(node, kinds)
+        if kind is n.Call:
+            return self.call(node, kinds)
+        if kind is n.Binary:
+            return self.binary(node, kinds)
+        if kind is n.Conditional:
+            self.expr(node.test, kinds)
+            then, otherwise = self.expr(node.then, kinds), self.expr(node.otherwise, kinds)
+            return then if then == otherwise else ""
+        self.inside(node, kinds)
+        return {n.FString: "text", n.ListDisplay: "list", n.DictDisplay: "dict", n.SetDisplay: "set"}.get(kind, "")
+
+    def inside(self, node: Any, kinds: dict[str, str] | None = None) -> None:
+        if not isinstance(node, tuple):
+            return
+        for part in node:
+            if hasattr(part, "span"):
+                self.expr(part, kinds or {})
+            elif isinstance(part, tuple):
+                self.inside(part, kinds)
+
+    def tool_call(self, node: n.ToolCall, kinds: dict[str, str]) -> str:
+        signature = self.tools[node.tool]
+        given = list(zip((param.name for param in signature.params), node.args, strict=False)) + list(node.keywords)
+        declared = {param.name: param.type for param in signature.params}
+        for name, value in given:
+            kind = self.expr(value, kinds)
+            if declared.get(name or "") == "str" and kind not in ("", "text"):
+                message = f"`{name}` of `{signature.name}` must be text, and this is {_NAMES[kind]}"
+                self.warn("PLAN210", message, value, "Ask once for each item." if kind == "list" else "")
+        return _RETURNS.get(signature.returns, "")
+
+    def binary(self, node: n.Binary, kinds: dict[str, str]) -> str:
+        left, right = self.expr(node.left, kinds), self.expr(node.right, kinds)
+        if node.op == "+" and left and right and left != right:
+            message = f"`+` between {_NAMES[left]} and {_NAMES[right]} always fails"
+            literal = {type(node.left), type(node.right)} <= {n.Const, n.FString, n.ListDisplay}
+            if not literal:  # literals are an error already
+                self.warn("PLAN218", message, node, "Convert with str(...), or use an f-string.")
+        return left if node.op == "+" and left == right else ""
+
+    def call(self, node: n.Call, kinds: dict[str, str]) -> str:
+        function = node.function
+        for part in (*node.args, *[value for _, value in node.keywords]):
+            self.expr(part, kinds)
+        if type(function) is n.Name:
+            return _CALLS.get(function.id, "") if function.id not in kinds else ""
+        if type(function) is not n.Attribute:
+            self.expr(function, kinds)
+            return ""
+        name = function.name
+        if name in _OF_A_MATCH and _is_search(function.value):
+            message = f"`.{name}()` of a search: it is None where the pattern does not match"
+            self.warn("PLAN309", message, node, f"Keep the match, and test it: m.{name}(...) if m else ...")
+        of = self.expr(function.value, kinds)
+        if of in _METHODS and name not in _METHODS[of]:
+            self.warn("PLAN305", f"{_NAMES[of]} has no method `{name}`", node, _other_type(of, name))
+        if of == "text":
+            return "text" if name in _TEXT_TO_TEXT else "list" if name in _TEXT_TO_LIST else ""
+        return ""
+
+    def warn(self, code: str, message: str, node: Any, way_out: str) -> None:
+        if len(self.found) < 20:
+            self.found.append(Diagnostic(code, message, node.span, "warning", help=way_out))
+
+
+def _is_search(node: Any) -> bool:
+    function = node.function if type(node) is n.Call else None
+    return type(function) is n.Attribute and function.name in _SEARCHES and type(function.value) is n.Name
+
+
+def _other_type(of: str, name: str) -> str:
+    if of == "list" and name in TYPES["str"]:
+        return f"Join the items first: ' '.join(value).{name}(...)."
+    return ""
