@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..grammar.diagnostics import Diagnostic
 from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
-from ..interpreter.interpret import interpret
+from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal
 from ..interpreter.limits import Limits
 from .engine import MODES, Options, Run, run_in_time
@@ -37,7 +38,8 @@ def run(program: Program | str, tools: Tools | None = None, **options: Any) -> R
         limits: `Limits` of the run.
         mode: "concurrent" makes all calls whose arguments are known at once, "sequential" one after the other.
             The result is the same.
-        journal: a `Journal` or `Trace` whose results are used instead of calling.
+        journal: a `Journal`, a `Trace` or the path of one, whose results are used instead of calling. From a trace
+            question, limits, overrides and time of day are taken too, where they are not given.
         overrides: arguments to change, by node or alias: `{"retrieve#2": {"topk": 10}}`.
         hooks: `Hook` objects, asked in this order.
         trace: a path to write the trace to as the run goes on.
@@ -45,10 +47,13 @@ def run(program: Program | str, tools: Tools | None = None, **options: Any) -> R
         max_concurrency: calls in flight at most.
         call_timeout: seconds for one call.
         retries: how often a failed call of an idempotent tool is made again.
-        replay: never call a tool; a call that is not in the journal is an error.
+        replay: never call a tool; a call that is not in the journal is an error: the one that the trace has
+            recorded for it, if any.
         speculate: whether calls may be made that a run which fails would not have come to.
         now: the time of day that the plan sees; the start of the run if not given.
         strict: have RestrictedPython check the plan too.
+        isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
+            `runtime/isolation.py`; tools stay here); a `Pool` for workers of your own; "none" in this process.
 
     Raises:
         PlanRejected: the plan was refused; nothing was called.
@@ -126,15 +131,18 @@ def _prepare(
     speculate: bool = True,
     now: datetime | None = None,
     strict: bool = False,
+    isolation: Any = "none",
 ) -> Run:
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     if max_concurrency < 1:
         raise ValueError("max_concurrency must be at least 1")
     recorded = Trace.load(journal) if isinstance(journal, (str, os.PathLike)) else journal
+    failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
     if isinstance(recorded, Trace):
         header = read_header(recorded.header)
-        now = now or header.started
+        now, limits, question = now or header.started, limits or header.limits, question or header.question
+        failures = recorded.failures()
         if tools is None:
             tools = {name: Tool(signature, _absent) for name, signature in header.signatures.items()}
         if overrides is None:
@@ -151,11 +159,12 @@ def _prepare(
         if missing and _calls(program, missing):
             raise ValueError(f"the plan may call `{missing[0]}`, which is not among the tools")
     entries = recorded if recorded is not None else Journal()
+    interpreter = _interpreter(isolation)
     options = Options(
         question,
         limits or Limits(),
         mode,
-        _by_node(program, entries, overrides or {}, signatures),
+        _by_node(program, entries, overrides or {}, signatures, interpreter),
         tuple(hooks),
         max_concurrency,
         call_timeout,
@@ -164,17 +173,32 @@ def _prepare(
         speculate,
         now or datetime.now(),
         TraceFile(trace, fsync=fsync) if trace is not None else None,
+        interpreter,
     )
-    return Run(program, made, entries, options)
+    prepared = Run(program, made, entries, options)
+    prepared.recorded_failures = failures
+    return prepared
+
+
+def _interpreter(isolation: Any) -> Callable[..., Outcome]:
+    if isolation == "none":
+        return interpret
+    from .isolation import isolated
+
+    return isolated(isolation)
 
 
 def _by_node(
-    program: Program, journal: Journal, overrides: Mapping[str, Mapping[str, Any]], signatures: Any
+    program: Program,
+    journal: Journal,
+    overrides: Mapping[str, Mapping[str, Any]],
+    signatures: Any,
+    interpreter: Callable[..., Outcome],
 ) -> dict[str, dict[str, Any]]:
     """Overrides with aliases replaced by the nodes that they name in the recorded run."""
     if not any("#" in name for name in overrides):
         return {name: dict(changes) for name, changes in overrides.items()}
-    known = {call.alias: call.node for call in interpret(program, journal, signatures=signatures).calls}
+    known = {call.alias: call.node for call in interpreter(program, journal, signatures=signatures).calls}
     out = {}
     for name, changes in overrides.items():
         if "#" in name and name not in known:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
+from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..interpreter.journal import Entry, Journal
 from ..interpreter.limits import Limits
@@ -23,7 +24,10 @@ from .events import (
     TIMINGS,
     VERSION,
     CallFinished,
+    CallStarted,
+    DiagnosticFound,
     Event,
+    HookDecided,
     NodeRerun,
     RunFinished,
     RunStarted,
@@ -33,6 +37,7 @@ from .events import (
 from .plain import decode, dumps, encode
 
 E = TypeVar("E", bound=Event)
+_CALL_FAILED = frozenset({"PLAN500", "PLAN502", "PLAN503", "PLAN505"})
 
 
 class TraceError(ValueError):
@@ -76,9 +81,23 @@ class Trace:
     def overrides(self) -> dict[str, dict[str, Any]]:
         """Arguments changed by hand or by hooks, by node, as they were at the end."""
         found = {node: dict(changes) for node, changes in self.header.overrides.items()}
-        for event in self.of(NodeRerun):
-            found[event.node] = {**found.get(event.node, {}), **event.overrides}
+        for event in self.events:
+            if isinstance(event, NodeRerun):
+                found[event.node] = {**found.get(event.node, {}), **event.overrides}
+            elif isinstance(event, HookDecided) and event.decision == "change":
+                found[event.node] = {**found.get(event.node, {}), **event.detail}
         return found
+
+    def failures(self) -> dict[str, tuple[dict[str, Any], Diagnostic]]:
+        """Arguments and diagnostic of the calls that failed, by node: at most one, the one that ended the run."""
+        called = {event.node: event.arguments for event in self.of(CallStarted)}
+        return {
+            node: (called[node], event.diagnostic)
+            for event in self.of(DiagnosticFound)
+            if event.diagnostic.code in _CALL_FAILED
+            for node in event.diagnostic.nodes
+            if node in called
+        }
 
     def journal(self, *, by_content: bool = False) -> Journal:
         """The results in this trace, for a replay, a resumption or a re-run."""
@@ -184,9 +203,15 @@ class TraceFile:
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
         self.path = Path(path)
         self.fsync = fsync
-        self._file = self.path.open("w", encoding="utf-8", newline="\n")
+        self._file: IO[str] | None = None
+
+    def begin(self, events: Iterable[Event]) -> None:
+        """Start the log with these events in one step: the file may be the one that the run goes on from."""
+        replace_file(self.path, "".join(map(line, events)))
+        self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, event: Event) -> None:
+        assert self._file is not None
         self._file.write(line(event))
         self._file.flush()
         if self.fsync:
@@ -194,7 +219,8 @@ class TraceFile:
 
     def finish(self, trace: Trace) -> None:
         """Replace the log by the whole trace in program order."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         trace.save(self.path)
 
 

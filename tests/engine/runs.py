@@ -47,7 +47,7 @@ def observe(
 
     async def main() -> Any:
         named = {name: tool(name) for name in ("retrieve", "answer")}
-        return await pd.arun(text, named, mode=mode, now=NOW, limits=LIMITS, **options)
+        return await pd.arun(text, named, mode=mode, **{"now": NOW, "limits": LIMITS, **options})
 
     async def caught() -> tuple[str, str, Any]:
         try:
@@ -60,6 +60,27 @@ def observe(
     (ending, value, trace), seconds = run_virtually(caught())
     calls = [f"{e.node} {e.arguments!r}" for e in trace.of(CallStarted)]
     return Observed(ending, value, calls, made, trace, seconds)
+
+
+def timed(text: str, tools: StubTools, latency: Latencies) -> tuple[Any, float]:
+    """The result of a run with enough room for all calls at once (None if it fails), and how long it took."""
+
+    async def retrieve(query: str, topk: int = 5) -> Any:
+        await asyncio.sleep(latency(("retrieve", query)))
+        return tools("retrieve", {"query": query, "topk": topk})
+
+    async def answer(query: str, docs: Any = None) -> Any:
+        await asyncio.sleep(latency(("answer", query)))
+        return tools("answer", {"query": query, "docs": docs})
+
+    async def main() -> Any:
+        named = {"retrieve": retrieve, "answer": answer}
+        try:
+            return await pd.arun(text, named, now=NOW, limits=LIMITS, max_concurrency=1000)
+        except pd.PlanError:
+            return None
+
+    return run_virtually(main())
 
 
 def _shown(value: Any) -> str:

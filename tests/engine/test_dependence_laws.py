@@ -1,0 +1,85 @@
+"""Laws of dependence: lineage, elapsed time along it, and the order in which a budget is spent."""
+
+from __future__ import annotations
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import pyrag_dsl as pd
+from pyrag_dsl.runtime.events import CallFinished
+from pyrag_dsl.testing.plans import Latencies, StubTools, latencies, plans, tool_results
+
+from .laws import Watch, coroutine_tools, ended, law, run_here
+from .runs import LIMITS, NOW, observe, timed
+
+
+@law(150)
+@given(plans(), tool_results(), latencies())
+def test_a_run_takes_the_time_of_its_critical_path(text: str, tools: StubTools, latency: Latencies) -> None:
+    result, seconds = timed(text, tools, latency)
+    assume(result is not None)
+    ends: dict[str, float] = {}
+    for call in result.calls:
+        begins = max((ends[node] for node in call.depends_on), default=0.0)
+        ends[call.node] = begins + latency((call.tool, call.arguments["query"]))
+    critical = max(ends.values(), default=0.0)
+    assert seconds <= critical + 1e-9
+    asked = [(call.tool, repr(call.arguments)) for call in result.calls]
+    if len(set(asked)) == len(asked):  # equal retrieves in flight share one answer, and so may be faster
+        assert seconds >= critical - 1e-9
+
+
+@law(60)
+@given(plans(with_errors=False), tool_results(), tool_results())
+def test_what_is_outside_the_lineage_does_not_matter(text: str, tools: StubTools, others: StubTools) -> None:
+    """Another result for a call changes only the calls and the answer that depend on it."""
+    first = run_here(text, tools.functions())
+    assume(first.status == "done" and first.calls)
+    lineage, calls = first.result.lineage, first.result.calls
+    for changed in calls[:8]:
+        behind = [call.node for call in calls if changed.node in call.depends_on]
+        if changed.node in lineage and len(behind) == len(calls) - 1:
+            continue
+        entries = [entry for entry in first.trace.journal() if entry.node != changed.node]
+        other = pd.Entry(changed.node, changed.tool, changed.arguments, others(changed.tool, changed.arguments))
+        again = run_here(text, tools.functions(), journal=pd.Journal([*entries, other]))
+        if again.status != "done":
+            continue
+        if changed.node not in lineage:
+            assert again.value == first.value
+        made = dict(again.calls)
+        for call in calls:
+            if call.node not in behind:
+                assert made.get(call.node) == repr(call.arguments)
+
+
+@law(100)
+@given(plans(), tool_results(), st.integers(0, 8), st.booleans())
+def test_a_budget_is_spent_in_program_order(text: str, tools: StubTools, most: int, concurrent: bool) -> None:
+    whole = run_here(text, tools.functions())
+    watch = Watch()
+    limits = pd.Limits(tool_calls=most, steps=LIMITS.steps)
+    options = {"mode": "concurrent" if concurrent else "sequential", "speculate": False}
+    found = ended(
+        lambda: pd.run(text, coroutine_tools(tools), hooks=[watch], limits=limits, now=NOW, **options)
+    )
+    assert found.calls == whole.calls[:most]
+    assert sorted(watch.asked) == sorted(whole.calls[:most])
+    if len(whole.calls) <= most:
+        assert found.same == whole.same
+    else:
+        assert (found.status, found.value.partition("@")[0]) == ("LimitExceeded", "PLAN408")
+
+
+@law(100)
+@given(plans(), tool_results(), latencies(), st.integers(0, 8))
+def test_calls_beyond_a_budget_are_speculative(
+    text: str, tools: StubTools, latency: Latencies, most: int
+) -> None:
+    """A run that fails at its budget may have asked for more than it came to; the trace says which."""
+    limits = pd.Limits(tool_calls=most, steps=LIMITS.steps)
+    whole = observe(text, tools)
+    found = observe(text, tools, latency, limits=limits)
+    assert found.calls == whole.calls[:most]
+    beyond = [event for event in found.trace.of(CallFinished) if event.speculative]
+    assert not beyond or found.ending != "done"
