@@ -153,8 +153,20 @@ def _in_function(tree: ast.Module) -> ast.Module:
     assert isinstance(function, ast.FunctionDef)
     bound = sorted(stored_names(tree.body))
     fell_through = ast.Return(ast.Name("__fell_through__", ast.Load()))
-    function.body = [ast.Global(bound) if bound else ast.Pass(), *tree.body, fell_through]
+    body = [_Unannotated().visit(statement) for statement in tree.body]
+    function.body = [ast.Global(bound) if bound else ast.Pass(), *body, fell_through]
     return ast.fix_missing_locations(ast.Module([function, call], []))
+
+
+class _Unannotated(ast.NodeTransformer):
+    """Module-level annotations taken out: a name that is declared `global` can have none."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        plain = ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
+        return ast.copy_location(plain, node)
 
 
 def _own(statement: ast.AST) -> list[ast.AST]:
@@ -182,7 +194,7 @@ def _can_leave(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_can_leave(key) and _can_leave(item) for key, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset, collections.deque, *_VIEWS)):
-        return all(map(_can_leave, value))
+        return all(_can_leave(item) for item in value)
     if isinstance(value, dt.tzinfo):
         return type(value) is dt.timezone
     plain = (str, int, float, type(None), range, dt.date, dt.time, dt.timedelta)

@@ -60,5 +60,9 @@ def test_a_difference_would_be_seen() -> None:
     text = 'final_answer = answer("a") + str(int(answer("year")))\n'
     seen = cpythons(text)
     assert ours(text) == seen
-    for other in (replace(seen, calls=seen.calls[:1]), replace(seen, value="str 'x'"), Seen("", "ValueError", 1, seen.calls)):
+    for other in (
+        replace(seen, calls=seen.calls[:1]),
+        replace(seen, value="str 'x'"),
+        Seen("", "ValueError", 1, seen.calls),
+    ):
         assert other != seen
