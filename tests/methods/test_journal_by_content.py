@@ -127,12 +127,8 @@ nodes = st.integers(0, 5).map(lambda i: f"answer@{i}:1")
 
 @given(st.lists(st.tuples(nodes, queries), max_size=8), st.lists(st.tuples(nodes, queries), max_size=12))
 @settings(max_examples=200, deadline=None)
-def test_law_no_recorded_call_is_used_twice(
-    recorded: list[tuple[str, str]], asked: list[tuple[str, str]]
-) -> None:
-    journal = Journal(
-        [entry(node, query, f"r{i}") for i, (node, query) in enumerate(recorded)], by_content=True
-    )
+def test_law_no_recorded_call_is_used_twice(recorded: list[tuple[str, str]], asked: list[tuple[str, str]]) -> None:
+    journal = Journal([entry(node, query, f"r{i}") for i, (node, query) in enumerate(recorded)], by_content=True)
     given_out: dict[str, tuple[str, str]] = {}
     for node, query in dict(asked).items():
         result = find(journal, node, query)

@@ -1,0 +1,106 @@
+"""The decompose role: a model that splits a question into queries for one fact each."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pyrag_dsl.agents.answerer import Completes
+from pyrag_dsl.agents.models.errors import BadReply, ModelError
+from pyrag_dsl.agents.models.reply import strip_thinking
+from pyrag_dsl.agents.plan_prompts import decompose_prompt
+from pyrag_dsl.agents.quoting import clean_unicode, one_line
+
+MOST_QUERIES = 20
+_QUERY_CHARS = 500
+_REPLY_CHARS = 100_000
+_FENCE = re.compile(r"```[ \t]*(?:json|JSON)[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """The sub-queries of a question.
+
+    queries: never empty; the question itself where it was not split. fallback: why it was not, in a few words;
+    empty if a model split it. replies: how many requests it took.
+    """
+
+    queries: tuple[str, ...]
+    fallback: str = ""
+    replies: int = 1
+
+
+class Decomposer:
+    """Splits questions by one model.
+
+    model: a ``ChatModel`` or anything with its ``acomplete``. tries: requests before the question is left
+    whole. Without a decomposition a plan is still possible, so nothing that a model does or fails to do is an error
+    here: what went wrong is in ``Decomposition.fallback``.
+    """
+
+    def __init__(self, model: Completes, *, tries: int = 3) -> None:
+        if tries < 1:
+            raise ValueError("tries must be at least 1")
+        self.model = model
+        self.tries = tries
+
+    async def decompose(self, question: str) -> Decomposition:
+        """The sub-queries of ``question``. Raises nothing but cancellation."""
+        reason = ""
+        for turn in range(1, self.tries + 1):
+            try:
+                reply = await self.model.acomplete(list(decompose_prompt(question, again=turn > 1)))
+            except BadReply as error:
+                reason = f"{type(error).__name__}: {error.detail}"
+                continue
+            except ModelError as error:
+                # The client has been patient already.
+                return Decomposition((question,), f"{type(error).__name__}: {error.detail}", turn)
+            queries = read_queries(reply.text)
+            if queries:
+                return Decomposition(queries, replies=turn)
+            cut_off = ", cut off at the token limit" if reply.truncated else ""
+            reason = f"the reply held no JSON list of strings{cut_off}"
+        return Decomposition((question,), reason, self.tries)
+
+
+def read_queries(reply: str) -> tuple[str, ...]:
+    """The queries in a reply: all of it as JSON, else its JSON fence, else the first list or object in it.
+
+    Valid is a non-empty list of strings, or an object with one list of strings in it. Empty if there is none.
+    """
+    text = strip_thinking(clean_unicode(reply[:_REPLY_CHARS]))
+    candidates = [text, *(match.group(1) for match in _FENCE.finditer(text))]
+    for candidate in candidates:
+        queries = _queries(_load(candidate))
+        if queries:
+            return queries
+    decoder = json.JSONDecoder(strict=False)
+    for start in [match.start() for match in re.finditer(r"[\[{]", text)][:50]:
+        try:
+            value, _ = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        queries = _queries(value)
+        if queries:
+            return queries
+    return ()
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _queries(value: Any) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        lists = [item for item in value.values() if isinstance(item, list)]
+        value = lists[0] if len(lists) == 1 else None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return ()
+    lines = [one_line(item)[:_QUERY_CHARS] for item in value]
+    return tuple(dict.fromkeys(line for line in lines if line))[:MOST_QUERIES]

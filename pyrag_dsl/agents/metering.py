@@ -1,0 +1,83 @@
+"""What the models of one question have cost, by role: every reply counts, whether or not it was of use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyrag_dsl.agents.answerer import Completes
+from pyrag_dsl.agents.models.errors import BadReply
+from pyrag_dsl.agents.models.reply import Reply, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one role has used.
+
+    usage: tokens, those of replies from the response cache left out. cost: in the currency of the prices, None
+    as soon as one reply's is unknown. calls: requests for a reply, those from the cache and those that failed
+    included. failed: how many of them raised.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+    calls: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        return Spent(self.usage + other.usage, cost, self.calls + other.calls, self.failed + other.failed)
+
+
+class Meter:
+    """Adds up by role what passes through the models that `of` gives out. For one question, one event loop."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, Spent] = {}
+
+    def of(self, role: str, model: Completes) -> Metered:
+        """`model`, with what it uses counted for `role`."""
+        return Metered(role, model, self)
+
+    def add(self, role: str, spent: Spent) -> None:
+        """Count what a role has used."""
+        self._spent[role] = self._spent.get(role, Spent()) + spent
+
+    @property
+    def by_role(self) -> dict[str, Spent]:
+        """What each role has used so far."""
+        return dict(self._spent)
+
+    @property
+    def total(self) -> Spent:
+        """What all roles have used so far."""
+        return sum(self._spent.values(), Spent())
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """A model whose replies are counted for a role."""
+
+    role: str
+    model: Completes
+    meter: Meter
+
+    @property
+    def endpoint(self) -> str:
+        """Where the model is, for messages."""
+        return str(getattr(self.model, "endpoint", ""))
+
+    async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
+        """The model's `acomplete`."""
+        try:
+            reply = await self.model.acomplete(messages, **overrides)
+        except BadReply:
+            # The endpoint has generated something that it charges for and that we could not read.
+            self.meter.add(self.role, Spent(Usage(known=False), None, 1, 1))
+            raise
+        except Exception:
+            self.meter.add(self.role, Spent(calls=1, failed=1))
+            raise
+        self.meter.add(self.role, Spent(Usage() if reply.cached else reply.usage, reply.cost, 1))
+        return reply

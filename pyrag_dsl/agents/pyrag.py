@@ -1,0 +1,192 @@
+"""PyRAG (arXiv 2605.12975): decompose, plan, run with adaptive retrieval, repair; on one journal.
+
+    pyrag = PyRAG(retriever, ChatModel("qwen", "http://127.0.0.1:8000/v1"))
+    answered = pyrag.run("Who is older, the author of Momo or the composer of Nabucco?")
+    answered.final_answer, answered.result.lineage, answered.spent
+
+The published code executes a plan anew for every repair and every retry. Here whatever has been asked stays
+answered: a mended plan finds its unchanged calls in the journal, by content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pyrag_dsl.agents.answerer import Answerer, Completes
+from pyrag_dsl.agents.metering import Metered
+from pyrag_dsl.agents.models.errors import ModelError
+from pyrag_dsl.agents.prompts import PromptLimits
+from pyrag_dsl.agents.quoting import one_line
+from pyrag_dsl.agents.session import Answered, Session, Settings
+from pyrag_dsl.interpreter.limits import Limits
+from pyrag_dsl.runtime.hooks import Hook
+from pyrag_dsl.runtime.tools import Reported, Tool, tool, toolset
+
+__all__ = ["Answered", "PyRAG"]
+
+MODES = ("selective", "rerun", None)
+
+
+class PyRAG:
+    """Answers questions by plans. One instance may answer any number of questions at once.
+
+    Args:
+        retriever: a ``Retriever``, or the ``retrieve`` tool: a ``Tool`` or a callable ``(query, topk)``.
+        model: decomposes and answers, and does what no other model is given for.
+        plan_model: writes and mends plans.
+        decompose_model: splits questions, in place of ``model``.
+        repair_model: mends plans, in place of ``plan_model``.
+        decompose: whether questions are split before a plan is written.
+        adaptive: "selective" asks a retrieve again for more passages as soon as an answer from them says that there is
+            none, and with it only what depends on it; "rerun" executes the whole plan once more, as the published code
+            does; None does neither.
+        repairs: how often a model is asked to mend a plan that failed; then a new plan is written, once. 0: never.
+        output_dir: where each question gets a folder of its own, with PyRAG's files and the traces of all runs.
+        topk: passages for a retrieve that does not say how many.
+        limits: of each run.
+        hooks: for each run, asked after the adaptive policy.
+        tools: further tools for plans, by name; one named ``answer`` takes the place of the model's.
+        progress: takes each line of what PyRAG prints, for example ``print``.
+        prompt_limits: sizes in the prompts of the answering model.
+        run_options: further options of ``pyrag_dsl.run``: ``mode``, ``max_concurrency``, ``call_timeout``, ``retries``,
+            ``speculate``, ``now``, ``strict``.
+    """
+
+    def __init__(
+        self,
+        retriever: Any,
+        model: Completes,
+        plan_model: Completes | None = None,
+        *,
+        decompose_model: Completes | None = None,
+        repair_model: Completes | None = None,
+        decompose: bool = True,
+        adaptive: str | None = "selective",
+        repairs: int = 2,
+        output_dir: str | os.PathLike[str] | None = None,
+        topk: int = 5,
+        limits: Limits | None = None,
+        hooks: Iterable[Hook] = (),
+        tools: Mapping[str, Any] | None = None,
+        progress: Callable[[str], object] | None = None,
+        prompt_limits: PromptLimits | None = None,
+        run_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if adaptive not in MODES:
+            raise ValueError(f"adaptive must be 'selective', 'rerun' or None, not {adaptive!r}")
+        if repairs < 0 or topk < 1:
+            raise ValueError("repairs must not be negative, topk at least 1")
+        self.settings = Settings(
+            tools={"retrieve": retrieve_tool(retriever, topk), **toolset(tools or {})},
+            answer=lambda metered: answer_tool(metered, prompt_limits),
+            model=model,
+            plan_model=plan_model or model,
+            decompose_model=decompose_model or model,
+            repair_model=repair_model or plan_model or model,
+            decompose=decompose,
+            adaptive=adaptive,
+            repairs=repairs,
+            output_dir=None if output_dir is None else os.fspath(output_dir),
+            limits=limits or Limits(),
+            hooks=tuple(hooks),
+            progress=progress,
+            run_options=dict(run_options or {}),
+        )
+
+    async def arun(self, question: str) -> Answered:
+        """Answer one question.
+
+        Raises:
+            PlanRejected: no reply of the planning model held a plan.
+            PlanFailed, LimitExceeded: the plan failed, and so did its repairs and a new one; the last failure.
+            ToolFailed: the retriever or a model failed. That is never repaired: the plan may be right.
+
+        All four carry ``.diagnostics``, ``.trace`` (of the last run, or None) and ``.answered``: an ``Answered``
+        without an answer, with everything that was made and spent.
+        """
+        return await Session(self.settings, question).answer()
+
+    def run(self, question: str) -> Answered:
+        """``arun`` for sync code."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.arun(question))
+        box: list[Any] = []
+
+        def work() -> None:
+            try:
+                box.append((True, asyncio.run(self.arun(question))))
+            except BaseException as error:
+                box.append((False, error))
+
+        thread = threading.Thread(target=work, daemon=True, name="pyrag-question")
+        thread.start()
+        thread.join()
+        good, value = box[0]
+        if good:
+            return value  # type: ignore[no-any-return]
+        raise value
+
+
+def retrieve_tool(retriever: Any, topk: int = 5) -> Tool:
+    """The ``retrieve`` tool over a ``Retriever``, a ``Tool`` or a callable; without a topk it finds ``topk``."""
+    if isinstance(retriever, Tool):
+        made = retriever
+    elif hasattr(retriever, "search"):
+        made = _searching(retriever)
+    elif callable(retriever):
+        made = tool(retriever, "retrieve")
+    else:
+        raise TypeError(f"a retriever has `search`, or is a tool or a callable, not {type(retriever).__name__}")
+    params = tuple(param._replace(default=topk) if param.name == "topk" else param for param in made.signature.params)
+    return replace(made, signature=made.signature._replace(name="retrieve", params=params))
+
+
+def _searching(retriever: Any) -> Tool:
+    def retrieve(query: str, topk: int) -> list[str]:
+        return [hit.passage.document for hit in retriever.search(query, topk)]
+
+    def together(calls: list[dict[str, Any]]) -> list[list[str]]:
+        found: list[list[str]] = [[] for _ in calls]
+        for size in dict.fromkeys(call["topk"] for call in calls):
+            places = [place for place, call in enumerate(calls) if call["topk"] == size]
+            hits = retriever.search_many([calls[place]["query"] for place in places], size)
+            for place, each in zip(places, hits, strict=True):
+                found[place] = [hit.passage.document for hit in each]
+        return found
+
+    # One request for all pays where there is a server; where there is none, threads overlap better.
+    return tool(retrieve, "retrieve", batch=together if hasattr(retriever, "url") else None)
+
+
+def answer_tool(metered: Metered, limits: PromptLimits | None = None) -> Tool:
+    """The ``answer`` tool over a model; tokens, cost and the whole reply go into the trace."""
+    answerer = Answerer(metered, limits=limits)
+
+    async def answer(query: str, docs: list[str] | None = None) -> Reported:
+        try:
+            asked = await answerer.ask(query, docs)
+        except ModelError as error:
+            # Made for people, and scrubbed: the trace may say it.
+            error.__dict__["public_message"] = one_line(str(error))
+            raise
+        usage: dict[str, Any] = {
+            "prompt_tokens": asked.usage.prompt_tokens,
+            "completion_tokens": asked.usage.completion_tokens,
+            "tokens": asked.usage.prompt_tokens + asked.usage.completion_tokens,
+            "raw": asked.raw,
+        }
+        if asked.cost is not None:
+            usage["cost"] = asked.cost
+        if asked.citations:
+            usage["citations"] = list(asked.citations)
+        return Reported(asked.text, usage)
+
+    # What is sampled may come out otherwise each time: two equal calls are then two votes.
+    return tool(answer, "answer", idempotent=getattr(metered.model, "temperature", None) == 0)

@@ -1,0 +1,148 @@
+"""PyRAG's own record of a question (arXiv 2605.12975), and the folder that it is written to.
+
+The folder is read by people and by tools in whatever way; what strangers wrote (questions, passages, replies) stands
+in it on single lines, without control characters, so that none of it can pass for a line of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pyrag_dsl.agents.quoting import one_line, visible
+from pyrag_dsl.runtime.events import CallFinished
+from pyrag_dsl.runtime.trace import Trace, replace_file
+
+RULE = "=" * 60
+_DEEPEST = 40  # containers inside containers that are written out
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What PyRAG keeps of a question, under its names.
+
+    original_query: the question. sub_queries: as decomposed. generated_code: the plan that ran last, or the last
+    draft. execution_log: its tool calls in program order; of a retrieve {step, type, query, topk, docs}, of an answer
+    {step, type, query, docs, answer_raw, answer_returned}, of another tool {step, type, arguments, returned}.
+    variables: the plan's, at its end; empty if it failed. final_answer: None if it failed. retried_with_topk10:
+    whether a retrieve was made again for more passages.
+    """
+
+    original_query: str
+    sub_queries: tuple[str, ...] = ()
+    generated_code: str = ""
+    execution_log: tuple[Mapping[str, Any], ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    final_answer: Any = None
+    retried_with_topk10: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for JSON: tuples and sets become lists, dates text."""
+        return {
+            "original_query": self.original_query,
+            "sub_queries": list(self.sub_queries),
+            "generated_code": self.generated_code,
+            "execution_log": plain([dict(entry) for entry in self.execution_log]),
+            "variables": plain(dict(self.variables)),
+            "final_answer": plain(self.final_answer),
+            "retried_with_topk10": self.retried_with_topk10,
+        }
+
+
+def execution_log(trace: Trace | None) -> tuple[dict[str, Any], ...]:
+    """The calls of a run in program order, those left out that the plan did not come to."""
+    if trace is None:
+        return ()
+    finished = [event for event in trace.of(CallFinished) if not event.speculative]
+    return tuple(_entry(step, event) for step, event in enumerate(finished, 1))
+
+
+def _entry(step: int, event: CallFinished) -> dict[str, Any]:
+    arguments = event.arguments
+    if event.tool == "retrieve":
+        more = {"query": arguments.get("query"), "topk": arguments.get("topk"), "docs": event.result}
+    elif event.tool == "answer":
+        more = {
+            "query": arguments.get("query"),
+            "docs": arguments.get("docs"),
+            "answer_raw": event.usage.get("raw", event.result),
+            "answer_returned": event.result,
+        }
+    else:
+        more = {"arguments": dict(arguments), "returned": event.result}
+    return {"step": step, "type": event.tool, **more}
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value of a plan as JSON data."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else repr(value)
+    if depth >= _DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else repr(key): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item, depth + 1) for item in value]
+    return str(value)
+
+
+# ---------------------------------------------------------------------- folder
+
+
+def make_folder(output_dir: str | Path, now: datetime) -> Path:
+    """A new folder `YYYYmmdd_HHMMSS`, or with `_2` and so on behind it where that is taken."""
+    base = Path(output_dir)
+    base.mkdir(parents=True, exist_ok=True)
+    name = now.strftime("%Y%m%d_%H%M%S")
+    for number in range(1, 100_000):
+        folder = base / (name if number == 1 else f"{name}_{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"no name is left for a folder in {base}")
+
+
+def write_folder(folder: Path, record: Record, error: str = "") -> None:
+    """Write `generated_code.py`, `execution_log.txt` and `result.json`, the last with `error` if there is one."""
+    replace_file(folder / "generated_code.py", visible(record.generated_code))
+    replace_file(folder / "execution_log.txt", render_log(record))
+    data = record.to_json()
+    del data["generated_code"]
+    if error:
+        data["error"] = visible(error)
+    # ASCII, so that nothing in it hides or reorders text.
+    replace_file(folder / "result.json", json.dumps(data, ensure_ascii=True, indent=2) + "\n")
+
+
+def render_log(record: Record) -> str:
+    """The calls as text: a rule before each, a line for each thing known of it."""
+    lines: list[str] = []
+    for entry in record.execution_log:
+        lines += [RULE, f"[Step {entry['step']}]  type={entry['type']}"]
+        for label, value in _lines(entry):
+            lines.append(f"  {label}: {one_line(value if isinstance(value, str) else repr(value))}")
+    lines.append(RULE)
+    return "\n".join(lines) + "\n"
+
+
+def _lines(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    if entry["type"] not in ("retrieve", "answer"):
+        return [*entry.get("arguments", {}).items(), ("returned", entry.get("returned"))]
+    docs = entry["docs"]
+    shown = [(f"doc{number}", doc) for number, doc in enumerate(docs, 1)] if isinstance(docs, (list, tuple)) else []
+    if entry["type"] == "retrieve":
+        return [("query", entry["query"]), ("topk", entry["topk"]), *shown]
+    return [
+        ("query", entry["query"]),
+        *shown,
+        ("returned", entry["answer_returned"]),
+        ("raw", entry["answer_raw"]),
+    ]
