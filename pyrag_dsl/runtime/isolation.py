@@ -16,8 +16,9 @@ workers have its user: they can start nothing and open nothing, but they could s
 from __future__ import annotations
 
 import itertools
+import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from typing import Any
 from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..grammar.language import Signature
 from ..grammar.program import Program
-from ..interpreter.interpret import EPOCH, Outcome
+from ..interpreter.interpret import EPOCH, Outcome, interpret
 from ..interpreter.journal import Journal
 from ..interpreter.limits import Limits
 from ..interpreter.machine import Supply
@@ -66,17 +67,18 @@ class Isolated:
         interrupt: Interrupt | None = None,
         now: datetime = EPOCH,
         concurrent: bool = False,
+        cautious: bool = False,
     ) -> Outcome:
         """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again."""
         journal = journal if journal is not None else Journal()
         one = Pass(self, program, journal, signatures or program.tools, limits or Limits(), now)
-        request = {"overrides": overrides or {}, "withheld": withheld, "concurrent": concurrent}
-        asked = None
+        request = {"overrides": overrides or {}, "withheld": withheld, "concurrent": concurrent, "cautious": cautious}
+        asked = ""
         while True:
             outcome = one.outcome(request, interrupt)
             if journal.by_content and _adopted(journal, outcome, withheld):
                 continue
-            if supply is None or not outcome.wanted:
+            if supply is None or outcome.status != "waiting" or not outcome.wanted:
                 return outcome
             call = outcome.wanted[0]
             if call.node == asked or call.node in withheld:
@@ -154,7 +156,7 @@ class Pass:
 
     def reply(self, request: Mapping[str, Any], interrupt: Interrupt | None, variables: bool) -> dict[str, Any]:
         """What a worker answers. Raises `WorkerLost` or `OutOfTime`."""
-        watch = Watch(interrupt, self.limits.deadline or _PATIENCE)
+        watch = Watch(interrupt, self.limits.deadline or (_PATIENCE if interrupt is None else math.inf))
         pool = self.isolated.pool
         member = pool.acquire(self.run, watch)
         usable = False
@@ -166,6 +168,7 @@ class Pass:
                     "overrides": encode({node: dict(changes) for node, changes in request["overrides"].items()}),
                     "withheld": sorted(request["withheld"]),
                     "concurrent": request["concurrent"],
+                    "cautious": request["cautious"],
                     "variables": variables,
                     "cap": cap,
                 }
@@ -223,13 +226,13 @@ class Pass:
         }
 
 
-def isolated(isolation: str | Pool) -> Isolated | None:
-    """What interprets a run under this isolation: None for "none", in this process."""
+def isolated(isolation: str | Pool) -> Callable[..., Outcome]:
+    """What interprets the passes of one run: in this process for "none", by workers for "process" or a pool."""
     if isinstance(isolation, Pool):
         return Isolated(isolation)
     if isolation not in KINDS:
         raise ValueError(f"isolation must be one of {', '.join(KINDS)}, or a Pool, not {isolation!r}")
-    return Isolated() if isolation == "process" else None
+    return Isolated() if isolation == "process" else interpret
 
 
 def _adopted(journal: Journal, outcome: Outcome, withheld: frozenset[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,9 @@ class Lineage:
         limits: Limits,
         overrides: Mapping[str, Mapping[str, Any]],
         now: datetime,
+        interpreter: Callable[..., Outcome] = interpret,
     ) -> None:
+        self._interpret = interpreter
         self._program = program
         self._journal = journal
         self._options: dict[str, Any] = {
@@ -43,16 +45,16 @@ class Lineage:
     def full(self) -> Outcome:
         """The outcome with nothing withheld; for a run that goes on, as far as it is known."""
         if self._full is None:
-            self._full = interpret(self._program, self._journal, **self._options)
+            self._full = self._interpret(self._program, self._journal, **self._options)
             if self._full.status == "waiting":
-                self._full = interpret(self._program, self._journal, concurrent=True, **self._options)
+                self._full = self._interpret(self._program, self._journal, concurrent=True, **self._options)
         return self._full
 
     def dependents(self, node: str) -> frozenset[str]:
         """Nodes of the calls that depend on this one, by data or by control; `FINAL` if the final answer does."""
         found = self._dependents.get(node)
         if found is None:
-            without = interpret(
+            without = self._interpret(
                 self._program, self._journal, withheld=frozenset({node}), concurrent=True, **self._options
             )
             kept = {call.node for call in without.calls if call.entry is not None}

@@ -90,11 +90,13 @@ class Member:
         self.known: OrderedDict[int, Memory] = OrderedDict()
         self.passes = 0
         try:
-            if unpack(self.receive(1_000, Watch(None, _START))) != {"ready": True}:
-                raise Garbled("not ready")
+            told = unpack(self.receive(2**16, Watch(None, _START)))
         except (Garbled, EOFError, OSError, OutOfTime):
             status = self.kill()
             raise IsolationUnavailable(f"a worker ended while it started (status {status})") from None
+        if told != {"ready": True}:
+            self.kill()
+            raise IsolationUnavailable(f"a worker could not start: {told.get('failed')}")
 
     @property
     def alive(self) -> bool:
@@ -179,7 +181,7 @@ class Watch:
                 self.stop()
 
     def over(self, now: float) -> bool:
-        return self.interrupt() if self.interrupt is not None else now > self.latest
+        return now > self.latest or (self.interrupt is not None and self.interrupt())
 
 
 class Pool:

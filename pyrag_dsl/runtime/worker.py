@@ -17,7 +17,7 @@ import signal
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -111,10 +111,11 @@ class Worker:
             interrupt=lambda: self.stopped,
             now=known.now,
             concurrent=request["concurrent"],
+            cautious=request["cautious"],
         )
         retire = time.process_time() > _CPU / 2
         if isinstance(outcome.error, MemoryError):
-            outcome = replace(outcome, diagnostics=(out_of_memory(outcome.diagnostics),), error=None)
+            outcome = outcome._replace(diagnostics=(out_of_memory(outcome.diagnostics),), error=None)
             retire = True
         brief = request["concurrent"] or bool(request["withheld"])
         return {**report(outcome, known, brief, request["variables"]), "retire": retire}
@@ -222,7 +223,7 @@ def load_everything() -> None:
             journal.record(Entry(call.node, call.tool, call.arguments, ["a passage"]))
     outcome = interpret(program, journal)
     if outcome.status != "done":
-        raise RuntimeError("the interpreter does not work here")
+        raise RuntimeError(f"the interpreter does not work here: {outcome.diagnostics}")
     encode(outcome.value)
 
 
@@ -295,8 +296,12 @@ def _write(data: bytes) -> None:
 
 def main(memory: int) -> None:
     """The life of a worker. `memory` is what it may ever take beyond what it starts with, in bytes."""
-    load_everything()
-    worker = Worker(*lock_down(memory))
+    try:
+        load_everything()
+        worker = Worker(*lock_down(memory))
+    except Exception as error:
+        _write(pack({"failed": f"{type(error).__name__}: {error}"}))
+        return
     _write(pack({"ready": True}))
     with suppress(ConnectionError, KeyboardInterrupt):
         serve(worker)
