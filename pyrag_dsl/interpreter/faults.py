@@ -93,7 +93,14 @@ def diagnose_border(fault: PlanFault) -> Diagnostic:
 
 
 def _span(node: Any) -> Span | None:
-    return node.span if node is not None else None
+    """Where the node stands; an attribute in a chain over several lines, at its name, as CPython has it."""
+    if node is None:
+        return None
+    span: Span = node.span
+    part = node.function if type(node) is n.Call else node
+    if type(part) is n.Attribute and part.span.line != part.span.end_line:
+        return span._replace(line=part.span.end_line, column=max(part.span.end_column - len(part.name), 1))
+    return span
 
 
 def _message(error: Exception) -> str:
