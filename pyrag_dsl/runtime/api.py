@@ -16,7 +16,7 @@ from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal
 from ..interpreter.limits import Limits
-from .engine import MODES, Options, Run, run_in_time
+from .engine import MODES, Options, Run, fitting, run_in_time
 from .events import CallStarted
 from .hooks import Hook
 from .result import Result
@@ -159,12 +159,15 @@ def _prepare(
         if missing and _calls(program, missing):
             raise ValueError(f"the plan may call `{missing[0]}`, which is not among the tools")
     entries = recorded if recorded is not None else Journal()
+    limits = limits or Limits()
     interpreter = _interpreter(isolation)
+    named = _by_node(program, entries, overrides or {}, signatures, interpreter)
+    overrides = {node: fitting(node, changes, signatures, limits) for node, changes in named.items()}
     options = Options(
         question,
-        limits or Limits(),
+        limits,
         mode,
-        _by_node(program, entries, overrides or {}, signatures, interpreter),
+        overrides,
         tuple(hooks),
         max_concurrency,
         call_timeout,

@@ -17,11 +17,12 @@ from datetime import datetime
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
+from ..grammar.language import Signature
 from ..grammar.program import Program
-from ..interpreter.border import Unfit, admit, fits_result
+from ..interpreter.border import Unfit, admit, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Entry, Journal
-from ..interpreter.limits import Limits
+from ..interpreter.limits import Limits, PlanFault
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto
 from .lineage import Lineage
@@ -238,7 +239,7 @@ class Run:
                 self.decide(HookDecided(hook=name, node=call.node, decision="answer"))
                 return call, decided
             if isinstance(decided, Change):
-                changes = dict(decided.arguments)
+                changes = fitting(call.node, decided.arguments, self.signatures, self.options.limits)
                 self.decide(HookDecided(hook=name, node=call.node, decision="change", detail=changes))
                 self.overrides[call.node] = {**self.overrides.get(call.node, {}), **changes}
                 arguments = {**call.arguments, **changes}
@@ -256,12 +257,11 @@ class Run:
                 self.decide(HookDecided(hook=name, node=call.node, decision="replace"))
                 entry = self.record(call, decided.result, entry.elapsed)
             elif isinstance(decided, Rerun) and decided.overrides:
-                detail = {
-                    "reason": decided.reason,
-                    "overrides": {n: dict(o) for n, o in decided.overrides.items()},
-                }
+                limits = self.options.limits
+                overrides = {n: fitting(n, o, self.signatures, limits) for n, o in decided.overrides.items()}
+                detail = {"reason": decided.reason, "overrides": overrides}
                 self.decide(HookDecided(hook=name, node=call.node, decision="rerun", detail=detail))
-                for node, changes in decided.overrides.items():
+                for node, changes in overrides.items():
                     self.overrides[node] = {**self.overrides.get(node, {}), **changes}
                     alias = next((each.alias for each in calls if each.node == node), node)
                     self.decide(NodeRerun(node=node, alias=alias, overrides=dict(changes)))
@@ -332,6 +332,25 @@ class Run:
         seconds = self.options.limits.deadline
         diagnostic = Diagnostic("PLAN402", f"the run took longer than {seconds:g} s")
         return self.error(LimitExceeded, (diagnostic,), outcome, "limit")
+
+
+def fitting(
+    node: str, changes: Mapping[str, Any], signatures: Mapping[str, Signature], limits: Limits
+) -> dict[str, Any]:
+    """Changed arguments of a call, held to the types of its tool. Raises `ValueError`: they are the host's."""
+    tool = node.partition("@")[0]
+    if tool not in signatures:
+        raise ValueError(f"{node!r} is not a call of a tool: name it like `retrieve@7:14`")
+    params = {param.name: param for param in signatures[tool].params}
+    fit = {}
+    for name, value in changes.items():
+        if name not in params:
+            raise ValueError(f"{tool} has no argument {name!r}; it has: {', '.join(params)}")
+        try:
+            fit[name] = check_argument(tool, params[name], value, limits)
+        except PlanFault as fault:
+            raise ValueError(fault.message) from None
+    return fit
 
 
 def _short(value: Any) -> str:

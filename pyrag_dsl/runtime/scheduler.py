@@ -12,6 +12,7 @@ from ..grammar.diagnostics import ToolFailed
 from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Call
 from .engine import Failure, Run
+from .events import HookDecided
 from .plain import dumps, encode
 from .result import Result
 from .tools import Tool
@@ -253,6 +254,7 @@ class Scheduler:
         for hook in run.options.hooks:
             stand_in = hook.on_error(call, error)
             if stand_in is not None:
+                run.decide(HookDecided(hook=type(hook).__name__, node=call.node, decision="stand-in"))
                 self.land(call, stand_in.result, 0.0)
                 return
         run.failures[call.node] = run.failed(call, error)
