@@ -106,7 +106,8 @@ def carry_out(request: Request) -> int:
         if not request.as_json:
             raise
         screen.say(("pyrag-exec: ", "bad"), stop.message)
-        outcome = Outcome(stop.status, "usage", question=request.question or "", message=stop.message)
+        word = "cancelled" if stop.status == status.INTERRUPTED else "usage"
+        outcome = Outcome(stop.status, word, question=request.question or "", message=stop.message)
     tell(outcome, request, screen)
     return outcome.code
 
@@ -158,9 +159,9 @@ def _plan(request: Request, recorded: Trace | None, name: str) -> PlanText:
 
 def _run(request: Request, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> Outcome:
     """Vet the plan; unless that is all, make the tools and run it."""
-    if request.check:
-        return _vet(request, plan, question, _signatures(request, recorded))
     vetted = _vet(request, plan, question, _signatures(request, recorded))
+    if request.check:
+        return vetted
     if vetted.code != status.OK:
         _save(request, vetted, screen)
         return vetted

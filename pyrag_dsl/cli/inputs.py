@@ -97,18 +97,25 @@ def _stdin() -> bytes:
 
 def load_trace(path: Path) -> Trace:
     """The trace in a file. Raises Stop."""
+    from pyrag_dsl.cli.soundness import flaw
     from pyrag_dsl.runtime.trace import Trace, TraceError, read_header
 
     try:
         if path.is_dir():
             raise Stop(f"{path}: a directory where the file of a trace was expected")
         trace = Trace.load(path)
-        read_header(trace.header)
     except (TraceError, ValueError) as error:
         raise Stop(str(error)) from None
-    header = trace.header
-    if not (isinstance(header.source, str) and isinstance(header.question, str)):
-        raise Stop(f"{path}: the header of the trace is damaged")
+    for number, event in enumerate(trace, start=1):
+        wrong = flaw(event)
+        if wrong:
+            raise Stop(f"{path}: the trace is damaged: `{wrong}` of event {number} ({event.type}) makes no sense")
+    try:
+        header = read_header(trace.header)
+    except (TraceError, ValueError, AttributeError) as error:
+        raise Stop(f"{path}: {error}") from None
+    if not all(isinstance(changes, dict) for changes in header.overrides.values()):
+        raise Stop(f"{path}: the overrides of the trace are damaged")
     return trace
 
 

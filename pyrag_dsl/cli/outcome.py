@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyrag_dsl.cli import status
@@ -45,13 +45,13 @@ class Outcome:
     trace: Trace | None = None
     result: Result | None = None
     message: str = ""
-    more: dict[str, Any] = field(default_factory=dict)
 
 
 def of_error(error: PlanError, question: str, source: str, name: str, trace: Trace | None = None) -> Outcome:
     """The outcome of a run that failed, or of a plan that was refused."""
     code, word = status.of_error(error)
-    return Outcome(code, word, question, source, name, error.diagnostics, error.trace or trace)
+    found = trace if error.trace is None else error.trace
+    return Outcome(code, word, question, source, name, error.diagnostics, found)
 
 
 def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: str, name: str) -> None:
@@ -91,7 +91,6 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "question": outcome.question,
         "printed": result.printed if result is not None else "",
         "error": outcome.message or None,
-        **outcome.more,
     }
 
 

@@ -89,7 +89,12 @@ def write(stream: TextIO, text: str) -> None:
 
 def answer_text(value: Any) -> str:
     """The answer as it is printed: text as it is, else as Python writes it; harmless in a terminal."""
-    return visible(value if isinstance(value, str) else repr(value))
+    if isinstance(value, str):
+        return visible(value)
+    try:
+        return visible(repr(value))
+    except ValueError:  # CPython writes no integer of more than 4,300 digits
+        return f"({type(value).__name__} that is too long to be written)"
 
 
 def stderr(*, quiet: bool = False) -> Screen:

@@ -29,14 +29,12 @@ class Steps(Hook):
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.calls = 0
 
     def on_event(self, event: Event) -> None:
         """One line for a call that begins; the result, and the passages found, when it ends."""
         if isinstance(event, CallStarted):
             show_start(self.screen, event)
         elif isinstance(event, CallFinished):
-            self.calls += 1
             show_end(self.screen, event)
         elif isinstance(event, (HookDecided, NodeRerun)):
             show_event(self.screen, event)

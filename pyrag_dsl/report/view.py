@@ -277,7 +277,12 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return _cut(value if isinstance(value, str) else repr(value))
+    if isinstance(value, str):
+        return _cut(value)
+    try:
+        return _cut(repr(value))
+    except ValueError:  # CPython writes no integer of more than 4,300 digits
+        return f"({type(value).__name__} that is too long to be written)"
 
 
 def _cut(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,39 @@ def test_a_mistake_with_a_verb_is_one_line_too(pyrag_verb, files, monkeypatch, a
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith("pyrag: ")
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("run_started", "source", 5),
+        ("run_started", "started", "yesterday"),
+        ("run_started", "signatures", {"retrieve": 1}),
+        ("run_started", "limits", {"steps": "many"}),
+        ("run_started", "limits", {"unheard_of": 1}),
+        ("run_started", "overrides", {"retrieve@1:1": 5}),
+        ("statement", "names", ["x"]),
+        ("statement", "names", {"x": None}),
+        ("statement", "span", [1, 2, 3, "4"]),
+        ("call_started", "alias", None),
+        ("call_finished", "node", {"a": 1}),
+        ("call_finished", "arguments", "q"),
+        ("call_finished", "elapsed", -1),
+        ("call_finished", "usage", True),
+        ("run_finished", "status", None),
+    ],
+)
+def test_a_trace_that_somebody_has_changed_is_refused(pyrag_exec, pyrag_verb, older, tmp_path, kind, field, value):
+    trace = tmp_path / "run.jsonl"
+    pyrag_exec(older, "-q", "--trace", trace)
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    next(event for event in events if event["type"] == kind)[field] = value
+    trace.write_text("\n".join(map(json.dumps, events)) + "\n")
+    for ended in (
+        pyrag_exec("--replay", trace),
+        pyrag_exec("--resume", trace),
+        pyrag_verb("trace", "show", trace),
+        pyrag_verb("trace", "rerun", trace, "retrieve#1", "--topk", "2"),
+    ):
+        assert (ended.status, ended.out) == (2, "")
+        assert ended.err.count("\n") == 1

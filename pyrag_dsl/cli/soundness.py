@@ -1,0 +1,92 @@
+"""Whether the events of a file have the types that their kinds promise, before anything relies on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import Any
+
+from pyrag_dsl.grammar.codes import CODES
+from pyrag_dsl.grammar.diagnostics import Diagnostic, Span
+from pyrag_dsl.interpreter.limits import Limits
+from pyrag_dsl.runtime.events import Event
+
+Test = Callable[[Any], bool]
+
+
+def flaw(event: Event) -> str:
+    """The name of a field that does not hold what its kind of event promises; empty if all do."""
+    for item in fields(event):
+        test = _BY_NAME.get(item.name)
+        if test is not None and not test(getattr(event, item.name)):
+            return item.name
+    return ""
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _seconds(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _record(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_text, value))
+
+
+def _previews(value: Any) -> bool:
+    return _record(value) and all(map(_text, value.values()))
+
+
+def _limits(value: Any) -> bool:
+    usual = asdict(Limits())
+    return _record(value) and all(
+        (name == "deadline" and each is None) or (name in usual and _seconds(each)) for name, each in value.items()
+    )
+
+
+def _place(value: Any) -> bool:
+    return isinstance(value, Span) and all(isinstance(part, int) and part >= 0 for part in value)
+
+
+def _diagnostic(value: Any) -> bool:
+    return (
+        isinstance(value, Diagnostic)
+        and value.code in CODES
+        and value.severity in ("error", "warning", "note")
+        and all(map(_text, (value.message, value.help, *value.notes, *value.nodes)))
+        and _previews(value.values)
+        and (value.span is None or _place(value.span))
+        and all(_place(span) and _text(message) for span, message in value.related)
+        and all(
+            _text(fix.title) and all(_place(edit.span) and _text(edit.text) for edit in fix.edits)
+            for fix in value.fixes
+        )
+    )
+
+
+_BY_NAME: dict[str, Test] = {
+    **dict.fromkeys(
+        ("source", "question", "started", "node", "alias", "tool", "hook", "decision", "by", "title", "text", "status"),
+        _text,
+    ),
+    **dict.fromkeys(("seq", "calls", "statements_left_out"), _count),
+    **dict.fromkeys(("cached", "speculative"), _flag),
+    **dict.fromkeys(("arguments", "usage", "detail", "signatures"), _record),
+    "elapsed": _seconds,
+    "overrides": _record,
+    "names": _previews,
+    "limits": _limits,
+    "span": _place,
+    "diagnostic": _diagnostic,
+}
