@@ -78,9 +78,13 @@ def read_queries(reply: str) -> tuple[str, ...]:
         if queries:
             return queries
     decoder = json.JSONDecoder(strict=False)
-    for start in [match.start() for match in re.finditer(r"[\[{]", text)][:50]:
+    end = 0
+    for start in [match.start() for match in re.finditer(r"[\[{]", text)][:200]:
+        # What stands inside of something else was not meant by itself.
+        if start < end:
+            continue
         try:
-            value, _ = decoder.raw_decode(text, start)
+            value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             continue
         queries = _queries(value)
