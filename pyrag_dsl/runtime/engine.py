@@ -8,6 +8,7 @@ journal, so that value, trace and errors are those of running one call after the
 from __future__ import annotations
 
 import asyncio
+import inspect
 import queue
 import threading
 import time
@@ -58,6 +59,14 @@ class Failure(Exception):
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
+
+
+class Escaped(Exception):
+    """What a tool raised that is no ordinary exception: it must end the call, not the host."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(type(error).__name__)
+        self.name = type(error).__name__
 
 
 class Run:
@@ -220,7 +229,8 @@ class Run:
         if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and self.options.call_timeout is not None:
             message = f"the tool `{call.tool}` did not answer within {self.options.call_timeout:g} s"
             return Diagnostic("PLAN503", message, call.span, nodes=(call.node,))
-        message = f"the tool `{call.tool}` raised {type(error).__name__}"
+        name = error.name if isinstance(error, Escaped) else type(error).__name__
+        message = f"the tool `{call.tool}` raised {name}"
         notes = tuple(_public_notes(error))
         return Diagnostic("PLAN500", message, call.span, notes=notes, nodes=(call.node,))
 
@@ -378,8 +388,13 @@ def run_inline(run: Run) -> Result:
         for attempt in range(attempts):
             began = clock()
             try:
-                return run.record(call, tool.call(call.arguments), clock() - began)
-            except Exception as error:
+                result = tool.call(call.arguments)
+                if inspect.iscoroutine(result):
+                    result = awaited(result)
+                return run.record(call, result, clock() - began)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    raise
                 if attempt + 1 < attempts and tool.idempotent and not isinstance(error, Failure):
                     continue
                 run.failures[call.node] = run.failed(call, error)
@@ -394,6 +409,25 @@ def run_inline(run: Run) -> Result:
         raise run.not_recorded(outcome)
     diagnostic = run.failures[outcome.wanted[0].node]
     raise run.error(ToolFailed, (diagnostic,), outcome, "tool")
+
+
+def awaited(coroutine: Any) -> Any:
+    """The result of a coroutine that a plain function returned, in a loop of its own."""
+    box: list[Any] = []
+
+    def work() -> None:
+        try:
+            box.append((True, asyncio.run(coroutine)))
+        except BaseException as error:
+            box.append((False, error))
+
+    thread = threading.Thread(target=work, daemon=True, name="pyrag-tool")
+    thread.start()
+    thread.join()
+    good, value = box[0]
+    if good:
+        return value
+    raise value
 
 
 def run_in_time(run: Run) -> Result:

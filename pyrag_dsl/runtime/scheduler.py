@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import Awaitable
@@ -11,11 +12,11 @@ from typing import Any
 from ..grammar.diagnostics import ToolFailed
 from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Call
-from .engine import Failure, Run
+from .engine import Escaped, Failure, Run
 from .events import HookDecided
 from .plain import dumps, encode
 from .result import Result
-from .tools import Tool
+from .tools import Tool, handed
 
 
 class Flight:
@@ -151,7 +152,7 @@ class Scheduler:
         flight.began = time.monotonic()
         tool, call = flight.tool, flight.calls[0]
         if tool.is_async and len(flight.keys) == 1 and options.call_timeout is None and not options.retries:
-            task: asyncio.Future[Any] = self.loop.create_task(tool.call(call.arguments))
+            task: asyncio.Future[Any] = self.loop.create_task(guarded(tool.call(call.arguments)))
         else:
             task = self.loop.create_task(self.fly(flight))
         flight.task = task
@@ -164,7 +165,7 @@ class Scheduler:
         for attempt in range(options.retries + 1):
             try:
                 if len(flight.keys) > 1:
-                    distinct = {_key(call): dict(call.arguments) for call in flight.calls}
+                    distinct = {_key(call): handed(dict(call.arguments)) for call in flight.calls}
                     return await self.perform(tool.batch, [distinct[key] for key in flight.keys], False)
                 return await self.perform(tool.call, flight.calls[0].arguments, tool.is_async)
             except Exception:
@@ -174,11 +175,15 @@ class Scheduler:
 
     async def perform(self, function: Any, argument: Any, asynchronous: bool) -> Any:
         """Call the host: await what is awaitable, and give what is not a thread of its own."""
-        asynchronous = asynchronous or asyncio.iscoroutinefunction(function)
-        work: Awaitable[Any] = function(argument) if asynchronous else in_thread(function, argument)
+
+        async def work() -> Any:
+            if asynchronous or inspect.iscoroutinefunction(function):
+                return await guarded(function(argument))
+            result = await in_thread(function, argument)
+            return await guarded(result) if inspect.iscoroutine(result) else result
+
         timeout = self.run.options.call_timeout
-        result = await (work if timeout is None else asyncio.wait_for(work, timeout))
-        return await result if asyncio.iscoroutine(result) else result
+        return await (work() if timeout is None else asyncio.wait_for(work(), timeout))
 
     # -------------------------------------------------------------------- arrival
 
@@ -274,6 +279,14 @@ def _ring(wake: asyncio.Future[None]) -> None:
         wake.set_result(None)
 
 
+async def guarded(work: Awaitable[Any]) -> Any:
+    """Await a tool. One that wants to end the process ends its call."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise Escaped(error) from None
+
+
 def _key(call: Call) -> str:
     return dumps(encode(dict(call.arguments)))
 
@@ -294,12 +307,12 @@ def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
         outcome: tuple[Any, BaseException | None]
         try:
             outcome = (function(argument), None)
-        except StopIteration:
-            outcome = (None, RuntimeError("StopIteration"))  # a future cannot hold one
+        except StopIteration as error:
+            outcome = (None, Escaped(error))  # a future cannot hold one
         except Exception as error:
             outcome = (None, error)
         except BaseException as error:  # SystemExit and the like must not pass for silence
-            outcome = (None, RuntimeError(type(error).__name__))
+            outcome = (None, Escaped(error))
         try:
             loop.call_soon_threadsafe(settle, *outcome)
         except RuntimeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,10 +56,20 @@ class Tool:
         kwargs = {}
         for name, how in self.plan:
             if how == "keyword":
-                kwargs[name] = arguments[name]
+                kwargs[name] = handed(arguments[name])
             elif how == "positional":
-                args.append(arguments[name])
+                args.append(handed(arguments[name]))
         return self.function(*args, **kwargs)
+
+
+def handed(value: Any) -> Any:
+    """A copy of an argument: what a tool does to it must not change what is on record."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is list and all(type(item) is str for item in value):
+        return value.copy()
+    return deepcopy(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +213,7 @@ def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[s
         own = host.parameters.get(param.name)
         if own is not None and own.kind in (own.POSITIONAL_OR_KEYWORD, own.KEYWORD_ONLY):
             how = "keyword"
-        elif index < len(positional) and positional[index].name not in known:
+        elif index < len(positional) and (positional[index] is own or positional[index].name not in known):
             how = "positional"
         elif any_positional and not any(h == "keyword" for _, h in plan):
             how = "positional"

@@ -1,0 +1,235 @@
+"""Tools as hosts write them: names, defaults, kinds of callable, and what they must not return."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import pyrag_dsl as pd
+
+PLAN = 'final_answer = answer("Who wrote Dune?", retrieve("Dune", topk=3))\n'
+SECRET = "sk-51d0c0ffee"
+
+
+class Index:
+    def __call__(self, query: str, topk: int = 5) -> list[str]:
+        return [f"{query} {topk}"]
+
+    def search(self, query: str, topk: int = 5) -> list[str]:
+        return [f"{query} {topk}"]
+
+
+class AsyncIndex:
+    async def __call__(self, query: str, topk: int = 5) -> list[str]:
+        return [f"{query} {topk}"]
+
+
+def positional(query: str, topk: int, /) -> list[str]:
+    return [f"{query} {topk}"]
+
+
+def other_names(q: str, k: int = 7) -> list[str]:
+    return [f"{q} {k}"]
+
+
+def one_swapped(topk: int, query: str) -> list[str]:
+    return [f"{query} {topk}"]
+
+
+def extra(query: str, topk: int = 5, language: str = "en") -> list[str]:
+    return [f"{query} {topk}"] if language == "en" else []
+
+
+def keywords(**given: Any) -> list[str]:
+    return [f"{given['query']} {given['topk']}"]
+
+
+def anything(*given: Any) -> list[str]:
+    return [f"{given[0]} {given[1]}"]
+
+
+def nothing() -> list[str]:
+    return []
+
+
+async def asynchronous(query: str, topk: int = 5) -> list[str]:
+    return [f"{query} {topk}"]
+
+
+def gives_coroutine(query: str, topk: int = 5) -> Any:
+    return asynchronous(query, topk)
+
+
+@pytest.mark.parametrize(
+    "retrieve",
+    [
+        Index(),
+        Index().search,
+        AsyncIndex(),
+        positional,
+        other_names,
+        one_swapped,
+        extra,
+        keywords,
+        anything,
+        asynchronous,
+        gives_coroutine,
+        lambda query, topk: [f"{query} {topk}"],
+        functools.partial(extra, language="en"),
+        functools.partial(asynchronous),
+    ],
+)
+@pytest.mark.parametrize("mode", ["concurrent", "sequential"])
+def test_any_callable_is_a_tool(retrieve: Callable[..., Any], mode: str) -> None:
+    tools = {"retrieve": retrieve, "answer": lambda q, d: f"{q} {d}"}
+    assert pd.run(PLAN, tools, mode=mode).final_answer == "Who wrote Dune? ['Dune 3']"
+
+
+def test_defaults_of_the_host_are_those_of_the_plan() -> None:
+    def retrieve(query: str, topk: int = 2) -> list[str]:
+        return [query] * topk
+
+    tools = {"retrieve": retrieve, "answer": lambda query, docs=None: "?"}  # noqa: ARG005
+    assert pd.run('final_answer = retrieve("Dune")', tools).final_answer == ["Dune", "Dune"]
+    (call,) = pd.run('final_answer = answer("Who?")', tools).calls
+    assert call.arguments == {"query": "Who?", "docs": None}
+
+
+def test_declared_tools_have_signatures_of_their_own() -> None:
+    def search(text: str, most: int = 3, exact: bool = False) -> list[str]:
+        return [f"{text} {most} {exact}"]
+
+    async def years(span: list[str]) -> dict[str, int]:
+        return {text: len(text) for text in span}
+
+    tools = [pd.tool(search), pd.tool(years, name="measure")]
+    plan = "final_answer = measure(search('Dune', exact=True))"
+    assert pd.run(plan, tools).final_answer == {"Dune 3 True": 11}
+    with pytest.raises(pd.PlanRejected):
+        pd.run("final_answer = search('Dune', deep=True)", tools)
+    with pytest.raises(pd.PlanFailed) as caught:
+        pd.run("final_answer = search('Dune', most=len('a') / 2)", tools)
+    assert caught.value.diagnostics[0].code == "PLAN501"
+
+
+def test_what_cannot_be_a_tool_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(TypeError, match="must be callable"):
+        pd.run(PLAN, {"retrieve": "index", "answer": print})
+    with pytest.raises(TypeError, match="name every parameter"):
+        pd.tool(anything, name="search")
+    with pytest.raises(TypeError, match="pass name="):
+        pd.tool(lambda query: query)
+    with pytest.raises(TypeError, match="must take `query`"):
+        pd.run(PLAN, {"retrieve": nothing, "answer": lambda q, d: ""})  # noqa: ARG005
+    with pytest.raises(TypeError, match="needs tools"):
+        pd.run(PLAN)
+
+
+class Text(str):
+    def __repr__(self) -> str:
+        return SECRET
+
+
+def cyclic() -> list[Any]:
+    found: list[Any] = [SECRET]
+    found.append(found)
+    return found
+
+
+RUBBISH: dict[str, Callable[[], Any]] = {
+    "none": lambda: None,
+    "a text for a list": lambda: SECRET,
+    "a number": lambda: 51,
+    "a dictionary": lambda: {SECRET: SECRET},
+    "items that are not text": lambda: [SECRET, 51],
+    "nested": lambda: [[SECRET]],
+    "a tuple": lambda: (SECRET,),
+    "bytes": lambda: [SECRET.encode()],
+    "a generator": lambda: (text for text in [SECRET]),
+    "a subclass of text": lambda: [Text("a")],
+    "an object": lambda: [object()],
+    "cyclic": cyclic,
+    "huge": lambda: [SECRET * 1_000_000],
+    "many": lambda: [SECRET] * 5_000_000,
+}
+
+
+@pytest.mark.parametrize("mode", ["concurrent", "sequential"])
+@pytest.mark.parametrize("name", RUBBISH)
+def test_rubbish_from_a_tool_fails_the_run_and_is_not_quoted(name: str, mode: str) -> None:
+    tools = {"retrieve": lambda query, topk: RUBBISH[name](), "answer": lambda query, docs: "?"}  # noqa: ARG005
+    with pytest.raises(pd.ToolFailed) as caught:
+        pd.run(PLAN, tools, mode=mode)
+    (found,) = caught.value.diagnostics
+    assert found.code == "PLAN502"
+    assert "retrieve" in found.message
+    text = f"{caught.value} {caught.value.trace.without_timings()} {json.dumps(found.to_json())}"
+    assert SECRET not in text
+    assert caught.value.trace.finished.status == "tool"
+
+
+@pytest.mark.parametrize("mode", ["concurrent", "sequential"])
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt, StopIteration, GeneratorExit, OSError])
+def test_what_a_tool_raises_is_named_and_not_quoted(kind: type[BaseException], mode: str) -> None:
+    def retrieve(query: str, topk: int) -> list[str]:  # noqa: ARG001
+        raise kind(f"{SECRET} is no key")
+
+    tools = {"retrieve": retrieve, "answer": lambda query, docs: "?"}  # noqa: ARG005
+    plan = 'a = retrieve("a", topk=3)\nb = retrieve("b", topk=3)\nfinal_answer = answer("c", a + b)\n'
+    with pytest.raises(pd.ToolFailed) as caught:
+        pd.run(plan, tools, mode=mode)
+    (found,) = caught.value.diagnostics
+    assert found.code == "PLAN500"
+    assert SECRET not in f"{caught.value} {caught.value.trace.without_timings()} {caught.value.__cause__}"
+
+
+def test_a_plan_cannot_catch_the_failure_of_a_tool() -> None:
+    def retrieve(query: str, topk: int) -> list[str]:  # noqa: ARG001
+        raise ValueError(SECRET)
+
+    plan = 'try:\n    docs = retrieve("Dune")\nexcept Exception as e:\n    docs = [str(e)]\nfinal_answer = docs\n'
+    with pytest.raises(pd.ToolFailed):
+        pd.run(plan, {"retrieve": retrieve, "answer": lambda query, docs: "?"})  # noqa: ARG005
+
+
+def test_what_a_tool_keeps_is_not_what_the_plan_changes() -> None:
+    """Results and arguments cross as copies: neither side can change what the other holds."""
+    held = ["Dune"]
+    given: list[list[str]] = []
+
+    def answer(query: str, docs: list[str]) -> str:
+        given.append(docs)
+        docs.append("changed by the tool")
+        return query
+
+    plan = 'docs = retrieve("Dune")\ndocs.append("mine")\na = answer("a", docs)\nfinal_answer = [a, docs]\n'
+    result = pd.run(plan, {"retrieve": lambda query, topk: held, "answer": answer})  # noqa: ARG005
+    assert held == ["Dune"]
+    assert result.final_answer == ["a", ["Dune", "mine"]]
+    assert result.calls[1].arguments["docs"] == ["Dune", "mine"]
+    again = pd.run(plan, journal=result.trace, replay=True)
+    assert again.final_answer == result.final_answer
+
+
+def test_a_journal_written_by_hand_is_a_fixture() -> None:
+    journal = pd.Journal(
+        [
+            pd.Entry("retrieve@1:42", "retrieve", {"query": "Dune", "topk": 3}, ["Dune, by Frank Herbert."]),
+            pd.Entry(
+                "answer@1:16",
+                "answer",
+                {"query": "Who wrote Dune?", "docs": ["Dune, by Frank Herbert."]},
+                "Frank Herbert",
+            ),
+        ]
+    )
+    tools = {"retrieve": lambda query, topk: [], "answer": lambda query, docs: ""}  # noqa: ARG005
+    result = pd.run(PLAN, tools, journal=journal, replay=True)
+    assert result.final_answer == "Frank Herbert"
+    assert all(call.cached for call in result.calls)
+    outcome = pd.interpret(pd.parse(PLAN), pd.Journal([next(iter(journal))]))
+    assert (outcome.status, [call.alias for call in outcome.wanted]) == ("waiting", ["answer#1"])
