@@ -121,14 +121,20 @@ class Recorder(Hook):
     """Keeps every call that one run makes, those too whose results are replaced later; and what was boosted.
 
     entries, boosts: where they are kept, for the runs to come. journal: of this run. carried: boosts of earlier runs,
-    by the nodes of this one.
+    by the nodes of this one. console: told of what is asked again.
     """
 
     def __init__(
-        self, entries: list[Entry], boosts: list[Boost], journal: Journal, carried: Mapping[str, Boost]
+        self,
+        entries: list[Entry],
+        boosts: list[Boost],
+        journal: Journal,
+        carried: Mapping[str, Boost],
+        console: Console,
     ) -> None:
         self.entries = entries
         self.boosts = boosts
+        self.console = console
         self.journal = journal
         self.own = dict(carried)
         self.latest: dict[str, Entry] = {}
@@ -146,6 +152,8 @@ class Recorder(Hook):
             self.latest[event.node] = entry
         elif isinstance(event, NodeRerun):
             self.reruns += 1
+            changes = ", ".join(f"{name}={value!r}" for name, value in event.overrides.items())
+            self.console.retry(f"{event.alias} with {changes}")
             made = self.journal.at(event.node)
             known = self.own.get(event.node)
             if known is not None:
@@ -186,12 +194,14 @@ class Session:
         self.retried = False
         self.runs = 0
         self.folder: Path | None = None
+        # One time of day for all runs: a query with a date in it must not change from run to run.
+        self.now = datetime.now()
         self.began = time.monotonic()
 
     async def answer(self) -> Answered:
         """Go all the way. Whatever happens, what was made and spent is kept."""
         if self.settings.output_dir is not None:
-            self.folder = make_folder(self.settings.output_dir, datetime.now())
+            self.folder = make_folder(self.settings.output_dir, self.now)
         try:
             result = await self.solve()
         except BaseException as error:
@@ -319,7 +329,7 @@ class Session:
 
     async def execute(self, program: Program, journal: Journal, carried: Mapping[str, Boost]) -> Result:
         """One run, with everything that it asks kept."""
-        recorder = Recorder(self.entries, self.boosts, journal, carried)
+        recorder = Recorder(self.entries, self.boosts, journal, carried, self.console)
         policy = (AdaptiveRetrieval(),) if self.settings.adaptive == "selective" else ()
         self.runs += 1
         path = None if self.folder is None else self.folder / f"trace-{self.runs}.jsonl"
@@ -333,7 +343,7 @@ class Session:
                 overrides={node: boost.changes for node, boost in carried.items()},
                 hooks=(*policy, recorder, *self.settings.hooks),
                 trace=path,
-                **self.settings.run_options,
+                **{"now": self.now, **self.settings.run_options},
             )
         finally:
             self.retried = self.retried or recorder.reruns > 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
 from pyrag_dsl.interpreter.journal import Entry, Journal
+from pyrag_dsl.testing.plans import StubTools, plans, tool_results
 
 
 class Counting:
@@ -140,3 +141,22 @@ def test_law_no_recorded_call_is_used_twice(recorded: list[tuple[str, str]], ask
             left = [i for i, (_, q) in enumerate(recorded) if q == query and f"r{i}" not in given_out]
             assert not left, "what could stand for the call does"
         assert find(journal, node, query) == result
+
+
+@given(plans(max_statements=8), tool_results(), st.sampled_from(["sequential", "concurrent"]))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_law_a_plan_that_has_only_moved_calls_nothing(text: str, stub: StubTools, mode: str) -> None:
+    tools = stub.functions()
+    try:
+        wanted = pd.run(text, tools, mode=mode)
+    except pd.PlanError:
+        assume(False)
+    try:
+        pd.run(text + "\nboom = 1 / 0\n", tools, mode=mode)
+        assume(False)
+    except pd.PlanFailed as failed:
+        assume(failed.diagnostics[0].code == "PLAN307")
+        journal = failed.trace.journal(by_content=True)
+    moved = pd.run("# a line\n\n" + text, tools, journal=journal, mode=mode, replay=True)
+    assert repr(moved.final_answer) == repr(wanted.final_answer)
+    assert [call.arguments for call in moved.calls] == [call.arguments for call in wanted.calls]

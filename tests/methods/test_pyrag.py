@@ -230,6 +230,16 @@ def test_a_repair_that_changes_nothing_is_not_run_again() -> None:
     assert [attempt.trace is None for attempt in answered.attempts] == [False, True, True, False]
 
 
+def test_all_runs_of_a_question_see_one_time_of_day() -> None:
+    dated = "from datetime import datetime\ndocs = retrieve(str(datetime.now()))\n"
+    roles = Roles(
+        plan=[block(dated + "x = 1 / 0\nfinal_answer = docs\n")], repair=[block(dated + "final_answer = docs\n")]
+    )
+    passages = Passages()
+    ask(roles, passages, decompose=False)
+    assert len(passages.calls) == 1
+
+
 # -------------------------------------------------------------------- adaptive
 
 
@@ -242,7 +252,9 @@ def deep(user: str) -> str:
 
 def test_a_sentinel_makes_one_retrieve_look_further() -> None:
     roles, passages = Roles(decompose=[QUERIES], plan=[block(PLAN)], answer=deep), Passages()
-    answered = ask(roles, passages)
+    said: list[str] = []
+    answered = ask(roles, passages, progress=said.append)
+    assert "[Retry] retrieve#2 with topk=10" in said
     assert answered.final_answer == "Tacoma"
     assert passages.calls == [("Dune author", 5), ("Frank Herbert birthplace", 5), ("Frank Herbert birthplace", 10)]
     assert len(roles.asked["answer"]) == 4
