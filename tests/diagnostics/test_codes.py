@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+
 import pyrag_dsl as pd
 from pyrag_dsl.grammar.codes import CODES
 
