@@ -98,7 +98,8 @@ class Isolated:
         """The number of the run that this pass belongs to, and what checks its replies."""
         common = (one.program, one.journal, one.signatures, one.limits, one.now)
         same = len(self._common) == len(common) and all(
-            mine is theirs for mine, theirs in zip(self._common, common, strict=True)
+            mine is theirs or (at > 1 and mine == theirs)  # a program and a journal are themselves only
+            for at, (mine, theirs) in enumerate(zip(self._common, common, strict=True))
         )
         if not same or self._admission is None:
             self._admission = Admission(one.program, one.journal, one.signatures, one.limits)

@@ -414,7 +414,7 @@ def test_many_runs_at_once_in_one_loop(pool: Pool) -> None:
 
 
 def test_a_cancelled_run_is_cancelled(pool: Pool) -> None:
-    async def answer(query: str, docs: Any = None) -> str:
+    async def answer(query: str, docs: Any = None) -> str:  # noqa: ARG001
         await asyncio.sleep(60)
         return "x"
 
