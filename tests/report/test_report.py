@@ -137,13 +137,12 @@ def test_hostile_passages_and_answers_are_text(shared, number):
 
 
 def test_a_template_in_an_answer_is_not_rendered():
-    hostile = (
-        "{{7*7}} {% for x in range(9) %}a{% endfor %} <b onclick=x>bold</b> /*STYLE*/ &amp; </style><script>x</script>"
-    )
+    hostile = "{{7919*7907}} {% for x in range(9) %}a{% endfor %} <b onclick=x>bold</b> /*STYLE*/ &amp; </style><script>x</script>"
     result = pd.run("final_answer = answer('q')", {"retrieve": retrieve, "answer": lambda query, docs=None: hostile})  # noqa: ARG005
-    page = inert(render_report(result.trace))
+    text = render_report(result.trace)
+    page = inert(text)
     assert hostile in page.text
-    assert "49" not in page.text.replace("1949", "")[: page.text.index("The plan")]
+    assert str(7919 * 7907) not in text
 
 
 def test_names_of_tools_and_nodes_are_text_as_well(tmp_path):
