@@ -194,7 +194,8 @@ def _can_leave(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_can_leave(key) and _can_leave(item) for key, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset, collections.deque, *_VIEWS)):
-        return all(_can_leave(item) for item in value)
+        parts: Any = value
+        return all(_can_leave(item) for item in parts)
     if isinstance(value, dt.tzinfo):
         return type(value) is dt.timezone
     plain = (str, int, float, type(None), range, dt.date, dt.time, dt.timedelta)

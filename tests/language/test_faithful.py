@@ -6,6 +6,8 @@ import warnings
 
 import pytest
 
+import pyrag_dsl as pd
+
 from .cpython import Seen, cpythons, ours, programs
 
 TOPICS = ("expressions", "texts", "scopes", "control", "tools", "modules")
@@ -28,6 +30,14 @@ def test_plan_does_what_cpython_does(text: str) -> None:
 @pytest.mark.parametrize("text", OPEN)
 def test_plan_does_not_yet_do_what_cpython_does(text: str) -> None:
     assert ours(text) == expected(text)
+
+
+@pytest.mark.parametrize(
+    "text", [text.replace("⏎", "\n") for _, text in programs("refused") for text in text.splitlines()]
+)
+def test_what_cannot_be_compiled_is_refused(text: str) -> None:
+    with pytest.raises(pd.PlanRejected):
+        pd.parse(f"{text}\nfinal_answer = 1\n")
 
 
 def test_the_table_is_long() -> None:
