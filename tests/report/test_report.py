@@ -137,7 +137,8 @@ def test_hostile_passages_and_answers_are_text(shared, number):
 
 
 def test_a_template_in_an_answer_is_not_rendered():
-    hostile = "{{7919*7907}} {% for x in range(9) %}a{% endfor %} <b onclick=x>bold</b> /*STYLE*/ &amp; </style><script>x</script>"
+    template = "{{7919*7907}} {% for x in range(9) %}a{% endfor %} /*STYLE*/ &amp;"
+    hostile = f"{template} <b onclick=x>bold</b> </style><script>x</script>"
     result = pd.run("final_answer = answer('q')", {"retrieve": retrieve, "answer": lambda query, docs=None: hostile})  # noqa: ARG005
     text = render_report(result.trace)
     page = inert(text)
