@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .runtime.api import arun, rerun, run
     from .runtime.hooks import Answer, Change, Hook, Rerun, Veto
     from .runtime.result import Result
-    from .runtime.tools import Tool, tool
+    from .runtime.tools import Reported, Tool, tool
     from .runtime.trace import Trace, TraceError
 
 _HOMES = {
@@ -56,6 +56,7 @@ _HOMES = {
     "PlanFailed": "grammar.diagnostics",
     "PlanRejected": "grammar.diagnostics",
     "Program": "grammar.program",
+    "Reported": "runtime.tools",
     "Rerun": "runtime.hooks",
     "Result": "runtime.result",
     "Span": "grammar.diagnostics",
@@ -89,6 +90,7 @@ __all__ = [
     "PlanFailed",
     "PlanRejected",
     "Program",
+    "Reported",
     "Rerun",
     "Result",
     "Span",

@@ -25,6 +25,8 @@ class Limits:
         border: items and characters, sharing expanded, in one tool argument, tool result or final value.
         events: statements that the trace records; the rest are counted.
         topk: passages that one `retrieve` may ask for.
+        tokens: tokens that the tools may report as used, recorded calls not counted; None for no limit.
+        cost: money that the tools may report as spent, in their own unit; None for no limit.
     """
 
     steps: int = 1_000_000
@@ -42,6 +44,8 @@ class Limits:
     border: int = 4 * 1024 * 1024
     events: int = 5_000
     topk: int = 100
+    tokens: int | None = None
+    cost: float | None = None
 
 
 class LimitHit(BaseException):

@@ -23,7 +23,7 @@ from ..grammar.program import Program
 from ..interpreter.border import Unfit, admit, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Entry, Journal
-from ..interpreter.limits import Limits, PlanFault
+from ..interpreter.limits import LimitHit, Limits, PlanFault
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto
 from .lineage import Lineage
@@ -89,6 +89,8 @@ class Run:
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
         self.watchers = [hook for hook in options.hooks if type(hook).after_call is not Hook.after_call]
         self.passes = 0
+        self.tokens = 0
+        self.cost = 0.0
         self.began = time.monotonic()
         self.deadline = None if options.limits.deadline is None else self.began + options.limits.deadline
         self.cancelled = False
@@ -213,6 +215,9 @@ class Run:
         entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage)
         self.journal.record(entry)
         self.fresh.add(call.node)
+        if usage:
+            self.tokens += usage.get("tokens", 0)
+            self.cost += usage.get("cost") or 0.0
         if self.options.file is not None or self.options.hooks:
             event = self.finished_event(entry, call.alias, False)
             if self.options.file is not None:
@@ -281,6 +286,15 @@ class Run:
         if self.options.file is not None:
             self.options.file.write(event)
         self.emit(event)
+
+    def overdrawn(self) -> str:
+        """Why no further call may be paid for; "" while one may."""
+        limits = self.options.limits
+        if limits.tokens is not None and self.tokens >= limits.tokens:
+            return f"the tools have used {self.tokens:,} tokens; the budget is {limits.tokens:,}"
+        if limits.cost is not None and self.cost >= limits.cost:
+            return f"the tools have cost {self.cost:g}; the budget is {limits.cost:g}"
+        return ""
 
     # ------------------------------------------------------------------ endings
 
@@ -384,6 +398,8 @@ def run_inline(run: Run) -> Result:
     tools, clock, attempts = run.tools, time.monotonic, run.options.retries + 1
 
     def supply(call: Call) -> Entry | None:
+        if reason := run.overdrawn():
+            raise LimitHit("PLAN413", reason)
         tool = tools[call.tool]
         for attempt in range(attempts):
             began = clock()

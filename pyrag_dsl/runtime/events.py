@@ -184,13 +184,26 @@ def to_json(event: Event) -> dict[str, Any]:
     return out
 
 
+_SHAPES: dict[str, type] = {
+    **dict.fromkeys(("source", "question", "started", "node", "alias", "tool", "status", "text"), str),
+    **dict.fromkeys(("arguments", "usage", "names", "detail", "overrides", "signatures", "limits"), dict),
+    **dict.fromkeys(("seq", "calls"), int),
+}
+
+
 def from_json(data: dict[str, Any]) -> Event | None:
-    """The inverse of `to_json`; None for an event of a kind that this version does not know."""
+    """The inverse of `to_json`; None for an event of a kind that this version does not know.
+
+    Raises `TypeError` or `ValueError` for what no version has written.
+    """
     kind = EVENTS.get(data.get("type", ""))
     if kind is None:
         return None
     known = {item.name for item in fields(kind)}
     values = {name: value for name, value in data.items() if name in known}
+    for name, value in values.items():
+        if name in _SHAPES and not isinstance(value, _SHAPES[name]):
+            raise TypeError(f"`{name}` is a {type(value).__name__}")
     if "span" in values:
         values["span"] = Span(*values["span"])
     if kind is DiagnosticFound:

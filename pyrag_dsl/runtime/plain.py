@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 
@@ -19,7 +19,7 @@ def encode(value: Any) -> Any:
     if value is None or kind in (bool, str):
         return value
     if kind is int:
-        return value if abs(value) < 2**53 else {"$int": str(value)}
+        return value if abs(value) < 2**53 else {"$int": hex(value)}  # decimal text is limited in length
     if kind is float:
         return value if math.isfinite(value) else {"$float": repr(value)}
     if kind is list:
@@ -33,6 +33,12 @@ def encode(value: Any) -> Any:
         return {_SEQUENCES[kind]: [encode(item) for item in items]}
     if kind in _MAPPINGS:
         return {_MAPPINGS[kind]: [[encode(key), encode(item)] for key, item in value.items()]}
+    if kind is deque:
+        return {"$deque": [[encode(item) for item in value], value.maxlen]}
+    if kind is range:
+        return {"$range": [encode(bound) for bound in (value.start, value.stop, value.step)]}
+    if kind is timezone:
+        return {"$timezone": [encode(part) for part in value.__getinitargs__()]}  # type: ignore[attr-defined]
     if kind is timedelta:
         return {"$timedelta": [value.days, value.seconds, value.microseconds]}
     if kind in _TIMES:
@@ -63,17 +69,19 @@ def _pairs(content: Any) -> list[tuple[Any, Any]]:
     return [(decode(key), decode(item)) for key, item in content]
 
 
-_SEQUENCES: dict[Any, str] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset", deque: "$deque"}
+_SEQUENCES: dict[Any, str] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
 _MAPPINGS: dict[Any, str] = {Counter: "$counter", OrderedDict: "$ordereddict", defaultdict: "$defaultdict"}
 _TIMES: dict[Any, str] = {datetime: "$datetime", date: "$date", time: "$time"}
 _DECODERS: dict[str, Any] = {
-    "$int": int,
-    "$float": float,
+    "$int": lambda content: int(content, 16),
+    "$float": lambda content: math.nan if content == "nan" else float(content),
     "$dict": lambda content: dict(_pairs(content)),
     "$tuple": lambda content: tuple(map(decode, content)),
     "$set": lambda content: set(map(decode, content)),
     "$frozenset": lambda content: frozenset(map(decode, content)),
-    "$deque": lambda content: deque(map(decode, content)),
+    "$deque": lambda content: deque(map(decode, content[0]), content[1]),
+    "$range": lambda content: range(*map(decode, content)),
+    "$timezone": lambda content: timezone(*map(decode, content)),
     "$counter": lambda content: Counter(dict(_pairs(content))),
     "$ordereddict": lambda content: OrderedDict(_pairs(content)),
     "$defaultdict": lambda content: defaultdict(None, _pairs(content)),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable
 from typing import Any
 
-from ..grammar.diagnostics import ToolFailed
+from ..grammar.diagnostics import Diagnostic, LimitExceeded, ToolFailed
 from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Call
 from .engine import Escaped, Failure, Run
@@ -64,7 +64,11 @@ class Scheduler:
                 if outcome is not None and outcome.wanted[0].node in run.failures:
                     diagnostic = run.failures[outcome.wanted[0].node]
                     raise run.error(ToolFailed, (diagnostic,), outcome, "tool")
-                self.launch([call for call in wanted if call.node not in self.in_flight])
+                departing = [call for call in wanted if call.node not in self.in_flight]
+                if departing and (reason := run.overdrawn()):
+                    diagnostic = Diagnostic("PLAN413", reason, departing[0].span, nodes=(departing[0].node,))
+                    raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
+                self.launch(departing)
                 await self.landing()
         except asyncio.CancelledError:
             run.cancelled = True

@@ -254,6 +254,13 @@ def signatures_to_json(signatures: dict[str, Signature]) -> dict[str, Any]:
     }
 
 
+def _limits(found: dict[str, Any]) -> Limits:
+    for name, value in found.items():
+        if type(value) not in (int, float) and not (name == "deadline" and value is None):
+            raise TypeError(f"the limit `{name}` is a {type(value).__name__}")
+    return Limits(**found)
+
+
 def read_header(header: RunStarted) -> Recording:
     """The objects that a header describes. Raises `TraceError`."""
     try:
@@ -273,8 +280,8 @@ def read_header(header: RunStarted) -> Recording:
             header.question,
             datetime.fromisoformat(header.started),
             signatures,
-            Limits(**header.limits),
-            header.overrides,
+            _limits(header.limits),
+            {node: dict(changes) for node, changes in header.overrides.items()},
         )
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise TraceError(f"the header of the trace cannot be read: {error}") from None

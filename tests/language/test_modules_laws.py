@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from module_calls import machine, offered, outcome, plain
+from .module_calls import machine, offered, outcome, plain
 
 from pyrag_dsl.interpreter.dates import strftime
 from pyrag_dsl.interpreter.modules import MODULES

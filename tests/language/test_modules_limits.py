@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from module_calls import NOW, machine, offered, on_offer, plain
+from .module_calls import NOW, machine, offered, on_offer, plain
 
 from pyrag_dsl.interpreter.limits import LimitHit
 

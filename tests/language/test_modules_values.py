@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from module_calls import machine as new_machine
-from module_calls import of_host, offered, outcome
+from .module_calls import machine as new_machine
+from .module_calls import of_host, offered, outcome
 
 from pyrag_dsl.grammar import language
 from pyrag_dsl.interpreter.attributes import METHODS

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retrieval_server import Handler, Reply, Server
+from .retrieval_server import Handler, Reply, Server
 
 from pyrag_dsl.runtime.retrieval import (
     Hit,

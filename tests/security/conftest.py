@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cage import CANARY
+from .cage import CANARY
 
 CAGES = 3
 ROOT = Path(__file__).resolve().parents[2]
