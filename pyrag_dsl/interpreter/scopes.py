@@ -112,9 +112,10 @@ def bound_names(nodes: Iterable[Any]) -> set[str]:
                 found |= target_names(target)
         elif kind is n.Comprehension:
             stack += [part for part in n.walk(item) if type(part) is n.Walrus]
+        elif kind is n.Handler:
+            found |= {item.name} if item.name else set()
+            stack.extend(item)
         elif isinstance(item, tuple):
-            if kind is n.Handler and item.name:
-                found.add(item.name)
             stack.extend(item)
     return found
 
