@@ -98,7 +98,7 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items())
 
 
 def ours(text: str, tools: Tools = STUBS, mode: str = "sequential") -> Seen:
-    """The plan run by this package."""
+    """The plan run by this package. The calls of one that failed are in the order in which they were made."""
     calls: list[str] = []
     try:
         result = pd.run(text, tools=recorded(tools, calls, check=False), mode=mode)
@@ -110,7 +110,8 @@ def ours(text: str, tools: Tools = STUBS, mode: str = "sequential") -> Seen:
         printed = "" if error.trace is None else "".join(event.text for event in error.trace.of(Printed))
         line = diagnostic.span.line if diagnostic.span else 0
         return Seen("", kind, 0 if kind == "PLAN311" else line, tuple(calls), printed)
-    return Seen(shown(result.final_answer), "", 0, tuple(calls), result.printed)
+    made = [f"{call.tool}({', '.join(map(repr, call.arguments.values()))})" for call in result.calls]
+    return Seen(shown(result.final_answer), "", 0, tuple(made), result.printed)
 
 
 def cpythons(text: str, tools: Tools = STUBS) -> Seen:
