@@ -101,7 +101,7 @@ class Expressions:
         if kind is str or kind is bool or value is None or kind is float:
             return n.Const(self.span(node), value)
         if kind is int:
-            if value.bit_length() > 14_300:
+            if value.bit_length() > 14_284:
                 return self.refuse("PLAN219", "an integer literal with too many digits", node)
             return n.Const(self.span(node), value)
         what = {"bytes": "bytes", "complex": "complex numbers", "ellipsis": "`...`"}.get(

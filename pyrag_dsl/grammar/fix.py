@@ -19,6 +19,8 @@ from .remedies import import_of_datetime, remedy
 from .vet import parse
 
 MAX_ROUNDS = 24  # each removes at least one diagnostic
+MAX_WORK = 200_000  # characters that are looked at in all: a plan of usual length a hundred times, a huge one a few
+MAX_TRIED = 32  # fixes that are tried one by one, where all together do no good
 MAX_FOUND = 100  # diagnostics of one text that are looked at
 MAX_TEXT = 40_000  # characters of a text that is looked at as a whole; a plan has fewer
 
@@ -53,9 +55,17 @@ def fix(text: str, tools: Mapping[str, Signature] | None = None, *, maybe: bool 
     text = extract_code(text)
     applied: list[Fix] = []
     program, found = look(text, tools)
+    looks = MAX_WORK // max(len(text), 1)
     for _ in range(MAX_ROUNDS):
         chosen = [fix for fix in (_first(each, maybe) for each in found[:MAX_FOUND]) if fix is not None]
-        better = _together(text, chosen, found, tools) or _one_by_one(text, chosen, found, tools)
+        if not chosen or looks <= 0:
+            break
+        better = _together(text, chosen, found, tools)
+        looks -= 1
+        if better is None and len(chosen) > 1:
+            tried = chosen[: min(looks, MAX_TRIED)]
+            looks -= len(tried)
+            better = next(filter(None, (_together(text, [each], found, tools) for each in tried)), None)
         if better is None:
             break
         text, done, program, found = better
@@ -108,15 +118,6 @@ def _together(
     mended = apply_edits(_as_parsed(text), edits)
     program, left = look(mended, tools)
     return (mended, list(dict.fromkeys(chosen)), program, left) if _worth(found, left, edits) else None
-
-
-def _one_by_one(
-    text: str, chosen: Sequence[Fix], found: Sequence[Diagnostic], tools: Mapping[str, Signature] | None
-) -> _Better | None:
-    """The text after the first of these fixes that makes it better by itself."""
-    if len(chosen) < 2:
-        return None
-    return next(filter(None, (_together(text, [each], found, tools) for each in chosen[:32])), None)
 
 
 def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Sequence[Edit]) -> bool:

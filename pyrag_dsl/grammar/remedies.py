@@ -108,6 +108,7 @@ def _over_lines(case: Case) -> Fix | None:
 
 # ----------------------------------------------------------------------- names
 
+_MOST_NAMES = 60  # places that one fix changes
 _DIGITS_FIRST = re.compile(r"(?<![\w.])\d+[A-Za-z_]\w*")
 _NUMBER = re.compile(r"0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[\d_]+(?:[eE]\d+)?[jJ]?")
 _GLUED = re.compile(r"\d[\d_]*(?:and|else|for|if|in|is|not|or)")
@@ -115,9 +116,9 @@ _GLUED = re.compile(r"\d[\d_]*(?:and|else|for|if|in|is|not|or)")
 
 def _letter_first(case: Case) -> Fix | None:
     """`76er = ...`: the same name with a letter before it, in code and between the braces of f-strings."""
-    edits = []
+    edits: list[Edit] = []
     for start, name in _names_with_digits(case.text):
-        if re.search(rf"\bn{name}\b", case.text):
+        if len(edits) >= _MOST_NAMES or re.search(rf"\bn{name}\b", case.text):
             return None
         line = case.text.count("\n", 0, start) + 1
         column = start - (case.text.rfind("\n", 0, start) + 1)

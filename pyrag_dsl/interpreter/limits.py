@@ -15,7 +15,7 @@ class Limits:
         memory: bytes that the plan may allocate over the run.
         string: characters in one string.
         container: items in one container.
-        integer_bits: bits in one integer (14,300 bits are about 4,300 digits, CPython's own limit for text).
+        integer_bits: bits in one integer (14,284 bits are at most 4,300 digits, CPython's own limit for text).
         recursion: plan functions that are active at once.
         tool_calls: calls of tools, in program order.
         regex_seconds: seconds for one regular-expression operation.
@@ -34,7 +34,7 @@ class Limits:
     memory: int = 64 * 1024 * 1024
     string: int = 4 * 1024 * 1024
     container: int = 1_000_000
-    integer_bits: int = 14_300
+    integer_bits: int = 14_284
     recursion: int = 60
     tool_calls: int = 200
     regex_seconds: float = 0.25

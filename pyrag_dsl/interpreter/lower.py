@@ -15,7 +15,7 @@ from typing import Any
 from ..grammar import nodes as n
 from .building import truth
 from .items import del_item, get_item, set_item
-from .lower_expressions import Frame, LowerExpressions, Run
+from .lower_expressions import ARITHMETIC, SMALL, Frame, LowerExpressions, Run
 from .machine import Machine
 from .modules import MODULES
 from .operators import IN_PLACE
@@ -98,6 +98,24 @@ class Lower(LowerExpressions):
 
     def aug_assign(self, node: n.AugAssign) -> Run:
         apply, value, target = IN_PLACE[node.op], self.expr(node.value), node.target
+        slot = self.local_slot(target)
+        quick = ARITHMETIC.get(node.op)
+        if slot is not None and quick is not None:
+            load_local = self.name(target)
+
+            def local(frame: Frame, _node: Any = node) -> None:
+                before, change = load_local(frame), value(frame)
+                machine = frame[0]
+                if type(before) is int and type(change) is int and -SMALL < before < SMALL and -SMALL < change < SMALL:
+                    after = quick(before, change)
+                else:
+                    after = apply(machine, before, change)
+                frame[slot] = after
+                machine.statements_left -= 1
+                if machine.statements_left >= 0:
+                    machine.statements.append((_node, after if type(after) in _SHOWN else preview(after)))
+
+            return local
         if type(target) is n.Name:
             load, store = self.name(target), self.store(target.id)
 
@@ -136,8 +154,13 @@ class Lower(LowerExpressions):
         orelse = self.block(node.orelse) if node.orelse else None
 
         def run(frame: Frame, _node: Any = node) -> Any:
-            taken = truth(test(frame))
-            record(frame[0], _node, taken)
+            taken = test(frame)
+            if taken is not True and taken is not False:
+                taken = bool(taken)
+            machine = frame[0]
+            machine.statements_left -= 1
+            if machine.statements_left >= 0:
+                machine.statements.append((_node, taken))
             if taken:
                 return body(frame)
             return None if orelse is None else orelse(frame)

@@ -23,9 +23,12 @@ from .values import Builtin, DefaultDict, Function, Iter, PlanSet
 
 Frame = dict[Any, Any]
 Run = Callable[[Frame], Any]
-_SMALL = 1 << 60
+SMALL = 1 << 60
 # What integers below 2**60 can do without a look at their size.
-_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "%": operator.mod, "//": operator.floordiv}
+_COMPARISON = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 
 
 class LowerExpressions:
@@ -230,13 +233,13 @@ class LowerExpressions:
     def binary(self, node: n.Binary) -> Run:
         left, right = self.expr(node.left), self.expr(node.right)
         apply = BINARY[node.op]
-        host: Any = _ARITHMETIC.get(node.op)
+        host: Any = ARITHMETIC.get(node.op)
         if host is not None and type(node.right) is n.Const and type(node.right.value) is int:
             small = node.right.value
 
             def by_constant(frame: Frame, _node: Any = node) -> Any:
                 a = left(frame)
-                if type(a) is int and -_SMALL < a < _SMALL and -_SMALL < small < _SMALL:
+                if type(a) is int and -SMALL < a < SMALL and -SMALL < small < SMALL:
                     return host(a, small)
                 return apply(frame[0], a, small)
 
@@ -245,7 +248,7 @@ class LowerExpressions:
 
             def arithmetic(frame: Frame, _node: Any = node) -> Any:
                 a, b = left(frame), right(frame)
-                if type(a) is int and type(b) is int and -_SMALL < a < _SMALL and -_SMALL < b < _SMALL:
+                if type(a) is int and type(b) is int and -SMALL < a < SMALL and -SMALL < b < SMALL:
                     return host(a, b)
                 return apply(frame[0], a, b)
 
@@ -285,6 +288,16 @@ class LowerExpressions:
         if len(node.rest) == 1:
             op, operand = node.rest[0]
             apply, right = COMPARE[op], self.expr(operand)
+            quick = _COMPARISON.get(op)
+            if quick is not None:
+
+                def of_numbers(frame: Frame, _node: Any = node) -> Any:
+                    a, b = left(frame), right(frame)
+                    if type(a) is int and type(b) is int:
+                        return quick(a, b)
+                    return apply(frame[0], a, b)
+
+                return of_numbers
 
             def once(frame: Frame, _node: Any = node) -> Any:
                 a = left(frame)

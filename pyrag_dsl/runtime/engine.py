@@ -386,7 +386,7 @@ def _public_notes(error: BaseException) -> Iterable[str]:
     """What an exception says of itself on purpose: an attribute `public_message` that is one line of text."""
     message = getattr(error, "public_message", None)
     if isinstance(message, str):
-        yield _short(message)[1:-1] if len(message) > 200 else message
+        yield message if len(message) <= 500 else message[:497] + "..."
 
 
 # ---------------------------------------------------------------------- in line
