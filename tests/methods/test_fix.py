@@ -155,10 +155,23 @@ def test_law_any_text_is_survived(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\0", "'" * 5000, "{" * 5000, "1a " * 3000, "Don't " * 2000, "x = f'{" * 500, "\ud800", "a\n" * 30_000],
+    [
+        "",
+        "\0",
+        "'" * 5000,
+        "{" * 5000,
+        "1a " * 3000,
+        "Don't " * 2000,
+        "x = f'{" * 500,
+        "\ud800",
+        "a\n" * 30_000,
+        "7a = 'it's'\n" * 2500,
+        "abcdef = abcdeh = 1\n" + "y = abcdeg + retriev('a', document=2)\n" * 800,
+    ],
 )
 def test_hostile_texts_are_survived(text: str) -> None:
-    law(text)
+    fixed = fix(text)
+    assert (fixed.program is None) == any(each.severity == "error" for each in fixed.remaining)
 
 
 def test_flawed_replies_of_models(shared: Path) -> None:

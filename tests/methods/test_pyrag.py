@@ -294,6 +294,40 @@ def test_what_was_boosted_before_a_repair_stays_boosted() -> None:
     assert answered.record.execution_log[2]["topk"] == 10
 
 
+def test_a_ladder_climbed_before_a_repair_is_not_climbed_again() -> None:
+    def reader(user: str) -> str:
+        found = "Rome" if "born" not in user.split("»")[0] or "passage 15" in user else "unknown"
+        return f"<answer>{found}</answer>"
+
+    good = 'place = answer("born where?", retrieve("a"))\nfinal_answer = answer(f"{place}?", retrieve(place))\n'
+    roles = Roles(plan=[block(good + "x = int('q')\n")], repair=[block("\n" + good)], answer=reader)
+    passages = Passages()
+    answered = ask(roles, passages, decompose=False)
+    assert answered.final_answer == "Rome"
+    assert passages.calls == [("a", 5), ("a", 10), ("a", 20), ("Rome", 5)]
+    assert len(roles.asked["answer"]) == 4
+    assert [entry["topk"] for entry in answered.record.execution_log if entry["type"] == "retrieve"] == [20, 5]
+
+
+@pytest.mark.parametrize(("temperature", "made"), [(0.7, 5), (0, 1)])
+def test_votes_are_cast_once_and_kept_apart(temperature: float, made: int) -> None:
+    cast: list[str] = []
+
+    def vote(user: str) -> str:
+        cast.append(user)
+        return f"<answer>v{len(cast)}</answer>"
+
+    votes = 'votes = [answer("q") for i in range(5)]\n'
+    broken, mended = (
+        votes + "x = int(votes[0])\nfinal_answer = votes\n",
+        "# mended\n" + votes + "final_answer = votes\n",
+    )
+    roles = Roles(plan=[block(broken)], repair=[block(mended)], answer=vote)
+    answered = ask(roles, decompose=False, model={"temperature": temperature})
+    assert len(cast) == made
+    assert len(set(answered.final_answer)) == made
+
+
 # ---------------------------------------------------------------- what can fail
 
 
