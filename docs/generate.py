@@ -40,6 +40,8 @@ _BY_LIMIT = {
     "depth": "PLAN411",
     "border": "PLAN405",
     "topk": "PLAN501",
+    "tokens": "PLAN413",
+    "cost": "PLAN413",
 }
 _PHASES = {
     "syntax": ("1xx: the text is not a program", "Found before anything runs; all of them, not only the first."),
