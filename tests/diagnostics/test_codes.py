@@ -11,6 +11,7 @@ import pytest
 
 import pyrag_dsl as pd
 from pyrag_dsl.grammar.codes import CODES
+from pyrag_dsl.runtime.tools import Reported
 
 from .chunks import Chunk, Expected, chunks
 
@@ -18,7 +19,6 @@ CHUNKS = list(chunks())
 # What no plan alone brings about; where each is tested.
 ELSEWHERE = {
     "PLAN400": "tests/security: a worker process that dies",
-    "PLAN413": "tests/agents: a budget that is spent",
 }
 _LIMITS = {field.name for field in fields(pd.Limits)}
 _WORDS = {"true": True, "false": False}
@@ -54,7 +54,11 @@ def slow(_text: str) -> str:
     return "late"
 
 
-TOOLS = [pd.tool(each) for each in (retrieve, answer, broken, rubbish, number, slow)]
+def costly(text: str) -> Any:
+    return Reported(text, {"tokens": 600})
+
+
+TOOLS = [pd.tool(each) for each in (retrieve, answer, broken, rubbish, number, slow, costly)]
 
 
 def fits(expected: Expected, found: pd.Diagnostic) -> bool:

@@ -15,7 +15,8 @@ from pyrag_dsl.cli import main
 
 from .examples import ROOT, blocks
 
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
 # Which of two calls at once is the first is not known while they are made: the numbers may be others.
 _STARTED = re.compile(r"^→ \w+#\d+( .*line \d+)$", re.MULTILINE)
@@ -25,9 +26,7 @@ def test_the_first_block_is_the_example() -> None:
     assert blocks("README.md")[0].text == (ROOT / "examples" / "older.py").read_text(encoding="utf-8")
 
 
-def test_snippets_of_the_readme_run_and_print_what_they_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_snippets_of_the_readme_run_and_print_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {"__name__": "readme"}
