@@ -37,7 +37,7 @@ def test_plan_does_it_concurrently_too(text: str) -> None:
     assert seen == wanted
 
 
-@pytest.mark.xfail(strict=True, reason="a known difference")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a known difference")
 @pytest.mark.parametrize("text", OPEN)
 def test_plan_does_not_yet_do_what_cpython_does(text: str) -> None:
     assert ours(text) == expected(text)
