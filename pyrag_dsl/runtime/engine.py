@@ -491,3 +491,5 @@ class Worker:
 
 
 _idle: list[Worker] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
