@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .agents.pyrag import PyRAG
     from .grammar.diagnostics import (
         Diagnostic,
         Edit,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         ToolFailed,
     )
     from .grammar.extract import extract_code
+    from .grammar.fix import fix
     from .grammar.program import Program
     from .grammar.vet import parse
     from .interpreter.interpret import Outcome, interpret
@@ -56,6 +58,7 @@ _HOMES = {
     "PlanFailed": "grammar.diagnostics",
     "PlanRejected": "grammar.diagnostics",
     "Program": "grammar.program",
+    "PyRAG": "agents.pyrag",
     "Reported": "runtime.tools",
     "Rerun": "runtime.hooks",
     "Result": "runtime.result",
@@ -67,6 +70,7 @@ _HOMES = {
     "Veto": "runtime.hooks",
     "arun": "runtime.api",
     "extract_code": "grammar.extract",
+    "fix": "grammar.fix",
     "interpret": "interpreter.interpret",
     "parse": "grammar.vet",
     "rerun": "runtime.api",
@@ -90,6 +94,7 @@ __all__ = [
     "PlanFailed",
     "PlanRejected",
     "Program",
+    "PyRAG",
     "Reported",
     "Rerun",
     "Result",
@@ -102,6 +107,7 @@ __all__ = [
     "__version__",
     "arun",
     "extract_code",
+    "fix",
     "interpret",
     "parse",
     "rerun",

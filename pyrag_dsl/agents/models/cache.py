@@ -23,7 +23,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, content TEX
 _KEY_VERSION = 1
 
 
-class CacheUnusable(Exception):  # noqa: N818
+class CacheUnusable(Exception):
     """The cache file cannot be opened or is not one of ours. Name another file, or remove this one."""
 
 

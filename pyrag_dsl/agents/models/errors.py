@@ -67,7 +67,7 @@ def _rebuild(kind: type[ModelError], detail: str, data: dict[str, Any]) -> Model
     return kind(detail, **data)
 
 
-class Unreachable(ModelError):  # noqa: N818
+class Unreachable(ModelError):
     """No connection could be made, or it was lost before the reply was complete."""
 
     advice = (
@@ -75,7 +75,7 @@ class Unreachable(ModelError):  # noqa: N818
     )
 
 
-class Timeout(ModelError):  # noqa: N818
+class Timeout(ModelError):
     """No complete reply within ``timeout`` seconds an attempt or ``deadline`` seconds in all."""
 
     advice = (
@@ -83,7 +83,7 @@ class Timeout(ModelError):  # noqa: N818
     )
 
 
-class BadStatus(ModelError):  # noqa: N818
+class BadStatus(ModelError):
     """The endpoint refused the request. ``status`` is the HTTP status."""
 
     status: int
@@ -105,7 +105,7 @@ class AccessDenied(BadStatus):
     advice = "Pass a valid api_key for this endpoint and check that it may use this model."
 
 
-class BadReply(ModelError):  # noqa: N818
+class BadReply(ModelError):
     """The endpoint replied with status 200 and nothing that can be used."""
 
     advice = "Check that base_url is an OpenAI-compatible API (it usually ends in /v1)."
@@ -137,7 +137,7 @@ class NoAnswer(BadReply):
     advice = "Raise max_tokens if the reply was cut off, or use a model that follows the reply format."
 
 
-class ModelClosed(ModelError):  # noqa: N818
+class ModelClosed(ModelError):
     """The client was closed before or during the call."""
 
     advice = "Make a new ChatModel, or close this one later."

@@ -59,7 +59,7 @@ class Failed:
     retry_after: float | None = None
 
 
-class TransportClosed(Exception):  # noqa: N818
+class TransportClosed(Exception):
     """The transport was closed before the work was done."""
 
 

@@ -84,7 +84,7 @@ def _hits(items: object, position: int, topk: int) -> list[Hit]:
     hits: list[Hit] = []
     try:
         for item in items[:topk]:
-            hits.append(_hit(item))  # noqa: PERF401 - the count so far names the faulty one
+            hits.append(_hit(item))
     except PassageFormatError as error:
         problem = f"document {len(hits) + 1} of query {position} cannot be read: {error}"
         raise ReplyShapeError(problem, _BROKEN_SERVER) from None
