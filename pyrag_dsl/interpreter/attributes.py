@@ -135,11 +135,9 @@ def _of_builtin(builtin: Builtin, name: str) -> Any:
     host, call = builtin.host, method.call
 
     def unbound(machine: Machine, *args: Any, **kwargs: Any) -> Any:
-        if not args or not isinstance(args[0], host):
+        if not args or not isinstance(args[0], host) or (host is PlanSet and type(args[0]) is not PlanSet):
             got = type_name(args[0]) if args else "nothing"
-            raise TypeError(
-                f"descriptor '{name}' for '{builtin.name}' objects doesn't apply to a '{got}' object"
-            )
+            raise TypeError(f"descriptor '{name}' for '{builtin.name}' objects doesn't apply to a '{got}' object")
         return call(machine, *args, **kwargs)
 
     return Builtin(f"{builtin.name}.{name}", unbound, shallow=method.shallow)

@@ -13,17 +13,24 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 from ..grammar.language import ToolParam
-from .limits import Limits, PlanFault
+from .limits import LimitHit, Limits, PlanFault
 from .values import VIEWS, Builtin, DefaultDict, PlanFrozenSet, PlanSet, Record, type_name
 
 _ATOMS = frozenset({int, float, bool, type(None), date, datetime, time, timedelta, timezone, range})
 _FACTORIES = {"list": list, "dict": dict, "int": int, "str": str, "float": float, "set": set, "bool": bool,
               "tuple": tuple}  # fmt: skip
 _KEYS, _VALUES, _ITEMS = VIEWS
+# What a copy weighs in characters, so that as many take no more memory and time than text does.
+_ITEM = 8
+_CONTAINER = 32
 
 
 class Unfit(Exception):
     """A value that may not cross. The message says what it is, never what it holds."""
+
+
+class Oversize(Unfit):
+    """A value that is too large or too deep to cross."""
 
 
 class _Copier:
@@ -38,24 +45,25 @@ class _Copier:
     def spend(self, amount: int) -> None:
         self.budget -= amount
         if self.budget < 0:
-            raise Unfit(f"it has more than {self.ceiling:,} items and characters")
+            raise Oversize(f"it has more than {self.ceiling:,} items and characters")
 
     def copy(self, value: Any, depth: int = 0) -> Any:
         kind = type(value)
-        self.spend(1)
+        self.spend(_ITEM)
         if kind in _ATOMS:
             if kind is int:
                 self.spend(value.bit_length() >> 3)
             return value
         if depth >= self.depth and kind is not str:
-            raise Unfit(f"it is nested more than {self.depth} deep, or contains itself")
+            raise Oversize(f"it is nested more than {self.depth} deep, or contains itself")
         return self.leaf(value, self, depth + 1)
 
     def all(self, values: Any, depth: int) -> list[Any]:
-        self.spend(0)
+        self.spend(_CONTAINER)
         return [self.copy(value, depth) for value in values]
 
     def pairs(self, value: Any, depth: int) -> list[tuple[Any, Any]]:
+        self.spend(_CONTAINER * 2)
         return [(self.copy(key, depth), self.copy(item, depth)) for key, item in value.items()]
 
 
@@ -73,8 +81,10 @@ def _outward(value: Any, copier: _Copier, depth: int) -> Any:
     if kind is dict:
         return dict(copier.pairs(value, depth))
     if kind is PlanSet:
+        copier.spend(_CONTAINER)
         return set(copier.all(value, depth))
     if kind is PlanFrozenSet:
+        copier.spend(_CONTAINER)
         return frozenset(copier.all(value, depth))
     if kind is DefaultDict:
         factory = value.factory
@@ -85,6 +95,7 @@ def _outward(value: Any, copier: _Copier, depth: int) -> Any:
     if kind is OrderedDict:
         return OrderedDict(copier.pairs(value, depth))
     if kind is deque:
+        copier.spend(_CONTAINER * 6)
         return deque(copier.all(value, depth), value.maxlen)
     if kind is _KEYS:
         return dict.fromkeys(copier.all(value, depth)).keys()
@@ -146,6 +157,8 @@ def final_value(value: Any, limits: Limits) -> Any:
         return value
     try:
         return export(value, limits)
+    except Oversize as unfit:
+        raise LimitHit("PLAN405", f"the answer of the plan cannot leave it: {unfit}") from None
     except Unfit as unfit:
         raise PlanFault("PLAN311", f"the answer of the plan cannot leave it: {unfit}") from None
 
@@ -161,9 +174,7 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
             try:
                 _require_unicode(value)
             except Unfit as unfit:
-                raise PlanFault(
-                    "PLAN501", f"`{param.name}` of `{tool}` cannot leave the plan: {unfit}"
-                ) from None
+                raise PlanFault("PLAN501", f"`{param.name}` of `{tool}` cannot leave the plan: {unfit}") from None
         return value
     if declared == "topk" and kind is int and 1 <= value <= limits.topk:
         return value
@@ -190,7 +201,7 @@ def texts_of(value: list[Any], limits: Limits) -> bool:
     for item in value:
         if type(item) is not str or not item.isascii():
             return False
-        total += len(item)
+        total += len(item) + _ITEM
     return total < limits.border and len(value) < limits.border
 
 

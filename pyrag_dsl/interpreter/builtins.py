@@ -10,9 +10,9 @@ from ..grammar.language import EXCEPTIONS, IMPLICIT_MEMBERS
 from ..grammar.language import IMPLICIT as IMPLICIT_MODULES
 from .container_methods import fromkeys, members, pairs, sorted_list
 from .limits import LimitHit
-from .machine import Caller, Machine
+from .machine import Caller, Machine, range_length
 from .modules import MODULES
-from .operators import add, power
+from .operators import COMPARE, add, multiplying, power
 from .signals import Suspended
 from .text import format_value, to_ascii, to_repr, to_str
 from .text_methods import maketrans
@@ -34,6 +34,8 @@ from .values import (
 )
 
 _MISSING: Any = object()
+_OBJECT = 400  # bytes of an iterator, a set or a dictionary, as they begin
+_PAIR = 72  # bytes of a tuple
 
 
 def truth(machine: Machine, value: Any) -> bool:
@@ -50,7 +52,8 @@ def int_(machine: Machine, value: Any = 0, /, base: Any = _MISSING) -> int:
         if len(value) > 5_000:
             machine.text(len(value))
             if base is _MISSING or base not in (2, 4, 8, 16, 32) or len(value) * 5 > machine.limits.integer_bits:
-                raise ValueError("Exceeds the limit (4300 digits) for integer string conversion")
+                machine.bits(machine.limits.integer_bits + 1)
+        machine.work(len(value) ** 2 >> 15)
         made = int(value) if base is _MISSING else int(value, base)
     elif kind in (int, bool, float) and base is _MISSING:
         made = int(value)
@@ -61,6 +64,7 @@ def int_(machine: Machine, value: Any = 0, /, base: Any = _MISSING) -> int:
             f"int() argument must be a string, a bytes-like object or a real number, not '{type_name(value)}'"
         )
     machine.bits(made.bit_length())
+    machine.take(made.bit_length() >> 3)
     return made
 
 
@@ -81,16 +85,29 @@ def round_(machine: Machine, number: Any, ndigits: Any = None) -> Any:
     if type(ndigits) is int and abs(ndigits) > 5_000:
         machine.bits(machine.limits.integer_bits + 1 if type(number) is int and ndigits < 0 else 0)
         ndigits = 5_000 if ndigits > 0 else -5_000
-    return round(number, ndigits)
+    if type(number) is int and ndigits is not None:
+        multiplying(machine, number, number)
+    elif type(ndigits) is int:
+        machine.work(abs(ndigits) >> 4)
+    return _kept(machine, round(number, ndigits))
 
 
-def abs_(_machine: Machine, value: Any, /) -> Any:
+def _kept(machine: Machine, value: Any) -> Any:
+    """Pay for an integer that may be large."""
+    if type(value) is int:
+        machine.take(value.bit_length() >> 3)
+    return value
+
+
+def abs_(machine: Machine, value: Any, /) -> Any:
     if type(value) not in (int, bool, float) and type_name(value) != "timedelta":
         raise TypeError(f"bad operand type for abs(): '{type_name(value)}'")
-    return abs(value)
+    return _kept(machine, abs(value))
 
 
-def divmod_(_machine: Machine, a: Any, b: Any, /) -> Any:
+def divmod_(machine: Machine, a: Any, b: Any, /) -> Any:
+    multiplying(machine, a, b)
+    machine.take((a.bit_length() >> 3) + 64 if type(a) is int else 64)
     return divmod(a, b)
 
 
@@ -100,7 +117,10 @@ def pow_(machine: Machine, base: Any, exp: Any, mod: Any = None) -> Any:
     for part in (base, exp, mod):
         if type(part) not in (int, bool):
             raise TypeError("pow() 3rd argument not allowed unless all arguments are integers")
-    return pow(base, exp, mod)
+    size = max(mod.bit_length(), 30)
+    multiplying(machine, base, mod)
+    machine.work((exp.bit_length() * size >> 10) * size >> 7)
+    return _kept(machine, pow(base, exp, mod))
 
 
 def _number(name: str, value: Any) -> None:
@@ -109,9 +129,10 @@ def _number(name: str, value: Any) -> None:
 
 
 def _digits(host: Callable[[int], str]) -> Callable[..., str]:
-    def call(_machine: Machine, value: Any, /) -> str:
+    def call(machine: Machine, value: Any, /) -> str:
         if type(value) not in (int, bool):
             raise TypeError(f"'{type_name(value)}' object cannot be interpreted as an integer")
+        machine.text(value.bit_length())
         return host(value)
 
     return call
@@ -174,6 +195,7 @@ def tuple_(machine: Machine, items: Any = (), /) -> tuple[Any, ...]:
 
 
 def set_(machine: Machine, items: Any = (), /) -> PlanSet:
+    machine.take(_OBJECT)
     return PlanSet(members(machine, items))
 
 
@@ -182,6 +204,7 @@ def frozenset_(machine: Machine, items: Any = (), /) -> PlanFrozenSet:
 
 
 def dict_(machine: Machine, items: Any = (), /, **kwargs: Any) -> dict[Any, Any]:
+    machine.take(_OBJECT)
     if isinstance(items, dict):
         machine.items((len(items) + len(kwargs)) * 4)
         made = dict(items)
@@ -206,7 +229,7 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
         raise TypeError("sum() can't sum strings [use ''.join(seq) instead]")
     total = start
     if type(items) is range:
-        machine.work(len(items) if items.stop < 2**60 else machine.limits.steps + 1)
+        machine.work(range_length(items))
         return sum(items) + start
     source = machine.counted(machine.iterate(items))
     while True:
@@ -247,6 +270,7 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any
             machine.scan(value)
             if type(value) in CONTAINERS:
                 machine.measure(value)
+            machine.comparing(value, 1)
             if found is _MISSING or better(value, best):
                 found, best = item, value
         if found is _MISSING:
@@ -276,8 +300,26 @@ def range_(_machine: Machine, *args: Any) -> range:
     return range(*args)
 
 
-def iter_(machine: Machine, value: Any, /) -> Iter:
+def iter_(machine: Machine, value: Any, sentinel: Any = _MISSING, /) -> Iter:
+    machine.take(_OBJECT)
+    if sentinel is not _MISSING:
+        if not callable_(machine, value):
+            raise TypeError("iter(v, w): v must be callable")
+        return Iter(_until(machine, machine.caller(), value, sentinel), ([value, sentinel],))
     return value if type(value) is Iter else Iter(machine.iterate(value), (value,))
+
+
+def _until(machine: Machine, call: Caller, function: Any, sentinel: Any) -> Iterator[Any]:
+    """What a function returns, until it returns the sentinel or ends the whole."""
+    same = COMPARE["=="]
+    while True:
+        try:
+            item = call(function)
+        except StopIteration:
+            return
+        if same(machine, item, sentinel):
+            return
+        yield item
 
 
 def next_(machine: Machine, value: Any, default: Any = _MISSING, /) -> Any:
@@ -294,11 +336,16 @@ def next_(machine: Machine, value: Any, default: Any = _MISSING, /) -> Any:
 def enumerate_(machine: Machine, items: Any, start: Any = 0) -> Iter:
     if type(start) not in (int, bool):
         raise TypeError(f"'{type_name(start)}' object cannot be interpreted as an integer")
-    return Iter(enumerate(machine.counted(machine.iterate(items)), start), (items,))
+    machine.take(_OBJECT)
+    size = _PAIR + (start.bit_length() >> 3)
+    return Iter(enumerate(machine.counted(machine.iterate(items), size), start), (items,))
 
 
 def zip_(machine: Machine, *iterables: Any, strict: Any = False) -> Iter:
-    hosts = [machine.counted(machine.iterate(items)) for items in iterables]
+    machine.take(_OBJECT * (1 + len(iterables)))
+    hosts = [
+        machine.counted(machine.iterate(items), 8 if position else _PAIR) for position, items in enumerate(iterables)
+    ]
     return Iter(zip(*hosts, strict=bool(strict)), iterables)
 
 
@@ -306,6 +353,7 @@ def map_(machine: Machine, function: Any, *iterables: Any) -> Iter:
     if not iterables:
         raise TypeError("map() must have at least two arguments.")
     call = machine.caller()
+    machine.take(_OBJECT * (1 + len(iterables)))
     hosts = [machine.counted(machine.iterate(items)) for items in iterables]
     return Iter(_mapped(call, function, hosts), iterables)
 
@@ -324,6 +372,7 @@ def _mapped(call: Caller, function: Any, hosts: list[Iterator[Any]]) -> Iterator
 
 def filter_(machine: Machine, function: Any, items: Any, /) -> Iter:
     call = machine.caller()
+    machine.take(_OBJECT)
     return Iter(_filtered(machine, call, function, machine.iterate(items)), (items,))
 
 
@@ -345,20 +394,27 @@ def reversed_(machine: Machine, value: Any, /) -> Iter:
     if type(value) is Iter or type(value) in (PlanSet, PlanFrozenSet):
         raise TypeError(f"'{type_name(value)}' object is not reversible")
     machine.iterate(value)
+    machine.take(_OBJECT)
     return Iter(machine.counted(reversed(value)), (value,))
 
 
 # --------------------------------------------------------------------- types
 
 
-def isinstance_(_machine: Machine, value: Any, kinds: Any, /) -> bool:
+def isinstance_(machine: Machine, value: Any, kinds: Any, /) -> bool:
+    machine.measure(kinds)
+    return _isinstance(machine, value, kinds)
+
+
+def _isinstance(machine: Machine, value: Any, kinds: Any) -> bool:
     if type(kinds) is TypeUnion:
         members = kinds.members
     else:
         members = kinds if type(kinds) is tuple else (kinds,)
+    machine.work(len(members))
     for kind in members:
         if type(kind) is tuple or type(kind) is TypeUnion:
-            if isinstance_(_machine, value, kind):
+            if _isinstance(machine, value, kind):
                 return True
         elif type(kind) is Builtin and kind.host is not None:
             if isinstance(value, kind.host) and (kind.host is not PlanSet or type(value) is PlanSet):

@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .machine import Machine
-from .values import CONTAINERS, Iter, Method, PlanSet
+from .values import CONTAINERS, Iter, Method, PlanFrozenSet, PlanSet
 
 _MISSING: Any = object()
 
 
 def _hashable(machine: Machine, key: Any) -> Any:
     """Pay for hashing a nested key."""
-    if type(key) in CONTAINERS:
-        machine.measure(key)
-    return key
+    return machine.key(key)
 
 
 # ----------------------------------------------------------------------- list
@@ -64,17 +62,22 @@ def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> l
     machine.work(size * max(size.bit_length() - 2, 1) >> 2)
     if key is None:
         machine.scan(items)
-        if any(type(item) in CONTAINERS for item in items):
-            machine.measure(items)
-            machine.work(machine.measure(items))
+        _sorting(machine, items)
         items.sort(reverse=reverse)
         return items
     keys = machine.caller().each(key, items)
     machine.scan(keys)
-    if any(type(item) in CONTAINERS for item in keys):
-        machine.work(machine.measure(keys))
+    _sorting(machine, keys)
     order = sorted(range(size), key=keys.__getitem__, reverse=reverse)
     return [items[index] for index in order]
+
+
+def _sorting(machine: Machine, items: list[Any]) -> None:
+    """Pay for comparisons that are more than a step: of containers and of long texts."""
+    rounds = len(items).bit_length()
+    if any(type(item) in CONTAINERS for item in items):
+        machine.work((machine.measure(items) >> 5) * rounds)
+    machine.work((sum([len(item) for item in items if type(item) is str]) >> 11) * rounds)
 
 
 def _host(kind: type, name: str, *, shallow: bool = False) -> Method:
@@ -84,7 +87,10 @@ def _host(kind: type, name: str, *, shallow: bool = False) -> Method:
     def call(machine: Machine, value: Any, *args: Any) -> Any:
         machine.work(1 + (len(value) >> 4))
         for arg in args:
-            _hashable(machine, arg)
+            if type(arg) in CONTAINERS:
+                machine.measure(arg)
+                machine.measure(value)
+            machine.comparing(arg, len(value))
         return host(value, *args)
 
     return Method(name, call, shallow=shallow)
@@ -125,7 +131,16 @@ def dict_get(machine: Machine, value: dict[Any, Any], key: Any, default: Any = N
 
 def dict_pop(machine: Machine, value: dict[Any, Any], key: Any, default: Any = _MISSING, /) -> Any:
     _hashable(machine, key)
+    machine.work(len(value) >> 7)
     return value.pop(key) if default is _MISSING else value.pop(key, default)
+
+
+def dict_clear(_machine: Machine, value: dict[Any, Any], /) -> None:
+    value.clear()
+
+
+def dict_popitem(_machine: Machine, value: dict[Any, Any], /) -> Any:
+    return value.popitem()
 
 
 def setdefault(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
@@ -160,11 +175,9 @@ def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
         except TypeError:
             raise TypeError(f"cannot convert dictionary update sequence element #{number} to a sequence") from None
         if len(pair) != 2:
-            raise ValueError(
-                f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required"
-            )
-        machine.items(4)
-        yield machine.check(pair[0]), pair[1]
+            raise ValueError(f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required")
+        machine.items(6)
+        yield machine.key(machine.check(pair[0])), pair[1]
 
 
 def dict_copy(machine: Machine, value: dict[Any, Any], /) -> dict[Any, Any]:
@@ -174,20 +187,21 @@ def dict_copy(machine: Machine, value: dict[Any, Any], /) -> dict[Any, Any]:
 
 def fromkeys(machine: Machine, keys: Any, default: Any = None, /) -> dict[Any, Any]:
     items = machine.drain(keys)
-    machine.items(len(items) * 4)
+    machine.items(len(items) * 6)
     machine.scan(items)
+    machine.keys(items)
     return dict.fromkeys(items, default)
 
 
 DICT_METHODS: dict[str, Method] = {
-    "clear": _cheap(dict, "clear"),
+    "clear": Method("clear", dict_clear, shallow=True),
     "copy": Method("copy", dict_copy, shallow=True),
     "fromkeys": Method("fromkeys", lambda machine, _value, *args: fromkeys(machine, *args)),
     "get": Method("get", dict_get, shallow=True, keeps=False),
     "items": _cheap(dict, "items"),
     "keys": _cheap(dict, "keys"),
     "pop": Method("pop", dict_pop, shallow=True),
-    "popitem": _cheap(dict, "popitem"),
+    "popitem": Method("popitem", dict_popitem, shallow=True),
     "setdefault": Method("setdefault", setdefault, shallow=True),
     "update": Method("update", update, shallow=True),
     "values": _cheap(dict, "values"),
@@ -201,14 +215,14 @@ def members(machine: Machine, value: Any) -> list[Any]:
     """Items of an iterable that are going to be hashed."""
     items = machine.drain(value)
     machine.scan(items)
-    machine.items(len(items) * 4)
-    if any(type(item) in CONTAINERS for item in items):
-        machine.measure(items)
-    return items
+    machine.items(len(items) * 6)
+    return machine.keys(items)
 
 
 def _combining(name: str, combine: Callable[[Any, PlanSet], Any], *, in_place: bool) -> Method:
     def call(machine: Machine, value: PlanSet, *others: Any) -> Any:
+        if len(others) != 1 and name.startswith("symmetric"):
+            raise TypeError(f"set.{name}() takes exactly one argument ({len(others)} given)")
         result = value
         machine.items(len(value) * 4)
         for other in others:
@@ -230,7 +244,7 @@ def _testing(name: str, test: Callable[[PlanSet, PlanSet], bool]) -> Method:
 
 
 def set_add(machine: Machine, value: PlanSet, item: Any, /) -> None:
-    machine.items(4)
+    machine.items(6)
     value.members[_hashable(machine, item)] = None
     if len(value.members) > machine.limits.container:
         machine.items(len(value.members))
@@ -248,17 +262,25 @@ def set_update(machine: Machine, value: PlanSet, *others: Any) -> None:
             machine.items(len(value))
 
 
+def _frozen(item: Any) -> Any:
+    """What CPython looks for when it is asked for a set among the members of a set."""
+    return PlanFrozenSet(item) if type(item) is PlanSet else item
+
+
 def set_discard(machine: Machine, value: PlanSet, item: Any, /) -> None:
-    value.members.pop(_hashable(machine, item), None)
+    machine.work(len(value) >> 7)
+    value.members.pop(_hashable(machine, _frozen(item)), None)
 
 
 def set_remove(machine: Machine, value: PlanSet, item: Any, /) -> None:
-    del value.members[_hashable(machine, item)]
+    machine.work(len(value) >> 7)
+    del value.members[_hashable(machine, _frozen(item))]
 
 
-def set_pop(_machine: Machine, value: PlanSet, /) -> Any:
+def set_pop(machine: Machine, value: PlanSet, /) -> Any:
     if not value.members:
         raise KeyError("pop from an empty set")
+    machine.work(len(value) >> 7)  # the host looks past those that went before
     first = next(iter(value.members))
     del value.members[first]
     return first

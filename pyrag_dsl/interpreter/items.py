@@ -6,9 +6,10 @@ from collections import Counter, deque
 from typing import Any
 
 from .machine import Machine
-from .values import CONTAINERS, DefaultDict, Match, Record, type_name
+from .values import DefaultDict, Match, Record, type_name
 
 _SUBSCRIPTABLE = frozenset({list, tuple, str, dict, range, Record, Counter, deque})
+_ENTRY = 112  # bytes of an entry of a dictionary
 _ORDERED = frozenset({list, tuple, str, range, Record})
 
 
@@ -25,8 +26,10 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
                 machine.items(len(range(*index.indices(len(value)))))
             if kind is Record:
                 return tuple(value)[index]
-        elif type(index) in CONTAINERS:
-            machine.measure(index)
+        elif isinstance(value, dict):
+            machine.key(index)
+        elif kind is deque:
+            machine.work(len(value) >> 10)
         return value[index]
     if kind is Match:
         return value.host[index]
@@ -35,8 +38,7 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
 
 def default_item(machine: Machine, value: DefaultDict, key: Any) -> Any:
     """`d[key]` of a defaultdict."""
-    if type(key) in CONTAINERS:
-        machine.measure(key)
+    machine.key(key)
     try:
         return dict.__getitem__(value, key)
     except KeyError:
@@ -44,7 +46,7 @@ def default_item(machine: Machine, value: DefaultDict, key: Any) -> Any:
             raise
     made = machine.caller()(value.factory)
     value[key] = made
-    machine.items(2)
+    machine.take(_ENTRY)
     return made
 
 
@@ -60,15 +62,15 @@ def set_item(machine: Machine, value: Any, index: Any, item: Any) -> None:
         value[index] = item
     elif isinstance(value, dict):
         machine.fuel -= 1
-        machine.memory -= 64
-        if machine.memory < 0:
-            machine.memory_used_up()
-        if type(index) in CONTAINERS:
-            machine.measure(index)
+        machine.key(index)
+        before = len(value)
         value[index] = item
-        if len(value) > machine.limits.container:
-            machine.items(len(value))
+        if len(value) > before:
+            machine.take(_ENTRY)
+            if before >= machine.limits.container:
+                machine.items(before + 1)
     elif kind is deque:
+        machine.work(len(value) >> 10)
         value[index] = item
     else:
         raise TypeError(f"'{type_name(value)}' object does not support item assignment")
@@ -77,7 +79,9 @@ def set_item(machine: Machine, value: Any, index: Any, item: Any) -> None:
 def del_item(machine: Machine, value: Any, index: Any) -> None:
     """`del value[index]`."""
     if type(value) is list or isinstance(value, dict) or type(value) is deque:
-        machine.work(1)
+        machine.work(1 + (len(value) >> 7))
+        if isinstance(value, dict):
+            machine.key(index)
         del value[index]
     else:
         raise TypeError(f"'{type_name(value)}' object doesn't support item deletion")

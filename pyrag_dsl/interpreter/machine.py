@@ -124,6 +124,7 @@ class Machine:
         self.marked: dict[int, Any] = {}
         self.guarded = 0
         self.origins: dict[int, tuple[BaseException, Any]] = {}
+        self.crowds: dict[int, list[Any]] = {}  # by hash: one key that has it, and how often others came
         self.handling: list[BaseException] = []
 
     # ------------------------------------------------------------------ limits
@@ -149,13 +150,17 @@ class Machine:
     def memory_used_up(self) -> NoReturn:
         raise LimitHit("PLAN403", f"the plan would use more than {self.limits.memory // 2**20} MiB of memory")
 
+    def take(self, size: int) -> None:
+        """Pay for `size` bytes of small objects that a plan may keep."""
+        self.memory -= size
+        if self.memory < 0:
+            self.memory_used_up()
+
     def text(self, length: int, wide: bool = False) -> None:
         """Pay for a string of `length` characters before it is made."""
         if length > self.limits.string:
-            raise LimitHit(
-                "PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}"
-            )
-        self.memory -= length * 4 if wide else length
+            raise LimitHit("PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}")
+        self.memory -= (length * 4 if wide else length) + _HEADER
         if self.memory < 0:
             self.memory_used_up()
         self.fuel -= length >> 7
@@ -165,9 +170,7 @@ class Machine:
     def items(self, count: int) -> None:
         """Pay for a container of `count` items before it is made."""
         if count > self.limits.container:
-            raise LimitHit(
-                "PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}"
-            )
+            raise LimitHit("PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}")
         self.memory -= count * 16
         if self.memory < 0:
             self.memory_used_up()
@@ -180,32 +183,111 @@ class Machine:
         if count > self.limits.integer_bits:
             raise LimitHit("PLAN406", f"an integer of more than {self.limits.integer_bits:,} bits")
 
-    def measure(self, value: Any) -> int:
-        """Items and characters of a value, sharing expanded, within the limits of depth and size."""
+    def measure(self, value: Any, *, shown: bool = False) -> int:
+        """Items and characters of a value, sharing expanded, within the limits of depth and size.
+
+        Each object is looked at once, however often it is shared, and what an operation on all of it will take is
+        paid for. `shown`: count the characters that `repr` makes of a text, not its own.
+        """
         if type(value) is str:
-            return len(value)
-        total = 0
-        budget = self.limits.border
-        stack: list[tuple[Any, int]] = [(value, 0)]
-        while stack:
-            item, depth = stack.pop()
-            kind = type(item)
-            total += 1
-            if kind is str:
-                total += len(item)
-            elif kind is int:
-                total += item.bit_length() >> 2
-            elif kind in _NESTING or isinstance(item, Exception):
-                if depth >= self.limits.depth:
-                    raise LimitHit("PLAN411", f"a value nested more than {self.limits.depth} deep")
-                children = _children(item)
-                if total + len(stack) + len(children) > budget:
-                    total = budget
-                stack.extend([(child, depth + 1) for child in children])
-            if total >= budget:
-                raise LimitHit("PLAN405", f"a value of more than {budget:,} items and characters")
-        self.work(total >> 3)
-        return total
+            return _shown_length(value) if shown else len(value)
+        sizes: dict[int, tuple[int, int, int]] = {}
+        items, characters, _ = self._measure(value, 0, sizes, shown)
+        self.work((items >> 2) + (characters >> 6))
+        return items + characters
+
+    def _measure(
+        self, value: Any, depth: int, sizes: dict[int, tuple[int, int, int]], shown: bool
+    ) -> tuple[int, int, int]:
+        """Items, characters and height of one value."""
+        kind = type(value)
+        if kind is str:
+            return 1, _shown_length(value) if shown else len(value), 0
+        if kind is int:
+            return 1, value.bit_length() >> 2, 0
+        if kind not in _NESTING and not isinstance(value, Exception):
+            return 1, _NAMED[kind](value) if kind in _NAMED else 16, 0
+        known = sizes.get(id(value))
+        if known is not None:
+            if depth + known[2] > self.limits.depth:
+                self._too_deep()
+            return known
+        if depth >= self.limits.depth:
+            self._too_deep()
+        children = _children(value)
+        items, height = 1, 0
+        characters = _NAMED[kind](value) if kind in _NAMED else 0
+        self.work(2 + (len(children) >> 2))
+        for child in children:
+            if type(child) is str and not shown:
+                items += 1
+                characters += len(child)
+                continue
+            more, wide, high = self._measure(child, depth + 1, sizes, shown)
+            items += more
+            characters += wide
+            if high > height:
+                height = high
+        if items + characters > self.limits.border:
+            raise LimitHit("PLAN405", f"a value of more than {self.limits.border:,} items and characters")
+        found = sizes[id(value)] = (items, characters, height + 1)
+        return found
+
+    def _too_deep(self) -> NoReturn:
+        raise LimitHit("PLAN411", f"a value nested more than {self.limits.depth} deep")
+
+    # -------------------------------------------------------------------- keys
+
+    def key(self, value: Any) -> Any:
+        """Pay for hashing a value and for looking it up; the value."""
+        kind = type(value)
+        if kind is str:
+            if len(value) > 1_024:
+                self.work(len(value) >> 10)
+        elif kind is int:
+            if not -_MODULUS < value < _MODULUS:
+                self._crowd(value)
+        elif kind in _COLLIDING:
+            if kind is not range:
+                self.measure(value)
+            self._crowd(value)
+        return value
+
+    def keys(self, values: list[Any]) -> list[Any]:
+        """`key` for many."""
+        for value in values:
+            kind = type(value)
+            if kind is int or kind is str or kind in _COLLIDING:
+                self.key(value)
+        return values
+
+    def _crowd(self, value: Any) -> None:
+        """Pay for the others that share this hash: integers and tuples of them can be chosen to collide."""
+        try:
+            code = hash(value)
+        except TypeError:
+            return  # the operation itself says so
+        crowd = self.crowds.get(code)
+        if crowd is None:
+            self.take(_ENTRY)
+            self.crowds[code] = [value, 0]
+        elif crowd[0] != value:
+            crowd[1] += 1
+            self.work(crowd[1] >> 3)
+
+    def comparing(self, value: Any, times: int) -> None:
+        """Pay for comparing a text with `times` others, which may be as long and differ at the end only."""
+        if type(value) is str:
+            self.work((len(value) >> 6) * times >> 6)
+
+    def seeking(self, text: str, part: str) -> None:
+        """Pay for looking for one text in another: where its beginning or end is found often, the host is slow."""
+        size = len(part)
+        if size > 8 and len(text) > size:
+            often = text.count(part[:8]) + text.count(part[-8:])
+            self.work((len(text) >> 7) + (often * size >> 7))
+        else:
+            self.work(len(text) >> 7)
 
     # --------------------------------------------------------------- iteration
 
@@ -238,18 +320,20 @@ class Machine:
                     self.items(len(out))
             return out
         if kind in _ITERABLE or kind in _HOST_ITERABLE:
-            self.items(len(value) if kind is not range else _range_length(value))
+            self.items(len(value) if kind is not range else range_length(value))
             return list(value)
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
-    def counted(self, host: Iterator[Any]) -> Iterator[Any]:
-        """The same items, each a step."""
+    def counted(self, host: Iterator[Any], size: int = 0) -> Iterator[Any]:
+        """The same items, each a step, and `size` bytes of what is made of it."""
         for item in host:
             if item is MAYBE:
                 raise Suspended
             self.fuel -= 1
             if self.fuel < 0:
                 self.refuel()
+            if size:
+                self.take(size)
             yield item
 
     # ------------------------------------------------------------------- calls
@@ -264,9 +348,7 @@ class Machine:
         if kind is BoundMethod:
             return function.method.call(self, function.value, *args, **kwargs)
         if kind is Partial:
-            return self.invoke(
-                function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site
-            )
+            return self.invoke(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site)
         if kind is RecordType:
             return make_record(function, args, kwargs)
         raise TypeError(f"'{type_name(function)}' object is not callable")
@@ -275,9 +357,7 @@ class Machine:
         """For builtins that call back: each call is a node of its own, whenever it happens."""
         return Caller(self)
 
-    def tool(
-        self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]
-    ) -> Any:
+    def tool(self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A tool call: its recorded result, or `Suspended`."""
         arguments = self.bind(signature, args, kwargs)
         path = self.path
@@ -313,9 +393,7 @@ class Machine:
         """Arguments by parameter name, defaults filled in, checked and copied."""
         params = signature.params
         if len(args) > len(params):
-            raise PlanFault(
-                "PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given"
-            )
+            raise PlanFault("PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given")
         arguments: dict[str, Any] = {}
         given = len(args)
         for index, param in enumerate(params):
@@ -332,6 +410,9 @@ class Machine:
                 arguments[name] = param.default
                 continue
             arguments[name] = check_argument(signature.name, param, value, self.limits)
+            if type(value) in _NESTING:
+                self.take(self.measure(value) * 8 if type(value) is not list else len(value) * 24)
+                self.work(len(value) if type(value) is list else 0)
         for name in kwargs:
             if name not in arguments:
                 raise PlanFault("PLAN501", f"`{signature.name}` has no parameter `{name}`")
@@ -382,7 +463,7 @@ class Machine:
             raise Suspended
 
 
-def _range_length(value: range) -> int:
+def range_length(value: range) -> int:
     """`len(range)` that does not overflow."""
     if value.step > 0:
         return max(0, (value.stop - value.start + value.step - 1) // value.step)
@@ -423,6 +504,23 @@ def make_record(kind: RecordType, args: list[Any], kwargs: dict[str, Any]) -> Re
     return Record(kind, values)
 
 
+def _shown_length(text: str) -> int:
+    """The length of `repr(text)`."""
+    if text.isprintable():
+        return len(text) + 2 + text.count("'") + text.count("\\")
+    return sum(len(repr(text[at : at + 4_096])) for at in range(0, len(text), 4_096))
+
+
+_HEADER = 56  # bytes of a text beyond its characters
+_ENTRY = 128  # bytes of an entry of a dictionary
+_MODULUS = 2**61 - 1  # hashes of integers are remainders
+_COLLIDING = frozenset({tuple, Record, PlanFrozenSet, range})
+# Values whose names a plan may choose, and how much of those a text of them shows.
+_NAMED: dict[type, Callable[[Any], int]] = {
+    Function: lambda value: 16 + len(value.code.name),
+    Record: lambda value: len(value.type.name) + sum(map(len, value.type.fields)),
+    RecordType: lambda value: 32 + len(value.name),
+}
 _MAPPINGS = frozenset({dict, DefaultDict, Counter, OrderedDict})
 _NESTING = _MAPPINGS | {
     list,

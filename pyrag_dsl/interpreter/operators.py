@@ -27,14 +27,23 @@ Binary = Callable[[Machine, Any, Any], Any]
 _BIG = 1 << 512
 _SEQUENCES = frozenset({list, tuple, Record})
 _SETS = frozenset({PlanSet, PlanFrozenSet})
+_NESTED = CONTAINERS | frozenset(VIEWS)
 _KEYS, _VALUES, _ITEMS = VIEWS
 _LIKE_SETS = frozenset({_KEYS, _ITEMS})
 
 
 def _integer(machine: Machine, value: Any) -> Any:
     if type(value) is int and not -_BIG < value < _BIG:
-        machine.bits(value.bit_length())
+        size = value.bit_length()
+        machine.bits(size)
+        machine.take(size >> 3)
     return value
+
+
+def multiplying(machine: Machine, a: Any, b: Any) -> None:
+    """Pay for multiplying or dividing large integers, which takes the product of their sizes."""
+    if type(a) is int and type(b) is int:
+        machine.work(a.bit_length() * b.bit_length() >> 18)
 
 
 def add(machine: Machine, a: Any, b: Any) -> Any:
@@ -70,25 +79,34 @@ def mul(machine: Machine, a: Any, b: Any) -> Any:
             machine.items(len(a) * max(b, 0))
         elif kind is int:
             machine.bits(a.bit_length() + b.bit_length() - 1)
+            multiplying(machine, a, b)
+            return _integer(machine, a * b)
     return a * b
 
 
-def div(machine: Machine, a: Any, b: Any) -> Any:  # noqa: ARG001
+def div(machine: Machine, a: Any, b: Any) -> Any:
+    multiplying(machine, a, b)
     return a / b
 
 
-def floordiv(machine: Machine, a: Any, b: Any) -> Any:  # noqa: ARG001
-    return a // b
+def floordiv(machine: Machine, a: Any, b: Any) -> Any:
+    multiplying(machine, a, b)
+    return _integer(machine, a // b)
 
 
 def mod(machine: Machine, a: Any, b: Any) -> Any:
-    return percent(machine, a, b) if type(a) is str else a % b
+    if type(a) is str:
+        return percent(machine, a, b)
+    multiplying(machine, a, b)
+    return _integer(machine, a % b)
 
 
 def power(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in (int, bool) and type(b) in (int, bool) and b > 0 and a not in (0, 1, -1):
         machine.bits((abs(a).bit_length() - 1) * b)
-    result = a**b
+        size = abs(a).bit_length() * b
+        machine.work(size * size >> 18)
+    result = _integer(machine, a**b)
     if type(result) is complex:
         raise ValueError("a negative number cannot be raised to a fractional power")
     return result
@@ -97,11 +115,11 @@ def power(machine: Machine, a: Any, b: Any) -> Any:
 def lshift(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in (int, bool) and type(b) in (int, bool) and b > 0 and a:
         machine.bits(a.bit_length() + b)
-    return a << b
+    return _integer(machine, a << b)
 
 
-def rshift(machine: Machine, a: Any, b: Any) -> Any:  # noqa: ARG001
-    return a >> b
+def rshift(machine: Machine, a: Any, b: Any) -> Any:
+    return _integer(machine, a >> b)
 
 
 def _set_operation(operation: Binary) -> Binary:
@@ -121,7 +139,7 @@ def _set_operation(operation: Binary) -> Binary:
             merged = DefaultDict(owner.factory, a)
             merged.update(b)
             return merged
-        return host(a, b)
+        return _integer(machine, host(a, b))
 
     return apply
 
@@ -136,7 +154,7 @@ def _type_union(a: Any, b: Any) -> TypeUnion:
     for part in (a, b):
         if not _is_type(part) and part is not None:
             raise TypeError(f"unsupported operand type(s) for |: '{type_name(a)}' and '{type_name(b)}'")
-        members += part.members if type(part) is TypeUnion else (part,)
+        members += [kind for kind in (part.members if type(part) is TypeUnion else (part,)) if kind not in members]
     return TypeUnion(tuple(members))
 
 
@@ -144,7 +162,7 @@ def _view_operation(machine: Machine, host: Any, a: Any, b: Any) -> Any:
     """`d.keys() & other`, in the order of the left operand."""
     if type(a) is _VALUES or type(b) is _VALUES:
         raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
-    left, right = PlanSet(machine.drain(a)), PlanSet(machine.drain(b))
+    left, right = PlanSet(machine.keys(machine.drain(a))), PlanSet(machine.keys(machine.drain(b)))
     return host(left, right)
 
 
@@ -206,13 +224,15 @@ IN_PLACE: dict[str, Binary] = {
 
 def _comparison(host: Any) -> Binary:
     def apply(machine: Machine, a: Any, b: Any) -> Any:
-        if type(a) in CONTAINERS and type(b) in CONTAINERS:
+        kind = type(a)
+        if kind is str:
+            if len(a) > 4_096:
+                machine.comparing(a, 1)
+        elif (kind in _LIKE_SETS and type(b) in _SETS) or (kind in _SETS and type(b) in _LIKE_SETS):
+            return host(PlanSet(machine.keys(machine.drain(a))), PlanSet(machine.keys(machine.drain(b))))
+        elif kind in _NESTED and type(b) in _NESTED:
             machine.measure(a)
             machine.measure(b)
-        elif (type(a) in _LIKE_SETS and type(b) in _SETS) or (type(a) in _SETS and type(b) in _LIKE_SETS):
-            return host(PlanSet(machine.drain(a)), PlanSet(machine.drain(b)))
-        elif type(a) is str and type(b) is str and len(a) > 4096:
-            machine.work(len(a) >> 10)
         return host(a, b)
 
     return apply
@@ -224,30 +244,32 @@ def contains(machine: Machine, a: Any, b: Any) -> Any:
     if kind is str:
         if type(a) is not str:
             raise TypeError(f"'in <string>' requires string as left operand, not {type_name(a)}")
-        machine.work((len(b) >> 8) + ((len(a) * len(b)) >> 16))
+        machine.seeking(b, a)
         return a in b
-    if kind in (dict, DefaultDict, PlanSet, PlanFrozenSet) or kind is Counter:
-        if type(a) in CONTAINERS:
-            machine.measure(a)
-        return a in b
+    if type(a) is PlanSet and kind in _SETS:
+        a = PlanFrozenSet(a)  # CPython looks for a set among the members as if it were frozen
+    if kind in (PlanSet, PlanFrozenSet) or isinstance(b, dict):
+        return machine.key(a) in b
     if kind is range and type(a) in (int, bool):
         return a in b
     if kind in CONTAINERS:
         machine.work(len(b) >> 3)
         if type(a) in CONTAINERS:
+            machine.measure(a)
             machine.measure(b)
+        elif type(a) is int:
+            machine.work(a.bit_length() * len(b) >> 14)
+        machine.comparing(a, len(b))
         return a in b
     if kind is _KEYS:
-        machine.measure(a)
-        return a in b
+        return machine.key(a) in b
     if kind is Iter or kind is range or kind in VIEWS:
+        same = COMPARE["=="]
         for item in machine.counted(machine.iterate(b)):
             machine.check(item)
-            if item is a or item == a:
+            if item is a or same(machine, item, a):
                 return True
         return False
-    if isinstance(b, dict):
-        return a in b
     raise TypeError(f"argument of type '{type_name(b)}' is not iterable")
 
 
@@ -267,4 +289,4 @@ COMPARE: dict[str, Binary] = {
 
 def unary(op: str) -> Callable[[Machine, Any], Any]:
     host: Any = {"-": operator.neg, "+": operator.pos, "~": operator.invert}[op]
-    return lambda _machine, value: host(value)
+    return lambda machine, value: _integer(machine, host(value))

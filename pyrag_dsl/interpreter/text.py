@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterator
 from typing import Any
 
 from .dates import strftime
@@ -12,11 +13,9 @@ from .limits import LimitHit
 from .machine import Machine
 from .values import DefaultDict, Record, type_name
 
-_WIDTHS = re.compile(r"[0-9]+")
-_PERCENT = re.compile(
-    r"%(?:\((?P<key>[^)]*)\))?[-+ #0]*(?P<width>\*|[0-9]*)(?:\.(?P<precision>\*|[0-9]*))?[hlL]?(?P<kind>.|$)",
-    re.DOTALL,
-)
+_WIDTHS = re.compile(r"\d+")  # of any script: the host reads them all
+_FIELD = re.compile(r"[-+ #0]*(?P<width>\*|[0-9]*)(?:\.(?P<precision>\*|[0-9]*))?[hlL]?(?P<kind>.|$)", re.DOTALL)
+_SMALL = 1 << 128
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -26,17 +25,19 @@ def to_str(machine: Machine, value: Any) -> str:
     if kind is str:
         return value  # type: ignore[no-any-return]
     if kind not in _ATOMS:
-        machine.text(machine.measure(value) * 3)
+        _reserve(machine, value)
+    elif kind is int:
+        _digits(machine, value)
     return str(value)
 
 
 def to_repr(machine: Machine, value: Any) -> str:
     """`repr(value)`."""
     kind = type(value)
-    if kind is str:
-        machine.text(len(value) * 2)
-    elif kind not in _ATOMS:
-        machine.text(machine.measure(value) * 3)
+    if kind not in _ATOMS or kind is str:
+        _reserve(machine, value)
+    elif kind is int:
+        _digits(machine, value)
     return repr(value)
 
 
@@ -44,6 +45,21 @@ def to_ascii(machine: Machine, value: Any) -> str:
     """`ascii(value)`."""
     machine.text(machine.measure(value) * 10)
     return ascii(value)
+
+
+def _reserve(machine: Machine, value: Any) -> None:
+    """Pay for the text of a value. Four characters stand between two items, or around a float."""
+    size = machine.measure(value, shown=True) * 4 if type(value) is not str else machine.measure(value, shown=True)
+    machine.text(size)
+    machine.work(size >> 5)
+
+
+def _digits(machine: Machine, value: int) -> None:
+    """Pay for turning an integer into text: it takes the square of its size."""
+    if not -_SMALL < value < _SMALL:
+        size = value.bit_length()
+        machine.text(size >> 1)
+        machine.work(size * size >> 20)
 
 
 CONVERSIONS = {"r": to_repr, "s": to_str, "a": to_ascii}
@@ -54,8 +70,10 @@ def bound_spec(machine: Machine, spec: str) -> None:
     if len(spec) > 64 and len(spec) > machine.limits.pattern:
         raise LimitHit("PLAN404", "a format specification that is too long")
     for match in _WIDTHS.finditer(spec):
-        if len(match[0]) > 9 or int(match[0]) > 10_000:
-            machine.text(int(match[0][:12]) if len(match[0]) <= 12 else 10**12)
+        width = int(match[0]) if len(match[0]) <= 12 else 10**12
+        if width > 100:
+            machine.text(width, not spec.isascii())
+            machine.work(width >> 4)
 
 
 def format_value(machine: Machine, value: Any, spec: str) -> str:
@@ -64,6 +82,10 @@ def format_value(machine: Machine, value: Any, spec: str) -> str:
         return to_str(machine, value)
     bound_spec(machine, spec)
     kind = type(value)
+    if kind is int:
+        _digits(machine, value)
+    elif kind is str and len(value) > 64:
+        machine.text(len(value), not value.isascii())
     if kind not in _ATOMS:
         if "%" in spec and hasattr(value, "strftime"):
             return strftime(machine, value, spec)
@@ -78,7 +100,9 @@ def percent(machine: Machine, template: str, args: Any) -> str:
     values = list(args) if type(args) in (tuple, Record) else [args]
     total = len(template)
     index = 0
-    for match in _PERCENT.finditer(template):
+    wide = not template.isascii()
+    for key, match in _fields(template):
+        machine.work(1)
         if match["kind"] == "%":
             continue
         for part in (match["width"], match["precision"]):
@@ -87,19 +111,51 @@ def percent(machine: Machine, template: str, args: Any) -> str:
                 index += 1
                 total += abs(width) if type(width) is int else 0
             elif part:
-                if len(part) > 12:
-                    raise LimitHit("PLAN404", f"a field of {part[:12]}... characters")
-                total += int(part)
-        if match["key"] is not None:
-            if isinstance(args, dict) and (match["key"] in args or type(args) is DefaultDict):
-                total += machine.measure(get_item(machine, args, match["key"])) * 4
+                total += int(part) if len(part) <= 12 else 10**12
+        if key is not None:
+            if not isinstance(args, dict) or not (key in args or type(args) is DefaultDict):
+                continue
+            value = get_item(machine, args, key)
         elif index < len(values):
-            total += machine.measure(values[index]) * 4
+            value = values[index]
             index += 1
-    machine.text(total)
+        else:
+            continue
+        if type(value) is str and match["kind"] == "s":
+            total += len(value)
+            wide = wide or not value.isascii()
+        elif type(value) is int:
+            _digits(machine, value)
+            total += value.bit_length() + 4
+        else:
+            total += machine.measure(value, shown=True) * 4 * (3 if match["kind"] == "a" else 1)
+        machine.work(total >> 10)
+        if total > machine.limits.string:
+            break
+    machine.text(total, wide)
+    machine.work(total >> 5)
     if type(args) is Record:
         args = tuple(args)
     return str(template % args)
+
+
+def _fields(template: str) -> Iterator[tuple[str | None, re.Match[str]]]:
+    """The fields of a template for `%`: the key, in which brackets nest, and the rest."""
+    at = template.find("%")
+    while at >= 0:
+        at += 1
+        key = None
+        if template.startswith("(", at):
+            start = at = at + 1
+            nested = 1
+            while at < len(template) and nested:
+                nested += {"(": 1, ")": -1}.get(template[at], 0)
+                at += 1
+            key = template[start : at - 1]
+        match = _FIELD.match(template, at)
+        assert match is not None
+        yield key, match
+        at = template.find("%", match.end())
 
 
 def format_template(machine: Machine, template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -107,9 +163,8 @@ def format_template(machine: Machine, template: str, args: tuple[Any, ...], kwar
     out: list[str] = []
     counter = [0]
     _format_into(machine, out, template, args, kwargs, counter, 2)
-    result = "".join(out)
-    machine.text(len(result))
-    return result
+    machine.text(sum(map(len, out)), not all(map(str.isascii, out)))
+    return "".join(out)
 
 
 def _format_into(
@@ -156,7 +211,6 @@ def _format_into(
         if spec:
             _format_into(machine, inner, spec, args, kwargs, counter, depth - 1)
         text = format_value(machine, value, "".join(inner))
-        machine.text(len(text))
         out.append(text)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from typing import Any
 
 from .machine import Machine
 from .text import format_template
 from .values import DefaultDict, Method, type_name
+
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e"
 
 
 def _plain(name: str) -> Method:
@@ -16,9 +19,40 @@ def _plain(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any, **kwargs: Any) -> Any:
         size = len(value)
-        if size > 64:
+        if size > 16:
             machine.text(size, not value.isascii())
         return host(value, *args, **kwargs)
+
+    return Method(name, call)
+
+
+def _trimming(name: str) -> Method:
+    """strip and its like: every character at an end is looked for among those to be taken away."""
+    host = getattr(str, name)
+
+    def call(machine: Machine, value: str, *args: Any) -> Any:
+        size = len(value)
+        if args and type(args[0]) is str and len(args[0]) > 8:
+            machine.work(size * len(args[0]) >> 10)
+        if size > 16:
+            machine.text(size, not value.isascii())
+        return host(value, *args)
+
+    return Method(name, call)
+
+
+def _testing(name: str) -> Method:
+    """startswith, endswith: with any of the texts in a tuple."""
+    host = getattr(str, name)
+
+    def call(machine: Machine, value: str, *args: Any) -> Any:
+        if args and type(args[0]) is tuple:
+            machine.work(len(args[0]) >> 2)
+            for part in args[0]:
+                machine.comparing(part, 1)
+        elif args:
+            machine.comparing(args[0], 1)
+        return host(value, *args)
 
     return Method(name, call)
 
@@ -29,8 +63,11 @@ def _growing(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
         size = len(value)
-        if size > 64:
-            machine.text(size if value.isascii() else size * 3, not value.isascii())
+        if size > 16:
+            ascii_only = value.isascii()
+            machine.text(size if ascii_only else size * 3, not ascii_only)
+            if not ascii_only:
+                machine.work(size >> 4)
         return host(value, *args)
 
     return Method(name, call)
@@ -42,7 +79,7 @@ def _searching(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
         if args and type(args[0]) is str:
-            machine.work((len(value) >> 8) + ((len(value) * len(args[0])) >> 16))
+            machine.seeking(value, args[0])
         return host(value, *args)
 
     return Method(name, call)
@@ -54,7 +91,7 @@ def _padding(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
         if args and type(args[0]) in (int, bool):
-            machine.text(max(len(value), args[0]), not value.isascii())
+            machine.text(max(len(value), args[0]), not (value.isascii() and str(args[1:2]).isascii()))
         return host(value, *args)
 
     return Method(name, call)
@@ -64,10 +101,24 @@ def _splitting(name: str) -> Method:
     host = getattr(str, name)
 
     def call(machine: Machine, value: str, *args: Any, **kwargs: Any) -> Any:
-        machine.text(len(value), not value.isascii())
-        parts = host(value, *args, **kwargs)
-        machine.items(len(parts) * 3)
-        return parts
+        wide = not value.isascii()
+        machine.text(len(value), wide)
+        separator = args[0] if args else kwargs.get("sep")
+        if type(separator) is str and separator:
+            machine.seeking(value, separator)
+            most = value.count(separator)
+        elif name == "splitlines":
+            most = len(value) if wide else sum(map(value.count, _LINE_ENDS))
+            machine.work(len(value) >> 5)
+        else:
+            most = len(value) // 2 if wide else sum(map(value.count, string.whitespace))
+            machine.work(len(value) >> 5)
+        limit = args[1] if len(args) > 1 else kwargs.get("maxsplit", -1)
+        if type(limit) is int and limit >= 0:
+            most = min(most, limit)
+        machine.items(most + 1)
+        machine.take((most + 1) * (80 if wide else 56))
+        return host(value, *args, **kwargs)
 
     return Method(name, call)
 
@@ -88,8 +139,9 @@ def join(machine: Machine, value: str, items: Any) -> str:
 
 def replace(machine: Machine, value: str, old: Any, new: Any, count: Any = -1, /) -> str:
     if type(old) is str and type(new) is str:
-        machine.work((len(value) >> 8) + 1)
+        machine.seeking(value, old)
         times = value.count(old)
+        machine.work(times >> 5)
         if type(count) is int and count >= 0:
             times = min(times, count)
         wide = not (value.isascii() and new.isascii())
@@ -107,6 +159,7 @@ def translate(machine: Machine, value: str, table: Any) -> str:
     if not isinstance(table, dict):
         raise TypeError(f"'{type_name(table)}' object is not subscriptable")
     longest = 1
+    machine.work((len(table) >> 3) + (len(value) >> 4))
     for item in table.values():
         if type(item) is str:
             longest = max(longest, len(item))
@@ -116,6 +169,8 @@ def translate(machine: Machine, value: str, table: Any) -> str:
 
 def maketrans(machine: Machine, *args: Any) -> Any:
     machine.measure(list(args))
+    if args:
+        machine.items(len(args[0]) * 7 if type(args[0]) is str or isinstance(args[0], dict) else 0)
     return str.maketrans(*args)
 
 
@@ -132,9 +187,11 @@ def format_map(machine: Machine, value: str, mapping: Any) -> str:
 _NAMES: tuple[tuple[Callable[[str], Method], str], ...] = (
     (
         _plain,
-        "endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle"
-        " isupper lstrip removeprefix removesuffix rstrip startswith strip",
+        "isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle"
+        " isupper removeprefix removesuffix",
     ),
+    (_trimming, "lstrip rstrip strip"),
+    (_testing, "endswith startswith"),
     (_growing, "capitalize casefold lower swapcase title upper"),
     (_searching, "count find index rfind rindex"),
     (_padding, "center ljust rjust zfill"),
