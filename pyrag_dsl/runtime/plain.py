@@ -38,7 +38,7 @@ def encode(value: Any) -> Any:
     if kind is range:
         return {"$range": [encode(bound) for bound in (value.start, value.stop, value.step)]}
     if kind is timezone:
-        return {"$timezone": [encode(part) for part in value.__getinitargs__()]}  # type: ignore[attr-defined]
+        return {"$timezone": [encode(part) for part in value.__getinitargs__()]}
     if kind is timedelta:
         return {"$timedelta": [value.days, value.seconds, value.microseconds]}
     if kind in _TIMES:

@@ -70,6 +70,8 @@ class Scheduler:
                     raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
                 self.launch(departing)
                 await self.landing()
+                if run.expired():
+                    raise run.out_of_time(run.snapshot())
         except asyncio.CancelledError:
             run.cancelled = True
             run.close(run.trace(run.snapshot(), "cancelled", ()))

@@ -69,7 +69,10 @@ def handed(value: Any) -> Any:
         return value
     if kind is list and all(type(item) is str for item in value):
         return value.copy()
-    return deepcopy(value)
+    try:
+        return deepcopy(value)
+    except TypeError:  # a view of a dictionary, which cannot be changed through
+        return value
 
 
 @dataclass(frozen=True, slots=True)

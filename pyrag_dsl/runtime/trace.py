@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -255,8 +255,9 @@ def signatures_to_json(signatures: dict[str, Signature]) -> dict[str, Any]:
 
 
 def _limits(found: dict[str, Any]) -> Limits:
+    defaults = {each.name: each.default for each in fields(Limits)}
     for name, value in found.items():
-        if type(value) not in (int, float) and not (name == "deadline" and value is None):
+        if type(value) not in (int, float) and not (value is None and defaults.get(name) is None):
             raise TypeError(f"the limit `{name}` is a {type(value).__name__}")
     return Limits(**found)
 
