@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from . import nodes as n
@@ -21,7 +22,7 @@ def check_flow(body: n.Block) -> list[Diagnostic]:
             found.append(Diagnostic("PLAN220", message, node.test.span, "warning", help=way_out))
         for block in node:
             if type(block) is tuple:
-                for before, after in zip(block, block[1:], strict=False):
+                for before, after in pairwise(block):
                     if type(before) in _LEAVES:
                         found.append(Diagnostic("PLAN221", "this is never reached", after.span, "warning"))
                         break

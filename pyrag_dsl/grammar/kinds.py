@@ -19,8 +19,8 @@ _CALLS = {
     "list": "list", "sorted": "list", "dict": "dict", "set": "set",
 }  # fmt: skip
 _TEXT_TO_TEXT = frozenset(
-    "capitalize casefold center expandtabs format join ljust lower lstrip removeprefix removesuffix replace rjust rstrip"
-    " strip swapcase title upper zfill".split()
+    "capitalize casefold center expandtabs format join ljust lower lstrip removeprefix removesuffix replace rjust"
+    " rstrip strip swapcase title upper zfill".split()
 )
 _TEXT_TO_LIST = frozenset({"split", "rsplit", "splitlines"})
 _METHODS = {"text": TYPES["str"], "list": TYPES["list"], "dict": TYPES["dict"], "set": TYPES["set"]}

@@ -21,7 +21,8 @@ FUNCTIONS = _words(
 )
 
 EXCEPTIONS = _words(
-    "ArithmeticError AssertionError AttributeError EOFError Exception IndexError KeyError LookupError "
+    "ArithmeticError AssertionError AttributeError EOFError Exception ImportError IndexError KeyError "
+    "LookupError ModuleNotFoundError UnboundLocalError "
     "NameError NotImplementedError OSError OverflowError RuntimeError StopIteration "
     "TimeoutError TypeError UnicodeError ValueError ZeroDivisionError"
 )

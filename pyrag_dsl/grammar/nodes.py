@@ -273,6 +273,7 @@ class Try(NamedTuple):
 class Raise(NamedTuple):
     span: Span
     exception: Expr | None
+    cause: Expr | None
 
 
 class Assert(NamedTuple):

@@ -334,9 +334,8 @@ class Vetter(Expressions):
         return self.expr(node)
 
     def raise_(self, node: ast.Raise) -> Any:
-        if node.cause is not None:
-            self.expr(node.cause)
-        return n.Raise(self.span(node), None if node.exc is None else self.expr(node.exc))
+        exception = None if node.exc is None else self.expr(node.exc)
+        return n.Raise(self.span(node), exception, None if node.cause is None else self.expr(node.cause))
 
     def assert_(self, node: ast.Assert) -> Any:
         return n.Assert(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .machine import Machine
@@ -11,6 +12,14 @@ from .values import PlanSet
 def truth(value: Any) -> bool:
     """`bool(value)`: every value of a plan has the host's truth, and none runs code of a plan."""
     return True if value is True else bool(value)
+
+
+def all_hold(conditions: Iterable[Any], frame: Any) -> bool:
+    """The `if`s of a comprehension. A loop: in a generator of the host a StopIteration of the plan would be lost."""
+    for condition in conditions:  # noqa: SIM110
+        if not truth(condition(frame)):
+            return False
+    return True
 
 
 def add_mapping(machine: Machine, out: dict[Any, Any], value: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
-from .building import add_mapping, truth
+from .building import add_mapping, all_hold, truth
 from .effects import Effects, certain, effects, may_raise, total
 from .functions import FunctionCode
 from .items import get_item, set_item
@@ -402,7 +402,7 @@ class Concurrent(Lower):
                 following = None
                 try:
                     bind(frame, item)
-                    kept = all(truth(condition(frame)) for condition in conditions)
+                    kept = all_hold(conditions, frame)
                     if kept and position < last:
                         following = clauses[position + 1][0](frame)
                 except Suspended:
@@ -620,10 +620,14 @@ class Concurrent(Lower):
                     signal = handle(machine, frame, raised, handlers)
                 elif signal is None and orelse is not None:
                     signal = orelse(frame)
-            except Exception:
+            except Exception as error:
                 if finalbody is not None:
                     machine.path = path
-                    left = finalbody(frame)
+                    machine.handling.append(error)
+                    try:
+                        left = finalbody(frame)
+                    finally:
+                        machine.handling.pop()
                 if left is None:
                     raise
                 return left

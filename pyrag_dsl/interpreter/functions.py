@@ -50,7 +50,8 @@ class FunctionCode:
         if function.cache_size is not None:
             key = self.cache_key(machine, function, args, kwargs)
             if key in function.cache:
-                return machine.check(function.cache[key])
+                function.cache[key] = result = function.cache.pop(key)  # the last used goes last
+                return machine.check(result)
             if machine.concurrent:
                 function.cache[key] = (
                     PENDING  # until it returns: asked again meanwhile, it must not call again

@@ -14,16 +14,17 @@ from typing import Any
 
 from ..grammar import nodes as n
 from .building import truth
+from .faults import locate
 from .items import del_item, get_item, set_item
 from .lower_expressions import ARITHMETIC, SMALL, Frame, LowerExpressions, Run
 from .machine import Machine
 from .modules import MODULES
 from .operators import IN_PLACE
 from .previews import preview, record
-from .raising import clean, forget, handle
+from .raising import clean, forget, handle, instance
 from .signals import BREAK, CONTINUE, Returned
 from .unpack import binder
-from .values import Builtin, Function
+from .values import Function
 
 
 class Lower(LowerExpressions):
@@ -101,7 +102,7 @@ class Lower(LowerExpressions):
         slot = self.local_slot(target)
         quick = ARITHMETIC.get(node.op)
         if slot is not None and quick is not None:
-            load_local = self.name(target)
+            load_local = self.expr(target)
 
             def local(frame: Frame, _node: Any = node) -> None:
                 before, change = load_local(frame), value(frame)
@@ -299,9 +300,14 @@ class Lower(LowerExpressions):
             path = machine.path
             try:
                 signal = guarded(frame)
-            except Exception:
+            except Exception as error:
                 machine.path = path
-                left = finalbody(frame)
+                machine.origins.setdefault(id(error), (error, locate(error)))
+                machine.handling.append(error)
+                try:
+                    left = finalbody(frame)
+                finally:
+                    machine.handling.pop()
                 if left is not None:
                     return left
                 raise
@@ -320,13 +326,16 @@ class Lower(LowerExpressions):
 
             return again
         value = self.expr(node.exception)
+        cause = None if node.cause is None else self.expr(node.cause)
 
         def run(frame: Frame, _node: Any = node) -> None:
-            error = value(frame)
-            if type(error) is Builtin and isinstance(error.host, type) and issubclass(error.host, Exception):
-                error = error.call(frame[0])
-            if not isinstance(error, Exception):
+            error = instance(frame[0], value(frame))
+            if error is None:
                 raise TypeError("exceptions must derive from BaseException")
+            if cause is not None:
+                reason = cause(frame)
+                if reason is not None and instance(frame[0], reason) is None:
+                    raise TypeError("exception causes must derive from BaseException")
             clean(error)
             raise error
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
-from .building import add_mapping, collect, truth
+from .building import add_mapping, all_hold, collect, truth
 from .builtins import BUILTINS
 from .functions import FunctionCode
 from .items import get_item
@@ -29,6 +29,13 @@ ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "%": oper
 _COMPARISON = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
+
+
+class Stopped(BaseException):
+    """A `StopIteration` on its way out of a comprehension, which a generator of the host would swallow."""
+
+    def __init__(self, stop: StopIteration) -> None:
+        self.stop = stop
 
 
 class LowerExpressions:
@@ -175,7 +182,7 @@ class LowerExpressions:
             for item in nodes
         ]
 
-        def starred(frame: Frame) -> list[Any]:
+        def starred(frame: Frame, _node: Any = nodes[0]) -> list[Any]:
             out: list[Any] = []
             for star, run in parts:
                 if star:
@@ -508,6 +515,7 @@ class LowerExpressions:
         cost, self.count = self.count + 2, before
         paths = self.needs_path(node)
         last = len(clauses) - 1
+        lazy = node.kind == "generator"
 
         def walk(frame: Frame, source: Any, position: int, base: Any, _node: Any = node) -> Any:
             machine: Machine = frame[0]
@@ -522,21 +530,23 @@ class LowerExpressions:
                 if paths:
                     machine.path = inner = (*base, number)
                     number += 1
-                bind(frame, item)
-                for condition in conditions:
-                    if not truth(condition(frame)):
-                        machine.path = outer
-                        break
-                else:
-                    if position < last:
-                        source = clauses[position + 1][0](frame)
-                        machine.path = outer
-                        yield from walk(frame, source, position + 1, inner)
-                        continue
-                    made = element(frame)
-                    if value is not None:
-                        made = (made, value(frame))
-                    machine.path = outer
+                try:
+                    bind(frame, item)
+                    kept = all_hold(conditions, frame)
+                    if kept and position < last:
+                        made = clauses[position + 1][0](frame)
+                    elif kept:
+                        made = element(frame)
+                        if value is not None:
+                            made = (made, value(frame))
+                except StopIteration as stop:
+                    if lazy:
+                        raise
+                    raise Stopped(stop) from None
+                machine.path = outer
+                if kept and position < last:
+                    yield from walk(frame, made, position + 1, inner)
+                elif kept:
                     yield made
 
         return walk
@@ -550,9 +560,11 @@ class LowerExpressions:
             if kind == "generator":
                 machine.iterate(source)
                 return Iter(loop({0: machine, 1: frame}, source, 0, machine.path), (source,))
-            return collect(
-                machine, kind, loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path)
-            )
+            elements = loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path)
+            try:
+                return collect(machine, kind, elements)
+            except Stopped as stopped:
+                raise stopped.stop from None
 
         return run
 

@@ -48,7 +48,7 @@ class Caller:
 
     def __call__(self, function: Any, *args: Any) -> Any:
         machine = self.machine
-        machine.fuel -= 1
+        machine.fuel -= 4
         if machine.fuel < 0:
             machine.refuel()
         times = self.times
@@ -278,7 +278,7 @@ class Machine:
     def comparing(self, value: Any, times: int) -> None:
         """Pay for comparing a text with `times` others, which may be as long and differ at the end only."""
         if type(value) is str:
-            self.work((len(value) >> 6) * times >> 6)
+            self.work((len(value) >> 6) * times >> (6 if value.isascii() else 4))
 
     def seeking(self, text: str, part: str) -> None:
         """Pay for looking for one text in another: where its beginning or end is found often, the host is slow."""

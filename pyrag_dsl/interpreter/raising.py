@@ -18,7 +18,7 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
         raise LimitHit("PLAN407", "function calls or expressions are nested too deeply")
     machine.origins.setdefault(id(error), (error, locate(error)))
     clean(error)
-    found = next((h for h in handlers if h[0] is None or catches(machine, h[0](frame), error)), None)
+    found = next((h for h in handlers if h[0] is None or catches(h[0](frame), error)), None)
     if found is None:
         raise error
     _, store, place, run = found
@@ -40,14 +40,17 @@ def clean(error: BaseException) -> None:
     error.__cause__ = None
 
 
-def catches(machine: Machine, kind: Any, error: Exception) -> bool:
+def instance(machine: Machine, value: Any) -> Exception | None:
+    """The exception that `raise value` raises; None if it is not one."""
+    if type(value) is Builtin and isinstance(value.host, type) and issubclass(value.host, Exception):
+        value = value.call(machine)
+    return value if isinstance(value, Exception) else None
+
+
+def catches(kind: Any, error: Exception) -> bool:
     """`except kind`."""
     kinds = kind if type(kind) is tuple else (kind,)
     for each in kinds:
-        if type(each) is tuple:
-            if catches(machine, each, error):
-                return True
-            continue
         if type(each) is not Builtin or not (
             isinstance(each.host, type) and issubclass(each.host, Exception)
         ):
