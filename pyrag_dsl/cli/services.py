@@ -74,7 +74,7 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
     with ExitStack() as stack:
         # The model first: building an index may take minutes, and a missing key should not be found after it.
         answer = _answerer(sources, stack)
-        retriever = _retriever(sources, screen, stack)
+        retriever = opened_retriever(sources, screen, stack)
         yield {
             "retrieve": retrieve_tool(retriever, sources.topk, batch=bool(sources.retriever)),
             "answer": answer,
@@ -110,7 +110,8 @@ def retrieve_tool(retriever: Retriever, topk: int, *, batch: bool = False) -> To
     return tool(retrieve, "retrieve", batch=together if batch else None)
 
 
-def _retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
+def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
+    """What the options name: a server, a corpus, or the bundled passages; closed with `stack`. Raises Stop."""
     if sources.retriever:
         from pyrag_dsl.runtime.retrieval.remote import RemoteRetriever
 

@@ -1,0 +1,133 @@
+"""`pyrag ask`: a question answered by PyRAG: decomposed, planned, run with adaptive retrieval, repaired."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pyrag_dsl.cli import options as o
+from pyrag_dsl.cli import status
+from pyrag_dsl.cli.inputs import check_output
+from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, show_diagnostics
+from pyrag_dsl.cli.screen import Screen, stderr
+from pyrag_dsl.cli.services import Sources, opened_retriever, retrieve_tool
+from pyrag_dsl.cli.status import Stop
+from pyrag_dsl.grammar.diagnostics import PlanError
+
+_PLANNING = "Models"
+
+
+def add(app: typer.Typer) -> None:
+    app.command()(ask)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out.")],
+    llm_base_url: o.BaseUrl = None,
+    model: o.Model = None,
+    plan_llm_base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where the planning model is, if elsewhere.", rich_help_panel=_PLANNING),
+    ] = None,
+    plan_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The model that writes and mends plans.", rich_help_panel=_PLANNING),
+    ] = None,
+    api_key_env: o.ApiKeyEnv = None,
+    corpus: o.Corpus = None,
+    retriever: o.Retriever = None,
+    index: o.Index = None,
+    topk: o.TopK = 5,
+    adaptive: Annotated[
+        str, typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none.")
+    ] = "selective",
+    repairs: Annotated[int, typer.Option(min=0, help="How often a model may mend a plan.")] = 2,
+    output_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a folder for the question, as PyRAG does.")
+    ] = None,
+    trace: o.TraceOut = None,
+    report: o.ReportOut = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Answer a question with a plan that a model writes.
+
+    The environment is read for LLM_MODEL, LLM_BASE_URL, PLAN_LLM_MODEL and PLAN_LLM_BASE_URL where the options of
+    these names are missing.
+    """
+    environment = os.environ
+    base_url = llm_base_url or environment.get("LLM_BASE_URL")
+    name = model or environment.get("LLM_MODEL")
+    if not base_url or not name:
+        raise Stop("a plan needs a model: give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL")
+    if not question.strip():
+        raise Stop("the question is empty")
+    if adaptive not in ("selective", "rerun", "none"):
+        raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
+    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk)
+    sources.check()
+    check_output(trace, "--trace", apart_from=[corpus, report])
+    check_output(report, "--report", apart_from=[corpus])
+    plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or base_url
+    plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or name
+    screen = stderr(quiet=quiet)
+    with ExitStack() as stack:
+        answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer"))
+        planning = stack.enter_context(chat_model(plan_name, plan_url, api_key_env, "plan"))
+        found = opened_retriever(sources, screen, stack)
+        outcome = _answer(
+            question,
+            screen,
+            retriever=retrieve_tool(found, topk, batch=bool(retriever)),
+            model=answering,
+            plan_model=planning,
+            adaptive=None if adaptive == "none" else adaptive,
+            repairs=repairs,
+            output_dir=output_dir,
+            topk=topk,
+        )
+    if outcome.trace is not None:
+        if trace is not None:
+            outcome.trace.save(trace)
+        if report is not None:
+            from pyrag_dsl.report import write_report
+
+            write_report(outcome.trace, report)
+    if not (quiet and outcome.code == status.OK):
+        show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
+    (print_json if as_json else print_answer)(outcome)
+    return outcome.code
+
+
+def chat_model(name: str, base_url: str, key_variable: str | None, role: str) -> Any:
+    """The client of a model, which closes as a context. Raises Stop."""
+    from pyrag_dsl.agents.models.client import ChatModel
+
+    key = None
+    if key_variable:
+        key = os.environ.get(key_variable)
+        if not key:
+            raise Stop(f"--api-key-env: the environment variable {key_variable} is not set")
+    try:
+        return ChatModel(name, base_url, api_key=key, role=role)
+    except ValueError as error:
+        raise Stop(f"the address of the {role} model: {error}") from None
+
+
+def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -> Outcome:
+    from pyrag_dsl.agents.pyrag import PyRAG
+
+    progress = None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True)
+    try:
+        answered = PyRAG(retriever, progress=progress, **settings).run(question)
+    except PlanError as error:
+        made = getattr(error, "answered", None)
+        return of_error(error, question, made.source if made else "", "the plan", made.trace if made else None)
+    result = answered.result
+    diagnostics = result.diagnostics if result is not None else ()
+    return Outcome(status.OK, "done", question, answered.source, "the plan", diagnostics, answered.trace, result)
