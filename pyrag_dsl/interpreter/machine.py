@@ -320,7 +320,12 @@ class Machine:
                     self.items(len(out))
             return out
         if kind in _ITERABLE or kind in _HOST_ITERABLE:
-            self.items(len(value) if kind is not range else range_length(value))
+            count = len(value) if kind is not range else range_length(value)
+            self.items(count)
+            if kind is range:
+                self.take(count * (max(value.start.bit_length(), value.stop.bit_length()) >> 3))
+            elif kind is str and not value.isascii():
+                self.take(count * 64)
             return list(value)
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
@@ -411,8 +416,9 @@ class Machine:
                 continue
             arguments[name] = check_argument(signature.name, param, value, self.limits)
             if type(value) in _NESTING:
-                self.take(self.measure(value) * 8 if type(value) is not list else len(value) * 24)
-                self.work(len(value) if type(value) is list else 0)
+                # The journal keeps a copy, and a trace writes all of it.
+                size = self.measure(value)
+                self.take(size + (len(value) * 16 if type(value) is list else size * 8))
         for name in kwargs:
             if name not in arguments:
                 raise PlanFault("PLAN501", f"`{signature.name}` has no parameter `{name}`")

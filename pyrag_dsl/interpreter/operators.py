@@ -63,8 +63,9 @@ def add(machine: Machine, a: Any, b: Any) -> Any:
 def sub(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in VIEWS or type(b) in VIEWS:
         return _view_operation(machine, operator.sub, a, b)
-    if type(a) in _SETS:
-        machine.items(len(a))
+    if type(a) in _SETS or type(a) is Counter:
+        machine.items(len(a) * 4)
+        machine.work(len(b) if type(b) is Counter else 0)
     return _integer(machine, a - b)
 
 
@@ -162,6 +163,8 @@ def _view_operation(machine: Machine, host: Any, a: Any, b: Any) -> Any:
     """`d.keys() & other`, in the order of the left operand."""
     if type(a) is _VALUES or type(b) is _VALUES:
         raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
+    machine.work(len(a) if type(a) in VIEWS else 0)
+    machine.work(len(b) if type(b) in VIEWS else 0)
     left, right = PlanSet(machine.keys(machine.drain(a))), PlanSet(machine.keys(machine.drain(b)))
     return host(left, right)
 
@@ -289,4 +292,10 @@ COMPARE: dict[str, Binary] = {
 
 def unary(op: str) -> Callable[[Machine, Any], Any]:
     host: Any = {"-": operator.neg, "+": operator.pos, "~": operator.invert}[op]
-    return lambda machine, value: _integer(machine, host(value))
+
+    def apply(machine: Machine, value: Any) -> Any:
+        if type(value) is Counter:
+            machine.items(len(value) * 4)
+        return _integer(machine, host(value))
+
+    return apply

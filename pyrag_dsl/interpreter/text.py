@@ -50,7 +50,7 @@ def to_ascii(machine: Machine, value: Any) -> str:
 def _reserve(machine: Machine, value: Any) -> None:
     """Pay for the text of a value. Four characters stand between two items, or around a float."""
     size = machine.measure(value, shown=True) * 4 if type(value) is not str else machine.measure(value, shown=True)
-    machine.text(size)
+    machine.text(size, type(value) is str and not value.isascii())
     machine.work(size >> 5)
 
 
@@ -59,7 +59,7 @@ def _digits(machine: Machine, value: int) -> None:
     if not -_SMALL < value < _SMALL:
         size = value.bit_length()
         machine.text(size >> 1)
-        machine.work(size * size >> 20)
+        machine.work(size * size >> 18)
 
 
 CONVERSIONS = {"r": to_repr, "s": to_str, "a": to_ascii}
@@ -180,7 +180,7 @@ def _format_into(
         raise ValueError("Max string recursion exceeded")
     for literal, field, spec, conversion in string.Formatter().parse(template):
         out.append(literal)
-        machine.work(1)
+        machine.work(6)
         if field is None:
             continue
         head, rest = _split_field(field)

@@ -159,7 +159,7 @@ def translate(machine: Machine, value: str, table: Any) -> str:
     if not isinstance(table, dict):
         raise TypeError(f"'{type_name(table)}' object is not subscriptable")
     longest = 1
-    machine.work((len(table) >> 3) + (len(value) >> 4))
+    machine.work((len(table) >> 3) + (len(value) >> 3))
     for item in table.values():
         if type(item) is str:
             longest = max(longest, len(item))
