@@ -79,7 +79,11 @@ def plans(shared: Path, most: int) -> list[Plan]:
     """The recorded plans that run to their end."""
     found = []
     for case in load(shared)[: most or None]:
-        plan = Plan(case.name, case.source, pd.parse(case.source), {}, {}, case.result)
+        try:
+            program = pd.parse(case.source)
+        except pd.PlanRejected:
+            continue
+        plan = Plan(case.name, case.source, program, {}, {}, case.result)
         tools = {
             "retrieve": lambda query, topk, plan=plan: plan.result("retrieve", query, topk),
             "answer": lambda query, docs, plan=plan: plan.result("answer", query),  # noqa: ARG005
@@ -251,9 +255,7 @@ def sentinels(found: list[Plan]) -> None:
             changed = [
                 one
                 for one in final.calls
-                if one.node not in boosted
-                and one.node != call.node
-                and (one.node, repr(one.arguments)) not in recorded
+                if one.node not in boosted and one.node != call.node and (one.node, repr(one.arguments)) not in recorded
             ]
             ours.append(once.made - len(base.calls))
             theirs.append(whole - len(base.calls))

@@ -60,9 +60,7 @@ def test_a_budget_is_spent_in_program_order(text: str, tools: StubTools, most: i
     watch = Watch()
     limits = pd.Limits(tool_calls=most, steps=LIMITS.steps)
     options = {"mode": "concurrent" if concurrent else "sequential", "speculate": False}
-    found = ended(
-        lambda: pd.run(text, coroutine_tools(tools), hooks=[watch], limits=limits, now=NOW, **options)
-    )
+    found = ended(lambda: pd.run(text, coroutine_tools(tools), hooks=[watch], limits=limits, now=NOW, **options))
     assert found.calls == whole.calls[:most]
     assert sorted(watch.asked) == sorted(whole.calls[:most])
     if len(whole.calls) <= most:
@@ -73,9 +71,7 @@ def test_a_budget_is_spent_in_program_order(text: str, tools: StubTools, most: i
 
 @law(100)
 @given(plans(), tool_results(), latencies(), st.integers(0, 8))
-def test_calls_beyond_a_budget_are_speculative(
-    text: str, tools: StubTools, latency: Latencies, most: int
-) -> None:
+def test_calls_beyond_a_budget_are_speculative(text: str, tools: StubTools, latency: Latencies, most: int) -> None:
     """A run that fails at its budget may have asked for more than it came to; the trace says which."""
     limits = pd.Limits(tool_calls=most, steps=LIMITS.steps)
     whole = observe(text, tools)

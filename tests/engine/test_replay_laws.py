@@ -49,9 +49,7 @@ def test_so_is_a_replay_of_the_saved_file(text: str, tools: StubTools) -> None:
 
 @law(100)
 @given(plans(), tool_results(), st.integers(0, 2**16 - 1), st.booleans())
-def test_a_run_goes_on_from_any_part_of_its_journal(
-    text: str, tools: StubTools, kept: int, concurrent: bool
-) -> None:
+def test_a_run_goes_on_from_any_part_of_its_journal(text: str, tools: StubTools, kept: int, concurrent: bool) -> None:
     first = run_here(text, tools.functions())
     entries = list(first.trace.journal())
     part = [entry for place, entry in enumerate(entries) if kept >> place % 16 & 1]
