@@ -7,6 +7,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
 
 from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature, ToolParam
@@ -130,10 +131,45 @@ def toolset(tools: Mapping[str, Any] | Sequence[Tool]) -> dict[str, Tool]:
         if isinstance(each, Tool):
             made[name] = each if each.name == name else _renamed(each, name)
         elif callable(each):
-            made[name] = tool(each, name)
+            made[name] = _remembered(each, name)
         else:
             raise TypeError(f"the tool {name!r} must be callable, not {type(each).__name__}")
     return made
+
+
+def _remembered(function: Callable[..., Any], name: str) -> Tool:
+    """`tool(function, name)`: reading a signature takes longer than a short run, so it is done once for equal ones.
+
+    Functions made from the same `def` have the same code; with the same defaults and annotations they have the same
+    signature. What is kept does not keep the functions themselves alive.
+    """
+    if type(function) is not FunctionType:
+        return tool(function, name)
+    try:
+        key = (
+            name,
+            function.__code__,
+            function.__defaults__,
+            tuple((function.__kwdefaults__ or {}).items()),
+            tuple(function.__annotations__.items()),
+        )
+        known = _shapes.get(key)
+    except TypeError:  # a default that cannot be hashed
+        return tool(function, name)
+    if known is None:
+        if len(_shapes) >= _MOST_SHAPES:
+            _shapes.clear()
+        _shapes[key] = replace(tool(function, name), function=_nothing)
+        known = _shapes[key]
+    return Tool(known.signature, function, None, known.idempotent, known.is_async, known.plan)
+
+
+def _nothing(*_args: Any, **_kwargs: Any) -> Any:
+    raise AssertionError("a shape is not a tool")
+
+
+_MOST_SHAPES = 256
+_shapes: dict[Any, Tool] = {}
 
 
 def _renamed(each: Tool, name: str) -> Tool:
