@@ -30,6 +30,18 @@ def add_mapping(machine: Machine, out: dict[Any, Any], value: Any) -> None:
     out.update(value)
 
 
+def spread(machine: Machine, out: dict[str, Any], value: Any) -> None:
+    """`**value` in a call: its items become keywords."""
+    mapping: dict[Any, Any] = {}
+    add_mapping(machine, mapping, value)
+    for key in mapping:
+        if type(key) is not str:
+            raise TypeError("keywords must be strings")
+        if key in out:
+            raise TypeError(f"got multiple values for keyword argument '{key}'")
+    out.update(mapping)
+
+
 def collect(machine: Machine, kind: str, elements: Any) -> Any:
     """The container of a comprehension."""
     ceiling = machine.limits.container

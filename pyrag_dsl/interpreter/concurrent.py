@@ -17,7 +17,7 @@ from typing import Any
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
-from .building import add_mapping, all_hold, truth
+from .building import add_mapping, all_hold, spread, truth
 from .effects import Effects, certain, effects, may_raise, total
 from .functions import FunctionCode
 from .items import get_item, set_item
@@ -304,15 +304,8 @@ class Concurrent(Lower):
             for name, value in zip(names, gather(frame), strict=True):
                 if name is not None:
                     out[name] = value
-                    continue
-                mapping: dict[Any, Any] = {}
-                add_mapping(machine, mapping, machine.check(value))
-                for key in mapping:
-                    if type(key) is not str:
-                        raise TypeError("keywords must be strings")
-                    if key in out:
-                        raise TypeError(f"got multiple values for keyword argument '{key}'")
-                out.update(mapping)
+                else:
+                    spread(machine, out, machine.check(value))
             return out
 
         return run

@@ -9,7 +9,7 @@ from typing import Any
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
-from .building import add_mapping, all_hold, collect, truth
+from .building import add_mapping, all_hold, collect, spread, truth
 from .builtins import BUILTINS
 from .functions import FunctionCode
 from .items import get_item
@@ -396,15 +396,8 @@ class LowerExpressions:
             for name, value in parts:
                 if name is not None:
                     out[name] = value(frame)
-                    continue
-                mapping: dict[Any, Any] = {}
-                add_mapping(frame[0], mapping, value(frame))
-                for key in mapping:
-                    if type(key) is not str:
-                        raise TypeError("keywords must be strings")
-                    if key in out:
-                        raise TypeError(f"got multiple values for keyword argument '{key}'")
-                out.update(mapping)
+                else:
+                    spread(frame[0], out, value(frame))
             return out
 
         return run
