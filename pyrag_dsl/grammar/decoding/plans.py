@@ -28,23 +28,24 @@ BEYOND_ASCII = (
     r"\u00A1-\u00AC\u00AE-\u061B\u061D-\u167F\u1E00-\u1FFF\u2010-\u2027\u2030-\u205E\u20A0-\u20BF\u3001-\uD7A3"
     r"\uF900-\uFAFF\uFF01-\uFFDC"
 )
-_IN_STRING = Chars(r" !#-\[\]-~" + BEYOND_ASCII, "x")
-_IN_FSTRING = Chars(r" !#-\[\]-z|~" + BEYOND_ASCII, "x")
-_BEGINS_STRING = Chars(r"!#-\[\]-~" + BEYOND_ASCII, "x")
-_QUOTE = Literal('\\"')
+# Neither `"` nor backslash, so that nothing need be escaped; neither `<` nor backtick, so that no reply that is a plan
+# looks like one with a fence or a train of thought in it; in f-strings, no brace.
+_IN_STRING = Chars(r" !#-;=-\[\]-_a-~" + BEYOND_ASCII, "x")
+_BEGINS_STRING = Chars(r"!#-;=-\[\]-_a-~" + BEYOND_ASCII, "x")
+_IN_FSTRING = Chars(r" !#-;=-\[\]-_a-z|~" + BEYOND_ASCII, "x")
 _DIGIT = Chars("0-9", "9")
 _NONZERO = Chars("1-9", "9")
 
 # A digit in a comment is followed by a space or a comma: `3is` would look like glued code.
 TERMINALS: dict[str, Part] = {
-    "STRING": seq('"', Choice((_BEGINS_STRING, _QUOTE)), Repeat(Choice((_IN_STRING, _QUOTE)), 0, 99), '"'),
-    "FTEXT": Repeat(Choice((_IN_FSTRING, _QUOTE)), 1, 60),
+    "STRING": seq('"', _BEGINS_STRING, Repeat(_IN_STRING, 0, 89), '"'),
+    "FTEXT": Repeat(_IN_FSTRING, 1, 40),
     "COMMENT": seq(
         "# ",
         Repeat(
-            Choice((Chars(r" !'(),.:?A-Za-z-" + BEYOND_ASCII, "x"), seq(_DIGIT, Chars(" ,", ",")))),
+            Choice((Chars(r"- !'(),.:?A-Za-z" + BEYOND_ASCII, "x"), seq(_DIGIT, Chars(" ,", ",")))),
             1,
-            60,
+            80,
         ),
         "\n",
     ),
@@ -83,14 +84,14 @@ class Scope:
         return replace(self, items=self.items + 1)
 
 
-def plan_rules(tools: Mapping[str, Signature], hops: int = HOPS, depth: int = DEPTH) -> Rules:
+def plan_rules(tools: Mapping[str, Signature], hops: int | None = None, depth: int = DEPTH) -> Rules:
     """The rules of the plans that may be decoded over these tools.
 
-    hops: pairs of a list and a fact at most, 1 to 9. depth: nested blocks at most, 0 to 3. Raises ``ValueError`` for
-    other numbers, for a tool whose name a plan cannot call or itself must bind, and where a plan could be too long to
-    be read.
+    hops: pairs of a list and a fact at most, 1 to 9; as many as fit, up to 6, if None. depth: nested blocks at most,
+    0 to 3. Raises ``ValueError`` for other numbers, for a tool whose name a plan cannot call or itself must bind, and
+    where a plan could be too long to be read.
     """
-    if not 1 <= hops <= MAX_HOPS:
+    if hops is not None and not 1 <= hops <= MAX_HOPS:
         raise ValueError(f"hops must be 1 to {MAX_HOPS}, not {hops}")
     if not 0 <= depth <= DEPTH:
         raise ValueError(f"depth must be 0 to {DEPTH}, not {depth}")
@@ -98,15 +99,16 @@ def plan_rules(tools: Mapping[str, Signature], hops: int = HOPS, depth: int = DE
         own = name == "final_answer" or name.rstrip("0123456789") in ("fact_", "docs_", "item_")
         if own or not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name.startswith("_"):
             raise ValueError(f"plans cannot be decoded with a tool named {name!r}")
-    rules = _Plans(tools, hops, depth).made()
-    length = len(longest(rules))
-    widest = max(map(len, longest(rules).split("\n")))
-    if length > MAX_SOURCE or widest > MAX_LINE:
-        raise ValueError(
-            f"plans could have {length:,} characters, {widest:,} in a line; the limits are {MAX_SOURCE:,} and "
-            f"{MAX_LINE:,}: allow fewer hops, or offer fewer tools and parameters"
-        )
-    return rules
+    for tried in range(HOPS, 0, -1) if hops is None else (hops,):
+        rules = _Plans(tools, tried, depth).made()
+        text = longest(rules)
+        widest = max(map(len, text.split("\n")))
+        if len(text) <= MAX_SOURCE and widest <= MAX_LINE:
+            return rules
+    raise ValueError(
+        f"plans could have {len(text):,} characters, {widest:,} in a line; the limits are {MAX_SOURCE:,} and "
+        f"{MAX_LINE:,}: allow fewer hops, or offer tools with fewer parameters"
+    )
 
 
 class _Plans:
@@ -141,11 +143,11 @@ class _Plans:
         """What may come once ``hop`` hops are done: the next one, or the answer."""
         scope = Scope(hop, hop)
         final = seq("final_answer = ", self.value(scope), "\n")
-        following = final if not hop else choice(self.hop(hop + 1) if hop < self.hops else None, final)
+        following = choice(self.hop(hop + 1) if hop < self.hops else None, final)
         if not hop:
-            following = choice(self.hop(1), final)
-        work = self.work(scope) if hop else None
-        return following if work is None else seq(upto(2, work), following)
+            return following
+        compound = [Maybe(self.compound(scope, 0))] if self.depth else []
+        return seq(Maybe(self.line(scope)), *compound, following)
 
     def hop(self, number: int) -> Part:
         made = self.rules.rule(
@@ -163,10 +165,6 @@ class _Plans:
         assert made is not None
         return made
 
-    def work(self, scope: Scope) -> Part:
-        compound = self.compound(scope, 0) if self.depth else None
-        return choice(self.line(scope), compound)
-
     def line(self, scope: Scope) -> Part:
         """A statement that gives a bound name a new value, or adds to a list."""
         made = self.rules.rule(
@@ -176,8 +174,7 @@ class _Plans:
                 seq(
                     self.lists(scope),
                     choice(
-                        seq(" = ", self.listing(scope)),
-                        seq(" += ", self.gathered(scope)),
+                        seq(choice(" = ", " += "), self.asked(scope)),
                         seq(".append(", self.text(scope), ")"),
                     ),
                     "\n",
@@ -190,6 +187,8 @@ class _Plans:
     def compound(self, scope: Scope, depth: int) -> Part:
         """`if` or `for`, whose header is indented ``depth`` times; the indentation of its first line is the caller's."""
         indent = INDENT * depth
+        arm = self.arm(scope, depth + 1)
+        elifs = [] if depth else [Maybe(seq("elif ", self.conditions(scope), ":\n", arm))]
         made = self.rules.rule(
             self._rule("block", depth, scope.facts, scope.items),
             lambda: choice(
@@ -198,8 +197,8 @@ class _Plans:
                     self.conditions(scope),
                     ":\n",
                     self.body(scope, depth + 1),
-                    Maybe(seq(indent + "elif ", self.conditions(scope), ":\n", self.arm(scope, depth + 1))),
-                    Maybe(seq(indent + "else:\n", self.arm(scope, depth + 1))),
+                    *elifs,
+                    Maybe(seq(indent + "else:\n", arm)),
                 ),
                 seq(
                     f"for item_{scope.items + 1} in ",
@@ -223,8 +222,8 @@ class _Plans:
 
         def make() -> Part:
             tail = [Maybe(jump)] if jump is not None else []
-            lines = seq(line, Maybe(line), *([Maybe(nested)] if nested is not None else []), *tail)
-            return choice(lines, seq(nested, *tail) if nested is not None else None, jump)
+            deeper = seq(Maybe(line), nested, *tail) if nested is not None else None
+            return choice(seq(line, Maybe(line), *tail), deeper, jump)
 
         made = self.rules.rule(self._rule("body", depth, scope.facts, scope.items), make)
         assert made is not None
@@ -260,9 +259,7 @@ class _Plans:
             return None
         return self.rules.rule(
             self._rule("named", scope.facts, scope.items),
-            lambda: choice(
-                self.facts(scope) if scope.facts else None, *(f"item_{i + 1}" for i in range(scope.items))
-            ),
+            lambda: choice(self.facts(scope) if scope.facts else None, *(f"item_{i + 1}" for i in range(scope.items))),
         )
 
     # ------------------------------------------------------------------------------------------------ texts
@@ -276,11 +273,13 @@ class _Plans:
         text = self.terminal("FTEXT")
 
         def make() -> Part:
-            hole = seq("{", named, Maybe(choice(*(f".{method}()" for method in METHODS))), "}")
+            method = self.rules.rule("method", lambda: choice(*(f".{method}()" for method in METHODS)))
+            assert method is not None
+            hole = seq("{", named, Maybe(method), "}")
             return choice(
                 string,
                 seq('f"', Maybe(text), hole, Maybe(text), upto(2, hole, Maybe(text)), '"'),
-                seq(named, Maybe(choice(*(f".{method}()" for method in METHODS)))),
+                seq(named, Maybe(method)),
             )
 
         made = self.rules.rule(self._rule("word", scope.facts, scope.items), make)
@@ -306,7 +305,7 @@ class _Plans:
                 options.append(seq("str(", number, Maybe(seq(choice(" - ", " + "), number)), ")"))
             return choice(*options)
 
-        made = self.rules.rule(self._rule("text", scope.facts, scope.lists, scope.items), make)
+        made = self.rules.rule(self._rule("text", *_key(scope)), make)
         assert made is not None
         return made
 
@@ -330,20 +329,28 @@ class _Plans:
             lists = self.lists(scope)
             return choice(display, seq(lists, Maybe(choice(seq("[:", self.terminal("COUNT"), "]"), seq(" + ", lists)))))
 
-        made = self.rules.rule(self._rule("gathered", scope.facts, scope.lists, scope.items), make)
+        made = self.rules.rule(self._rule("gathered", *_key(scope)), make)
+        assert made is not None
+        return made
+
+    def asked(self, scope: Scope) -> Part:
+        """A list by calls of tools, or of what is known."""
+        gathered, calls = self.gathered(scope), self.calls(scope, lists=True)
+        if not calls:
+            return gathered
+        made = self.rules.rule(
+            self._rule("asked", *_key(scope)),
+            lambda: choice(gathered, seq(choice(*calls), upto(1, " + ", choice(*calls)))),
+        )
         assert made is not None
         return made
 
     def listing(self, scope: Scope) -> Part:
-        """A list, by calls of tools or from texts."""
+        """A list, in every form there is."""
         named, gathered = self.named(scope), self.gathered(scope)
 
         def make() -> Part:
-            options: list[Part | None] = [gathered, self.comprehension(scope)]
-            calls = self.calls(scope, lists=True)
-            if calls:
-                call = choice(*calls)
-                options.append(seq(call, Maybe(seq(" + ", call))))
+            options: list[Part | None] = [self.asked(scope), self.comprehension(scope)]
             if named is not None:
                 options.append(seq(named, ".split(", self.terminal("STRING"), ")"))
                 if self.offers("re"):
@@ -354,7 +361,7 @@ class _Plans:
                 options.append(seq("list(dict.fromkeys(", gathered, "))"))
             return choice(*options)
 
-        made = self.rules.rule(self._rule("listing", scope.facts, scope.lists, scope.items), make)
+        made = self.rules.rule(self._rule("listing", *_key(scope)), make)
         assert made is not None
         return made
 
@@ -377,28 +384,42 @@ class _Plans:
         return None if made is None else seq(made, Maybe(seq(choice(" and ", " or "), made)))
 
     def condition(self, scope: Scope) -> Part | None:
-        string, named = self.terminal("STRING"), self.named(scope)
-        if named is None and not scope.lists:
+        tests = self.tests(scope)
+        if tests is None and not scope.lists:
             return None
 
         def make() -> Part:
-            options: list[Part | None] = []
-            if scope.lists:
-                options.append(seq(Maybe(Literal("not ")), self.lists(scope)))
-            if named is not None:
-                lowered = seq(named, Maybe(Literal(".lower()")))
-                options.append(seq(lowered, choice(" == ", " != "), choice(string, named)))
-                options.append(seq(string, choice(" in ", " not in "), lowered))
-                options.append(seq(named, ".startswith(", string, ")"))
-                if self.offers("re"):
-                    options.append(seq("re.search(", self.terminal("PATTERN"), ", ", named, ")"))
-                if (date := self.date(scope)) is not None:
-                    options.append(seq(date, choice(*COMPARISONS), date))
+            listed = seq(Maybe(Literal("not ")), self.lists(scope)) if scope.lists else None
+            counted = None
             if (number := self.number(scope)) is not None:
-                options.append(seq(number, choice(*COMPARISONS), choice(number, self.terminal("INTEGER"))))
-            return choice(*options)
+                counted = seq(number, self.compares(), choice(number, self.terminal("INTEGER")))
+            return choice(listed, counted, tests)
 
-        return self.rules.rule(self._rule("condition", scope.facts, scope.lists, scope.items), make)
+        return self.rules.rule(self._rule("condition", *_key(scope)), make)
+
+    def tests(self, scope: Scope) -> Part | None:
+        """Conditions on texts."""
+        string, named = self.terminal("STRING"), self.named(scope)
+        if named is None:
+            return None
+
+        def make() -> Part:
+            lowered = seq(named, Maybe(Literal(".lower()")))
+            date = self.date(scope)
+            return choice(
+                seq(lowered, choice(" == ", " != "), choice(string, named)),
+                seq(string, choice(" in ", " not in "), lowered),
+                seq(named, ".startswith(", string, ")"),
+                seq("re.search(", self.terminal("PATTERN"), ", ", named, ")") if self.offers("re") else None,
+                seq(date, self.compares(), date) if date is not None else None,
+            )
+
+        return self.rules.rule(self._rule("tests", scope.facts, scope.items), make)
+
+    def compares(self) -> Part:
+        made = self.rules.rule("compares", lambda: choice(*COMPARISONS))
+        assert made is not None
+        return made
 
     def number(self, scope: Scope) -> Part | None:
         named, date = self.named(scope), self.date(scope)
@@ -408,7 +429,7 @@ class _Plans:
         options = [option for option in (of_text, of_list, year) if option is not None]
         if not options:
             return None
-        name = self._rule("number", scope.facts, scope.lists, scope.items)
+        name = self._rule("number", *_key(scope))
         return self.rules.rule(name, lambda: choice(*options))
 
     def date(self, scope: Scope) -> Part | None:
@@ -417,10 +438,13 @@ class _Plans:
             return None
         return self.rules.rule(
             self._rule("date", scope.facts, scope.items),
-            lambda: seq(
-                "datetime.datetime.strptime(", named, ", ", choice(*(f'"{form}"' for form in FORMATS)), ")"
-            ),
+            lambda: seq("datetime.datetime.strptime(", named, ", ", self.formats(), ")"),
         )
+
+    def formats(self) -> Part:
+        made = self.rules.rule("formats", lambda: choice(*(f'"{form}"' for form in FORMATS)))
+        assert made is not None
+        return made
 
     # ------------------------------------------------------------------------------------------------ tools
 
@@ -443,20 +467,18 @@ class _Plans:
         def make() -> Part:
             required = [param for param in signature.params if param.default is REQUIRED]
             optional = [param for param in signature.params if param.default is not REQUIRED]
-            parts: list[Part | str] = [f"{name}("]
-            for index, param in enumerate(required):
-                parts += [", "] * bool(index) + [self.argument(param, scope)]
-            separate = bool(required)
-            for index, param in enumerate(optional):
-                value = self.argument(param, scope)
-                by_name = seq(f"{param.name}=", value)
-                given = choice(value, by_name) if not index else by_name
-                if separate:
-                    parts.append(Maybe(seq(", ", given)))
-                elif index == 0 and len(optional) == 1:
-                    parts.append(Maybe(given))
-                # Without a required argument before them, the commas of several optional ones would need a state.
-            return seq(*parts, ")")
+            first: list[Part | str] = []
+            for param in required:
+                first += [", "] * bool(first) + [self.argument(param, scope)]
+            named = [seq(f"{param.name}=", self.argument(param, scope)) for param in optional]
+            by_place = [choice(self.argument(optional[0], scope), named[0]), *named[1:]] if optional else []
+            if first:
+                return seq(f"{name}(", *first, *[Maybe(seq(", ", each)) for each in by_place], ")")
+            lists = [
+                seq(each, *[Maybe(seq(", ", later)) for later in by_place[index + 1 :]])
+                for index, each in enumerate(by_place)
+            ]
+            return seq(f"{name}(", *([Maybe(choice(*lists))] if lists else []), ")")
 
         made = self.rules.rule(self._rule("call", name.lower(), self._place(name), *_key(scope)), make)
         assert made is not None
