@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Union
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Repeat:
     most: int
 
 
-Part = Union[Literal, Chars, Ref, Sequence, Choice, Maybe, Repeat]
+Part: TypeAlias = "Literal | Chars | Ref | Sequence | Choice | Maybe | Repeat"
 
 
 def seq(*parts: Part | str) -> Part:
@@ -101,13 +101,10 @@ class Rules:
     start: str
     parts: dict[str, Part] = field(default_factory=dict)
 
-    def rule(self, name: str, make: Callable[[], Part | None]) -> Ref | None:
-        """The rule of this name, made when first asked for. None where ``make`` gives None: there is no such text."""
+    def rule(self, name: str, make: Callable[[], Part]) -> Ref:
+        """The rule of this name, made when first asked for."""
         if name not in self.parts:
-            made = make()
-            if made is None:
-                return None
-            self.parts[name] = made
+            self.parts[name] = make()
         return Ref(name)
 
 

@@ -1,0 +1,77 @@
+"""`pyrag grammar`: the grammar that holds a model to plans, for the server that decodes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyrag_dsl.cli.screen import write
+from pyrag_dsl.cli.status import Stop
+
+
+class Dialect(str, Enum):
+    """In which notation."""
+
+    llguidance = "llguidance"
+    gbnf = "gbnf"
+    openai = "openai"
+
+
+class ServerName(str, Enum):
+    """Whose request fields."""
+
+    vllm = "vllm"
+    sglang = "sglang"
+    llama_cpp = "llama.cpp"
+    openai = "openai"
+    openai_chat = "openai-chat"
+
+
+def add(app: typer.Typer) -> None:
+    app.command()(grammar)
+
+
+def grammar(
+    dialect: Annotated[
+        Dialect | None, typer.Option(help="The notation; what --server reads best, or llguidance, if not given.")
+    ] = None,
+    server: Annotated[
+        ServerName | None,
+        typer.Option(help="Print the fields of a request to this server, as JSON, instead of the bare grammar."),
+    ] = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Python stubs of the tools (def name(query: str) -> str: ...); retrieve and answer."
+        ),
+    ] = None,
+    hops: Annotated[int | None, typer.Option(min=1, max=9, help="Hops at most.")] = None,
+    depth: Annotated[int, typer.Option(min=0, max=3, help="Nested blocks at most.")] = 3,
+) -> int:
+    """Print the grammar under which a model can write nothing but plans. See docs/decoding.md."""
+    from pyrag_dsl.grammar.decoding import SERVERS, decoding_grammar, request_fields
+    from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
+    from pyrag_dsl.grammar.stubs import read_stubs
+
+    signatures = DEFAULT_SIGNATURES
+    if tools is not None:
+        try:
+            signatures = read_stubs(tools.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise Stop(f"cannot read {tools}: {error.strerror or error}") from None
+        except ValueError as error:
+            raise Stop(f"{tools}: {error}") from None
+    best = SERVERS[server.value].dialects[0] if server is not None else "llguidance"
+    try:
+        text = decoding_grammar(dialect.value if dialect is not None else best, signatures, hops=hops, depth=depth)
+        if server is not None:
+            text = json.dumps(request_fields(server.value, text)) + "\n"
+    except ValueError as error:
+        raise Stop(str(error)) from None
+    write(sys.stdout, text)
+    return 0

@@ -1,0 +1,99 @@
+"""Rules as text, in the dialects that engines of constrained decoding read.
+
+The rules are the same in each; what differs is how a rule, a terminal and a name are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .rules import Chars, Choice, Literal, Maybe, Part, Ref, Repeat, Rules, Sequence
+
+_SPECIAL = frozenset("\\.+*?()|[]{}^$/")
+
+
+def lark(rules: Rules) -> str:
+    """The Lark dialect of llguidance, in the part that OpenAI's custom tools take too: terminals are one regular
+    expression each, without lookaround, priorities, templates or `%` lines."""
+    lines = []
+    for name, part in rules.parts.items():
+        lines.append(f"{name}: /{_regex(part)}/" if name.isupper() else f"{name}: {_write(part, _lark_atom)}")
+    return "\n".join(lines) + "\n"
+
+
+def llguidance(rules: Rules) -> str:
+    """`lark` with the header by which servers that take several dialects know this one."""
+    return "%llguidance {}\n" + lark(rules)
+
+
+def gbnf(rules: Rules) -> str:
+    """GBNF, the dialect of llama.cpp and, as EBNF, of xgrammar and SGLang."""
+    lines = []
+    for name, part in rules.parts.items():
+        lines.append(f"{_gbnf_name(name, rules)} ::= {_write(part, lambda atom: _gbnf_atom(atom, rules))}")
+    return "\n".join(lines) + "\n"
+
+
+DIALECTS: dict[str, Callable[[Rules], str]] = {"llguidance": llguidance, "gbnf": gbnf, "openai": lark}
+
+
+def _write(part: Part, atom: Callable[[Part], str]) -> str:
+    """A rule in the notation that the dialects share; ``atom`` writes what they do not."""
+    if isinstance(part, Choice):
+        return " | ".join(_write(option, atom) for option in part.options)
+    if isinstance(part, Sequence):
+        return " ".join(_grouped(each, atom) for each in part.parts)
+    if isinstance(part, Maybe):
+        return _grouped(part.part, atom, postfix=True) + "?"
+    if isinstance(part, Repeat):
+        return _grouped(part.part, atom, postfix=True) + f"{{{part.least},{part.most}}}"
+    return atom(part)
+
+
+def _grouped(part: Part, atom: Callable[[Part], str], *, postfix: bool = False) -> str:
+    loose = isinstance(part, Choice) or (postfix and isinstance(part, (Sequence, Maybe, Repeat)))
+    return f"({_write(part, atom)})" if loose else _write(part, atom)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _lark_atom(part: Part) -> str:
+    if isinstance(part, Literal):
+        return _quoted(part.text)
+    assert isinstance(part, Ref)
+    return part.name
+
+
+def _gbnf_atom(part: Part, rules: Rules) -> str:
+    if isinstance(part, Literal):
+        return _quoted(part.text)
+    if isinstance(part, Chars):
+        return f"[{part.body}]"
+    assert isinstance(part, Ref)
+    return _gbnf_name(part.name, rules)
+
+
+def _gbnf_name(name: str, rules: Rules) -> str:
+    """Letters, digits and hyphens. Terminals are told from rules by more than their case."""
+    if name == rules.start:
+        return "root"
+    plain = name.lower().replace("_", "-")
+    return f"token-{plain}" if name.isupper() else plain
+
+
+def _regex(part: Part) -> str:
+    """A terminal as a regular expression of the plainest kind."""
+    if isinstance(part, Literal):
+        return "".join("\\n" if char == "\n" else "\\" * (char in _SPECIAL) + char for char in part.text)
+    if isinstance(part, Chars):
+        return f"[{part.body}]"
+    if isinstance(part, Sequence):
+        return "".join(_regex(each) for each in part.parts)
+    if isinstance(part, Choice):
+        return "(" + "|".join(_regex(option) for option in part.options) + ")"
+    if isinstance(part, Maybe):
+        return f"({_regex(part.part)})?"
+    assert isinstance(part, Repeat)
+    return f"({_regex(part.part)}){{{part.least},{part.most}}}"
