@@ -15,7 +15,7 @@ from pyrag_dsl.runtime.events import CallStarted
 from .runs import LIMITS, NOW
 
 
-def law(examples: int) -> Any:
+def law(examples: int) -> settings:
     """Settings of a law: the same examples each time, or `PYRAG_FUZZ_EXAMPLES` others."""
     wanted = os.environ.get("PYRAG_FUZZ_EXAMPLES")
     return settings(

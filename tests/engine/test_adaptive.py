@@ -8,6 +8,7 @@ import pytest
 
 import pyrag_dsl as pd
 from pyrag_dsl.agents.adaptive import AdaptiveRetrieval
+from pyrag_dsl.agents.sentinels import Sentinels
 from pyrag_dsl.runtime.events import NodeRerun
 
 TWO_CHAINS = """
@@ -129,7 +130,7 @@ def test_sentinels_ladder_and_names_of_tools_are_options() -> None:
     async def read(docs: list[str]) -> str:
         return "nothing here" if len(docs) < 7 else "found"
 
-    hook = AdaptiveRetrieval(["nothing here"], ladder=(4, 8), retrieve="search", answer="read")
+    hook = AdaptiveRetrieval(Sentinels(("nothing here",)), ladder=(4, 8), retrieve="search", answer="read")
     result = pd.run('final_answer = read(search("Dune"))', [pd.tool(search), pd.tool(read)], hooks=[hook])
     assert result.final_answer == "found"
     assert [event.overrides["topk"] for event in result.trace.of(NodeRerun)] == [4, 8]

@@ -30,6 +30,11 @@ def plain_answer(query: str, docs: Any = None) -> str:  # noqa: ARG001
     return query
 
 
+def status(trace: pd.Trace) -> str:
+    assert trace.finished is not None
+    return trace.finished.status
+
+
 # --------------------------------------------------------------------- batches
 
 
@@ -192,7 +197,7 @@ def test_a_tool_that_hangs_cannot_hold_a_run(plan: str, mode: str, asynchronous:
     free.set()
     assert waited < 10  # the tool hangs for 60 s; how close it is to 0.3 s is for benchmarks/engine.py to say
     assert caught.value.diagnostics[0].code == "PLAN402"
-    assert pd.Trace.load(tmp_path / "run.jsonl").finished.status == "limit"
+    assert status(pd.Trace.load(tmp_path / "run.jsonl")) == "limit"
 
 
 def test_a_cancelled_run_leaves_nothing_running_and_a_trace(tmp_path: Any) -> None:
@@ -220,7 +225,7 @@ def test_a_cancelled_run_leaves_nothing_running_and_a_trace(tmp_path: Any) -> No
     run_virtually(main())
     assert len(ended) == 5
     trace = pd.Trace.load(path)
-    assert trace.finished.status == "cancelled"
+    assert status(trace) == "cancelled"
     assert [event.tool for event in trace.of(CallFinished)] == ["retrieve"]
     result = pd.run(VOTES, {"retrieve": nobody, "answer": plain_answer}, journal=trace)
     assert result.final_answer == "Who wrote Dune?"

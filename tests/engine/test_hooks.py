@@ -29,7 +29,7 @@ def tools(made: list[str]) -> dict[str, Any]:
 
 
 def first_answer(call: Any) -> bool:
-    return call.tool == "answer" and call.arguments["query"].startswith("Who wrote")
+    return call.tool == "answer" and str(call.arguments["query"]).startswith("Who wrote")
 
 
 class Changes(pd.Hook):
