@@ -291,18 +291,25 @@ class Timing:
     high: float
 
 
-def measure(run: Run, seconds: float, rounds: int) -> Timing:
-    """Rounds of as many runs as fill their share of the time."""
-    began = perf_counter()
-    run()
-    once = max(perf_counter() - began, 1e-7)
-    times = max(1, math.ceil(seconds / rounds / once))
-    taken = []
-    for _ in range(rounds):
+def measure(runs: list[Run], seconds: float, rounds: int) -> list[Timing]:
+    """Rounds in which each takes its turn, so that a machine that is busy for a while is so for all."""
+    times = []
+    for run in runs:
         began = perf_counter()
-        for _ in range(times):
-            run()
-        taken.append((perf_counter() - began) / times * 1e6)
+        run()
+        once = max(perf_counter() - began, 1e-7)
+        times.append(max(1, math.ceil(seconds / rounds / once)))
+    taken: list[list[float]] = [[] for _ in runs]
+    for _ in range(rounds):
+        for run, often, own in zip(runs, times, taken, strict=True):
+            began = perf_counter()
+            for _ in range(often):
+                run()
+            own.append((perf_counter() - began) / often * 1e6)
+    return [timing(own) for own in taken]
+
+
+def timing(taken: list[float]) -> Timing:
     low, _, high = quantiles(taken, n=4)
     return Timing(median(taken), low, high)
 
@@ -321,26 +328,29 @@ def quiet() -> Iterator[None]:
 def compare(peers: list[Peer], seconds: float, rounds: int) -> None:
     """A table for each plan: every peer, cold and warm."""
     for name, source in PLANS.items():
-        print(f"\n{name}, microseconds (quartiles) and ratio to exec")
+        ready: dict[str, tuple[Run, Run]] = {}
+        refused: dict[str, str] = {}
+        with quiet():
+            for peer in peers:
+                try:
+                    made = peer.make(source)
+                    if any(run() != EXPECTED[name] for run in made):
+                        raise ValueError("gives another answer")
+                    ready[peer.name] = made
+                except Exception as error:
+                    refused[peer.name] = f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"
+            timings = measure([run for pair in ready.values() for run in pair], seconds, rounds)
+        print(f"\n{name}, microseconds (quartiles) and ratio to the first")
         print(f"  {'':18} {'cold':>28} {'warm':>37}")
-        base: dict[str, float] = {}
-        for peer in peers:
-            line = f"  {peer.name:18}"
-            try:
-                with quiet():
-                    cold, warm = peer.make(source)
-                    for run in (cold, warm):
-                        if run() != EXPECTED[name]:
-                            raise ValueError("gives another answer")
-                    timings = [measure(run, seconds, rounds) for run in (cold, warm)]
-            except Exception as error:
-                print(f"{line} does not run it: {type(error).__name__}: {str(error).splitlines()[0][:60]}")
-                continue
-            for kind, timing in zip(("cold", "warm"), timings, strict=True):
-                base.setdefault(kind, timing.middle)
-                spread = f"({timing.low:,.1f} to {timing.high:,.1f})"
-                line += f" {timing.middle:>10,.1f} {spread:>22} {timing.middle / base[kind]:>6.1f}x"
-            print(line, flush=True)
+        for number, peer_name in enumerate(ready):
+            line = f"  {peer_name:18}"
+            for found, base in zip(timings[2 * number : 2 * number + 2], timings[:2], strict=True):
+                spread = f"({found.low:,.1f} to {found.high:,.1f})"
+                line += f" {found.middle:>10,.1f} {spread:>22} {found.middle / base.middle:>6.1f}x"
+            print(line)
+        for peer_name, why in refused.items():
+            print(f"  {peer_name:18} does not run it: {why}")
+        sys.stdout.flush()
 
 
 def import_times(rounds: int) -> None:
@@ -372,8 +382,7 @@ def started(statement: str, rounds: int) -> Timing:
         began = perf_counter()
         subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
         taken.append((perf_counter() - began) * 1e6)
-    low, _, high = quantiles(taken, n=4)
-    return Timing(median(taken), low, high)
+    return timing(taken)
 
 
 def installed(peer: Peer) -> str | None:
