@@ -19,7 +19,7 @@ from typing import Any
 CANARY = "canary-7c1e9d04b2"
 SECRET = "secret-of-the-host-51f3"
 GROWN = 1_536 * 1024 * 1024  # bytes of address space that a job may add before the system refuses
-PATIENCE = 10.0  # seconds before a job is killed
+PATIENCE = 20.0  # seconds before a job is killed
 
 
 class HostError(Exception):
@@ -51,7 +51,7 @@ class Host:
 
 def judge(job: dict[str, Any]) -> dict[str, Any]:
     """Run one plan and report. Called in a process that ends afterwards."""
-    import pyrag_dsl as pd  # noqa: PLC0415
+    import pyrag_dsl as pd
 
     host = Host()
     source = job["source"]
@@ -77,7 +77,7 @@ def judge(job: dict[str, Any]) -> dict[str, Any]:
         path = f"trace-{os.getpid()}.jsonl"
         trace.save(path)
         with open(path, encoding="utf-8") as file:
-            header, _, rest = file.read().partition("\n")
+            _, _, rest = file.read().partition("\n")
         events = [json.loads(line) for line in rest.splitlines()]
         written += rest
         verdict["statements"] = sum(event["type"] == "statement" for event in events)
@@ -116,7 +116,7 @@ def _by_host(source: str) -> str:
     host = Host()
     space: dict[str, Any] = {"retrieve": host.retrieve, "answer": host.answer, "__name__": "__main__"}
     try:
-        exec(compile(source, "plan", "exec"), space)
+        exec(compile(source.removeprefix("\ufeff"), "plan", "exec"), space)
     except BaseException as error:
         return f"raises {type(error).__name__}"
     return repr(space.get("result"))[:400]
@@ -168,10 +168,10 @@ def cage(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    import pyrag_dsl as pd  # noqa: F401, PLC0415
-    import pyrag_dsl.interpreter.interpret  # noqa: F401, PLC0415
-    import pyrag_dsl.runtime.scheduler  # noqa: F401, PLC0415
+    import pyrag_dsl as pd
 
+    tools = {"retrieve": Host().retrieve, "answer": Host().answer}
+    pd.run("final_answer = 1", tools=tools, mode="sequential", limits=pd.Limits(deadline=None))  # late imports
     gc.freeze()
     for line in sys.stdin:
         print(json.dumps(cage(json.loads(line))), flush=True)
