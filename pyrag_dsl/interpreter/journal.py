@@ -29,6 +29,11 @@ class Entry(NamedTuple):
     usage: Mapping[str, Any] = MappingProxyType({})
 
 
+def same_arguments(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a call is asked the same. By what is shown where `==` does not tell: NaN, views of dictionaries."""
+    return one == other or (one.keys() == other.keys() and all(repr(one[name]) == repr(other[name]) for name in one))
+
+
 class Journal:
     """Entries by node; for a repaired plan, whose nodes have moved, by content.
 
@@ -55,7 +60,7 @@ class Journal:
     def find(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
         """The entry of this node, if called with these arguments; else, by content, one that is spare."""
         entry = self._entries.get(node)
-        if entry is not None and entry.tool == tool and entry.arguments == arguments:
+        if entry is not None and entry.tool == tool and same_arguments(entry.arguments, arguments):
             if self.by_content:
                 self._spare.get(tool, {}).pop(id(entry), None)
             return entry
@@ -64,7 +69,7 @@ class Journal:
     def _adopt(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
         """Give the first spare entry of this content to a node, whose own it is from now on."""
         spare = self._spare.get(tool, {})
-        found = next((entry for entry in spare.values() if entry.arguments == arguments), None)
+        found = next((entry for entry in spare.values() if same_arguments(entry.arguments, arguments)), None)
         if found is None:
             return None
         del spare[id(found)]
