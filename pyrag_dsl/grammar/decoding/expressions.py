@@ -160,8 +160,8 @@ class Expressions:
 
     # ------------------------------------------------------------------------------------------------ lists
 
-    def gathered(self, scope: Scope) -> Part:
-        """A list of what is known already."""
+    def copied(self, scope: Scope) -> Part:
+        """A new list of what is known. Loops are over such: one that grows the list that it reads never ends."""
         string, named = self.terminal("STRING"), self.named(scope)
 
         def make() -> Part:
@@ -170,9 +170,13 @@ class Expressions:
             if not scope.lists:
                 return display
             lists = self.lists(scope)
-            return choice(display, seq(lists, Maybe(choice(seq("[:", self.terminal("COUNT"), "]"), seq(" + ", lists)))))
+            return choice(display, seq(lists, choice(seq("[:", self.terminal("COUNT"), "]"), seq(" + ", lists))))
 
-        return self.rules.rule(scoped("gathered", *key(scope)), make)
+        return self.rules.rule(scoped("copied", *key(scope)), make)
+
+    def gathered(self, scope: Scope) -> Part:
+        """A list of what is known already."""
+        return choice(self.copied(scope), self.lists(scope) if scope.lists else None)
 
     def asked(self, scope: Scope) -> Part:
         """A list by calls of tools, or of what is known."""

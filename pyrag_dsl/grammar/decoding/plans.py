@@ -4,7 +4,7 @@ A context-free grammar cannot know which names are bound, so the shape says it. 
 binds `docs_i`, a list, and `fact_i`, a text, and every rule is made once for each *scope*: how many of the two are
 bound, and how many loops are open. A name that is not bound yet, a tool that is not registered, an argument that it
 does not take and a tool that is given another meaning cannot be written down. Nothing nests without bound, so the
-longest plan is known and within the limits of the scan.
+longest plan is known and within the limits of the scan. Loops are over new lists, so that every plan ends.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class _Plans(Expressions):
                 ),
                 seq(
                     f"for item_{scope.items + 1} in ",
-                    self.gathered(scope),
+                    self.copied(scope),
                     ":\n",
                     self.body(scope.inside(), depth + 1),
                 )
