@@ -1,0 +1,150 @@
+"""A run reduced to what can be compared: how it ended, with what, after which calls, in which virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from pyrag_dsl.grammar.diagnostics import PlanError
+from pyrag_dsl.interpreter.limits import Limits
+from pyrag_dsl.runtime.api import arun, run
+from pyrag_dsl.runtime.events import CallFinished, CallStarted, Printed
+from pyrag_dsl.runtime.tools import Tool, toolset
+from pyrag_dsl.runtime.trace import Trace
+from pyrag_dsl.testing.virtual import run_virtually
+
+NOW = datetime(2026, 1, 2, 3, 4, 5)
+LIMITS = Limits(tool_calls=60, steps=200_000)
+Latency = Callable[[object], float]
+
+
+class Stubs(Protocol):
+    """What makes tools: `StubTools`, `HostileTools`."""
+
+    def functions(self) -> dict[str, Callable[..., Any]]: ...
+
+
+Tools = Mapping[str, Any] | Stubs
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """How a run ended.
+
+    Attributes:
+        ending: "done", or the class of the error.
+        value: the final answer with the types of its parts; or codes, places and messages of the diagnostics.
+        codes: the codes of the diagnostics of a run that failed.
+        calls: node and arguments of every call, in program order.
+        printed: what the plan printed.
+        trace: the whole trace; None if the plan was refused.
+        made: tool and arguments of the calls in fact made, in the order in which they began.
+        seconds: virtual seconds that the run took.
+    """
+
+    ending: str
+    value: str
+    codes: tuple[str, ...]
+    calls: tuple[str, ...]
+    printed: str
+    trace: Trace | None
+    made: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def speculative(self) -> tuple[str, ...]:
+        """Nodes of the calls that a sequential run would not have come to."""
+        if self.trace is None:
+            return ()
+        return tuple(event.node for event in self.trace.of(CallFinished) if event.speculative)
+
+
+def functions(tools: Tools) -> Mapping[str, Any]:
+    """Tools by name, from whatever a law is given."""
+    return tools if isinstance(tools, Mapping) else tools.functions()
+
+
+def shown(value: Any) -> str:
+    """A value with the exact types of all its parts, without the order of sets."""
+    kind = type(value)
+    parts: Any = value
+    if isinstance(value, (set, frozenset)):
+        return f"{kind.__name__}{{{', '.join(sorted(map(shown, value)))}}}"
+    if isinstance(value, dict):
+        factory = f"{value.default_factory!r}, " if isinstance(value, collections.defaultdict) else ""
+        return f"{kind.__name__}({factory}{', '.join(f'{shown(k)}: {shown(v)}' for k, v in value.items())})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(shown, value))},)"
+    if isinstance(value, (list, collections.deque, *VIEWS)):
+        return f"{kind.__name__}[{', '.join(map(shown, parts))}]"
+    return f"{kind.__name__} {value!r}"
+
+
+VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+def observe(text: str, tools: Tools, **options: Any) -> Observed:
+    """Run a plan in this thread, one call after the other unless the options say otherwise."""
+    options = {"mode": "sequential", "now": NOW, "limits": LIMITS, **options}
+    try:
+        result = run(text, functions(tools), **options)
+    except PlanError as error:
+        return _failed(error)
+    return _done(result)
+
+
+def replay(text: str, trace: Any) -> Observed:
+    """Run a plan on its trace (a `Trace` or the path of one), without tools."""
+    try:
+        result = run(text, journal=trace, replay=True)
+    except PlanError as error:
+        return _failed(error)
+    return _done(result)
+
+
+def observe_async(text: str, tools: Tools, latency: Latency, **options: Any) -> Observed:
+    """Run a plan under a virtual clock; each call of a plain tool takes what `latency((tool, arguments))` says."""
+    made: list[str] = []
+    slow = {name: _slowed(tool, latency, made) for name, tool in toolset(functions(tools)).items()}
+    options = {"now": NOW, "limits": LIMITS, **options}
+
+    async def main() -> Observed:
+        try:
+            result = await arun(text, slow, **options)
+        except PlanError as error:
+            return _failed(error)
+        return _done(result)
+
+    observed, seconds = run_virtually(main())
+    return replace(observed, made=tuple(made), seconds=seconds)
+
+
+def _slowed(tool: Tool, latency: Latency, made: list[str]) -> Tool:
+    async def call(*args: Any, **keywords: Any) -> Any:
+        asked = (tool.name, args, tuple(keywords.items()))
+        made.append(repr(asked))
+        await asyncio.sleep(latency(asked))
+        return tool.function(*args, **keywords)
+
+    return replace(tool, function=call, batch=None, is_async=True)
+
+
+def _calls(trace: Any) -> tuple[str, ...]:
+    return () if trace is None else tuple(f"{e.node} {e.arguments!r}" for e in trace.of(CallStarted))
+
+
+def _done(result: Any) -> Observed:
+    calls = _calls(result.trace)
+    return Observed("done", shown(result.final_answer), (), calls, result.printed, result.trace)
+
+
+def _failed(error: PlanError) -> Observed:
+    trace = error.trace
+    printed = "" if trace is None else "".join(event.text for event in trace.of(Printed))
+    codes = tuple(diagnostic.code for diagnostic in error.diagnostics)
+    value = " ".join(f"{d.code}@{d.span} {d.message}" for d in error.diagnostics)
+    return Observed(type(error).__name__, value, codes, _calls(trace), printed, trace)

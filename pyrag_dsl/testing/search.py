@@ -1,0 +1,321 @@
+"""The search for broken laws: chunks of generated cases, one law after the other; failures are made small."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from pyrag_dsl import __version__
+from pyrag_dsl.grammar.diagnostics import PlanRejected
+from pyrag_dsl.interpreter.limits import Limits
+from pyrag_dsl.testing.hostile import hostile_tools
+from pyrag_dsl.testing.laws import (
+    LawBroken,
+    check_concurrent,
+    check_faithful,
+    check_monotone,
+    check_replay,
+    check_total,
+)
+from pyrag_dsl.testing.mutants import mutants
+from pyrag_dsl.testing.plans import plans
+from pyrag_dsl.testing.replies import model_replies
+from pyrag_dsl.testing.stubs import latencies, tool_results
+
+CHUNK = 40
+MOST_ALIKE = 3  # failures of one kind that are made small; further ones are counted
+SHRINKING = 15.0  # seconds for making a failure small, beyond the end of the search if need be
+
+Case = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A law with the cases that it is tried on.
+
+    Attributes:
+        name: of the law.
+        check: called with a case; raises `LawBroken`.
+        cases: makes the strategy: tuples of the arguments of `check`, the plan first.
+        call: how the check is called, for the header of a failure: a format of the case but its text.
+    """
+
+    name: str
+    check: Callable[..., None]
+    cases: Callable[[], st.SearchStrategy[Case]]
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A broken law, made small.
+
+    Attributes:
+        law: its name.
+        text: the smallest plan found.
+        again: a call that shows it again, `text` being the plan.
+        detail: what differed.
+        seed: of the chunk in which it was found.
+    """
+
+    law: str
+    text: str
+    again: str
+    detail: str
+    seed: str
+
+    @property
+    def name(self) -> str:
+        """A file name of its own."""
+        digest = hashlib.blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+        return f"{self.law}-{digest}.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A chunk of cases of one law: how many, what broke first, and how many were like failures known already."""
+
+    law: str
+    cases: int
+    failure: Failure | None
+    alike: int
+
+
+def search(laws: Sequence[Law], seconds: float, seed: int, *, chunk: int = CHUNK) -> Iterator[Round]:
+    """Try the laws in turn, until the time is over. The same seed tries the same cases, as far as the time goes.
+
+    Args:
+        laws: which, in this order.
+        seconds: how long, but for what it takes to make a failure small.
+        seed: any integer.
+        chunk: cases in a round.
+
+    Yields:
+        A `Round` for each chunk.
+    """
+    ends = time.monotonic() + seconds
+    strategies = [(law, law.cases()) for law in laws]
+    known: Counter[str] = Counter()
+    for number in itertools.count():
+        for law, cases in strategies:
+            if time.monotonic() >= ends:
+                return
+            yield _Chunk(law, f"{seed}/{law.name}/{number}", ends, known).run(cases, chunk)
+
+
+class _Over(BaseException):
+    """The time is over. Hypothesis lets it through, as it does an interruption."""
+
+
+class _Chunk:
+    """One round. What broke is kept by case: an answer that depended on time must not change while it is made small."""
+
+    def __init__(self, law: Law, seed: str, ends: float, known: Counter[str]) -> None:
+        self.law = law
+        self.seed = seed
+        self.ends = ends
+        self.known = known
+        self.kind = ""
+        self.cases = 0
+        self.alike = 0
+        self.broken: dict[str, tuple[Case, LawBroken]] = {}
+
+    def run(self, cases: st.SearchStrategy[Case], chunk: int) -> Round:
+        profile = settings(
+            max_examples=chunk,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        )
+        try:
+            case = find(cases, self.breaks, settings=profile, random=random.Random(self.seed))
+        except NoSuchExample:
+            return Round(self.law.name, self.cases, None, self.alike)
+        except _Over:
+            if not self.broken:
+                return Round(self.law.name, self.cases, None, self.alike)
+            case = min((case for case, _ in self.broken.values()), key=lambda case: (len(case[0]), case[0]))
+        _, error = self.broken[repr(case)]
+        self.known[self.kind] += 1
+        again = self.law.call.format(*case[1:])
+        return Round(
+            self.law.name,
+            self.cases,
+            Failure(self.law.name, case[0], again, error.detail, self.seed),
+            self.alike,
+        )
+
+    def breaks(self, case: Case) -> bool:
+        """Whether a case breaks the law, in the way of the first that did."""
+        key = repr(case)
+        if key in self.broken:
+            return True
+        if time.monotonic() > self.ends:
+            raise _Over
+        self.cases += 1
+        error = self.broken_by(case)
+        if error is None:
+            return False
+        if self.known[error.kind] >= MOST_ALIKE:
+            self.alike += 1
+            return False
+        if not self.kind:
+            self.kind = error.kind
+            self.ends = time.monotonic() + SHRINKING
+        if error.kind != self.kind:
+            return False
+        self.broken[key] = (case, error)
+        return True
+
+    def broken_by(self, case: Case) -> LawBroken | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # odd plans make the parser warn, tools leave coroutines unawaited
+                self.law.check(*case)
+        except PlanRejected:
+            return None
+        except LawBroken as error:
+            return error
+        except Exception as error:  # what no law foresees is the worst breach of all
+            message = f"unexpected {type(error).__name__}: {str(error)[:300]}"
+            return LawBroken(self.law.name, case[0], message)
+        return None
+
+
+def write_failure(failure: Failure, folder: Path) -> Path:
+    """Write a failure as a plan, with all there is to know in comments above it. The path of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / failure.name
+    lines = [f"law: {failure.law}", f"found by: pyrag fuzz, version {__version__}, seed {failure.seed}"]
+    lines += [f"again: {failure.again}"]
+    if not all(char.isprintable() or char == "\n" for char in failure.text):
+        lines.append(f"text = {failure.text!a}")
+    lines += ["what differed:", *(f"  {line}" for line in failure.detail.splitlines())]
+    header = "".join(f"# {_one_line(line)}\n" for line in lines)
+    path.write_bytes(f"{header}\n{failure.text}".encode("utf-8", "surrogatepass"))
+    return path
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+# ------------------------------------------------------------------------- cases
+
+_BRICKS = (
+    "(", ")", "[", "]", "{", "}", "not ", "-", "~", "f'{", "'", '"""', "lambda: ", "if 1:\n ", "while 1: ", "x = ",
+    "\n", "\t", " ", ".a", "1 + ", "9", "x, ", "*", "**", "@", "\\\n", "\x00", "\ufeff", "\u202e", "\ud800", "#",
+    "await ", "yield ", "answer(", "retrieve('a')", "x", "if x else ", "for x in x ", "é", "\r", "\f", ";", ":",
+    "1e999", "0x", "1_", "def f(): ", "return ", "try: ", "import re\n", "print(x)\n", "'a' * 9 ** 9\n",
+)  # fmt: skip
+_ENDLESS = (
+    "while True:\n    pass\n", "x = [1]\nfor y in x:\n    x.append(y)\n", "def f(): return f()\nf()\n",
+    "while True:\n    answer('a')\n", "x = 'a'\nwhile True:\n    x = x + x\n", "x = 10 ** 10 ** 10\n",
+    "import re\nre.match('(a+)+$', 'a' * 40 + 'b')\n", "x = sum(range(10 ** 12))\n", "x = f'{1:1000000000}'\n",
+    "x = []\nx.append(x)\nfinal_answer = x\n", "import itertools\nx = list(itertools.count())\n",
+)  # fmt: skip
+
+
+def any_text() -> st.SearchStrategy[str]:
+    """Plans, replies, what is almost a plan, and what is nothing of the kind."""
+    bricks = st.tuples(st.sampled_from(_BRICKS), st.sampled_from((1, 1, 1, 2, 3, 50, 1000, 20_000)))
+    walls = st.lists(bricks, max_size=12).map(lambda parts: "".join(brick * times for brick, times in parts))
+    short = plans(max_statements=8)
+    return st.one_of(
+        plans(),
+        mutants(short),
+        mutants(st.sampled_from(_ENDLESS), most=2),
+        model_replies(short).map(lambda reply: reply.text),
+        st.text(max_size=200),
+        walls,
+    )
+
+
+def accepted_texts() -> st.SearchStrategy[str]:
+    """Plans, long and short, and mutants, without sets: the order of those is CPython's own affair."""
+    broken = mutants(plans(max_statements=8), most=2).filter(
+        lambda text: "set(" not in text and "{" not in text
+    )
+    return st.one_of(plans(), plans(max_statements=30), plans(with_errors=False), broken)
+
+
+_RAISABLE = ("steps", "memory", "string", "container", "recursion", "tool_calls", "output", "depth", "events",
+             "pattern", "integer_bits", "border")  # fmt: skip
+_LOW = Limits(
+    steps=2_000, memory=200_000, string=200, container=50, recursion=10, tool_calls=8, output=200, depth=6,
+    events=20, pattern=20, integer_bits=256, border=2_000,
+)  # fmt: skip
+_HIGH = Limits(
+    steps=200_000, tool_calls=200, recursion=120, events=20_000, integer_bits=14_284, border=8 * 1024 * 1024
+)
+
+
+@st.composite
+def limit_pairs(draw: st.DrawFn) -> tuple[Limits, Limits]:
+    """Limits of which some are low, and the same with some of those raised."""
+    low = draw(st.sets(st.sampled_from(_RAISABLE), min_size=1))
+    raised = draw(st.sets(st.sampled_from(sorted(low)), min_size=1))
+    lower = replace(_HIGH, **{name: getattr(_LOW, name) for name in low})
+    return lower, replace(lower, **{name: getattr(_HIGH, name) for name in raised})
+
+
+def _in_time(text: str, tools: Any, mode: str) -> None:
+    check_total(text, tools, limits=Limits(deadline=0.3), mode=mode)
+
+
+LAWS = (
+    Law(
+        "faithful",
+        check_faithful,
+        lambda: st.tuples(accepted_texts(), tool_results()),
+        "check_faithful(text, {0!r})",
+    ),
+    Law(
+        "total",
+        _in_time,
+        lambda: st.tuples(
+            any_text(),
+            st.one_of(tool_results(), hostile_tools(), hostile_tools()),
+            st.sampled_from(("concurrent", "sequential")),
+        ),
+        "check_total(text, {0!r}, mode={1!r}, limits=Limits(deadline=0.3))",
+    ),
+    Law(
+        "monotone",
+        lambda text, tools, limits: check_monotone(text, tools, *limits),
+        lambda: st.tuples(
+            st.one_of(plans(), mutants(plans(max_statements=8))), tool_results(), limit_pairs()
+        ),
+        "check_monotone(text, {0!r}, *{1!r})",
+    ),
+    Law(
+        "concurrent",
+        check_concurrent,
+        lambda: st.tuples(st.one_of(plans(), mutants(plans(max_statements=8))), tool_results(), latencies()),
+        "check_concurrent(text, {0!r}, {1!r})",
+    ),
+    Law(
+        "replay",
+        check_replay,
+        lambda: st.tuples(
+            st.one_of(plans(), mutants(plans(max_statements=8))), tool_results(), st.none() | latencies()
+        ),
+        "check_replay(text, {0!r}, {1!r})",
+    ),
+)
+"""All laws, with their cases."""
