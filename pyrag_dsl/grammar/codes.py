@@ -50,7 +50,6 @@ _ROWS = (
     ("PLAN115", "prose", "A line of prose among the statements.", "Make it a comment: begin it with `#`."),
     ("PLAN116", "await", "`await` in a plan.", "Tools are plain functions: delete every `await`."),
     # 2xx: Python, but not a plan
-    ("PLAN200", "not-in-language", "A construct that plans do not have.", "Use the way out that is named."),
     ("PLAN201", "statement-not-allowed", "A kind of statement that plans do not have.",
      "Use assignments, if, for, while, def and try."),
     ("PLAN202", "expression-not-allowed", "A kind of expression that plans do not have.",
@@ -85,8 +84,6 @@ _ROWS = (
     ("PLAN221", "unreachable", "A statement after a jump.", "Delete it, or move it before the jump."),
     ("PLAN219", "literal", "A literal that plans do not have or that is too large.",
      "Use text, numbers, True, False and None."),
-    ("PLAN220", "endless-loop", "A loop whose rounds cannot differ.", "Change the query, or count the rounds."),
-    ("PLAN221", "unreachable", "A statement after a jump.", "Delete it, or move it before the jump."),
     # 3xx: the plan raised
     ("PLAN300", "exception", "The plan raised an exception.", "Guard the operation, or catch the exception."),
     ("PLAN301", "type-error", "An operation on a value of the wrong type.", "Check the type of the value first."),

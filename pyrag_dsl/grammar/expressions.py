@@ -17,6 +17,7 @@ from .language import ATTRIBUTES, BINARY, COMPARE, MODULES, REQUIRED, TYPES, UNA
 from .names import Names
 
 MAX_DEPTH = 64  # nested expressions
+MAX_NAME = 200  # characters of a name
 _NEW = tuple.__new__
 _KEYWORD_ALIASES = {
     "documents": "docs", "passages": "docs", "context": "docs", "contexts": "docs", "doc": "docs",
@@ -119,6 +120,8 @@ class Expressions:
         return self.variable(id, span)
 
     def variable(self, id: str, span: Span) -> Any:
+        if len(id) > MAX_NAME:
+            return self.refuse("PLAN104", f"a name of {len(id):,} characters", span)
         if id.startswith("__"):
             if id == "__name__":
                 return n.Const(span, "__main__")
@@ -540,6 +543,8 @@ class Expressions:
                 span,
                 help=f"Choose another name, for example `{name}_text`.",
             )
+        elif len(name) > MAX_NAME:
+            self.refuse("PLAN104", f"a name of {len(name):,} characters", span)
         elif name.startswith("__"):
             self.refuse("PLAN203", f"`{name}` is private to Python", span)
         elif name in self.names.modules:

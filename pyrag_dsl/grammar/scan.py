@@ -87,7 +87,7 @@ def scan(text: str) -> Scan:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_SOURCE:
         message = f"the plan has {len(text):,} characters; the limit is {MAX_SOURCE:,}"
-        return Scan("", [], [Diagnostic("PLAN102", message)], fatal=True)
+        return Scan("", [], [Diagnostic("PLAN102", message, Span(1, 1, 1, 2))], fatal=True)
     found: list[Diagnostic] = []
     scanner = _Scanner(text, found)
     fatal = scanner.run()
@@ -136,6 +136,8 @@ class _Scanner:
         """Whether a text is so short and simple that nothing in it needs a closer look."""
         text = self.text
         if len(text) > _SHORT or "\\" in text or ";" in text or "\f" in text or not text.isascii():
+            return False
+        if max(map(text.count, "([{")) > MAX_BRACKETS:
             return False
         if '"""' in text or "'''" in text or _GLUED.search(text):
             return False

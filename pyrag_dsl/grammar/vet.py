@@ -107,7 +107,8 @@ class Vetter(Expressions):
         self.found += self.names.diagnostics()
         if not any(type(statement) is not n.Pass for statement in body):
             if not self.found:
-                self.found.append(Diagnostic("PLAN101", "the plan has no statement that does anything"))
+                message = "the plan has no statement that does anything"
+                self.found.append(Diagnostic("PLAN101", message, Span(1, 1, 1, 2)))
         elif not (self.found or self.returns or any(name in self.names.bound for name in RESULT_NAMES)):
             self.no_final_answer(body)
         return body

@@ -58,11 +58,11 @@ def collect(machine: Machine, kind: str, elements: Any) -> Any:
     if kind == "set":
         members = PlanSet()
         for element in elements:
-            members.members[element] = None
+            members.members[machine.key(element)] = None
             machine.items(4)
         return members
     made: dict[Any, Any] = {}
     for key, value in elements:
-        made[key] = value
+        made[machine.key(key)] = value
         machine.items(4)
     return made

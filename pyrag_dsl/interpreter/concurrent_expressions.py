@@ -187,7 +187,7 @@ class ConcurrentExpressions(LowerExpressions):
         def run(frame: Frame, _node: Any = node) -> PlanSet:
             values = items(frame)
             frame[0].scan(values)
-            return PlanSet(values)
+            return PlanSet(frame[0].keys(values))
 
         return run
 
@@ -205,7 +205,7 @@ class ConcurrentExpressions(LowerExpressions):
                 else:
                     item = next(values)
                     machine.scan(item)
-                    out[item] = next(values)
+                    out[machine.key(item)] = next(values)
             return out
 
         return run
@@ -420,8 +420,10 @@ class ConcurrentExpressions(LowerExpressions):
                 return made
             if kind == "set":
                 machine.scan(made)
-                return PlanSet(made)
-            machine.scan([key for key, _ in made])
+                return PlanSet(machine.keys(made))
+            keys = [key for key, _ in made]
+            machine.scan(keys)
+            machine.keys(keys)
             return dict(made)
 
         return run

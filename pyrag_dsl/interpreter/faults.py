@@ -64,6 +64,17 @@ def diagnose(error: Exception, machine: Any) -> Diagnostic:
     )
 
 
+def answer_span(program: Program) -> Span | None:
+    """The last statement that gives the plan its answer, as far as the text shows."""
+    last = None
+    for node in n.walk(program.body):
+        if type(node) is n.Return or (
+            type(node) is n.Assign and any(type(t) is n.Name and t.id in RESULT_NAMES for t in node.targets)
+        ):
+            last = node.span
+    return last
+
+
 def no_answer(program: Program) -> list[Diagnostic]:
     """The plan has ended, and its answer is None: where it might have got one."""
     found: list[tuple[Any, Any]] = []  # (assignment, the compound statement around it)

@@ -66,6 +66,7 @@ class FunctionCode:
                 if value is PENDING:
                     del frame[name]
                     frame["?" + name] = True
+        machine.work(3 + (len(self.params) >> 1))
         machine.depth += 1
         if machine.depth > machine.limits.recursion:
             raise LimitHit("PLAN407", f"more than {machine.limits.recursion} function calls are nested")
@@ -100,8 +101,7 @@ class FunctionCode:
                 function.clouded = True  # from now on nobody knows what the cache holds
             if function.clouded:
                 raise Suspended
-        machine.measure(args)
-        return (tuple(args), tuple(kwargs.items()))
+        return (tuple(machine.keys(args)), tuple(zip(kwargs, machine.keys(list(kwargs.values())), strict=True)))
 
     def left(self, machine: Machine, signal: MaybeLeft) -> Any:
         """A suspended statement may have left the function."""

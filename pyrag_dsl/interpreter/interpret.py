@@ -10,6 +10,7 @@ end the pass; both belong to the engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from ..grammar.language import RESULT_NAMES, Signature
 from ..grammar.program import Program
 from .border import final_value
 from .concurrent import Concurrent
-from .faults import diagnose, diagnose_border, diagnose_limit, no_answer
+from .faults import diagnose, diagnose_border, diagnose_limit, no_answer, answer_span
 from .journal import Call, Journal
 from .limits import LimitHit, Limits, PlanFault
 from .lower import Lower
@@ -103,13 +104,14 @@ def interpret(
     )
     run = lowered(program, "cautious" if cautious else "concurrent" if concurrent else "sequential")
     machine.guarded = int(cautious)
-    status, value, error, resolved = "done", None, None, False
+    status, value, error, resolved, ending = "done", None, None, False, False
     diagnostics: list[Diagnostic] = []
     try:
         signal = run(machine.globals)
         if type(signal) is MaybeLeft:
             status = "waiting"
         else:
+            ending = True
             value = _result(machine, signal)
             machine.scan(value)
             value = final_value(value, machine.limits)
@@ -128,8 +130,14 @@ def interpret(
     except PlanFault as fault:
         status = "failed"
         diagnostics.append(diagnose_border(fault))
+    if ending and diagnostics and diagnostics[0].span is None and (place := answer_span(program)):
+        diagnostics[0] = replace(diagnostics[0], span=place)
     if status != "waiting" and concurrent and machine.pending:
         status = "waiting"
+    variables = machine.globals
+    if concurrent:  # only its calls count: what it has made must not wait for the collector of cycles
+        variables = {}
+        machine.globals.clear()
     return Outcome(
         status,
         value,
@@ -140,7 +148,7 @@ def interpret(
         machine.marks_at_call,
         max(0, -machine.statements_left),
         "".join(machine.printed),
-        machine.globals,
+        variables,
         error,
         resolved,
     )

@@ -31,7 +31,7 @@ class Limits:
 
     steps: int = 1_000_000
     deadline: float | None = 300.0
-    memory: int = 64 * 1024 * 1024
+    memory: int = 48 * 1024 * 1024
     string: int = 4 * 1024 * 1024
     container: int = 1_000_000
     integer_bits: int = 14_284

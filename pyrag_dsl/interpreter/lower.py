@@ -16,12 +16,12 @@ from ..grammar import nodes as n
 from .building import truth
 from .faults import locate
 from .items import del_item, get_item, set_item
-from .lower_expressions import ARITHMETIC, SMALL, Frame, LowerExpressions, Run
+from .lower_expressions import _FUNCTION, ARITHMETIC, SMALL, Frame, LowerExpressions, Run
 from .machine import Machine
 from .modules import MODULES
 from .operators import IN_PLACE
 from .previews import preview, record
-from .raising import clean, forget, handle, instance
+from .raising import clean, forget, handle, instance, remember
 from .signals import BREAK, CONTINUE, Returned
 from .unpack import binder
 from .values import Function
@@ -249,6 +249,7 @@ class Lower(LowerExpressions):
         store, cache = self.store(node.name), node.cache
 
         def run(frame: Frame, _node: Any = node) -> None:
+            frame[0].take(_FUNCTION)
             store(frame, Function(code, frame, {name: value(frame) for name, value in defaults}, cache))
 
         return run
@@ -302,7 +303,7 @@ class Lower(LowerExpressions):
                 signal = guarded(frame)
             except Exception as error:
                 machine.path = path
-                machine.origins.setdefault(id(error), (error, locate(error)))
+                remember(machine, error)
                 machine.handling.append(error)
                 try:
                     left = finalbody(frame)
@@ -336,6 +337,7 @@ class Lower(LowerExpressions):
                 reason = cause(frame)
                 if reason is not None and instance(frame[0], reason) is None:
                     raise TypeError("exception causes must derive from BaseException")
+            frame[0].measure(error)
             clean(error)
             raise error
 
@@ -347,7 +349,11 @@ class Lower(LowerExpressions):
 
         def run(frame: Frame, _node: Any = node) -> None:
             if not truth(test(frame)):
-                raise AssertionError if message is None else AssertionError(message(frame))
+                if message is None:
+                    raise AssertionError
+                text = message(frame)
+                frame[0].measure(text)
+                raise AssertionError(text)
 
         return run
 

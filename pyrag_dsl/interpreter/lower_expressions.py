@@ -31,6 +31,10 @@ _COMPARISON = {
 }  # fmt: skip
 
 
+_FUNCTION = 400  # bytes that a function takes, about
+_GENERATOR = 700
+
+
 class Stopped(BaseException):
     """A `StopIteration` on its way out of a comprehension, which a generator of the host would swallow."""
 
@@ -145,7 +149,7 @@ class LowerExpressions:
             out = [part if type(part) is str else part(frame) for part in parts]  # type: ignore[operator]
             length = sum(map(len, out))
             if length > 64:
-                frame[0].text(length)
+                frame[0].text(length, not all(map(str.isascii, out)))
             return "".join(out)
 
         return run
@@ -205,7 +209,9 @@ class LowerExpressions:
         items = self.items(node.items)
 
         def run(frame: Frame, _node: Any = node) -> PlanSet:
-            return PlanSet(items(frame))
+            machine = frame[0]
+            machine.take(280)
+            return PlanSet(machine.keys(items(frame)))
 
         return run
 
@@ -214,11 +220,12 @@ class LowerExpressions:
 
         def run(frame: Frame, _node: Any = node) -> dict[Any, Any]:
             out: dict[Any, Any] = {}
+            frame[0].take(280)
             for key, value in pairs:
                 if key is None:
                     add_mapping(frame[0], out, value(frame))
                 else:
-                    k = key(frame)
+                    k = frame[0].key(key(frame))
                     out[k] = value(frame)
             return out
 
@@ -484,7 +491,12 @@ class LowerExpressions:
     def lambda_(self, node: n.Lambda) -> Run:
         defaults = self.params(node.params)
         code = self.function_code("<lambda>", node.params, node.body, node)
-        return lambda frame: Function(code, frame, {name: run(frame) for name, run in defaults}, None)
+
+        def run_lambda(frame: Frame) -> Function:
+            frame[0].take(_FUNCTION)
+            return Function(code, frame, {name: run(frame) for name, run in defaults}, None)
+
+        return run_lambda
 
     def comprehension(self, node: n.Comprehension) -> Run:
         inner = node.kind == "generator" or holds_inner_function(node)
@@ -552,6 +564,7 @@ class LowerExpressions:
             source = first(frame)
             if kind == "generator":
                 machine.iterate(source)
+                machine.take(_GENERATOR)
                 return Iter(loop({0: machine, 1: frame}, source, 0, machine.path), (source,))
             elements = loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path)
             try:

@@ -16,7 +16,7 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
     """Run the first handler that catches an exception, or raise it again."""
     if isinstance(error, (RecursionError, MemoryError)):
         raise LimitHit("PLAN407", "function calls or expressions are nested too deeply")
-    machine.origins.setdefault(id(error), (error, locate(error)))
+    remember(machine, error)
     clean(error)
     found = next((h for h in handlers if h[0] is None or catches(h[0](frame), error)), None)
     if found is None:
@@ -31,6 +31,20 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
         machine.handling.pop()
         if place is not None:
             forget(frame, place)
+
+
+def remember(machine: Machine, error: Exception) -> None:
+    """Keep where an exception came from, in case that it is raised again; of the last few, and paid for."""
+    machine.work(8)
+    machine.take(400 + 4 * sum([len(arg) for arg in error.args if type(arg) is str]))
+    origins = machine.origins
+    if id(error) not in origins:
+        if len(origins) >= _ORIGINS:
+            del origins[next(iter(origins))]
+        origins[id(error)] = (error, locate(error))
+
+
+_ORIGINS = 64
 
 
 def clean(error: BaseException) -> None:

@@ -141,7 +141,11 @@ def show(value: Any) -> str:
             return name
         first = f": {_shorten(repr(value.first))} ..." if value.first is not None else ""
         return f"{name} of {value.size}{first}"
-    if type(value) in (str, int, float, bool, type(None)):
+    if type(value) is str:
+        return _shorten(repr(value[: _PREVIEW + 1]))
+    if type(value) is int and value.bit_length() > 1_000:
+        return f"int of {value.bit_length()} bits"
+    if type(value) in (int, float, bool, type(None)):
         return _shorten(repr(value))
     return type_name(value)
 

@@ -87,7 +87,7 @@ def test_an_inserted_line_is_shown_and_nothing_is_taken_away() -> None:
 
 def test_a_span_over_many_lines_is_marked_on_the_first_of_them() -> None:
     source = "\n".join(["class A:"] + [f"    x{i} = {i}" for i in range(20)])
-    diagnostic = Diagnostic("PLAN200", "too long", Span(1, 1, 21, 5))
+    diagnostic = Diagnostic("PLAN202", "too long", Span(1, 1, 21, 5))
     page = render_terminal([diagnostic], source)
     assert "(to line 21)" in page
     assert "x15" not in page
