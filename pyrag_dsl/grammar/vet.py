@@ -267,6 +267,8 @@ class Vetter(Expressions):
         cache = self.decorators(node)
         if node.returns is not None:
             self.annotation(node.returns)
+        if getattr(node, "type_params", None):  # Python 3.12 and later
+            self.refuse("PLAN201", "plans have no type parameters", span, help="Delete them.")
         params = self.params(node.args)
         self.bind(node.name, span)
         self.enter(params, node.body)
