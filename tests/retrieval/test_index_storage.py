@@ -133,9 +133,16 @@ def test_a_copied_corpus_uses_the_index_of_the_original(tmp_path: Path, corpus: 
     assert not opened(copy, home)[1]
 
 
+def _replace(victim: Path, content: bytes) -> None:
+    """Damage by a new file: whoever has the old one mapped must not be hit by SIGBUS."""
+    other = victim.with_suffix(".other")
+    other.write_bytes(content)
+    other.replace(victim)
+
+
 def _truncate(path: Path) -> None:
     victim = max(path.glob("*.store"))
-    victim.write_bytes(victim.read_bytes()[:-7])
+    _replace(victim, victim.read_bytes()[:-7])
 
 
 def _delete(path: Path) -> None:
@@ -190,6 +197,7 @@ def test_damage_is_seen_told_and_repaired(corpus: Writer, damage: Callable[[Path
     path = corpus(ULM, BONN)
     index, _ = opened(path)
     assert index.path is not None
+    index.close()
     damage(index.path)
     repaired, built = opened(path)
     assert built
@@ -211,7 +219,7 @@ def test_verify_sees_changed_bytes_that_sizes_do_not_show(corpus: Writer) -> Non
         content[3] ^= 0xFF
         # A new file: changing bytes under the map of an open index would change that index too.
         victim.unlink()
-        victim.write_bytes(content)
+        _replace(victim, content)
     repaired, built = opened(path, verify=True)
     assert built
     assert "does not have the contents" in repaired.notices[0]
