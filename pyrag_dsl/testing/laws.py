@@ -41,7 +41,8 @@ from pyrag_dsl.testing.observed import (
 )
 
 SLACK = 0.25
-_PLACES = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+_NUMBERS = re.compile(r"\d+")
+_TELLING = ("error: ", "ending: ")
 _CLOCK = re.compile(r"\b(?:now|today|utcnow)\b")
 # Where a value is refused because a limit of the border, or of `topk`, was met; or for what it is.
 _AT_THE_BORDER = frozenset({"PLAN311", "PLAN501", "PLAN502"})
@@ -67,8 +68,12 @@ class LawBroken(AssertionError):
 
     @property
     def kind(self) -> str:
-        """The same for failures that look alike: the detail without numbers and quoted text."""
-        return f"{self.law}: {_PLACES.sub('_', self.detail)[:300]}"
+        """The same for failures that look alike: what differed, without the values, places and numbers."""
+        lines = (
+            line if line.startswith(_TELLING) else line.partition(": ")[0]
+            for line in self.detail.splitlines()
+        )
+        return _NUMBERS.sub("_", f"{self.law}: {' | '.join(lines)}")
 
 
 def check_faithful(text: str, tools: Tools) -> None:

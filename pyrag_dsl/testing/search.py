@@ -148,6 +148,7 @@ class _Chunk:
             if not self.broken:
                 return Round(self.law.name, self.cases, None, self.alike)
             case = min((case for case, _ in self.broken.values()), key=lambda case: (len(case[0]), case[0]))
+        case = self.shorter(case)
         _, error = self.broken[repr(case)]
         self.known[self.kind] += 1
         again = self.law.call.format(*case[1:])
@@ -180,6 +181,25 @@ class _Chunk:
         self.broken[key] = (case, error)
         return True
 
+    def shorter(self, case: Case) -> Case:
+        """Lines taken out while the law stays broken, blocks freed of what they stand under."""
+        self.ends = time.monotonic() + SHRINKING / 2
+        try:
+            place = 0
+            while place < len(case[0].splitlines()):
+                lines = case[0].splitlines(keepends=True)
+                tries = (
+                    _without_block(lines, place),
+                    lines[:place] + lines[place + 1 :],
+                    _freed(lines, place),
+                )
+                smaller = (("".join(each), *case[1:]) for each in tries)
+                found = next((each for each in smaller if each[0] != case[0] and self.breaks(each)), None)
+                case, place = (case, place + 1) if found is None else (found, 0)
+        except _Over:
+            pass
+        return case
+
     def broken_by(self, case: Case) -> LawBroken | None:
         try:
             with warnings.catch_warnings():
@@ -195,6 +215,25 @@ class _Chunk:
             message = f"unexpected {type(error).__name__}: {str(error)[:300]}"
             return LawBroken(self.law.name, case[0], message)
         return None
+
+
+def _block_end(lines: list[str], place: int) -> int:
+    """The line after the block that stands under a line."""
+    margin = _margin(lines[place])
+    return next((at for at in range(place + 1, len(lines)) if _margin(lines[at]) <= margin), len(lines))
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _without_block(lines: list[str], place: int) -> list[str]:
+    return lines[:place] + lines[_block_end(lines, place) :]
+
+
+def _freed(lines: list[str], place: int) -> list[str]:
+    end = _block_end(lines, place)
+    return lines[:place] + [line.removeprefix("    ") for line in lines[place + 1 : end]] + lines[end:]
 
 
 def write_failure(failure: Failure, folder: Path) -> Path:
