@@ -26,6 +26,7 @@ from functools import cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .limits import LimitHit
 from .machine import Machine
@@ -55,6 +56,8 @@ _NESTING = 40
 _EXPANDED = 100_000
 _WIDE = 400_000
 _KEPT = 256
+_SIZE = 2_048  # bytes of a compiled pattern
+_SIZE_OF_CHARACTER = 200
 _FLAGS = 2 | 8 | 16 | 32 | 64 | 256 | 4  # with LOCALE, which CPython has a message for
 _CALLABLE = (Function, Builtin, BoundMethod, Partial, RecordType)
 
@@ -68,6 +71,7 @@ __all__ = [
 ]
 
 _kept: OrderedDict[tuple[str, int], Pattern] = OrderedDict()
+_own: WeakKeyDictionary[Machine, dict[tuple[str, int], Pattern]] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -91,9 +95,17 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
         raise ValueError(f"unknown flags: {flags & ~_FLAGS}")
     if len(text) > machine.limits.pattern:
         raise _too_large(f"{len(text):,} characters; the limit is {machine.limits.pattern:,}")
-    # The same price whether it is at hand or not: what a plan may do must not depend on what others did.
-    machine.work(30 + len(text))
     key = (text, int(flags))
+    machine.work(30 + len(text))
+    with _lock:
+        own = _own.setdefault(machine, {})
+        found = own.get(key)
+    if found is not None:
+        machine.work(found.cost.wide >> 6)
+        return found
+    # New to this run. The same price whether another one has it: what a plan may do must not depend on others.
+    machine.work(3 * (30 + len(text)))
+    machine.take(_SIZE + _SIZE_OF_CHARACTER * len(text))
     with _lock:
         found = _kept.get(key)
         if found is not None:
@@ -108,6 +120,7 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
             if len(_kept) > _KEPT:
                 _kept.popitem(last=False)
     machine.work(found.cost.wide >> 6)
+    own[key] = found
     return found
 
 
@@ -197,9 +210,7 @@ def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, e
     return Match(host, pattern)
 
 
-def _all(
-    machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: Any = sys.maxsize
-) -> Iterator[Any]:
+def _all(machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Iterator[Any]:
     """The matches of the host, from left to right; each is a step."""
     start, end = _window(string, pos, endpos)
     if start > end:
@@ -251,9 +262,7 @@ def _finding_method(how: str) -> Callable[..., Any]:
     return find
 
 
-def _findall(
-    machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize
-) -> list[Any]:
+def _findall(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> list[Any]:
     out: list[Any] = []
     groups = self.groups
     for host in _all(machine, self, string, pos, endpos):
@@ -266,9 +275,7 @@ def _findall(
     return out
 
 
-def _finditer(
-    machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize
-) -> Iter:
+def _finditer(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Iter:
     hosts = _all(machine, self, string, pos, endpos)
     return Iter(Match(host, self) for host in hosts)
 
@@ -371,9 +378,7 @@ def _sub_of(machine: Machine, /, pattern: Any, repl: Any, string: Any, count: An
     return _sub(machine, compile_pattern(machine, pattern, flags), repl, string, count)
 
 
-def _subn_of(
-    machine: Machine, /, pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0
-) -> Any:
+def _subn_of(machine: Machine, /, pattern: Any, repl: Any, string: Any, count: Any = 0, flags: Any = 0) -> Any:
     return _subn(machine, compile_pattern(machine, pattern, flags), repl, string, count)
 
 

@@ -22,6 +22,13 @@ from ..values import (
 )
 from .functools_ import CALLABLE
 
+# Bytes, as measured on an empty one and on an item more.
+_DEQUE = 700
+_MAPPING = 200
+_ENTRY = 112
+_TYPE = 300
+_LONGEST_NAME = 200
+
 
 def _fill(machine: Machine, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """`dict.update`: from a mapping or from pairs, then from keywords. Items may be pending, keys may not."""
@@ -48,9 +55,7 @@ def _pair(machine: Machine, index: int, pair: Any) -> tuple[Any, Any]:
         message = f"cannot convert dictionary update sequence element #{index} to a sequence"
         raise TypeError(message) from None
     if len(parts) != 2:
-        raise ValueError(
-            f"dictionary update sequence element #{index} has length {len(parts)}; 2 is required"
-        )
+        raise ValueError(f"dictionary update sequence element #{index} has length {len(parts)}; 2 is required")
     return parts[0], parts[1]
 
 
@@ -87,11 +92,12 @@ def _tally(operation: str) -> Callable[..., None]:
                 continue
             if not isinstance(source, dict):
                 for item in machine.counted(machine.iterate(source)):
-                    machine.check(item)
+                    machine.key(machine.check(item))
                     set_item(machine, value, item, combine(machine, value.get(item, 0), 1))
             elif value or operation == "-":
                 for item, count in list(source.items()):
                     machine.work(1)
+                    machine.key(item)
                     set_item(machine, value, item, combine(machine, value.get(item, 0), count))
             else:
                 _fill(machine, value, (source,), {})
@@ -106,6 +112,7 @@ _count_out = _tally("-")
 def _counter(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
     if len(args) > 1:
         raise TypeError(f"Counter expected at most 1 argument, got {len(args)}")
+    machine.take(_MAPPING)
     made: Any = Counter()
     _count_in(machine, made, *args, **kwargs)
     return made
@@ -151,6 +158,7 @@ def _counter_from_keys(machine: Machine, /, *args: Any) -> Any:
 
 def _copy(machine: Machine, value: Any, /) -> Any:
     machine.items(len(value))
+    machine.take(_DEQUE if type(value) is deque else _MAPPING + _ENTRY * len(value))
     return value.copy()
 
 
@@ -170,6 +178,7 @@ COUNTER_METHODS: dict[str, Method] = _table(
 
 
 def _ordered_dict(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
+    machine.take(_MAPPING)
     made: Any = OrderedDict()
     _fill(machine, made, args, kwargs)
     return made
@@ -191,6 +200,7 @@ def _view(name: str) -> Method:
     # after move_to_end: the view is of a copy.
     def view(machine: Machine, value: Any, /) -> Any:
         machine.items(len(value))
+        machine.take(_MAPPING + _ENTRY * len(value))
         return getattr(dict(value), name)()
 
     return Method(name, view, shallow=True)
@@ -212,6 +222,7 @@ ORDERED_DICT_METHODS: dict[str, Method] = _table(
 def _default_dict(machine: Machine, factory: Any = None, /, *args: Any, **kwargs: Any) -> DefaultDict:
     if factory is not None and type(factory) not in CALLABLE:
         raise TypeError("first argument must be callable or None")
+    machine.take(_MAPPING)
     made = DefaultDict(factory)
     _fill(machine, made, args, kwargs)
     return made
@@ -219,9 +230,7 @@ def _default_dict(machine: Machine, factory: Any = None, /, *args: Any, **kwargs
 
 _default_from_keys = _from_keys(DefaultDict)
 
-DEFAULT_DICT_METHODS: dict[str, Method] = _table(
-    Method("fromkeys", _on_value(_default_from_keys), shallow=True), _COPY
-)
+DEFAULT_DICT_METHODS: dict[str, Method] = _table(Method("fromkeys", _on_value(_default_from_keys), shallow=True), _COPY)
 
 # ------------------------------------------------------------------ deque
 
@@ -229,6 +238,7 @@ DEFAULT_DICT_METHODS: dict[str, Method] = _table(
 def _deque(machine: Machine, /, iterable: Any = (), maxlen: Any = None) -> Any:
     if maxlen is not None and type(maxlen) not in (int, bool):
         raise TypeError("an integer is required")
+    machine.take(_DEQUE)
     made: Any = deque(maxlen=maxlen)
     _extend(machine, made, iterable)
     return made
@@ -270,13 +280,20 @@ def _insert(machine: Machine, value: Any, index: Any, item: Any, /) -> None:
 
 
 def _host(name: str, *, shallow: bool = True) -> Method:
-    """A method of the host's whose cost is the length, or where it compares, the size of the deque."""
+    """A method of the host's whose cost is the length, or where it compares, the size of the items."""
     host = getattr(deque, name)
 
     def run(machine: Machine, value: Any, /, *args: Any) -> Any:
         machine.work(1 + (len(value) >> 4))
-        if not shallow and any(type(arg) in CONTAINERS for arg in args):
-            machine.measure(value)
+        if not shallow and args:
+            sought = args[0]
+            if type(sought) in CONTAINERS:
+                machine.measure(value)
+            elif type(sought) is int:
+                machine.work(sought.bit_length() * len(value) >> 14)
+            machine.comparing(sought, len(value))
+            if name == "index":
+                machine.text(machine.measure(sought, shown=True))  # the host's message shows it
         return host(value, *args)
 
     return Method(name, run, shallow=shallow)
@@ -322,6 +339,8 @@ def _field_names(machine: Machine, names: Any) -> tuple[str, ...]:
 
 def _check_names(type_name_: Any, fields: tuple[Any, ...]) -> None:
     for name in (type_name_, *fields):
+        if type(name) is str and len(name) > _LONGEST_NAME:
+            raise ValueError(f"Type names and field names have at most {_LONGEST_NAME} characters: {_shown(name)}")
         if type(name) is not str or not name.isidentifier():
             raise ValueError(f"Type names and field names must be valid identifiers: {_shown(name)}")
         if iskeyword(name):
@@ -349,11 +368,13 @@ def _named_tuple(
     values = () if defaults is None else tuple(machine.drain(defaults))
     if len(values) > len(fields):
         raise TypeError("Got more default values than field names")
+    machine.take(_TYPE + 16 * len(fields))
     return RecordType(typename, fields, values)
 
 
 def _as_dict(machine: Machine, value: Record, /) -> dict[str, Any]:
-    machine.items(len(value) * 2)
+    machine.items(len(value))
+    machine.take(_ENTRY * len(value))
     return dict(zip(value.type.fields, value, strict=True))
 
 
@@ -361,7 +382,7 @@ def _replace(machine: Machine, value: Record, /, **kwargs: Any) -> Record:
     machine.items(len(value))
     items = [kwargs.pop(name, item) for name, item in zip(value.type.fields, value, strict=True)]
     if kwargs:
-        raise ValueError(f"Got unexpected field names: {list(kwargs)!r}")
+        raise ValueError(f"Got unexpected field names: {[name[:100] for name in list(kwargs)[:10]]!r}")
     return Record(value.type, items)
 
 

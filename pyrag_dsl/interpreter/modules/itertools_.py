@@ -11,6 +11,16 @@ from ..machine import Machine
 from ..values import Builtin, Iter, type_name
 
 _ENDED: Any = object()
+# Bytes, as measured: generators keep their frames.
+_LAZY = 700
+_GROUP = 600
+_SOURCE = 400
+
+
+def _lazy(machine: Machine, host: Iterator[Any], sources: tuple[Any, ...] = ()) -> Iter:
+    """An iterator of a plan, paid for."""
+    machine.take(_LAZY)
+    return Iter(host, sources)
 
 
 def _each(machine: Machine, source: Any) -> Iterator[Any]:
@@ -54,7 +64,7 @@ def _count(machine: Machine, /, start: Any = 0, step: Any = 1) -> Iter:
             yield number
             number = operators.add(machine, number, step)
 
-    return Iter(run())
+    return _lazy(machine, run())
 
 
 def _cycle(machine: Machine, iterable: Any, /) -> Iter:
@@ -73,7 +83,7 @@ def _cycle(machine: Machine, iterable: Any, /) -> Iter:
                 machine.work(1)
                 yield item
 
-    return Iter(run(), (iterable, saved))
+    return _lazy(machine, run(), (iterable, saved))
 
 
 def _repeat(machine: Machine, /, object: Any, times: Any = None) -> Iter:  # noqa: A002
@@ -87,7 +97,7 @@ def _repeat(machine: Machine, /, object: Any, times: Any = None) -> Iter:  # noq
             done += 1
             yield object
 
-    return Iter(run(), ([object],))
+    return _lazy(machine, run(), ([object],))
 
 
 # ------------------------------------------------------------------ one source
@@ -112,7 +122,7 @@ def _accumulate(machine: Machine, /, iterable: Any, func: Any = None, *, initial
                 total = call(func, total, item)
             yield total
 
-    return Iter(run(), (iterable, [initial]))
+    return _lazy(machine, run(), (iterable, [initial]))
 
 
 def _chain(machine: Machine, /, *iterables: Any) -> Iter:
@@ -120,7 +130,7 @@ def _chain(machine: Machine, /, *iterables: Any) -> Iter:
         for iterable in iterables:
             yield from _each(machine, machine.check(iterable))
 
-    return Iter(run(), iterables)
+    return _lazy(machine, run(), iterables)
 
 
 def _chain_from_iterable(machine: Machine, iterable: Any, /) -> Iter:
@@ -130,7 +140,7 @@ def _chain_from_iterable(machine: Machine, iterable: Any, /) -> Iter:
         for part in source:
             yield from _each(machine, machine.check(part))
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _compress(machine: Machine, /, data: Any, selectors: Any) -> Iter:
@@ -141,7 +151,7 @@ def _compress(machine: Machine, /, data: Any, selectors: Any) -> Iter:
             if machine.check(choice):
                 yield item
 
-    return Iter(run(), (data, selectors))
+    return _lazy(machine, run(), (data, selectors))
 
 
 def _tested(machine: Machine, predicate: Any) -> Callable[[Any], Any]:
@@ -158,7 +168,7 @@ def _filterfalse(machine: Machine, predicate: Any, iterable: Any, /) -> Iter:
             if not test(item):
                 yield item
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _dropwhile(machine: Machine, predicate: Any, iterable: Any, /) -> Iter:
@@ -171,7 +181,7 @@ def _dropwhile(machine: Machine, predicate: Any, iterable: Any, /) -> Iter:
                 break
         yield from source
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _takewhile(machine: Machine, predicate: Any, iterable: Any, /) -> Iter:
@@ -183,7 +193,7 @@ def _takewhile(machine: Machine, predicate: Any, iterable: Any, /) -> Iter:
                 return
             yield item
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _groupby(machine: Machine, /, iterable: Any, key: Any = None) -> Iter:
@@ -217,12 +227,13 @@ def _groupby(machine: Machine, /, iterable: Any, key: Any = None) -> Iter:
             turn += 1
             label = ahead[0]
             machine.items(2)
+            machine.take(_GROUP)
             yield (label, Iter(group(turn, label), (iterable,)))
             while ahead and same(machine, ahead[0], label):
                 if not read():
                     return
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _islice(machine: Machine, iterable: Any, /, *bounds: Any) -> Iter:
@@ -247,7 +258,7 @@ def _islice(machine: Machine, iterable: Any, /, *bounds: Any) -> Iter:
                 yield item
             read += 1
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _pairwise(machine: Machine, iterable: Any, /) -> Iter:
@@ -260,7 +271,7 @@ def _pairwise(machine: Machine, iterable: Any, /) -> Iter:
             yield (before, item)
             before = item
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 def _starmap(machine: Machine, function: Any, iterable: Any, /) -> Iter:
@@ -270,31 +281,35 @@ def _starmap(machine: Machine, function: Any, iterable: Any, /) -> Iter:
         for item in source:
             yield call(function, *map(machine.check, machine.drain(machine.check(item))))
 
-    return Iter(run(), (iterable,))
+    return _lazy(machine, run(), (iterable,))
 
 
 # ------------------------------------------------------------------ several sources
 
 
 def _zip_longest(machine: Machine, /, *iterables: Any, fillvalue: Any = None) -> Iter:
-    sources = [_each(machine, iterable) for iterable in iterables]
+    machine.take(_SOURCE * len(iterables))
+    sources: list[Iterator[Any] | None] = [_each(machine, iterable) for iterable in iterables]
 
     def run() -> Iterator[Any]:
-        live = list(range(len(sources)))
+        live = len(sources)
         while live:
+            machine.items(len(sources))
             row = [fillvalue] * len(sources)
-            machine.items(len(row))
-            for index in tuple(live):
-                item = next(sources[index], _ENDED)
+            for index, source in enumerate(sources):
+                if source is None:
+                    continue
+                item = next(source, _ENDED)
                 if item is _ENDED:
-                    live.remove(index)
+                    sources[index] = None
+                    live -= 1
                     if not live:
                         return
                 else:
                     row[index] = item
             yield tuple(row)
 
-    return Iter(run(), (*iterables, [fillvalue]))
+    return _lazy(machine, run(), (*iterables, [fillvalue]))
 
 
 def _rows(machine: Machine, host: Iterator[Any], width: int, pools: tuple[Any, ...]) -> Iter:
@@ -309,12 +324,13 @@ def _rows(machine: Machine, host: Iterator[Any], width: int, pools: tuple[Any, .
                 return
             yield row
 
-    return Iter(run(), pools)
+    return _lazy(machine, run(), pools)
 
 
 def _product(machine: Machine, /, *iterables: Any, repeat: Any = 1) -> Iter:
     times = _natural("repeat", repeat)
     machine.items(len(iterables) * times)
+    machine.take(_SOURCE * len(iterables))
     pools = tuple(machine.drain(iterable) for iterable in iterables)
     times = times if pools else 0
     return _rows(machine, itertools.product(*pools, repeat=times), len(pools) * times, pools)
@@ -323,7 +339,7 @@ def _product(machine: Machine, /, *iterables: Any, repeat: Any = 1) -> Iter:
 def _combinations(machine: Machine, /, iterable: Any, r: Any) -> Iter:
     pool, width = machine.drain(iterable), _natural("r", r)
     if width > len(pool):
-        return Iter(iter(()))
+        return _lazy(machine, iter(()))
     return _rows(machine, itertools.combinations(pool, width), width, (pool,))
 
 
@@ -337,7 +353,7 @@ def _permutations(machine: Machine, /, iterable: Any, r: Any = None) -> Iter:
     pool = machine.drain(iterable)
     width = len(pool) if r is None else _natural("r", r)
     if width > len(pool):
-        return Iter(iter(()))
+        return _lazy(machine, iter(()))
     return _rows(machine, itertools.permutations(pool, width), width, (pool,))
 
 
@@ -362,9 +378,7 @@ _SHALLOW: dict[str, Callable[..., Any]] = {
 _STATICS = {"chain": {"from_iterable": Builtin("chain.from_iterable", _chain_from_iterable, shallow=True)}}
 
 MEMBERS: dict[str, Any] = {
-    **{
-        name: Builtin(name, call, shallow=True, statics=_STATICS.get(name)) for name, call in _SHALLOW.items()
-    },
+    **{name: Builtin(name, call, shallow=True, statics=_STATICS.get(name)) for name, call in _SHALLOW.items()},
     "count": Builtin("count", _count),
     "groupby": Builtin("groupby", _groupby),
 }

@@ -29,7 +29,6 @@ _SMALL = (
     "isfinite",
     "isinf",
     "isnan",
-    "isqrt",
     "log",
     "log10",
     "log2",
@@ -74,7 +73,7 @@ def _perm(machine: Machine, n: Any, k: Any = None, /) -> int:
         exact = n < _EXACT
         bits = int(_log2_factorial(n) - _log2_factorial(n - k)) if exact else k * (n.bit_length() - 1)
         machine.bits(bits)
-        machine.work(bits >> 5)
+        machine.work((bits >> 5) + (bits * bits >> 18))
     return math.perm(n, k)
 
 
@@ -85,12 +84,11 @@ def _comb(machine: Machine, n: Any, k: Any, /) -> int:
         rows = _log2_factorial(fewer)
         exact = n < _EXACT
         bits = int(
-            _log2_factorial(n) - rows - _log2_factorial(n - fewer)
-            if exact
-            else fewer * (n.bit_length() - 1) - rows
+            _log2_factorial(n) - rows - _log2_factorial(n - fewer) if exact else fewer * (n.bit_length() - 1) - rows
         )
         machine.bits(bits)
-        machine.work(max(bits, 0) >> 5)
+        size = max(bits, 0)
+        machine.work((size >> 5) + (size * fewer >> 12) + (size * size >> 18))  # the host multiplies factor by factor
     return math.comb(n, k)
 
 
@@ -108,15 +106,21 @@ def _folded(name: str, merge: Callable[[Machine, int, int], int]) -> Builtin:
     return Builtin(name, fold)
 
 
-def _gcd(machine: Machine, a: int, b: Any) -> int:  # noqa: ARG001
+def _gcd(machine: Machine, a: int, b: Any) -> int:
+    operators.multiplying(machine, a, b)
     return math.gcd(a, b)
 
 
 def _lcm(machine: Machine, a: int, b: Any) -> int:
-    shared = math.gcd(a, b)
+    shared = _gcd(machine, a, b)
     if shared:
         machine.bits((a // shared).bit_length() + int(b).bit_length() - 1)
     return math.lcm(a, b)
+
+
+def _isqrt(machine: Machine, n: Any, /) -> int:
+    operators.multiplying(machine, n, n)
+    return math.isqrt(n)
 
 
 def _prod(machine: Machine, iterable: Any, /, *, start: Any = 1) -> Any:
@@ -148,6 +152,7 @@ MEMBERS: dict[str, Any] = {
     "fsum": Builtin("fsum", _fsum),
     "gcd": _folded("gcd", _gcd),
     "hypot": Builtin("hypot", _hypot),
+    "isqrt": Builtin("isqrt", _isqrt),
     "lcm": _folded("lcm", _lcm),
     "perm": Builtin("perm", _perm),
     "prod": Builtin("prod", _prod),

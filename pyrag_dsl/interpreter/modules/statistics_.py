@@ -32,7 +32,7 @@ def _values(machine: Machine, data: Any) -> list[Any]:
     if any(type(item) in CONTAINERS for item in items):
         machine.measure(items)
     machine.work(len(items) * len(items).bit_length() >> 2)
-    return items
+    return machine.keys(items)
 
 
 def _over(name: str, read: Callable[[Machine, Any], list[Any]]) -> Builtin:
