@@ -16,6 +16,9 @@ END = 256
 CLOSERS = frozenset(b'"\n)]}')
 
 
+_WORD = re.compile(r""""(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/|\b(?!TOKEN_)[A-Z][A-Z0-9_]+""")
+
+
 class _Bytes:
     """What llguidance asks of a tokenizer."""
 
@@ -39,7 +42,9 @@ def readable(dialect: str, grammar: str) -> str:
     from llguidance.gbnf_to_lark import gbnf_to_lark
 
     # The converter writes `\u00A1` as `\uA1`, which its regular expressions do not read.
-    return re.sub(r"\\u([0-9A-F]+)", r"\\u{\1}", gbnf_to_lark(grammar))
+    converted = re.sub(r"\\u([0-9A-F]+)", r"\\u{\1}", gbnf_to_lark(grammar))
+    # It makes a terminal of every rule without recursion: lexemes of whole calls, of more states than an engine has.
+    return _WORD.sub(lambda word: word[0].lower() if word[0][0].isupper() else word[0], converted)
 
 
 def matcher(dialect: str, *args, **options):
@@ -59,6 +64,7 @@ def walk(matcher, rng: random.Random) -> str:
         allowed = [token for token in range(END + 1) if mask[token >> 3] >> (token & 7) & 1]
         assert allowed, f"no way on after {bytes(out[-80:])!r}"
         if allowed == [END]:
+            assert matcher.is_accepting(), matcher.get_error()  # an engine that gives up allows the end, too
             return out.decode("utf-8")
         closing = [token for token in allowed if token in CLOSERS]
         token = rng.choice(closing if closing and rng.random() < 0.4 else allowed)

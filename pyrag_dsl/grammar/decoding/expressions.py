@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from ..language import REQUIRED, Signature, ToolParam
 from .rules import Chars, Choice, Literal, Maybe, Part, Ref, Repeat, Rules, choice, seq, upto
 
-# Letters beyond ASCII, without those that hide or reorder text. Plain backslash-u escapes: every dialect has them.
+# Letters beyond ASCII, without those that hide or reorder text, in plain escapes, which every dialect has. The ranges
+# end where UTF-8 carries over: engines work on bytes, and each ragged end costs them states.
 BEYOND_ASCII = (
-    r"\u00A1-\u00AC\u00AE-\u061B\u061D-\u167F\u1E00-\u1FFF\u2010-\u2027\u2030-\u205E\u20A0-\u20BF\u3001-\uD7A3"
-    r"\uF900-\uFAFF\uFF01-\uFFDC"
+    r"\u00A1-\u00AC\u00AE-\u05FF\u0620-\u167F\u1E00-\u1FFF\u2010-\u2027\u20A0-\u20BF\u3000-\uD7BF\uF900-\uFDFF"
+    r"\uFF00-\uFFBF"
 )
 # Neither `"` nor backslash, so that nothing need be escaped; neither `<` nor backtick, so that no reply that is a plan
 # looks like one with a fence or a train of thought in it; in f-strings, no brace.
