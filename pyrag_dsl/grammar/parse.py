@@ -55,7 +55,7 @@ def parse(scanned: Scan) -> tuple[ast.Module | None, list[Diagnostic]]:
             if not _blank(lines, first, last):
                 break
             text = "\n".join(lines)
-        except (ValueError, MemoryError, RecursionError, OverflowError):
+        except (ValueError, MemoryError, RecursionError, OverflowError, SystemError):
             found.append(Diagnostic("PLAN104", "the text is too deeply nested to be read"))
             break
     if not found and not scanned.diagnostics:

@@ -72,6 +72,7 @@ __all__ = [
 
 _kept: OrderedDict[tuple[str, int], Pattern] = OrderedDict()
 _own: WeakKeyDictionary[Machine, dict[tuple[str, int], Pattern]] = WeakKeyDictionary()
+_own_slow: WeakKeyDictionary[Machine, set[Pattern]] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -104,7 +105,7 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
         machine.work(found.cost.wide >> 6)
         return found
     # New to this run. The same price whether another one has it: what a plan may do must not depend on others.
-    machine.work(3 * (30 + len(text)))
+    machine.work(90 + 8 * len(text))
     machine.take(_SIZE + _SIZE_OF_CHARACTER * len(text))
     with _lock:
         found = _kept.get(key)
@@ -169,6 +170,13 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
             machine.refuel()
         return pattern.fast
     machine.work(100)
+    with _lock:
+        own = _own_slow.setdefault(machine, set())
+    if pattern not in own:
+        # Compiled once more, for the engine that can be interrupted; as in `compile_pattern`, whoever else had it.
+        machine.work(500 + 8 * len(pattern.pattern))
+        machine.take(_SIZE + _SIZE_OF_CHARACTER * len(pattern.pattern))
+        own.add(pattern)
     machine.refuel()
     try:
         return pattern.slow()

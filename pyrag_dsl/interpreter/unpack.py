@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..grammar import nodes as n
 from .items import set_item
 from .machine import Machine
+from .signals import Suspended
 from .values import PENDING
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def binder(lower: LowerExpressions, target: Any) -> Bind:
 
     def unpack(frame: dict[Any, Any], value: Any, _node: Any = target) -> None:
         if value is PENDING:
+            if frame[0].guarded:
+                raise Suspended  # it may turn out not to fit, and the plan would catch that
             for bind in binds:
                 bind(frame, PENDING)
             return

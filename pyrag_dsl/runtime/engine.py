@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 import queue
 import threading
@@ -200,6 +201,9 @@ class Run:
         usage: Mapping[str, Any] = {}
         if type(result) is Reported:
             result, usage = result.value, result.usage
+            if not sound_usage(usage):
+                message = f"the tool `{call.tool}` reported a usage that is not names with plain numbers and texts"
+                raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
         try:
             admitted = admit(result, self.options.limits)
         except Unfit as unfit:
@@ -217,7 +221,7 @@ class Run:
         self.journal.record(entry)
         self.fresh.add(call.node)
         if usage:
-            self.tokens += usage.get("tokens", 0)
+            self.tokens += usage.get("tokens") or 0
             self.cost += usage.get("cost") or 0.0
         if self.options.file is not None or self.options.hooks:
             event = self.finished_event(entry, call.alias, False)
@@ -383,10 +387,27 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def sound_usage(usage: Any) -> bool:
+    """Whether what a tool reports can be added up and written down."""
+    if not isinstance(usage, Mapping):
+        return False
+    for name, value in usage.items():
+        number = type(value) is int or (type(value) is float and math.isfinite(value))
+        if type(name) is not str or not (number or value is None or (type(value) is str and name not in _COUNTED)):
+            return False
+    return True
+
+
+_COUNTED = frozenset({"tokens", "cost"})
+
+
 def _public_notes(error: BaseException) -> Iterable[str]:
     """What an exception says of itself on purpose: an attribute `public_message` that is one line of text."""
-    message = getattr(error, "public_message", None)
-    if isinstance(message, str):
+    try:
+        message = getattr(error, "public_message", None)
+    except Exception:
+        return  # it cannot even say that
+    if type(message) is str:
         yield message if len(message) <= 500 else message[:497] + "..."
 
 

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from .module_calls import NOW, machine, offered, on_offer, plain
 
 from pyrag_dsl.interpreter.limits import LimitHit
+
+from .module_calls import NOW, machine, offered, on_offer, plain
 
 MIB = 2**20
 TOO_MUCH = {
@@ -27,6 +28,22 @@ TOO_MUCH = {
     "math.prod(itertools.repeat(3))": "PLAN406",
     "math.prod(itertools.repeat(1))": "PLAN401",
     "math.lcm(2**14000 - 1, 3**8000)": "PLAN406",
+    "[math.gcd(3**8800, 5**5900) for _ in range(10000)]": "PLAN401",
+    "[math.lcm(3**4400, 5**3000) for _ in range(10000)]": "PLAN401",
+    "[math.isqrt(3**8800) for _ in range(10000)]": "PLAN401",
+    "[math.comb(14000, 7000) for _ in range(100)]": "PLAN401",
+    "[math.perm(1500, 1400) for _ in range(10000)]": "PLAN401",
+    "[json.dumps(3**8800) for _ in range(10000)]": "PLAN401",
+    "[json.loads('[{\"a\": {}}]') for _ in range(100000)]": "PLAN401",
+    "[re.compile('x' + str(n)) for n in range(10000)]": "PLAN401",
+    "[collections.deque() for _ in range(300000)]": "PLAN403",
+    "[itertools.chain() for _ in range(300000)]": "PLAN403",
+    "itertools.zip_longest(*[[1]] * 900000)": "PLAN403",
+    "itertools.product(*[[1]] * 900000)": "PLAN403",
+    "list(items(itertools.groupby(range(10**6))))": "PLAN401",
+    "do(collections.deque(['a' * 2000000] * 100000), 'count', 'a' * 1999999 + 'b')": "PLAN401",
+    "statistics.mode([n * (2**61 - 1) for n in range(60000)])": "PLAN401",
+    "collections.Counter([n * (2**61 - 1) for n in range(60000)])": "PLAN401",
     "math.fsum(range(10**12))": "PLAN405",
     "math.fsum(itertools.repeat(1))": "PLAN401",
     "math.dist(range(10**12), range(10**12))": "PLAN405",
@@ -120,6 +137,39 @@ def test_integers_up_to_the_limit_are_made() -> None:
     assert on_offer("math.factorial(1500)").bit_length() < 14_284
     assert on_offer("math.comb(14284, 7142)").bit_length() < 14_284
     assert on_offer("math.lcm(2**7000, 3**4000)").bit_length() < 14_284
+
+
+def test_a_message_shows_no_more_than_was_paid_for() -> None:
+    shared: list[Any] = [1]
+    for _ in range(38):
+        shared = [shared, shared]
+    names = offered(machine())
+    with pytest.raises(LimitHit):
+        names["do"](names["collections"].deque(), "index", shared)
+    with pytest.raises(LimitHit):
+        on_offer("do(collections.deque(), 'index', 'x' * 4000000 + chr(39) * 1000000)")
+
+
+def test_names_of_named_tuples_are_short() -> None:
+    assert on_offer(f"collections.namedtuple('{'P' * 200}', '{'x' * 200}')")
+    for expression in ("collections.namedtuple('P' * 201, 'x')", "collections.namedtuple('P', 'x' * 201)"):
+        with pytest.raises(ValueError, match="at most 200 characters"):
+            on_offer(expression)
+
+
+def test_a_pattern_is_paid_for_once_in_a_run_whoever_compiled_it_before() -> None:
+    spent = []
+    for _ in range(2):
+        runs = machine()
+        search = offered(runs)["re"].search
+        taken = []
+        for _ in range(3):
+            before = runs.fuel + runs.reserve
+            search("once[a-f]+", "once")
+            taken.append(before - runs.fuel - runs.reserve)
+        spent.append(taken)
+    assert spent[0] == spent[1]
+    assert spent[0][0] > 2 * spent[0][1] == 2 * spent[0][2]
 
 
 def test_a_container_that_holds_itself_is_not_json() -> None:

@@ -12,7 +12,7 @@ from ..values import Builtin, Iter, type_name
 
 _ENDED: Any = object()
 # Bytes, as measured: generators keep their frames.
-_LAZY = 700
+_LAZY = 1_000
 _GROUP = 600
 _SOURCE = 400
 

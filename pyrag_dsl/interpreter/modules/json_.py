@@ -121,6 +121,7 @@ class _Writer:
         if not value:
             self.put(brackets)
             return
+        self.machine.work(2)
         self.enter(value)
         self.put(brackets[0])
         write(value)

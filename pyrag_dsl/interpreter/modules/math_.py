@@ -113,9 +113,13 @@ def _gcd(machine: Machine, a: int, b: Any) -> int:
 
 def _lcm(machine: Machine, a: int, b: Any) -> int:
     shared = _gcd(machine, a, b)
-    if shared:
-        machine.bits((a // shared).bit_length() + int(b).bit_length() - 1)
-    return math.lcm(a, b)
+    if not shared:
+        return math.lcm(a, b)
+    rest = a // shared
+    machine.bits(rest.bit_length() + int(b).bit_length() - 1)
+    for _ in range(3):  # to find what is shared, to divide by it, to multiply
+        operators.multiplying(machine, a, b)
+    return int(int(abs(rest * b)))
 
 
 def _isqrt(machine: Machine, n: Any, /) -> int:
