@@ -40,7 +40,7 @@ TOO_MUCH = {
     "[itertools.chain() for _ in range(300000)]": "PLAN403",
     "itertools.zip_longest(*[[1]] * 900000)": "PLAN403",
     "itertools.product(*[[1]] * 900000)": "PLAN403",
-    "list(items(itertools.groupby(range(10**6))))": "PLAN401",
+    "list(items(itertools.groupby(range(10**6))))": "PLAN403",
     "do(collections.deque(['a' * 2000000] * 100000), 'count', 'a' * 1999999 + 'b')": "PLAN401",
     "statistics.mode([n * (2**61 - 1) for n in range(60000)])": "PLAN401",
     "collections.Counter([n * (2**61 - 1) for n in range(60000)])": "PLAN401",

@@ -119,7 +119,7 @@ def _lcm(machine: Machine, a: int, b: Any) -> int:
     machine.bits(rest.bit_length() + int(b).bit_length() - 1)
     for _ in range(3):  # to find what is shared, to divide by it, to multiply
         operators.multiplying(machine, a, b)
-    return int(int(abs(rest * b)))
+    return int(abs(rest * b))
 
 
 def _isqrt(machine: Machine, n: Any, /) -> int:
