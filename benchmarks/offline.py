@@ -84,9 +84,7 @@ def musique_hops(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         subject, mark, _ = step["question"].partition(" >> ")
         if mark:
             resolved = step["question_resolved"].partition(" >> ")[0]
-            asked = (
-                literal(step["question_nl"]).replace(literal(resolved), "\0").replace("\0", literal(subject))
-            )
+            asked = literal(step["question_nl"]).replace(literal(resolved), "\0").replace("\0", literal(subject))
         else:
             asked = literal(step["question"])
         asked = re.sub(r"#(\d)", lambda m: f"{{a{int(m[1]) - 1}}}", asked)
@@ -172,15 +170,11 @@ def main() -> None:
                 steps = [f"{c.arguments!r} -> {c.result!r}" for c in result.calls if c.tool == "answer"]
                 print(f"  {'; '.join(steps)[:900]}")
     print(f"command: python {shlex.join(sys.argv)}")
-    print(
-        f"Python {platform.python_version()}, {platform.machine()}; {len(index)} passages, top {options.topk}"
-    )
+    print(f"Python {platform.python_version()}, {platform.machine()}; {len(index)} passages, top {options.topk}")
     print(f"plan: median {statistics.median(elapsed):.1f} ms, sum {sum(elapsed) / 1e3:.1f} s")
     print(f"answer over {options.topk} passages: median {statistics.median(read_ms):.2f} ms")
     print(f"{'set':8} {'type':18} {'half':12} {'n':>4} {'plan EM':>8} {'F1':>6} {'at once EM':>11} {'F1':>6}")
-    for (dataset, kind, half), rows_of in sorted(
-        scores.items(), key=lambda pair: (pair[0][0], pair[0][2], pair[0][1])
-    ):
+    for (dataset, kind, half), rows_of in sorted(scores.items(), key=lambda pair: (pair[0][0], pair[0][2], pair[0][1])):
         means = [100 * statistics.mean(column) for column in zip(*rows_of, strict=True)]
         plan_em, plan_f1, once_em, once_f1 = means
         print(

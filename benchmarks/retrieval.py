@@ -41,9 +41,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as place:
         index = timed_index(options.data / "wiki.jsonl", Path(place), options.repeat)
-        questions = {
-            path.stem: rows_of(path) for path in sorted((options.data / "questions").glob("*.jsonl"))
-        }
+        questions = {path.stem: rows_of(path) for path in sorted((options.data / "questions").glob("*.jsonl"))}
         timed_queries(index, questions, options.repeat)
         for name, rows in questions.items():
             print_recall(index, name, rows)

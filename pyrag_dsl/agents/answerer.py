@@ -54,9 +54,7 @@ class Answerer:
     longest answer that is returned; answers go into later questions, and a page of text has no place there.
     """
 
-    def __init__(
-        self, model: Completes, *, limits: PromptLimits | None = None, max_answer_chars: int = 2_000
-    ) -> None:
+    def __init__(self, model: Completes, *, limits: PromptLimits | None = None, max_answer_chars: int = 2_000) -> None:
         self.model = model
         self.limits = limits or PromptLimits()
         self.max_answer_chars = max_answer_chars

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyrag_dsl.agents.answerer import Completes
 from pyrag_dsl.agents.models.errors import BadReply
 from pyrag_dsl.agents.plan_prompts import Messages, with_feedback, without_reply
+from pyrag_dsl.grammar.decoding import SHAPE, constrained_fields
 from pyrag_dsl.grammar.diagnostics import Diagnostic, Fix, PlanRejected
 from pyrag_dsl.grammar.fix import fix
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, Signature
@@ -59,15 +61,26 @@ class Drafter:
     """Asks one model for plans. The base of ``Planner`` and ``Repairer``.
 
     model: a ``ChatModel`` or anything with its ``acomplete``. tools: the signatures that plans are vetted against.
-    tries: requests before it gives up.
+    tries: requests before it gives up. constrained: the server behind the model ("vllm", "sglang", "llama.cpp"), if it
+    is to decode by the grammar of plans; what it sends is vetted all the same.
     """
 
-    def __init__(self, model: Completes, *, tools: Mapping[str, Signature] | None = None, tries: int = 3) -> None:
+    def __init__(
+        self,
+        model: Completes,
+        *,
+        tools: Mapping[str, Signature] | None = None,
+        tries: int = 3,
+        constrained: str | None = None,
+    ) -> None:
         if tries < 1:
             raise ValueError("tries must be at least 1")
         self.model = model
         self.tools = dict(DEFAULT_SIGNATURES if tools is None else tools)
         self.tries = tries
+        self.overrides: dict[str, Any] = {}
+        if constrained is not None:
+            self.overrides["extra_body"] = constrained_fields(constrained, self.tools)
 
     async def draft(self, messages: Messages) -> Drafted:
         """Ask until a reply holds a plan.
@@ -76,10 +89,12 @@ class Drafter:
         reached, or where nothing that it sent could be read.
         """
         drafts: list[Draft] = []
+        if self.overrides:
+            messages = ({**messages[0], "content": f"{messages[0]['content']}\n\n{SHAPE}"}, *messages[1:])
         asked = messages
         for turn in range(1, self.tries + 1):
             try:
-                reply = await self.model.acomplete(list(asked))
+                reply = await self.model.acomplete(list(asked), **self.overrides)
             except BadReply:
                 if turn == self.tries and not drafts:
                     raise

@@ -144,9 +144,7 @@ def answer_prompt(
     limits = limits or PromptLimits()
     question = quote_query(query, limits.query_chars)
     if docs is None:
-        user = (
-            f"Question: {question}\n\nAnswer it now, in the form <reason>...</reason> <answer>...</answer>."
-        )
+        user = f"Question: {question}\n\nAnswer it now, in the form <reason>...</reason> <answer>...</answer>."
         return AnswerPrompt(_messages(WITHOUT_PASSAGES, user), 0)
     passages = [docs] if isinstance(docs, str) else list(docs)
     for passage in passages:
@@ -209,9 +207,7 @@ _OTHER_TAGS = re.compile(r"</?\s{0,4}(?:answer|reason)\s{0,4}>", re.IGNORECASE)
 _NUMBERS = r"\[\s{0,4}(\d{1,3}(?:\s{0,4}[,;]\s{0,4}\d{1,3}){0,50})\s{0,4}\]"
 _CITATION = re.compile(rf"(?i)(?:\b(?:docs?|documents?|passages?|sources?)\s{{0,4}})?{_NUMBERS}")
 _WORD_CITATION = re.compile(r"(?i)\b(?:docs?|documents?|passages?)\.?\s{0,4}[(#]?(\d{1,3})\b")
-_LAST_CITATION = re.compile(
-    rf"(?i)\s{{0,4}}[(,;]?\s{{0,4}}(?:\bdocs?\s{{0,4}}|(?<=\s)){_NUMBERS}\s{{0,4}}\)?\.?$"
-)
+_LAST_CITATION = re.compile(rf"(?i)\s{{0,4}}[(,;]?\s{{0,4}}(?:\bdocs?\s{{0,4}}|(?<=\s)){_NUMBERS}\s{{0,4}}\)?\.?$")
 
 
 def extract_answer(text: str) -> str:
@@ -248,9 +244,7 @@ def read_answer(reply: str, passages: int = 0, *, limit: int = 2_000) -> Answer:
     """
     answer = extract_answer(reply)
     body = strip_thinking(clean_unicode(reply))
-    named = [
-        int(number) for match in _CITATION.finditer(body) for number in re.findall(r"\d+", match.group(1))
-    ]
+    named = [int(number) for match in _CITATION.finditer(body) for number in re.findall(r"\d+", match.group(1))]
     named += [int(match.group(1)) for match in _WORD_CITATION.finditer(body)]
     citations = tuple(dict.fromkeys(named))
     if len(answer) <= limit:

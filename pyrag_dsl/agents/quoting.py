@@ -19,9 +19,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 # Invisible: zero-width space, word joiner, BOM, bidirectional controls, and the tag characters that spell
 # ASCII without a glyph. ZWJ and ZWNJ stay: Persian, Hindi and emoji need them.
-_INVISIBLE = re.compile(
-    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
+_INVISIBLE = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 _VISIBLE: dict[int, str] = {
     **{code: chr(0x2400 + code) for code in range(0x20)},
@@ -40,8 +38,7 @@ _TAGS = (
     "function_calls|function_results|invoke|system|user|assistant"
 )
 _BRACKETS = (
-    "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|IMG|"
-    "CLS|SEP|MASK|PAD|UNK"
+    "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|IMG|CLS|SEP|MASK|PAD|UNK"
 )
 _TOKEN_OPENING = re.compile(
     rf"<(?=[|\uff5c])|<(?=<\s{{0,4}}/?\s{{0,4}}SYS)|<(?=/?(?:{_TAGS})\s{{0,4}}/?>)|\[(?=/?(?:{_BRACKETS})\])",

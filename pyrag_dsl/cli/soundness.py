@@ -50,8 +50,9 @@ def _previews(value: Any) -> bool:
 
 def _limits(value: Any) -> bool:
     usual = asdict(Limits())
+    unbounded = {name for name, each in usual.items() if each is None} | {"deadline"}
     return _record(value) and all(
-        (name == "deadline" and each is None) or (name in usual and _seconds(each)) for name, each in value.items()
+        (name in unbounded and each is None) or (name in usual and _seconds(each)) for name, each in value.items()
     )
 
 

@@ -128,6 +128,4 @@ _ROWS = (
     ("PLAN505", "vetoed", "A hook refused the call.", "See the policy of the service."),
 )  # fmt: skip
 
-CODES: dict[str, Code] = {
-    id: Code(id, slug, _PHASES[id[4]], meaning, help) for id, slug, meaning, help in _ROWS
-}
+CODES: dict[str, Code] = {id: Code(id, slug, _PHASES[id[4]], meaning, help) for id, slug, meaning, help in _ROWS}

@@ -139,9 +139,7 @@ class PlanError(Exception):
     def __str__(self) -> str:
         lines = []
         for diagnostic in self.diagnostics:
-            where = (
-                f"line {diagnostic.span.line}, column {diagnostic.span.column}: " if diagnostic.span else ""
-            )
+            where = f"line {diagnostic.span.line}, column {diagnostic.span.column}: " if diagnostic.span else ""
             lines.append(f"{diagnostic.code} {where}{diagnostic.message}")
         return "\n".join(lines)
 

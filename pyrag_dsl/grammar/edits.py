@@ -18,9 +18,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
 
     pieces: list[str] = []
     at = 0
-    for edit in sorted(
-        set(edits), key=lambda e: (e.span.line, e.span.column, e.span.end_line, e.span.end_column)
-    ):
+    for edit in sorted(set(edits), key=lambda e: (e.span.line, e.span.column, e.span.end_line, e.span.end_column)):
         start, end = (
             offset(edit.span.line, edit.span.column),
             offset(edit.span.end_line, edit.span.end_column),

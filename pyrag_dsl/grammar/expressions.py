@@ -45,9 +45,7 @@ class Expressions:
         self.made = 0
         self.reads = 0
         self.levels: dict[str, int] = {}
-        self.unknown: set[str] = (
-            set()
-        )  # attributes that the plan names itself: of records, of refused classes
+        self.unknown: set[str] = set()  # attributes that the plan names itself: of records, of refused classes
 
     # ------------------------------------------------------------------ basics
 
@@ -105,18 +103,14 @@ class Expressions:
             if value.bit_length() > 14_284:
                 return self.refuse("PLAN219", "an integer literal with too many digits", node)
             return n.Const(self.span(node), value)
-        what = {"bytes": "bytes", "complex": "complex numbers", "ellipsis": "`...`"}.get(
-            kind.__name__, kind.__name__
-        )
+        what = {"bytes": "bytes", "complex": "complex numbers", "ellipsis": "`...`"}.get(kind.__name__, kind.__name__)
         return self.refuse("PLAN219", f"plans have no {what}", node)
 
     def name(self, node: ast.Name) -> Any:
         span = self.span(node)
         id = node.id
         if id in self.names.modules:
-            return self.refuse(
-                "PLAN207", f"the module `{id}` is used as a value", node, help="Use one of its members."
-            )
+            return self.refuse("PLAN207", f"the module `{id}` is used as a value", node, help="Use one of its members.")
         return self.variable(id, span)
 
     def variable(self, id: str, span: Span) -> Any:
@@ -229,9 +223,7 @@ class Expressions:
         if type(base) is ast.Name:
             id = base.id
             if id in self.tools:
-                return self.refuse(
-                    "PLAN207", f"the tool `{id}` is used as a value", node, help=f"Call it: {id}(...)."
-                )
+                return self.refuse("PLAN207", f"the tool `{id}` is used as a value", node, help=f"Call it: {id}(...).")
             module = self.names.modules.get(id)
             if module is not None:
                 if name not in MODULES[module]:
@@ -252,12 +244,8 @@ class Expressions:
         if close:
             way_out = f"Did you mean `.{close[0]}`?"
             place = span._replace(line=span.end_line, column=span.end_column - len(name))
-            fixes = (
-                Fix(f"write `.{close[0]}`", (Edit(place, close[0]),), "safe" if len(close) == 1 else "maybe"),
-            )
-        return self.refuse(
-            "PLAN209", f"no value of a plan has an attribute `{name}`", span, help=way_out, fixes=fixes
-        )
+            fixes = (Fix(f"write `.{close[0]}`", (Edit(place, close[0]),), "safe" if len(close) == 1 else "maybe"),)
+        return self.refuse("PLAN209", f"no value of a plan has an attribute `{name}`", span, help=way_out, fixes=fixes)
 
     def class_in_class(self, id: str, span: Span) -> None:
         """`datetime.datetime` where the name already is the class: it fails when it runs."""
@@ -290,9 +278,7 @@ class Expressions:
         return n.Subscript(self.span(node), value, index)
 
     def slice(self, node: ast.Slice) -> n.Slice:
-        start, stop, step = (
-            None if part is None else self.expr(part) for part in (node.lower, node.upper, node.step)
-        )
+        start, stop, step = (None if part is None else self.expr(part) for part in (node.lower, node.upper, node.step))
         return n.Slice(self.span(node), start, stop, step)
 
     def slice_in_tuple(self, node: ast.Slice) -> Any:
@@ -312,15 +298,11 @@ class Expressions:
                 if id in self.names.modules:
                     module = self.names.modules[id]
                     way_out = f"Write {id}.{module}(...)." if module in MODULES[module] else ""
-                    function = self.refuse(
-                        "PLAN207", f"the module `{id}` cannot be called", span, help=way_out
-                    )
+                    function = self.refuse("PLAN207", f"the module `{id}` cannot be called", span, help=way_out)
                 else:
                     function = self.variable(id, span)
         elif kind is ast.Lambda:
-            function = self.refuse(
-                "PLAN202", "a lambda that is called on the spot", callee, help="Write its value."
-            )
+            function = self.refuse("PLAN202", "a lambda that is called on the spot", callee, help="Write its value.")
         else:
             function = self.expr(callee)
         reads, self.reads = self.reads, 0
@@ -471,9 +453,7 @@ class Expressions:
                 self.refuse("PLAN203", f"`{name}` is private to Python", node)
                 return
             if not isinstance(part, _ANNOTATION_PARTS):
-                self.refuse(
-                    "PLAN202", "an annotation that is more than a type", node, help="Delete the annotation."
-                )
+                self.refuse("PLAN202", "an annotation that is more than a type", node, help="Delete the annotation.")
                 return
 
     def comprehension(self, node: Any) -> Any:

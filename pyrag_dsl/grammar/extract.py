@@ -103,9 +103,7 @@ def _unwrap_lines(text: str) -> str | None:
 
 
 def _unescape_html(text: str) -> str | None:
-    return (
-        html.unescape(text) if re.search(r"&(?:quot|lt|gt|amp|apos|nbsp|#\d+|#x[\da-fA-F]+);", text) else None
-    )
+    return html.unescape(text) if re.search(r"&(?:quot|lt|gt|amp|apos|nbsp|#\d+|#x[\da-fA-F]+);", text) else None
 
 
 def _dedent(text: str) -> str | None:

@@ -47,15 +47,12 @@ TYPES = {
         "add clear copy difference difference_update discard intersection intersection_update isdisjoint "
         "issubset issuperset pop remove symmetric_difference symmetric_difference_update union update"
     ),
-    "frozenset": _words(
-        "copy difference intersection isdisjoint issubset issuperset symmetric_difference union"
-    ),
+    "frozenset": _words("copy difference intersection isdisjoint issubset issuperset symmetric_difference union"),
     "Counter": _words("elements most_common subtract total"),
     "defaultdict": _words(""),
     "OrderedDict": _words("move_to_end"),
     "deque": _words(
-        "append appendleft clear copy count extend extendleft index insert maxlen pop popleft remove "
-        "reverse rotate"
+        "append appendleft clear copy count extend extendleft index insert maxlen pop popleft remove reverse rotate"
     ),
     "namedtuple": _words("_asdict _fields _replace"),
     "date": _words(
@@ -67,15 +64,11 @@ TYPES = {
         "isoweekday max microsecond min minute month now replace resolution second strftime strptime time "
         "timestamp today toordinal tzinfo utcnow weekday year"
     ),
-    "time": _words(
-        "fromisoformat hour isoformat max microsecond min minute replace resolution second strftime tzinfo"
-    ),
+    "time": _words("fromisoformat hour isoformat max microsecond min minute replace resolution second strftime tzinfo"),
     "timedelta": _words("days max microseconds min resolution seconds total_seconds"),
     "timezone": _words("utc"),
     "match": _words("end endpos expand group groupdict groups lastgroup lastindex pos re span start string"),
-    "pattern": _words(
-        "findall finditer flags fullmatch groupindex groups match pattern search split sub subn"
-    ),
+    "pattern": _words("findall finditer flags fullmatch groupindex groups match pattern search split sub subn"),
     "exception": _words("args"),
     "function": _words("cache_clear"),
     # What a static constructor or `isocalendar()` adds, and what belongs to no one type.
@@ -105,12 +98,9 @@ MODULES = {
         "punctuation whitespace"
     ),
     "statistics": _words(
-        "StatisticsError fmean mean median median_high median_low mode multimode pstdev pvariance stdev "
-        "variance"
+        "StatisticsError fmean mean median median_high median_low mode multimode pstdev pvariance stdev variance"
     ),
-    "typing": _words(
-        "Any Callable Dict FrozenSet Iterable Iterator List Mapping Optional Sequence Set Tuple Union"
-    ),
+    "typing": _words("Any Callable Dict FrozenSet Iterable Iterator List Mapping Optional Sequence Set Tuple Union"),
     "__future__": _words("annotations"),
 }
 
@@ -188,8 +178,6 @@ class Signature(NamedTuple):
         return f"{self.name}({', '.join(shown)})"
 
 
-RETRIEVE = Signature(
-    "retrieve", (ToolParam("query", "str", REQUIRED), ToolParam("topk", "topk", 5)), "list[str]"
-)
+RETRIEVE = Signature("retrieve", (ToolParam("query", "str", REQUIRED), ToolParam("topk", "topk", 5)), "list[str]")
 ANSWER = Signature("answer", (ToolParam("query", "str", REQUIRED), ToolParam("docs", "docs", None)), "str")
 DEFAULT_SIGNATURES = {"retrieve": RETRIEVE, "answer": ANSWER}

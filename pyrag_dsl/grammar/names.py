@@ -153,11 +153,7 @@ class Names:
                 found.append(diagnostic)
         for name, span in self.implicit.items():
             module = IMPLICIT_MEMBERS.get(name, name)
-            line = (
-                f"import {module}"
-                if name == module and name != "datetime"
-                else f"from {module} import {name}"
-            )
+            line = f"import {module}" if name == module and name != "datetime" else f"from {module} import {name}"
             fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
             message = f"`{name}` is used without being imported"
             found.append(Diagnostic("PLAN212", message, span, "warning", fixes=(fix,)))
@@ -191,24 +187,18 @@ class Names:
             return Diagnostic("PLAN208", message, span, related=((first, "it is bound here"),))
         if name in FORBIDDEN:
             way_out = WAY_OUT.get(name, "Work on plain values: text, numbers, lists, dictionaries.")
-            return Diagnostic(
-                "PLAN204", f"`{name}` is not part of the language: {FORBIDDEN[name]}", span, help=way_out
-            )
+            return Diagnostic("PLAN204", f"`{name}` is not part of the language: {FORBIDDEN[name]}", span, help=way_out)
         if name in MODULES:
             line = f"import {name}"
             fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
-            return Diagnostic(
-                "PLAN208", f"`{name}` is not defined", span, help=f"Add `{line}`.", fixes=(fix,)
-            )
+            return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=f"Add `{line}`.", fixes=(fix,))
         candidates = sorted(everywhere | BUILTINS | self.tools)
         close = get_close_matches(name, candidates, n=2, cutoff=0.75)
         fixes: tuple[Fix, ...] = ()
         way_out = ""
         if close:
             way_out = f"Did you mean `{close[0]}`?"
-            fixes = (
-                Fix(f"write `{close[0]}`", (Edit(span, close[0]),), "safe" if len(close) == 1 else "maybe"),
-            )
+            fixes = (Fix(f"write `{close[0]}`", (Edit(span, close[0]),), "safe" if len(close) == 1 else "maybe"),)
         return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=way_out, fixes=fixes)
 
 

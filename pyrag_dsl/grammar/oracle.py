@@ -107,9 +107,7 @@ def _parser(tools: tuple[str, ...]) -> Lark:
         names = "|".join(map(re.escape, tools)) or "(?!)"
         text = text.replace(_TOOL_LINE, _TOOL_LINE.replace("retrieve|answer", names))
     layout: Any = _Layout()
-    return Lark(
-        text, parser="lalr", lexer="basic", postlex=layout, start=["start", "hole"], maybe_placeholders=False
-    )
+    return Lark(text, parser="lalr", lexer="basic", postlex=layout, start=["start", "hole"], maybe_placeholders=False)
 
 
 def _read(parser: Lark, text: str, start: str) -> None:

@@ -105,11 +105,7 @@ def _logical_line(lines: list[str], line: int) -> tuple[int, int]:
     depth = _depth(lines[line - 1]) if lines else 0
     while depth > 0 and last < len(lines) and last - line < 200:
         following = lines[last]
-        if (
-            following
-            and not following[0].isspace()
-            and re.match(r"[A-Za-z_]\w*\s*=[^=]|#|(?:if|for|def)\b", following)
-        ):
+        if following and not following[0].isspace() and re.match(r"[A-Za-z_]\w*\s*=[^=]|#|(?:if|for|def)\b", following):
             break  # a new statement begins: the bracket was never closed
         last += 1
         depth += _depth(following)

@@ -13,9 +13,7 @@ _AFTER_STRING = re.compile(r"[ \t]*(?:[)\]},:;.+%=#]|$|!=|(?:if|for|in|else|and|
 
 def drop_zero_width(text: str) -> str | None:
     """Characters of no width between tokens; inside a string they may be part of an emoji or a name."""
-    return "".join(
-        re.sub("[\u200b-\u200d\u2060\ufeff]", "", p) if k == "code" else p for k, p in tokens(text)
-    )
+    return "".join(re.sub("[\u200b-\u200d\u2060\ufeff]", "", p) if k == "code" else p for k, p in tokens(text))
 
 
 def _closing(line: str, opener: str) -> int:
@@ -74,9 +72,7 @@ def straighten(text: str) -> str | None:
             else:
                 content = text[match.end() : match.end() + end]
                 piece, position_after = _quoted(content, piece), match.end() + end + 1
-        elif (
-            match["string"] and piece[:3] not in ('"""', "'''") and (len(piece) < 2 or piece[-1] != piece[0])
-        ):
+        elif match["string"] and piece[:3] not in ('"""', "'''") and (len(piece) < 2 or piece[-1] != piece[0]):
             end = _closing(piece[1:], "“" if piece[0] == '"' else "‘")
             if end >= 0:
                 piece, position_after = (

@@ -36,7 +36,7 @@ _SPACED = re.compile(r"![rsa]\s")
 # `1if x`: CPython reads it with a warning that cannot be caught in one thread only.
 _GLUED = re.compile(
     r"(?<![0-9A-Za-z_.])(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9_]+)?)"
-    r"[jJ]?(?:if|else|and|or|in|is|for|not)\b"
+    r"[jJ]?(?:if|else|and|or|in|is|for|not)"
 )
 _HOLE = re.compile(r"\{[^{}]*\}")
 # Comments and strings of a text without backslashes and triple quotes.
@@ -197,6 +197,7 @@ class _Scanner:
                 at = end
             elif char == "#":
                 at = text.find("\n", start)
+                strings.append((start, len(text) if at < 0 else at))
                 if at < 0:
                     break
             elif char in "([{":

@@ -74,9 +74,7 @@ def tree_of(text: str) -> ast.Module | None:
     """
     if len(text) > MAX_PLAN or "\0" in text or _SURROGATE.search(text):
         return None
-    if len(re.findall(r"\belif\b", text)) > MAX_ELIFS or any(
-        len(line) > MAX_LINE for line in text.split("\n")
-    ):
+    if len(re.findall(r"\belif\b", text)) > MAX_ELIFS or any(len(line) > MAX_LINE for line in text.split("\n")):
         return None
     if not _is_shallow(text):
         return None

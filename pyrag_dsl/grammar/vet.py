@@ -84,9 +84,7 @@ def _place(diagnostic: Diagnostic) -> tuple[bool, tuple[int, ...]]:
 class Vetter(Expressions):
     """Visits the statements of a module; `found` collects what is wrong."""
 
-    def __init__(
-        self, lines: list[str], tools: Mapping[str, Signature], ascii_only: bool, imports: bool
-    ) -> None:
+    def __init__(self, lines: list[str], tools: Mapping[str, Signature], ascii_only: bool, imports: bool) -> None:
         super().__init__()
         self.ascii_lines = None if ascii_only else lines
         self.lines = lines
@@ -284,11 +282,7 @@ class Vetter(Expressions):
         cache: int | None = None
         for decorator in node.decorator_list:
             call = decorator if isinstance(decorator, ast.Call) else None
-            name = (
-                ast.unparse(call.func if call else decorator)
-                if _is_path(call.func if call else decorator)
-                else ""
-            )
+            name = ast.unparse(call.func if call else decorator) if _is_path(call.func if call else decorator) else ""
             if name in ("cache", "functools.cache") and call is None:
                 cache = -1
             elif name in ("lru_cache", "functools.lru_cache"):
@@ -302,9 +296,7 @@ class Vetter(Expressions):
                 elif sizes:
                     self.refuse("PLAN215", "the size of a cache is a number or None", decorator)
             else:
-                self.refuse(
-                    "PLAN215", "this decorator is not offered", decorator, help="Call the function yourself."
-                )
+                self.refuse("PLAN215", "this decorator is not offered", decorator, help="Call the function yourself.")
                 continue
             root = name.partition(".")[0]
             if root != "functools" or root not in self.names.modules:
@@ -326,9 +318,7 @@ class Vetter(Expressions):
             if handler.name is not None:
                 self.bind(handler.name, self.span(handler))
             handlers.append(n.Handler(self.span(handler), kind, handler.name, self.block(handler.body)))
-        return n.Try(
-            self.span(node), body, tuple(handlers), self.block(node.orelse), self.block(node.finalbody)
-        )
+        return n.Try(self.span(node), body, tuple(handlers), self.block(node.orelse), self.block(node.finalbody))
 
     def caught(self, node: ast.expr) -> Any:
         """What a handler catches. Nothing that a plan can raise is a BaseException and not an Exception."""
@@ -341,9 +331,7 @@ class Vetter(Expressions):
         return n.Raise(self.span(node), exception, None if node.cause is None else self.expr(node.cause))
 
     def assert_(self, node: ast.Assert) -> Any:
-        return n.Assert(
-            self.span(node), self.expr(node.test), None if node.msg is None else self.expr(node.msg)
-        )
+        return n.Assert(self.span(node), self.expr(node.test), None if node.msg is None else self.expr(node.msg))
 
     def delete(self, node: ast.Delete) -> Any:
         return n.Delete(self.span(node), tuple([self.deleted(target) for target in node.targets]))
@@ -403,9 +391,7 @@ class Vetter(Expressions):
 
     def not_offered(self, module: str, node: ast.stmt) -> None:
         root = module.partition(".")[0]
-        way_out = (
-            _MODULE_HELP.get(root) or f"Plans can import: {', '.join(sorted(set(MODULES) - {'__future__'}))}."
-        )
+        way_out = _MODULE_HELP.get(root) or f"Plans can import: {', '.join(sorted(set(MODULES) - {'__future__'}))}."
         self.refuse("PLAN205", f"the module `{module}` is not offered", node, help=way_out)
 
     def scope(self, node: Any) -> Any:

@@ -263,9 +263,7 @@ def strptime(machine: Machine, data: str, spec: str) -> datetime:
 def _assemble(parts: dict[str, str]) -> datetime:
     year, month, day = _calendar_day(parts)
     fraction = int(parts.get("f", "0").ljust(6, "0"))
-    moment = datetime(
-        year, month, day, _hour(parts), int(parts.get("M", 0)), int(parts.get("S", 0)), fraction
-    )
+    moment = datetime(year, month, day, _hour(parts), int(parts.get("M", 0)), int(parts.get("S", 0)), fraction)
     return moment.replace(tzinfo=_zone(parts)) if "z" in parts else moment
 
 

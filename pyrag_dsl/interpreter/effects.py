@@ -116,9 +116,7 @@ def total(node: Any) -> bool:
     if kind is n.FString:
         return all(type(p) is str or (p.spec is None and total(p.value)) for p in node.parts)
     if kind is n.ToolCall:
-        return all(map(total, node.args)) and all(
-            name is not None and total(value) for name, value in node.keywords
-        )
+        return all(map(total, node.args)) and all(name is not None and total(value) for name, value in node.keywords)
     if kind is n.ListDisplay or kind is n.TupleDisplay:
         return all(map(total, node.items))
     if kind is n.Logic:

@@ -49,11 +49,7 @@ def diagnose(error: Exception, machine: Any) -> Diagnostic:
     code = next((code for kind, code in _CODES if isinstance(error, kind)), "PLAN300")
     name = type(error).__name__
     text = _message(error)
-    if (
-        code == "PLAN305"
-        and "'NoneType'" in text
-        and re.search(r"'(?:group|groups|groupdict|start|end|span)'", text)
-    ):
+    if code == "PLAN305" and "'NoneType'" in text and re.search(r"'(?:group|groups|groupdict|start|end|span)'", text):
         code = "PLAN309"
     return Diagnostic(
         code,

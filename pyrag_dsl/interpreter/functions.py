@@ -28,9 +28,7 @@ class FunctionCode:
         "upto",
     )
 
-    def __init__(
-        self, name: str, params: tuple[n.Param, ...], body: Callable[..., Any], careful: bool
-    ) -> None:
+    def __init__(self, name: str, params: tuple[n.Param, ...], body: Callable[..., Any], careful: bool) -> None:
         self.name = name
         self.params = params
         self.body = body
@@ -42,9 +40,7 @@ class FunctionCode:
         self.upto = frozenset(p.name for p in params if p.kind == "pos")  # never by keyword
         self.plain = len(self.positional) == len(params)
 
-    def enter(
-        self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], site: Any
-    ) -> Any:
+    def enter(self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], site: Any) -> Any:
         """Call `function` with evaluated arguments; those that are pending are `PENDING`."""
         key = None
         if function.cache_size is not None:
@@ -53,9 +49,7 @@ class FunctionCode:
                 function.cache[key] = result = function.cache.pop(key)  # the last used goes last
                 return machine.check(result)
             if machine.concurrent:
-                function.cache[key] = (
-                    PENDING  # until it returns: asked again meanwhile, it must not call again
-                )
+                function.cache[key] = PENDING  # until it returns: asked again meanwhile, it must not call again
         frame: dict[Any, Any] = {0: machine, 1: function.frame}
         if self.plain and not kwargs and len(args) == len(self.positional):
             frame.update(zip(self.positional, args, strict=True))
@@ -109,9 +103,7 @@ class FunctionCode:
             raise PassOver
         raise Suspended
 
-    def bind(
-        self, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]
-    ) -> None:
+    def bind(self, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]) -> None:
         positional = self.positional
         if len(args) > len(positional):
             if self.star is None:

@@ -19,7 +19,7 @@ from ..grammar.language import RESULT_NAMES, Signature
 from ..grammar.program import Program
 from .border import final_value
 from .concurrent import Concurrent
-from .faults import diagnose, diagnose_border, diagnose_limit, no_answer, answer_span
+from .faults import answer_span, diagnose, diagnose_border, diagnose_limit, no_answer
 from .journal import Call, Journal
 from .limits import LimitHit, Limits, PlanFault
 from .lower import Lower
@@ -158,9 +158,7 @@ def lowered(program: Program, reading: str) -> Callable[[dict[Any, Any]], Any]:
     """The program's closures, made once for each way of reading it."""
     run = program._lowered.get(reading)
     if run is None:
-        lower = (
-            Lower(program) if reading == "sequential" else Concurrent(program, cautious=reading == "cautious")
-        )
+        lower = Lower(program) if reading == "sequential" else Concurrent(program, cautious=reading == "cautious")
         run = program._lowered[reading] = lower.lower()
     return run  # type: ignore[return-value]
 

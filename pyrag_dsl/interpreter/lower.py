@@ -14,7 +14,6 @@ from typing import Any
 
 from ..grammar import nodes as n
 from .building import truth
-from .faults import locate
 from .items import del_item, get_item, set_item
 from .lower_expressions import _FUNCTION, ARITHMETIC, SMALL, Frame, LowerExpressions, Run
 from .machine import Machine

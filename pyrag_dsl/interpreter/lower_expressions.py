@@ -182,8 +182,7 @@ class LowerExpressions:
             runs = self.exprs(nodes)
             return lambda frame: [run(frame) for run in runs]
         parts = [
-            (type(item) is n.Starred, self.expr(item.value if type(item) is n.Starred else item))
-            for item in nodes
+            (type(item) is n.Starred, self.expr(item.value if type(item) is n.Starred else item)) for item in nodes
         ]
 
         def starred(frame: Frame, _node: Any = nodes[0]) -> list[Any]:

@@ -77,15 +77,7 @@ def _span(low: int, high: int) -> tuple[int, int]:
         return surely, surely
     if low == high:
         char = chr(low)
-        kind = (
-            _DECIMAL
-            if char.isdecimal()
-            else _LETTER
-            if char.isalnum()
-            else _SPACE
-            if char.isspace()
-            else _OTHER
-        )
+        kind = _DECIMAL if char.isdecimal() else _LETTER if char.isalnum() else _SPACE if char.isspace() else _OTHER
         return surely | kind, surely
     return surely | _BEYOND, surely
 
@@ -446,10 +438,7 @@ def _anchored(items: Any, flags: int) -> bool:
 
 
 def _refers(items: Any) -> bool:
-    return any(
-        op is sre.GROUPREF or any(_refers(part.data) for part in parts(op, argument))
-        for op, argument in items
-    )
+    return any(op is sre.GROUPREF or any(_refers(part.data) for part in parts(op, argument)) for op, argument in items)
 
 
 _POSSESSIVE = {getattr(sre, name) for name in ("POSSESSIVE_REPEAT", "ATOMIC_GROUP") if hasattr(sre, name)}
@@ -459,11 +448,7 @@ def _tangled(items: Any) -> bool:
     """Whether a group captures, or something of more than one character repeats."""
     return any(
         (op is sre.SUBPATTERN and argument[0] is not None)
-        or (
-            op in parser._REPEATCODES
-            and argument[2].data[0:1]
-            and argument[2].data[0][0] not in parser._UNITCODES
-        )
+        or (op in parser._REPEATCODES and argument[2].data[0:1] and argument[2].data[0][0] not in parser._UNITCODES)
         or any(_tangled(part.data) for part in parts(op, argument))
         for op, argument in items
     )
@@ -471,8 +456,7 @@ def _tangled(items: Any) -> bool:
 
 def _captures(items: Any) -> bool:
     return any(
-        (op is sre.SUBPATTERN and argument[0] is not None)
-        or any(_captures(part.data) for part in parts(op, argument))
+        (op is sre.SUBPATTERN and argument[0] is not None) or any(_captures(part.data) for part in parts(op, argument))
         for op, argument in items
     )
 

@@ -126,9 +126,7 @@ def _node(op: Any, argument: Any, flags: int) -> str:
     if op in parser._REPEATCODES:
         return _repeat(op, argument, flags)
     if op is sre.SUBPATTERN:
-        return (
-            f"({'?:' if argument[0] is None else ''}{_row(argument[3].data, inner_flags(flags, argument))})"
-        )
+        return f"({'?:' if argument[0] is None else ''}{_row(argument[3].data, inner_flags(flags, argument))})"
     if op is sre.BRANCH:
         return f"(?:{'|'.join([_row(arm.data, flags) for arm in argument[1]])})"
     if op in (sre.ASSERT, sre.ASSERT_NOT):

@@ -65,9 +65,7 @@ def catches(kind: Any, error: Exception) -> bool:
     """`except kind`."""
     kinds = kind if type(kind) is tuple else (kind,)
     for each in kinds:
-        if type(each) is not Builtin or not (
-            isinstance(each.host, type) and issubclass(each.host, Exception)
-        ):
+        if type(each) is not Builtin or not (isinstance(each.host, type) and issubclass(each.host, Exception)):
             raise TypeError("catching classes that do not inherit from BaseException is not allowed")
         if isinstance(error, each.host):
             return True

@@ -138,8 +138,7 @@ def contains(node: Any, kind: type) -> bool:
 def holds_inner_function(node: n.Comprehension) -> bool:
     """Whether a lambda or a lazy generator could outlive one run of the comprehension."""
     return any(
-        type(part) is n.Lambda
-        or (type(part) is n.Comprehension and part.kind == "generator" and part is not node)
+        type(part) is n.Lambda or (type(part) is n.Comprehension and part.kind == "generator" and part is not node)
         for part in n.walk(node)
     )
 

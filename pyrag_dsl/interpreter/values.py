@@ -56,9 +56,7 @@ class PlanSet:
         return self.make([x for x in self if x in other]) if isinstance(other, PlanSet) else NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return (
-            self.make([x for x in self if x not in other]) if isinstance(other, PlanSet) else NotImplemented
-        )
+        return self.make([x for x in self if x not in other]) if isinstance(other, PlanSet) else NotImplemented
 
     def __xor__(self, other: Any) -> Any:
         if not isinstance(other, PlanSet):
@@ -212,9 +210,7 @@ class Function:
 
     __slots__ = ("cache", "cache_size", "clouded", "code", "defaults", "frame")
 
-    def __init__(
-        self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None
-    ) -> None:
+    def __init__(self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None) -> None:
         self.code = code
         self.frame = frame
         self.defaults = defaults

@@ -103,9 +103,7 @@ def rerun(
         raise ValueError(f"the trace has no call {node!r}; it has: {names}")
     unknown = set(arguments) - set(found.arguments)
     if unknown:
-        raise ValueError(
-            f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}"
-        )
+        raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}")
     more: dict[str, Any] = {"question": header.question, "limits": header.limits, "now": header.started}
     more.update(options or {})
     overrides = {**recorded.overrides, found.node: {**recorded.overrides.get(found.node, {}), **arguments}}
@@ -205,9 +203,7 @@ def _by_node(
     out = {}
     for name, changes in overrides.items():
         if "#" in name and name not in known:
-            raise ValueError(
-                f"no call {name!r} in the journal: use its node, or give the journal of an earlier run"
-            )
+            raise ValueError(f"no call {name!r} in the journal: use its node, or give the journal of an earlier run")
         out[known.get(name, name)] = dict(changes)
     return out
 
@@ -223,11 +219,7 @@ def _calls(program: Program, names: list[str]) -> bool:
 def _inline(prepared: Run) -> bool:
     """Whether one pass in this thread does: plain tools, and nothing that could overlap."""
     options = prepared.options
-    if (
-        options.hooks
-        or options.call_timeout is not None
-        or any(tool.is_async for tool in prepared.tools.values())
-    ):
+    if options.hooks or options.call_timeout is not None or any(tool.is_async for tool in prepared.tools.values()):
         return False
     return options.replay or options.mode == "sequential" or prepared.program.chained
 

@@ -74,9 +74,7 @@ class Escaped(Exception):
 class Run:
     """One run of one program."""
 
-    def __init__(
-        self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options
-    ) -> None:
+    def __init__(self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options) -> None:
         self.program = program
         self.tools = tools
         self.signatures = {name: tool.signature for name, tool in tools.items()}
@@ -209,11 +207,7 @@ class Run:
         except Unfit as unfit:
             message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
-        if (
-            type(admitted) is not str
-            if signature.returns == "str"
-            else not fits_result(signature.returns, admitted)
-        ):
+        if type(admitted) is not str if signature.returns == "str" else not fits_result(signature.returns, admitted):
             wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
             message = f"the tool `{call.tool}` must return {wanted}, not {type(result).__name__}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
@@ -250,9 +244,7 @@ class Run:
             decided = hook.before_call(call)
             name = type(hook).__name__
             if isinstance(decided, Veto):
-                self.decide(
-                    HookDecided(hook=name, node=call.node, decision="veto", detail={"reason": decided.reason})
-                )
+                self.decide(HookDecided(hook=name, node=call.node, decision="veto", detail={"reason": decided.reason}))
                 message = f"`{call.tool}` was refused: {decided.reason}"
                 raise Failure(Diagnostic("PLAN505", message, call.span, nodes=(call.node,)))
             if isinstance(decided, Answer):

@@ -58,9 +58,7 @@ class Lineage:
                 self._program, self._journal, withheld=frozenset({node}), concurrent=True, **self._options
             )
             kept = {call.node for call in without.calls if call.entry is not None}
-            found = frozenset(
-                call.node for call in self.full.calls if call.node not in kept and call.node != node
-            )
+            found = frozenset(call.node for call in self.full.calls if call.node not in kept and call.node != node)
             if not without.resolved:
                 found |= {FINAL}
             self._dependents[node] = found
@@ -68,6 +66,4 @@ class Lineage:
 
     def dependences(self, node: str = FINAL) -> tuple[str, ...]:
         """Nodes of the calls that this node (or the final answer) depends on, in program order."""
-        return tuple(
-            call.node for call in self.full.calls if call.node != node and node in self.dependents(call.node)
-        )
+        return tuple(call.node for call in self.full.calls if call.node != node and node in self.dependents(call.node))

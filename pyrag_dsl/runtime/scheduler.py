@@ -116,11 +116,7 @@ class Scheduler:
                     self.land(call, given.result, 0.0)
                     continue
             tool = run.tools[call.tool]
-            key = (
-                _key(call)
-                if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights))
-                else ""
-            )
+            key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
             shared = self.sharing(call, key) if key else None
             if shared is not None:
                 shared.calls.append(call)

@@ -223,9 +223,7 @@ def _type(tool: str, annotation: Any) -> str:
     if annotation is type(None):
         return "any"
     if isinstance(annotation, str):
-        annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(
-            annotation, Any
-        )
+        annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(annotation, Any)
     if annotation in _DECLARED:
         return _DECLARED[annotation]
     origin = typing.get_origin(annotation)
@@ -233,9 +231,7 @@ def _type(tool: str, annotation: Any) -> str:
         return "list" if origin is list else "dict"
     if origin is typing.Union or type(annotation).__name__ == "UnionType":
         return "any"
-    raise TypeError(
-        f"the tool {tool!r} is annotated with {annotation!r}: plans have text, numbers, lists and dicts"
-    )
+    raise TypeError(f"the tool {tool!r} is annotated with {annotation!r}: plans have text, numbers, lists and dicts")
 
 
 def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[str, str], ...]:
@@ -266,8 +262,7 @@ def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[s
     # A keyword before a positional argument would shift it.
     if any(how == "positional" for _, how in plan):
         plan = [
-            (n, "positional" if h == "keyword" and _stands_at(positional, i, n) else h)
-            for i, (n, h) in enumerate(plan)
+            (n, "positional" if h == "keyword" and _stands_at(positional, i, n) else h) for i, (n, h) in enumerate(plan)
         ]
     return tuple(plan)
 

@@ -138,21 +138,22 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             continue
         try:
             data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            if number >= len(lines) - 1 and events:
+                break  # torn: the process was killed while it wrote this line
+            raise TraceError(f"{name}, line {number}, is damaged: {error}") from None
+        try:
             if not isinstance(data, dict):
                 raise ValueError("not an object")
             if not events and data.get("type") != RunStarted.type:
                 raise TraceError(f"{name} is not a trace: its first line is not a `run_started` event")
             if data.get("type") == RunStarted.type and data.get("version") != VERSION:
                 found = data.get("version")
-                raise TraceError(
-                    f"{name} is a trace of version {found}; this program reads version {VERSION}"
-                )
+                raise TraceError(f"{name} is a trace of version {found}; this program reads version {VERSION}")
             event = from_json(_decoded(data))
         except TraceError:
             raise
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            if number >= len(lines) - 1 and events:
-                break  # torn: the process was killed while it wrote this line
             raise TraceError(f"{name}, line {number}, is damaged: {error}") from None
         if event is not None:
             events.append(event)

@@ -115,9 +115,7 @@ _UNSAFE = frozenset(
     "open exec eval compile input breakpoint exit quit help getattr setattr delattr globals locals vars "
     "memoryview copyright credits license __import__ __loader__ __spec__ __build_class__".split()
 )
-_SAFE = {name: value for name, value in vars(builtins).items() if name not in _UNSAFE} | {
-    "__import__": _import
-}
+_SAFE = {name: value for name, value in vars(builtins).items() if name not in _UNSAFE} | {"__import__": _import}
 _FELL_THROUGH = object()
 
 
@@ -148,9 +146,7 @@ def _recorded(tool: Tool, calls: list[str]) -> Callable[..., Any]:
 def _python_signature(signature: Signature) -> inspect.Signature:
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     params = [
-        inspect.Parameter(
-            p.name, either, default=inspect.Parameter.empty if p.default is REQUIRED else p.default
-        )
+        inspect.Parameter(p.name, either, default=inspect.Parameter.empty if p.default is REQUIRED else p.default)
         for p in signature.params
     ]
     return inspect.Signature(params)
@@ -159,9 +155,7 @@ def _python_signature(signature: Signature) -> inspect.Signature:
 def _fitting(declared: str, value: Any) -> Any:
     """An argument as a tool of ours would get it. Raises `BadCall`; written apart from the border, which it judges."""
     if declared == "docs":
-        declared, value = (
-            ("any", None) if value is None else ("list[str]", [value] if type(value) is str else value)
-        )
+        declared, value = ("any", None) if value is None else ("list[str]", [value] if type(value) is str else value)
     if declared == "list[str]" and type(value) in (tuple, set, frozenset, collections.deque, *VIEWS):
         value = list(value)
     if not _FITS[declared](value) or not can_leave(value):

@@ -69,10 +69,7 @@ class LawBroken(AssertionError):
     @property
     def kind(self) -> str:
         """The same for failures that look alike: what differed, without the values, places and numbers."""
-        lines = (
-            line if line.startswith(_TELLING) else line.partition(": ")[0]
-            for line in self.detail.splitlines()
-        )
+        lines = (line if line.startswith(_TELLING) else line.partition(": ")[0] for line in self.detail.splitlines())
         return _NUMBERS.sub("_", f"{self.law}: {' | '.join(lines)}")
 
 
@@ -149,9 +146,7 @@ def check_total(
         if limits.deadline is None or slack is None or late <= slack:
             return
         if attempt == 2:
-            raise LawBroken(
-                "total", text, f"it ended {late:.2f} s after the deadline of {limits.deadline:g} s"
-            )
+            raise LawBroken("total", text, f"it ended {late:.2f} s after the deadline of {limits.deadline:g} s")
 
 
 def _any_ending(text: str, go: Callable[[], Any]) -> None:

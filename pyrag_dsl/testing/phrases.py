@@ -195,9 +195,7 @@ class Phrases:
         self.scope = outer
 
     def fstring(self) -> str:
-        quote, *texts = self.one(
-            (('"', "", " of ", "?"), ('"', "who is ", " in ", ""), ('"""', "é ", "\n", "."))
-        )
+        quote, *texts = self.one((('"', "", " of ", "?"), ('"', "who is ", " in ", ""), ('"""', "é ", "\n", ".")))
         body = texts[0]
         fields = self.usable(FIELDS)
         for _ in range(1 + self.pick(3)):

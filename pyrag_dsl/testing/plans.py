@@ -72,9 +72,7 @@ def plans(
     """
     chosen = FEATURES - {"messages"} if features is None else frozenset(features)
     if unknown := chosen - FEATURES:
-        raise ValueError(
-            f"unknown features: {', '.join(sorted(unknown))}; there are {', '.join(sorted(FEATURES))}"
-        )
+        raise ValueError(f"unknown features: {', '.join(sorted(unknown))}; there are {', '.join(sorted(FEATURES))}")
     signatures = DEFAULT_SIGNATURES if tools is None else tools
     writer = Writer(draw, max_statements - 1, signatures, with_errors, chosen)
     if writer.pick(4):

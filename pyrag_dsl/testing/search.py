@@ -203,9 +203,7 @@ class _Chunk:
     def broken_by(self, case: Case) -> LawBroken | None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # odd plans make the parser warn, tools leave coroutines unawaited
+                warnings.simplefilter("ignore")  # odd plans make the parser warn, tools leave coroutines unawaited
                 self.law.check(*case)
         except PlanRejected:
             return None
@@ -287,9 +285,7 @@ def any_text() -> st.SearchStrategy[str]:
 
 def accepted_texts() -> st.SearchStrategy[str]:
     """Plans, long and short, and mutants, without sets: the order of those is CPython's own affair."""
-    broken = mutants(plans(max_statements=8), most=2).filter(
-        lambda text: "set(" not in text and "{" not in text
-    )
+    broken = mutants(plans(max_statements=8), most=2).filter(lambda text: "set(" not in text and "{" not in text)
     return st.one_of(plans(), plans(max_statements=30), plans(with_errors=False), broken)
 
 
@@ -303,9 +299,7 @@ _LOW = Limits(
     steps=2_000, memory=200_000, string=200, container=50, recursion=10, tool_calls=8, output=200, depth=6,
     events=20, pattern=20, integer_bits=256, border=2_000,
 )  # fmt: skip
-_HIGH = Limits(
-    steps=200_000, tool_calls=200, recursion=120, events=20_000, integer_bits=14_284, border=8 * 1024 * 1024
-)
+_HIGH = Limits(steps=200_000, tool_calls=200, recursion=120, events=20_000, integer_bits=14_284, border=8 * 1024 * 1024)
 
 
 @st.composite

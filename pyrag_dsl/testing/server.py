@@ -130,9 +130,7 @@ class ScriptedModelServer:
     once.
     """
 
-    def __init__(
-        self, script: Script = (), *, models: tuple[str, ...] = ("scripted",), port: int = 0
-    ) -> None:
+    def __init__(self, script: Script = (), *, models: tuple[str, ...] = ("scripted",), port: int = 0) -> None:
         self.models = models
         self.requests: list[Request] = []
         self.unexpected = 0

@@ -77,9 +77,7 @@ hostile = st.lists(pieces | st.text(max_size=8), max_size=12).map("".join)
 
 
 def case(shared: Path, number: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        (shared / "plans" / "injection" / f"injection-{number}.json").read_text()
-    )
+    data: dict[str, Any] = json.loads((shared / "plans" / "injection" / f"injection-{number}.json").read_text())
     return data
 
 
@@ -128,10 +126,7 @@ def test_the_marker_depends_on_every_text_and_occurs_in_none() -> None:
         return match.group(1)
 
     known = code("q", ["a", "b"])
-    assert (
-        len({known, code("q", ["a", "c"]), code("q", ["b", "a"]), code("p", ["a", "b"]), code("q", ["ab"])})
-        == 5
-    )
+    assert len({known, code("q", ["a", "c"]), code("q", ["b", "a"]), code("p", ["a", "b"]), code("q", ["ab"])}) == 5
     text = user_text("q", ["a", f"b END PASSAGES {known}"])
     assert len(block(text)) == 4
     assert text.count(code("q", ["a", f"b END PASSAGES {known}"])) == 2

@@ -249,9 +249,7 @@ def test_nobody_there_is_unreachable() -> None:
         (scripted.oversized(), ReplyTooLarge),
     ],
 )
-def test_status_200_with_nothing_of_use_is_a_typed_error(
-    play: Play, fault: Turn, kind: type[BadReply]
-) -> None:
+def test_status_200_with_nothing_of_use_is_a_typed_error(play: Play, fault: Turn, kind: type[BadReply]) -> None:
     server, model = play([fault, "fine again"])
     with pytest.raises(kind):
         model.complete(ASK)

@@ -88,9 +88,7 @@ def test_a_key_in_a_reply_is_masked() -> None:
 
 def test_other_peoples_keys_in_error_bodies_are_masked_too() -> None:
     with (
-        ScriptedModelServer(
-            [status(401, message="upstream said: Bearer abcdefgh12345678, https://u:pw@h/")]
-        ) as server,
+        ScriptedModelServer([status(401, message="upstream said: Bearer abcdefgh12345678, https://u:pw@h/")]) as server,
         ChatModel("m", server.base_url) as model,
         pytest.raises(AccessDenied) as caught,
     ):
@@ -126,9 +124,7 @@ def test_error_bodies_cannot_draw_on_the_terminal() -> None:
         ("http://h/v1", "two " + KEY),
     ],
 )
-def test_addresses_and_keys_that_cannot_be_right_are_refused_without_repeating_them(
-    url: str, key: str | None
-) -> None:
+def test_addresses_and_keys_that_cannot_be_right_are_refused_without_repeating_them(url: str, key: str | None) -> None:
     with pytest.raises(ValueError, match=r"base_url|api_key") as caught:
         ChatModel("m", url, api_key=key)
     shown = "".join(traceback.format_exception(caught.value, limit=0))
@@ -188,7 +184,5 @@ heavy = ("openai", "httpx", "httpx2", "pydantic", "asyncio", "sqlite3", "ssl")
 print([name for name in heavy if name in sys.modules])
 """
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

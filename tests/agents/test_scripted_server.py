@@ -31,9 +31,7 @@ BODY = {
 }
 
 
-def post(
-    server: ScriptedModelServer, path: str = CHAT, body: Any = BODY
-) -> tuple[int, dict[str, str], bytes]:
+def post(server: ScriptedModelServer, path: str = CHAT, body: Any = BODY) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()

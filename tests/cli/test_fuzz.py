@@ -105,9 +105,7 @@ def test_the_same_seed_tries_the_same_cases() -> None:
 
 
 def test_texts_that_no_editor_shows_are_in_the_header_too(tmp_path: Path) -> None:
-    path = write_failure(
-        Failure("total", "a\ud800\x00\r", "check_total(text, {})", "é\x1b[2J", "1/total/0"), tmp_path
-    )
+    path = write_failure(Failure("total", "a\ud800\x00\r", "check_total(text, {})", "é\x1b[2J", "1/total/0"), tmp_path)
     raw = path.read_bytes()
     assert b"# text = 'a\\ud800\\x00\\r'\n" in raw
     assert "#   é\\x1b[2J\n".encode() in raw
@@ -156,9 +154,7 @@ sys.exit(pyrag(["fuzz", "--minutes", "0.01"]))
 
 
 def test_without_hypothesis_the_command_that_installs_it_is_named() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, cwd=ROOT, check=False)
     assert ended.returncode == 2
     advice = "eeds Hypothesis, which is not installed: pip install 'pyrag-dsl[test]'"
     assert f"`pyrag_dsl.testing.plans` n{advice}" in ended.stdout

@@ -36,9 +36,7 @@ def test_concurrent_equals_sequential(text: str, tools: StubTools, latency: Late
 
 @law
 @given(plans(), tool_results(), latencies())
-def test_nothing_is_speculative_where_that_is_forbidden(
-    text: str, tools: StubTools, latency: Latencies
-) -> None:
+def test_nothing_is_speculative_where_that_is_forbidden(text: str, tools: StubTools, latency: Latencies) -> None:
     one = observe(text, tools, latency, mode="sequential")
     other = observe(text, tools, latency, speculate=False)
     assert (other.ending, other.value, other.calls) == (one.ending, one.value, one.calls)

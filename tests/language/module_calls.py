@@ -50,8 +50,7 @@ def machine(now: dt.datetime = NOW, **limits: Any) -> Machine:
 
 
 HOST_MODULES = {
-    module.__name__: module
-    for module in (collections, dt, functools, itertools, json, math, statistics, string)
+    module.__name__: module for module in (collections, dt, functools, itertools, json, math, statistics, string)
 }
 METHODS: dict[type, dict[str, Any]] = {
     Counter: tables.COUNTER_METHODS,
@@ -114,9 +113,7 @@ def offered(machine: Machine) -> dict[str, Any]:
     modules = {name: _Offered(machine, module) for name, module in MODULES.items()}
     items = lambda value: list(machine.iterate(value))  # noqa: E731
     # The host's own, as arguments: constructors of plans are not the matter of these tests.
-    names = {
-        name: Builtin(name, lambda _m, *a, _t=kind: _t(*a)) for name, kind in (("int", int), ("list", list))
-    }
+    names = {name: Builtin(name, lambda _m, *a, _t=kind: _t(*a)) for name, kind in (("int", int), ("list", list))}
     return {**modules, **names, "do": do, "get": get, "call": call, "fn": fn, "after": after, "items": items}
 
 

@@ -120,9 +120,7 @@ def test_extraction_is_idempotent_on_replies(reply: str) -> None:
 def test_prompts_are_dropped_with_the_outputs_between() -> None:
     session = '>>> docs = retrieve("x")\n>>> for d in docs:\n...     print(d)\n...\n'
     session += "some text\n>>> final_answer = docs[0]\n"
-    assert extract_code(session) == (
-        'docs = retrieve("x")\nfor d in docs:\n    print(d)\n\nfinal_answer = docs[0]\n'
-    )
+    assert extract_code(session) == ('docs = retrieve("x")\nfor d in docs:\n    print(d)\n\nfinal_answer = docs[0]\n')
 
 
 @pytest.mark.parametrize(
@@ -303,21 +301,15 @@ PIECES = st.sampled_from(
 TEXTS = st.text(max_size=200) | st.lists(PIECES | st.text(max_size=5), max_size=25).map("".join)
 
 NAMES = st.sampled_from(["docs", "city", "born", "place", "final_answer"])
-QUOTABLE = st.text(
-    st.characters(codec="utf-8", exclude_characters="\r", exclude_categories=["Cs"]), max_size=12
-)
+QUOTABLE = st.text(st.characters(codec="utf-8", exclude_characters="\r", exclude_categories=["Cs"]), max_size=12)
 SIMPLE = st.one_of(
     st.builds("{} = answer({!r})".format, NAMES, QUOTABLE),
-    st.builds(
-        "{} = retrieve(f'{{{}}} {}')".format, NAMES, NAMES, st.sampled_from(["film", "born in", "```"])
-    ),
+    st.builds("{} = retrieve(f'{{{}}} {}')".format, NAMES, NAMES, st.sampled_from(["film", "born in", "```"])),
     st.builds("{} += [{}, {!r}]".format, NAMES, NAMES, QUOTABLE),
     st.builds("# {}".format, st.text("abc `>'", max_size=8)),
 )
 BLOCKS = st.builds("if {}:\n    {}\nelse:\n    pass".format, NAMES, NAMES.map("{} = 1".format))
-PLANS = st.lists(SIMPLE | BLOCKS, min_size=1, max_size=6).map(
-    lambda s: "\n".join([*s, "final = answer('end')\n"])
-)
+PLANS = st.lists(SIMPLE | BLOCKS, min_size=1, max_size=6).map(lambda s: "\n".join([*s, "final = answer('end')\n"]))
 WRAPPERS = {
     "fence": "```python\n{}```",
     "prose": "Sure, here it is.\n\n```py\n{}```\n\nIt runs in two hops.",

@@ -104,9 +104,7 @@ def test_plans_that_models_wrote_are_in_the_grammar(shared: Path) -> None:
 
 @settings(LAW, max_examples=150)
 @given(st.data())
-def test_mutants_of_real_programs_keep_the_order_of_acceptance(
-    corpus: list[str], data: st.DataObject
-) -> None:
+def test_mutants_of_real_programs_keep_the_order_of_acceptance(corpus: list[str], data: st.DataObject) -> None:
     short = [text for text in corpus if len(text) < 2_000]
     hold(data.draw(mutants(st.sampled_from(short))))
 

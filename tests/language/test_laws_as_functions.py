@@ -88,13 +88,9 @@ def test_tools_of_one_s_own_are_held_to_their_signatures() -> None:
     def population(city: str, year: int = 2020) -> int:
         return len(city) * year
 
-    check_faithful(
-        "final_answer = population('Rome', year=3) + population('Oslo')\n", {"population": population}
-    )
+    check_faithful("final_answer = population('Rome', year=3) + population('Oslo')\n", {"population": population})
     check_faithful("x = [7]\nfinal_answer = population(x[0])\n", {"population": population})
-    check_concurrent(
-        "final_answer = population('Rome') + population('Oslo')\n", {"population": population}, QUICK
-    )
+    check_concurrent("final_answer = population('Rome') + population('Oslo')\n", {"population": population}, QUICK)
 
 
 def test_time_in_a_virtual_loop_is_exact_and_costs_nothing() -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from .module_calls import machine, offered, outcome, plain
 
 from pyrag_dsl.interpreter.dates import strftime
 from pyrag_dsl.interpreter.modules import MODULES
 from pyrag_dsl.interpreter.signals import Suspended
 from pyrag_dsl.interpreter.values import PENDING, Iter
+
+from .module_calls import machine, offered, outcome, plain
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 DOCUMENTS = st.recursive(
@@ -95,9 +96,7 @@ def test_an_offset_that_is_written_can_be_read(moment: dt.datetime, offset: dt.t
 
 
 # Not `%G` and `%V`: which other directives they may stand with depends on the version of CPython.
-PARTS = st.sampled_from(
-    [*(f"%{letter}" for letter in "aAbBdfHIjmMpSUwWyYzu%cxX"), " ", "-", "/", ".", "(", "T"]
-)
+PARTS = st.sampled_from([*(f"%{letter}" for letter in "aAbBdfHIjmMpSUwWyYzu%cxX"), " ", "-", "/", ".", "(", "T"])
 
 
 @settings(max_examples=500)
@@ -133,9 +132,7 @@ def test_groups_share_their_source_as_the_hosts_do(items: list[int], reads: list
         held: list[Any] = []
         for (key, group), read in zip(groups, reads, strict=False):
             held.append(host(group))
-            seen.append(
-                (key, list(itertools.islice(held[-1], read)), [next(old, "end") for old in held[:-1]])
-            )
+            seen.append((key, list(itertools.islice(held[-1], read)), [next(old, "end") for old in held[:-1]]))
         return seen
 
     grouped = offered(machine())["itertools"].groupby(items)
@@ -154,11 +151,7 @@ def test_a_counter_counts_as_the_hosts_does(a: list[int], b: list[int]) -> None:
     assert names["do"](ours, "most_common", 2) == host.most_common(2)
 
 
-@given(
-    st.lists(
-        st.integers() | st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=2, max_size=8
-    )
-)
+@given(st.lists(st.integers() | st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=2, max_size=8))
 def test_statistics_are_the_hosts(numbers: list[float]) -> None:
     ours: Any = offered(machine())["statistics"]
     for name in ("mean", "median", "pvariance", "stdev", "median_low", "multimode"):

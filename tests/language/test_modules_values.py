@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from .module_calls import machine as new_machine
-from .module_calls import of_host, offered, outcome
 
 from pyrag_dsl.grammar import language
 from pyrag_dsl.interpreter.attributes import METHODS
 from pyrag_dsl.interpreter.dates import DATE_TYPES, MEMBERS
 from pyrag_dsl.interpreter.modules import MODULES
+
+from .module_calls import machine as new_machine
+from .module_calls import of_host, offered, outcome
 
 CALLS = """
 math.sqrt(2)

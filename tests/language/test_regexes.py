@@ -108,7 +108,7 @@ def _outcome(function: Any, *args: Any) -> Any:
 
 _ATOMS = r"""
     a b . ab [ab] [^a] [^\s_] [\W\d] \w \W \d \s \b \B ^ $ \A \Z é K [a-k] [-a] [[a] [a&&b] {e<=1} \x41 - _
-""".split()  # noqa: SIM905
+""".split()
 _REPEATS = ["*", "+", "?", "*?", "+?", "??", "{2}", "{0,2}", "{1,2}?", "{2,}", "{,3}", "{x}"]
 if sys.version_info >= (3, 11):
     _REPEATS += ["*+", "++", "?+", "{1,2}+"]
@@ -130,9 +130,9 @@ def _patterns() -> st.SearchStrategy[str]:
             st.tuples(inner, repeats).map(lambda two: f"({two[0]}){two[1]}"),
             inner.map(lambda one: f"(a|b){one}\\1"),
             pair.map(lambda two: f"(a)?{two[0]}(?(1){two[1]}|b)"),
-            st.tuples(
-                inner, st.sampled_from([")", "(", "[", "*", "\\", "\\q", "(?P<n>a)", "(?P=n)", "\\9"])
-            ).map("".join),
+            st.tuples(inner, st.sampled_from([")", "(", "[", "*", "\\", "\\q", "(?P<n>a)", "(?P=n)", "\\9"])).map(
+                "".join
+            ),
         )
 
     return st.recursive(st.sampled_from(_ATOMS), grow, max_leaves=8)
@@ -176,9 +176,7 @@ def test_every_operation_answers_as_cpython_does(
             assert _shown(method(ours, name, text)) == _shown(getattr(host, name)(text))
             assert _shown(method(ours, name, text, pos, end)) == _shown(getattr(host, name)(text, pos, end))
         assert method(ours, "findall", text, pos, end) == host.findall(text, pos, end)
-        assert list(map(_shown, method(ours, "finditer", text).host)) == list(
-            map(_shown, host.finditer(text))
-        )
+        assert list(map(_shown, method(ours, "finditer", text).host)) == list(map(_shown, host.finditer(text)))
         assert method(ours, "split", text, pos) == host.split(text, pos)
         if "\\g<+" not in template:  # refused by CPython since 3.12, and here by all
             assert _outcome(method, ours, "subn", template, text) == replaced
@@ -401,9 +399,7 @@ def test_only_text_can_be_searched(operation: str, value: Any) -> None:
         ("Match", (), TypeError, "cannot create 're.Match' instances"),
     ],
 )
-def test_errors_are_those_of_cpython(
-    operation: str, args: tuple[Any, ...], error: type, message: str
-) -> None:
+def test_errors_are_those_of_cpython(operation: str, args: tuple[Any, ...], error: type, message: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(error, match=re.escape(message)):

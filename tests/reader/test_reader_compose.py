@@ -213,9 +213,7 @@ def test_prompts_are_split_however_they_are_written(prompt: str) -> None:
 
 def test_a_pronoun_goes_on_about_the_fact_before() -> None:
     facts = "Red Dune was directed by Ivo Hart. He was born in 1931. Low Tide was directed by Mia Stahl. She was born in 1960."
-    assert (
-        compose(given(facts, "Which film has the older director, Red Dune or Low Tide?")).answer == "Red Dune"
-    )
+    assert compose(given(facts, "Which film has the older director, Red Dune or Low Tide?")).answer == "Red Dune"
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,15 @@ COMPANY = (
     "Norvik Instruments\nNorvik Instruments is a Norwegian company founded in 1911 by Leif Sandberg. It is "
     "headquartered in Bergen, Norway. It is owned by Hansa Group."
 )
-NOVEL = "The Salt Road\nThe Salt Road is a novel written by the Scottish novelist Ewan Drummond. It was published in 1933."
-SONG = 'Paper Lanterns\n"Paper Lanterns" is a song recorded by American singer June Holloway. It was released through Bluebird Records.'
-TOWN = "Dunmere\nDunmere is a village in Ashford County, Ohio, United States. The population was 1,204 at the 2010 census."
-KINGDOM = "Ostria\nOstria is a country in Europe. The capital of Ostria is Velden."
-RIVER = (
-    "Lenna\nThe Lenna is a small river, a tributary of the Dravec. It is named after the saint Lenna Maris."
+NOVEL = (
+    "The Salt Road\nThe Salt Road is a novel written by the Scottish novelist Ewan Drummond. It was published in 1933."
 )
+SONG = 'Paper Lanterns\n"Paper Lanterns" is a song recorded by American singer June Holloway. It was released through Bluebird Records.'
+TOWN = (
+    "Dunmere\nDunmere is a village in Ashford County, Ohio, United States. The population was 1,204 at the 2010 census."
+)
+KINGDOM = "Ostria\nOstria is a country in Europe. The capital of Ostria is Velden."
+RIVER = "Lenna\nThe Lenna is a small river, a tributary of the Dravec. It is named after the saint Lenna Maris."
 
 
 @pytest.mark.parametrize(
@@ -79,9 +81,7 @@ def test_the_passage_about_the_subject_is_preferred() -> None:
 
 
 def test_names_in_the_question_are_no_cues() -> None:
-    document = (
-        "The Director\nThe Director is a novel written by Nora Quill. It tells of the director Max Stone."
-    )
+    document = "The Director\nThe Director is a novel written by Nora Quill. It tells of the director Max Stone."
     assert read('Who wrote "The Director"?', [document]).answer == "Nora Quill"
 
 
@@ -107,9 +107,7 @@ def test_births_are_written_in_many_ways(document: str, answer: str) -> None:
     ],
 )
 def test_a_name_is_told_from_the_description_before_it(sentence: str, answer: str) -> None:
-    assert (
-        read("Who is the creator of Sunrise at Velden?", [f"Sunrise at Velden\n{sentence}"]).answer == answer
-    )
+    assert read("Who is the creator of Sunrise at Velden?", [f"Sunrise at Velden\n{sentence}"]).answer == answer
 
 
 def test_one_person_is_named_where_one_is_asked_for() -> None:
@@ -170,13 +168,10 @@ def test_what_the_text_does_not_say_is_unknown(question: str, documents: list[st
 
 
 def test_two_documents_are_compared_directly() -> None:
-    assert (
-        read("Which was released first, The Glass Harbour or The Salt Road?", [FILM, NOVEL]).answer == UNKNOWN
-    )
+    assert read("Which was released first, The Glass Harbour or The Salt Road?", [FILM, NOVEL]).answer == UNKNOWN
     later = "Late Snow\nLate Snow is a 1990 drama film."
     assert (
-        read("Which film came out first, Late Snow or The Glass Harbour?", [later, FILM]).answer
-        == "The Glass Harbour"
+        read("Which film came out first, Late Snow or The Glass Harbour?", [later, FILM]).answer == "The Glass Harbour"
     )
 
 
@@ -190,10 +185,7 @@ def test_yes_and_no_need_every_word_of_the_question() -> None:
 def test_the_reader_answers_as_a_tool() -> None:
     reader = EmbeddedReader()
     assert reader.answer("Who directed The Glass Harbour?", [FILM]) == "Lucien Morel"
-    assert (
-        reader.answer("Given: The director of X is Ann Bell. Answer the question: Who directed X?")
-        == "Ann Bell"
-    )
+    assert reader.answer("Given: The director of X is Ann Bell. Answer the question: Who directed X?") == "Ann Bell"
     assert reader.answer("Who directed The Glass Harbour?") == UNKNOWN
     assert reader.answer("Who directed The Glass Harbour?", []) == UNKNOWN
 
@@ -201,8 +193,5 @@ def test_the_reader_answers_as_a_tool() -> None:
 def test_facts_in_the_query_count_where_the_documents_do_not_say() -> None:
     reader = EmbeddedReader()
     query = "Known facts: The heir of Norvik is Ann Bell. Question: Who is the {} of Norvik?"
-    assert (
-        reader.answer(query.format("founder"), [COMPANY.replace("Norvik Instruments", "Norvik")])
-        == "Leif Sandberg"
-    )
+    assert reader.answer(query.format("founder"), [COMPANY.replace("Norvik Instruments", "Norvik")]) == "Leif Sandberg"
     assert reader.answer(query.format("heir"), [TOWN]) == "Ann Bell"

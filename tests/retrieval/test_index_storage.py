@@ -264,9 +264,7 @@ def test_a_cache_that_cannot_be_written_costs_a_notice(corpus: Writer) -> None:
     index.close()
 
 
-def test_without_any_room_the_index_is_held_in_memory(
-    corpus: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_room_the_index_is_held_in_memory(corpus: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     path = corpus(ULM, "oops", BONN)
     path.with_name("corpus.jsonl.pyrag-index").write_text("in the way")
     monkeypatch.setattr("tempfile.tempdir", str(path / "no" / "such"))

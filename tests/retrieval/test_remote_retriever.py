@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from .retrieval_server import Handler, Reply, Server
 
 from pyrag_dsl.runtime.retrieval import (
     Hit,
@@ -28,6 +27,8 @@ from pyrag_dsl.runtime.retrieval import (
     RetrieverUnreachableError,
 )
 from pyrag_dsl.runtime.retrieval.replies import ReplyShapeError, hits_of
+
+from .retrieval_server import Handler, Reply, Server
 
 ULM = '"Ulm"\nA city.'
 SECRET = "classified " * 30
@@ -45,9 +46,7 @@ def raw(body: bytes, status: int = 200, **headers: str) -> Reply:
 
 def echo(handler: Handler, request: dict[str, Any]) -> None:
     """One document a query, named after it."""
-    result = [
-        [{"document": {"id": query, "contents": f'"{query}"\nx'}, "score": 1}] for query in request["queries"]
-    ]
+    result = [[{"document": {"id": query, "contents": f'"{query}"\nx'}, "score": 1}] for query in request["queries"]]
     handler.send(json.dumps({"result": result}).encode())
 
 
@@ -109,9 +108,7 @@ def test_what_is_asked(ask: Ask, server: Server) -> None:
     retriever = ask(echo)
     assert isinstance(retriever, Retriever)
     assert retriever.search("where is Ulm?", 7) == [Hit(Passage("where is Ulm?", "where is Ulm?", "x"), 1.0)]
-    assert server.requests == [
-        ("/retrieve", {"queries": ["where is Ulm?"], "topk": 7, "return_scores": True})
-    ]
+    assert server.requests == [("/retrieve", {"queries": ["where is Ulm?"], "topk": 7, "return_scores": True})]
 
 
 @pytest.mark.parametrize(
@@ -349,9 +346,7 @@ def test_a_server_that_is_down() -> None:
         with pytest.raises(RetrieverUnreachableError) as caught:
             retriever.search("Ulm", 1)
         message = str(caught.value)
-        assert message.startswith(
-            f"http://127.0.0.1:{port}/retrieve: no connection after 2 tries (Connection refused)"
-        )
+        assert message.startswith(f"http://127.0.0.1:{port}/retrieve: no connection after 2 tries (Connection refused)")
         assert "Start the retrieval server" in message
         assert "hunter2" not in message
         assert retriever.url == f"http://127.0.0.1:{port}/retrieve"
@@ -417,9 +412,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                ["result", "answers", "document", "score", "id", "contents", "title", "text", "error"]
-            ),
+            st.sampled_from(["result", "answers", "document", "score", "id", "contents", "title", "text", "error"]),
             inner,
         )
     ),

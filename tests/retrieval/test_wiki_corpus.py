@@ -29,10 +29,7 @@ def test_every_line_is_indexed(wiki: BM25Index, shared: Path) -> None:
 def test_all_evidence_among_five_hits_for_the_question(
     wiki: BM25Index, shared: Path, questions: str, share: float
 ) -> None:
-    rows = [
-        json.loads(line)
-        for line in (shared / "data" / "questions" / f"{questions}.jsonl").open(encoding="utf-8")
-    ]
+    rows = [json.loads(line) for line in (shared / "data" / "questions" / f"{questions}.jsonl").open(encoding="utf-8")]
     found = 0
     for row in rows:
         hits = {hit.passage.title for hit in wiki.search(row["question"], 5)}
@@ -41,9 +38,7 @@ def test_all_evidence_among_five_hits_for_the_question(
 
 
 def test_all_evidence_among_five_hits_for_each_gold_step(wiki: BM25Index, shared: Path) -> None:
-    rows = [
-        json.loads(line) for line in (shared / "data" / "questions" / "2wiki.jsonl").open(encoding="utf-8")
-    ]
+    rows = [json.loads(line) for line in (shared / "data" / "questions" / "2wiki.jsonl").open(encoding="utf-8")]
     rows = [row for row in rows if row.get("decomposition")]
     found = 0
     for row in rows:

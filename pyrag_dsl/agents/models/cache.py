@@ -95,9 +95,7 @@ class ResponseCache:
         except (sqlite3.Error, CacheUnusable) as error:
             import logging
 
-            logging.getLogger(__name__).warning(
-                "response cache %s: %s; going on without it", self.path, error
-            )
+            logging.getLogger(__name__).warning("response cache %s: %s; going on without it", self.path, error)
             return []
 
     def _connect(self) -> sqlite3.Connection:
@@ -110,9 +108,7 @@ class ResponseCache:
         try:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            connection = sqlite3.connect(
-                self.path, timeout=5.0, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(self.path, timeout=5.0, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_SCHEMA)
@@ -128,7 +124,5 @@ def cache_key(endpoint: str, body: Mapping[str, Any]) -> str:
     """The key of a request: a hash of where it goes and all that it says, credentials left out."""
     import hashlib
 
-    canonical = json.dumps(
-        [_KEY_VERSION, endpoint, body], sort_keys=True, ensure_ascii=True, separators=(",", ":")
-    )
+    canonical = json.dumps([_KEY_VERSION, endpoint, body], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

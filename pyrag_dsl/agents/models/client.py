@@ -94,15 +94,8 @@ class ChatModel:
     ) -> None:
         if not model:
             raise ValueError("model must be the model's name at the endpoint")
-        if (
-            timeout <= 0
-            or max_retries < 0
-            or max_reply_bytes <= 0
-            or (deadline is not None and deadline <= 0)
-        ):
-            raise ValueError(
-                "timeout, deadline and max_reply_bytes must be positive, max_retries not negative"
-            )
+        if timeout <= 0 or max_retries < 0 or max_reply_bytes <= 0 or (deadline is not None and deadline <= 0):
+            raise ValueError("timeout, deadline and max_reply_bytes must be positive, max_retries not negative")
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError("max_concurrency must be at least 1, or None for no limit")
         self.model = model
@@ -197,24 +190,16 @@ class ChatModel:
 
     # One call, on the transport's loop.
 
-    def _start(
-        self, messages: Sequence[Message], overrides: dict[str, Any]
-    ) -> concurrent.futures.Future[Reply]:
+    def _start(self, messages: Sequence[Message], overrides: dict[str, Any]) -> concurrent.futures.Future[Reply]:
         timeout = float(overrides.pop("timeout", self.timeout))
         deadline = overrides.pop("deadline", self.deadline)
         asked = overrides.pop("cache", None)
         body = self._body(messages, overrides)
         cache = self.cache
-        wanted = (
-            asked
-            if asked is not None
-            else body.get("temperature") == 0 or (cache is not None and cache.sampled)
-        )
+        wanted = asked if asked is not None else body.get("temperature") == 0 or (cache is not None and cache.sampled)
         transport = self._connect()
         budget = timeout * (self.max_retries + 1) if deadline is None else float(deadline)
-        return transport.submit(
-            lambda: self._call(transport, body, timeout, budget, cache if wanted else None)
-        )
+        return transport.submit(lambda: self._call(transport, body, timeout, budget, cache if wanted else None))
 
     def _connect(self) -> Transport:
         with self._lock:

@@ -53,9 +53,7 @@ class ModelError(Exception):
         self.__dict__.update(data)
 
     def __str__(self) -> str:
-        who = (
-            f"{self.role or 'unnamed'} model {self.model!r} at {self.endpoint}" if self.endpoint else "model"
-        )
+        who = f"{self.role or 'unnamed'} model {self.model!r} at {self.endpoint}" if self.endpoint else "model"
         tries = f" ({self.attempts} attempts, {self.elapsed:.1f} s)" if self.attempts > 1 else ""
         return f"{who}: {self.detail}{tries}. {self.advice}"
 
@@ -70,26 +68,20 @@ def _rebuild(kind: type[ModelError], detail: str, data: dict[str, Any]) -> Model
 class Unreachable(ModelError):
     """No connection could be made, or it was lost before the reply was complete."""
 
-    advice = (
-        "Check that the server runs, that base_url has its scheme, host and port, and usually ends in /v1."
-    )
+    advice = "Check that the server runs, that base_url has its scheme, host and port, and usually ends in /v1."
 
 
 class Timeout(ModelError):
     """No complete reply within ``timeout`` seconds an attempt or ``deadline`` seconds in all."""
 
-    advice = (
-        "Raise timeout (one attempt) or deadline (all of them), lower max_tokens, or lower max_concurrency."
-    )
+    advice = "Raise timeout (one attempt) or deadline (all of them), lower max_tokens, or lower max_concurrency."
 
 
 class BadStatus(ModelError):
     """The endpoint refused the request. ``status`` is the HTTP status."""
 
     status: int
-    advice = (
-        "Check that the server knows this model and accepts these parameters (extra_body, enable_thinking)."
-    )
+    advice = "Check that the server knows this model and accepts these parameters (extra_body, enable_thinking)."
 
 
 class RateLimited(BadStatus):
@@ -119,9 +111,7 @@ class EmptyReply(BadReply):
     """No choices, or no text in the first. ``finish_reason``: what the endpoint gave as reason, if any."""
 
     finish_reason: str | None = None
-    advice = (
-        "Raise max_tokens if a thinking model spent them all; else ask again or look at the server's log."
-    )
+    advice = "Raise max_tokens if a thinking model spent them all; else ask again or look at the server's log."
 
 
 class ReplyTooLarge(BadReply):

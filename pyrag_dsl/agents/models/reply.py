@@ -126,14 +126,8 @@ def read_body(body: bytes, fallback_model: str) -> Content | Fault:
     except (ValueError, RecursionError):
         # ValueError is also what int() says of a number with more than 4300 digits.
         start = body[:200].decode("utf-8", "replace")
-        kind = (
-            "HTML"
-            if start.lstrip().lower().startswith(("<!doctype", "<html"))
-            else "something that is not JSON"
-        )
-        return Fault(
-            f"replied with {kind}, beginning {start!r}" if start.strip() else "replied with an empty body"
-        )
+        kind = "HTML" if start.lstrip().lower().startswith(("<!doctype", "<html")) else "something that is not JSON"
+        return Fault(f"replied with {kind}, beginning {start!r}" if start.strip() else "replied with an empty body")
     if not isinstance(data, dict):
         return Fault(f"replied with a JSON {type(data).__name__} where an object was expected")
     if data.get("error"):
@@ -154,16 +148,12 @@ def _read_choice(choice: Any, data: Mapping[str, Any], fallback_model: str) -> C
     reason = reason if isinstance(reason, str) else None
     text = _text_of(message.get("content"))
     if text is None:
-        return Fault(
-            f"replied with content of type {type(message['content']).__name__}", finish_reason=reason
-        )
+        return Fault(f"replied with content of type {type(message['content']).__name__}", finish_reason=reason)
     if not text:
         refusal = message.get("refusal")
         why = f", refusing: {refusal}" if isinstance(refusal, str) and refusal else ""
         calls = ", but asked for a tool" if message.get("tool_calls") else ""
-        return Fault(
-            f"replied without text (finish_reason {reason}){why}{calls}", empty=True, finish_reason=reason
-        )
+        return Fault(f"replied without text (finish_reason {reason}){why}{calls}", empty=True, finish_reason=reason)
     model = data.get("model")
     model = model if isinstance(model, str) and model else fallback_model
     return Content(clean_unicode(text), reason, read_usage(data.get("usage")), clean_unicode(model))

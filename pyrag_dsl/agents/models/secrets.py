@@ -15,9 +15,7 @@ from pyrag_dsl.agents.quoting import one_line, shorten
 NO_KEY = "EMPTY"  # what local servers expect where a key has no meaning
 MASK = "***"
 
-_BEARER = re.compile(
-    r"(?i)\b(bearer|basic|api[-_ ]?key[\"']?\s{0,4}[:=]\s{0,4}[\"']?)\s{0,4}[A-Za-z0-9._~+/=-]{8,}"
-)
+_BEARER = re.compile(r"(?i)\b(bearer|basic|api[-_ ]?key[\"']?\s{0,4}[:=]\s{0,4}[\"']?)\s{0,4}[A-Za-z0-9._~+/=-]{8,}")
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key)[-_][A-Za-z0-9_-]{8,}")
 _URL_USER = re.compile(r"(?<=://)[^/\s@]{1,200}@")
 
@@ -50,13 +48,9 @@ class Endpoint:
             parts = urlsplit(base_url.strip())
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise ValueError(
-                "base_url is not a URL: expected something like http://127.0.0.1:8000/v1"
-            ) from None
+            raise ValueError("base_url is not a URL: expected something like http://127.0.0.1:8000/v1") from None
         if parts.scheme not in ("http", "https") or not host:
-            raise ValueError(
-                "base_url must be http:// or https:// with a host, like http://127.0.0.1:8000/v1"
-            )
+            raise ValueError("base_url must be http:// or https:// with a host, like http://127.0.0.1:8000/v1")
         if parts.query or parts.fragment:
             raise ValueError("base_url must not have a query or a fragment: keys in them end up in logs")
         name = f"[{host}]" if ":" in host else host
@@ -68,9 +62,7 @@ class Endpoint:
             raise ValueError("give either api_key or a user and password in base_url, not both")
         userinfo = parts.netloc.rpartition("@")[0]
         plain = unquote(userinfo)
-        coded = base64.b64encode((plain if ":" in plain else plain + ":").encode("utf-8", "replace")).decode(
-            "ascii"
-        )
+        coded = base64.b64encode((plain if ":" in plain else plain + ":").encode("utf-8", "replace")).decode("ascii")
         user, _, password = plain.partition(":")
         return cls(url, f"Basic {coded}", _forms(userinfo, plain, coded, password or user))
 

@@ -142,9 +142,7 @@ class Transport:
         except (asyncio.TimeoutError, TimeoutError):
             return Failed("timeout", f"no complete reply within {timeout:.3g} s", retryable=True)
 
-    async def _post(
-        self, client: Any, body: Mapping[str, Any], timeout: float, max_bytes: int
-    ) -> bytes | Failed:
+    async def _post(self, client: Any, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
         import openai
 
         rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
@@ -158,9 +156,7 @@ class Transport:
                 async for chunk in response.iter_bytes():
                     received += chunk
                     if len(received) > max_bytes:
-                        return Failed(
-                            "too_large", f"replied with more than {max_bytes} bytes", retryable=False
-                        )
+                        return Failed("too_large", f"replied with more than {max_bytes} bytes", retryable=False)
                 return bytes(received)
         except openai.APITimeoutError:
             return Failed("timeout", f"no reply within {timeout:.3g} s", retryable=True)

@@ -110,9 +110,7 @@ def number(text: str) -> Quantity | None:
         if found[3]:
             values.append((_NUMERALS[found[3].lower()], False))
         else:
-            value = float(found[1].replace(",", "").rstrip(".") or 0) * _SCALES.get(
-                (found[2] or "").lower(), 1.0
-            )
+            value = float(found[1].replace(",", "").rstrip(".") or 0) * _SCALES.get((found[2] or "").lower(), 1.0)
             values.append((value, bool(re.fullmatch(r"1\d{3}|20\d\d", found[1]) and not found[2])))
     plain = [value for value, year in values if not year] or [value for value, _ in values]
     return plain[0] if plain else None
@@ -122,9 +120,7 @@ _LESS = r"(?:first|earlier|earliest|sooner|before)"
 _MORE = r"(?:later|latest|last|after|more recent(?:ly)?|most recent(?:ly)?)"
 
 COMPARISONS: Final = (
-    Comparison(
-        "lifespan", r"\blive[ds]?\b.*\b(?:longer|longest)\b|\blonger (?:life|lifespan|lived)\b", 1, lifespan
-    ),
+    Comparison("lifespan", r"\blive[ds]?\b.*\b(?:longer|longest)\b|\blonger (?:life|lifespan|lived)\b", 1, lifespan),
     Comparison(
         "lifespan",
         r"\blive[ds]?\b.*\bshorter\b|\bshorter (?:life|lifespan|lived)\b|\bdied younger\b",
@@ -137,9 +133,7 @@ COMPARISONS: Final = (
         -1,
         death,
     ),
-    Comparison(
-        "death", rf"\b(?:die[ds]?|death|passed away)\b.*\b{_MORE}\b|\b(?:later death|last to die)\b", 1, death
-    ),
+    Comparison("death", rf"\b(?:die[ds]?|death|passed away)\b.*\b{_MORE}\b|\b(?:later death|last to die)\b", 1, death),
     Comparison("birth", rf"\bborn\b.*\b{_LESS}\b|\b(?:older|oldest|elder|eldest)\b", -1, birth),
     Comparison("birth", rf"\bborn\b.*\b{_MORE}\b|\b(?:younger|youngest)\b", 1, birth),
     Comparison("date", rf"\b(?:{_MORE}|newer|newest)\b", 1, any_date),

@@ -34,6 +34,4 @@ def compose(prompt: str) -> Reading:
 
 def _ignorant(fact: str) -> bool:
     """Whether the plan wrote down that an earlier step found nothing."""
-    return bool(
-        re.search(rf"\b(?:{UNKNOWN}|not (?:stated|specified|mentioned|found)|n/a|none)\b(?=\W*$)", fact, re.I)
-    )
+    return bool(re.search(rf"\b(?:{UNKNOWN}|not (?:stated|specified|mentioned|found)|n/a|none)\b(?=\W*$)", fact, re.I))

@@ -250,9 +250,7 @@ def _plausible(question: Question, kind: Kind, answer: str) -> bool:
     return True
 
 
-_DESCRIBED: Final = (
-    r"(?:The )?(<ORG>)(?: \([^()]{0,160}\))?,? (?:is|was|are|were|became|represents?|has been)\b"
-)
+_DESCRIBED: Final = r"(?:The )?(<ORG>)(?: \([^()]{0,160}\))?,? (?:is|was|are|were|became|represents?|has been)\b"
 _THINGS: Final = frozenset({Kind.PERSON, Kind.ORGANISATION, Kind.PLACE, Kind.CITY, Kind.WORK, Kind.OTHER})
 
 
@@ -281,9 +279,7 @@ def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
             continue
         text = item.sentence.text
         marks = [
-            m.start()
-            for m in re.finditer(r"\w+", text.lower())
-            if stems(m[0]) and stems(m[0])[0] in question.stems
+            m.start() for m in re.finditer(r"\w+", text.lower()) if stems(m[0]) and stems(m[0])[0] in question.stems
         ]
         spans = [
             m
@@ -295,9 +291,7 @@ def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
             continue
         nearest = min(
             spans,
-            key=lambda m: (
-                sum(sorted(abs(m.start() - mark) for mark in marks)[:3]) + (40 if m.start() == 0 else 0)
-            ),
+            key=lambda m: sum(sorted(abs(m.start() - mark) for mark in marks)[:3]) + (40 if m.start() == 0 else 0),
         )
         confidence = round(0.3 - 0.05 * place + 0.02 * min(5, item.overlap), 3)
         if confidence > best.confidence:
@@ -305,9 +299,7 @@ def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
     return best
 
 
-_IN: Final = re.compile(
-    r"(?:^|\s|\()(?:in|at|of|near|from|to|on|into|for|serving|,) (?:the )?(?:[a-z]+ of )?$"
-)
+_IN: Final = re.compile(r"(?:^|\s|\()(?:in|at|of|near|from|to|on|into|for|serving|,) (?:the )?(?:[a-z]+ of )?$")
 
 
 def _placed(question: Question, text: str, start: int) -> bool:

@@ -58,9 +58,7 @@ def _same(stated: Stated) -> Reading | None:
     measure = next((m for cue, m in _SHARED if re.search(cue, stated.question.lower())), None)
     if measure is None:
         return None
-    options = find_options(stated.question, stated.facts, "and") or find_options(
-        stated.question, stated.facts, "as"
-    )
+    options = find_options(stated.question, stated.facts, "and") or find_options(stated.question, stated.facts, "as")
     if options is None:
         return NOTHING
     first = value_of(options.first, options.second, stated, measure)

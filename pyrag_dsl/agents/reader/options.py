@@ -48,9 +48,7 @@ def find_options(question: str, facts: Sequence[str], joint: str) -> Options | N
     best: tuple[int, Options] | None = None
     for found in list(re.finditer(rf",? {joint} ", text))[:6]:
         left, right = text[: found.start()], text[found.end() :]
-        stretches = (
-            _lefts(left) if joint in ("or", "and") else [s for part in _rights(left) for s in _lefts(part)]
-        )
+        stretches = _lefts(left) if joint in ("or", "and") else [s for part in _rights(left) for s in _lefts(part)]
         first = max(stretches, key=lambda s: _worth(s, stated))
         second = max(_rights(right), key=lambda s: _worth(s, stated))
         worths = _worth(first, stated), _worth(second, stated)

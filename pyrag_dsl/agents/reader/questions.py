@@ -88,10 +88,7 @@ _NOUNS: Final = (
 )
 
 _HEADS: Final = (
-    *(
-        (kind, rf"\b(?:what|which)(?: is the| was the|'s the)?(?: name of the)? (?:{noun})\b")
-        for kind, noun in _NOUNS
-    ),
+    *((kind, rf"\b(?:what|which)(?: is the| was the|'s the)?(?: name of the)? (?:{noun})\b") for kind, noun in _NOUNS),
     (Kind.NUMBER, r"\bhow (?:many|much|long|far|old|tall|high|large|big|deep|wide|fast)\b|\bpopulation of\b"),
     (
         Kind.DATE,

@@ -33,9 +33,7 @@ def fuzz(
     minutes: Annotated[float, typer.Option(metavar="N", help="How long; 0.5 is half a minute.")] = 1.0,
     law: Annotated[
         list[str] | None,
-        typer.Option(
-            "--law", metavar="NAME", help=f"Only this law; may be repeated. One of {', '.join(_NAMES)}."
-        ),
+        typer.Option("--law", metavar="NAME", help=f"Only this law; may be repeated. One of {', '.join(_NAMES)}."),
     ] = None,
     seed: Annotated[
         int | None,
@@ -61,9 +59,7 @@ def fuzz(
 
         raise Stop(f"fuzzing needs Hypothesis, which is not installed: {INSTALL}") from None
     chosen = [each for each in LAWS if not law or each.name in law]
-    return _search(
-        chosen, minutes * 60, random.randrange(2**32) if seed is None else seed, out, stderr(quiet=quiet)
-    )
+    return _search(chosen, minutes * 60, random.randrange(2**32) if seed is None else seed, out, stderr(quiet=quiet))
 
 
 def _search(laws: Sequence[Law], seconds: float, seed: int, out: Path, screen: Screen) -> int:

@@ -84,9 +84,7 @@ def check_corpus(path: Path) -> os.stat_result:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise CorpusError(
-                path, "it is a directory, not a file", "Name the JSON-Lines file itself. " + _FORMAT
-            )
+            raise CorpusError(path, "it is a directory, not a file", "Name the JSON-Lines file itself. " + _FORMAT)
         if not stat.S_ISREG(status.st_mode):
             raise CorpusError(path, "it is not a regular file", "Write the passages to a file first")
         with path.open("rb") as file:
@@ -146,9 +144,7 @@ class CorpusReader:
                 after = os.fstat(file.fileno())
         except OSError as error:
             why = error.strerror or type(error).__name__
-            raise CorpusError(
-                self._path, f"reading it failed ({why})", "Check the disk and try again"
-            ) from error
+            raise CorpusError(self._path, f"reading it failed ({why})", "Check the disk and try again") from error
         if (before.st_size, before.st_mtime_ns) == (
             after.st_size,
             after.st_mtime_ns,
@@ -213,7 +209,5 @@ class CorpusReader:
         with self._path.open("rb") as file:
             starts_a_list = file.read(64).removeprefix(_BOM).lstrip().startswith(b"[")
         if starts_a_list:
-            return CorpusError(
-                self._path, problem, "It looks like one JSON list: write its items on a line each"
-            )
+            return CorpusError(self._path, problem, "It looks like one JSON list: write its items on a line each")
         return CorpusError(self._path, problem, _FORMAT)

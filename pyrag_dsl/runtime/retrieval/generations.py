@@ -99,9 +99,7 @@ class Manifest:
                     tuple(LineProblem(_int(p["line"]), _str(p["reason"])) for p in report["skipped"]),
                 ),
                 read_ns=_int(raw["read_ns"]),
-                files={
-                    _name(name): (_int(size), _str(digest)) for name, (size, digest) in raw["files"].items()
-                },
+                files={_name(name): (_int(size), _str(digest)) for name, (size, digest) in raw["files"].items()},
                 engine=_str(raw["engine"]),
                 tokenizer=_str(raw["tokenizer"]),
             )
@@ -138,9 +136,7 @@ def describes(manifest: Manifest, corpus: Path, status: os.stat_result) -> bool:
     )
 
 
-def open_generation(
-    path: Path, manifest: Manifest, *, verify: bool
-) -> tuple[LexicalSearcher, Scratch | None]:
+def open_generation(path: Path, manifest: Manifest, *, verify: bool) -> tuple[LexicalSearcher, Scratch | None]:
     """A searcher over a generation whose files have the right sizes and, with `verify`, the right contents.
 
     The second value must be kept as long as the first: where the generation is read-only, it holds links to
@@ -231,10 +227,7 @@ def sweep(directory: Path, kept: Path, manifest: Manifest) -> None:
             discard(path)
     with suppress(OSError):
         for entry in list(os.scandir(directory)):
-            if (
-                entry.name.startswith(("building-", "dead-"))
-                and time.time() - entry.stat().st_mtime > _ABANDONED_S
-            ):
+            if entry.name.startswith(("building-", "dead-")) and time.time() - entry.stat().st_mtime > _ABANDONED_S:
                 discard(Path(entry.path))
 
 

@@ -96,17 +96,13 @@ class BM25Index:
                 if directory is not None:
                     advice = "Name a directory that can be written and has room, or none"
                     raise IndexStorageError(home, problem, advice) from error
-                notices.append(
-                    f"{home}: {problem}; this index is not kept and the next start builds it again"
-                )
+                notices.append(f"{home}: {problem}; this index is not kept and the next start builds it again")
                 return _passing(path, notices, progress)
             if built is not None:
                 return built
             # Another process replaced what was published before it could be opened: take what is there now.
             replacing = False
-        raise IndexStorageError(
-            home, "other processes keep replacing the index", "Try again, or use another directory"
-        )
+        raise IndexStorageError(home, "other processes keep replacing the index", "Try again, or use another directory")
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> BM25Index:
@@ -148,9 +144,7 @@ class BM25Index:
             return self._searcher.search(query, topk)
         except EngineError as error:
             place = self._path or Path("(index in memory)")
-            raise IndexStorageError(
-                place, f"the index is damaged ({_why(error)})", "Build it anew"
-            ) from error
+            raise IndexStorageError(place, f"the index is damaged ({_why(error)})", "Build it anew") from error
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
         """`search` for each query."""
@@ -196,9 +190,7 @@ def _find(
             notices.append(f"{path}: the index was damaged: {damage}; built anew")
             return None, True
         return (
-            BM25Index(
-                searcher, manifest.report, manifest=manifest, path=path, notices=tuple(notices), keep=links
-            ),
+            BM25Index(searcher, manifest.report, manifest=manifest, path=path, notices=tuple(notices), keep=links),
             False,
         )
     notices.extend(unreadable)
@@ -225,9 +217,7 @@ def _build(
     except DamageError:
         return None
     sweep(home, path, manifest)
-    return BM25Index(
-        searcher, manifest.report, manifest=manifest, path=path, notices=tuple(notices), keep=links
-    )
+    return BM25Index(searcher, manifest.report, manifest=manifest, path=path, notices=tuple(notices), keep=links)
 
 
 def _passing(corpus: Path, notices: list[str], progress: Progress | None) -> BM25Index:
@@ -249,9 +239,7 @@ def _corpus_digest(corpus: Path) -> str:
     try:
         return hash_file(corpus)
     except OSError as error:
-        raise CorpusError(
-            corpus, f"reading it failed ({_why(error)})", "Check the disk and try again"
-        ) from error
+        raise CorpusError(corpus, f"reading it failed ({_why(error)})", "Check the disk and try again") from error
 
 
 def _threads(corpus: Path) -> int:

@@ -82,9 +82,7 @@ def _schema() -> Any:
     return builder.build()
 
 
-def write_index(
-    passages: Iterable[Passage], directory: Path | None, *, threads: int = 1, small: bool = False
-) -> Any:
+def write_index(passages: Iterable[Passage], directory: Path | None, *, threads: int = 1, small: bool = False) -> Any:
     """A tantivy index of the passages, in `directory` (which exists and is empty) or, for None, in memory.
 
     With one thread the same passages give the same scores bit for bit; more are faster. Raises EngineError;

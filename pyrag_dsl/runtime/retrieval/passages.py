@@ -70,9 +70,7 @@ def parse_passage_line(line: str | bytes, fallback_id: str | None = None) -> Pas
     try:
         record = json.loads(line.decode("utf-8") if isinstance(line, bytes) else line)
     except UnicodeDecodeError as error:
-        raise PassageFormatError(
-            f"not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start + 1}"
-        ) from None
+        raise PassageFormatError(f"not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start + 1}") from None
     except json.JSONDecodeError as error:
         raise PassageFormatError(f"not JSON: {error.msg} at column {error.colno}") from None
     except (ValueError, RecursionError) as error:

@@ -66,9 +66,7 @@ class RemoteRetriever:
     for what is no http(s) URL.
     """
 
-    def __init__(
-        self, url: str, timeout: float = 10, retries: int = 2, pool: int = 16, batch: int = 64
-    ) -> None:
+    def __init__(self, url: str, timeout: float = 10, retries: int = 2, pool: int = 16, batch: int = 64) -> None:
         if timeout <= 0 or retries < 0 or pool < 1 or batch < 1:
             raise ValueError("timeout, pool and batch must be positive, retries not negative")
         self._endpoint, self._shown = _endpoint(url)
@@ -94,9 +92,7 @@ class RemoteRetriever:
             return [[] for _ in queries]
         hits: list[list[Hit]] = []
         for start in range(0, len(queries), self._batch):
-            hits.extend(
-                self._ask([well_formed(query) for query in queries[start : start + self._batch]], topk)
-            )
+            hits.extend(self._ask([well_formed(query) for query in queries[start : start + self._batch]], topk))
         return hits
 
     def close(self) -> None:
@@ -198,9 +194,7 @@ class _Retry(Retry):
         _stacktrace: Any = None,
     ) -> _Retry:
         # A server that is slow once is slow again, and the caller has waited a timeout already.
-        if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) and not isinstance(
-            error, NewConnectionError
-        ):
+        if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) and not isinstance(error, NewConnectionError):
             raise error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
@@ -239,9 +233,7 @@ def _endpoint(url: str) -> tuple[str, str]:
         host, port, parts = None, None, urlsplit("")
     if parts.scheme not in {"http", "https"} or not host:
         shown = excerpt(url.rpartition("@")[2])
-        raise ValueError(
-            f"{shown!r} is no address of a retriever: write it like http://127.0.0.1:8000/retrieve"
-        )
+        raise ValueError(f"{shown!r} is no address of a retriever: write it like http://127.0.0.1:8000/retrieve")
     path = parts.path.rstrip("/")
     if not path.endswith(("/retrieve", "/queries")):
         path += "/retrieve"

@@ -30,9 +30,7 @@ class ReplyShapeError(Exception):
         self.advice = advice
 
 
-_NOT_A_SERVER = (
-    "Check that the URL is that of a retrieval server that speaks Search-R1's or R1-Searcher's protocol"
-)
+_NOT_A_SERVER = "Check that the URL is that of a retrieval server that speaks Search-R1's or R1-Searcher's protocol"
 _BROKEN_SERVER = "The server is faulty: see its log, or use another"
 
 
@@ -40,9 +38,7 @@ def hits_of(body: bytes, queries: Sequence[str], topk: int) -> list[list[Hit]]:
     """At most `topk` hits for each of the queries. Raises ReplyShapeError."""
     lists = _lists(_decoded(body), len(queries))
     if len(lists) != len(queries):
-        raise ReplyShapeError(
-            f"{len(queries)} queries were sent, {len(lists)} lists came back", _count_advice(queries)
-        )
+        raise ReplyShapeError(f"{len(queries)} queries were sent, {len(lists)} lists came back", _count_advice(queries))
     return [_hits(items, position, topk) for position, items in enumerate(lists, 1)]
 
 
