@@ -34,7 +34,7 @@ import pyrag_dsl as pd  # noqa: E402
 from pyrag_dsl.agents.adaptive import AdaptiveRetrieval  # noqa: E402
 from pyrag_dsl.agents.sentinels import is_sentinel  # noqa: E402
 from pyrag_dsl.runtime.events import CallStarted, NodeRerun  # noqa: E402
-from tests.engine.virtual import run as run_virtually  # noqa: E402
+from pyrag_dsl.testing.virtual import run_virtually  # noqa: E402
 from tests.language.corpus import load  # noqa: E402
 
 RETRIEVE, ANSWER = 0.010, 0.040  # seconds

@@ -62,19 +62,19 @@ def by_cpython(text: str, tools: Mapping[str, Callable[..., Any]]) -> Seen:
     calls: list[str] = []
     names: dict[str, Any] = {
         "__name__": "__main__",
-        "__builtins__": {**_SAFE, **_implied()},
+        "__builtins__": {**_SAFE, **implied()},
         **{name: _recorded(tool, calls) for name, tool in made.items()},
     }
     out = io.StringIO()
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(out):
             warnings.simplefilter("ignore")  # CPython warns of odd code: `1 is 1`, `"a"[0.5]`
-            exec(compile(_in_function(ast.parse(text)), "<plan>", "exec", dont_inherit=True), names)
+            exec(compile(in_function(ast.parse(text)), "<plan>", "exec", dont_inherit=True), names)
     except (Exception, BadCall) as error:
         kind = BAD_CALL if isinstance(error, BadCall) else type(error).__name__
         return Seen("", kind, _line(error), tuple(calls), out.getvalue())
     value = names.get("__value__")
-    if "__value__" not in names or value is _FELL_THROUGH:
+    if "__value__" not in names or value is FELL_THROUGH:
         value = next((names[name] for name in RESULT_NAMES if name in names), None)
     if not can_leave(value):
         return Seen("", UNFIT, 0, tuple(calls), out.getvalue())
@@ -116,16 +116,16 @@ _UNSAFE = frozenset(
     "memoryview copyright credits license __import__ __loader__ __spec__ __build_class__".split()
 )
 _SAFE = {name: value for name, value in vars(builtins).items() if name not in _UNSAFE} | {"__import__": _import}
-_FELL_THROUGH = object()
+FELL_THROUGH = object()
 
 
 @functools.cache
-def _implied() -> dict[str, Any]:
+def implied() -> dict[str, Any]:
     """What plans may use without importing it."""
     found: dict[str, Any] = {name: importlib.import_module(name) for name in IMPLICIT}
     for name, module in IMPLICIT_MEMBERS.items():
         found[name] = getattr(importlib.import_module(module), name)
-    return {**found, "datetime": dt.datetime, "__fell_through__": _FELL_THROUGH}
+    return {**found, "datetime": dt.datetime, "__fell_through__": FELL_THROUGH}
 
 
 def _recorded(tool: Tool, calls: list[str]) -> Callable[..., Any]:
@@ -197,7 +197,7 @@ def _line(error: BaseException) -> int:
 # --------------------------------------------------------------- top-level return
 
 
-def _in_function(tree: ast.Module) -> ast.Module:
+def in_function(tree: ast.Module) -> ast.Module:
     """A module whose top-level `return` is the value `__value__`; its variables stay those of the module."""
     if not any(isinstance(node, ast.Return) for statement in tree.body for node in _own(statement)):
         return tree

@@ -10,8 +10,7 @@ from typing import Any
 import pyrag_dsl as pd
 from pyrag_dsl.runtime.events import CallFinished, CallStarted
 from pyrag_dsl.testing.plans import Latencies, StubTools
-
-from .virtual import run as run_virtually
+from pyrag_dsl.testing.virtual import run_virtually
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 LIMITS = pd.Limits(tool_calls=60, steps=200_000)

@@ -11,8 +11,7 @@ import pytest
 
 import pyrag_dsl as pd
 from pyrag_dsl.runtime.events import CallFinished
-
-from .virtual import run as run_virtually
+from pyrag_dsl.testing.virtual import run_virtually
 
 FOUR = """
 names = ["Dune", "Emma", "Dune", "Ulysses"]

@@ -10,20 +10,16 @@ import ast
 import builtins
 import collections
 import contextlib
-import datetime as dt
-import functools
-import importlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyrag_dsl as pd
-from pyrag_dsl.grammar.language import IMPLICIT, IMPLICIT_MEMBERS, RESULT_NAMES
-from pyrag_dsl.grammar.names import stored_names
+from pyrag_dsl.grammar.language import RESULT_NAMES
 from pyrag_dsl.runtime.events import Printed
+from pyrag_dsl.testing.cpython import FELL_THROUGH, can_leave, implied, in_function
 
 Tools = Mapping[str, Callable[..., Any]]
 
@@ -117,10 +113,10 @@ def ours(text: str, tools: Tools = STUBS, mode: str = "sequential") -> Seen:
 def cpythons(text: str, tools: Tools = STUBS) -> Seen:
     """The plan run by `exec`, its top-level statements in a function if one of them returns."""
     calls: list[str] = []
-    plan = compile(_in_function(ast.parse(text)), "<plan>", "exec", dont_inherit=True)
+    plan = compile(in_function(ast.parse(text)), "<plan>", "exec", dont_inherit=True)
     names: dict[str, Any] = {
         "__name__": "__main__",
-        "__builtins__": {**vars(builtins), **_implied()},
+        "__builtins__": {**vars(builtins), **implied()},
         **recorded(tools, calls, check=True),
     }
     out = io.StringIO()
@@ -136,71 +132,11 @@ def cpythons(text: str, tools: Tools = STUBS) -> Seen:
         kind = "PLAN501" if isinstance(error, BadCall) else type(error).__name__
         return Seen("", kind, line, tuple(calls), out.getvalue())
     value = names.get("__value__")
-    if "__value__" not in names or value is _FELL_THROUGH:
+    if "__value__" not in names or value is FELL_THROUGH:
         value = next((names[name] for name in RESULT_NAMES if name in names), None)
-    if not _can_leave(value):
+    if not can_leave(value):
         return Seen("", "PLAN311", 0, tuple(calls), out.getvalue())
     return Seen(shown(value), "", 0, tuple(calls), out.getvalue())
-
-
-_FELL_THROUGH = object()
-
-
-def _in_function(tree: ast.Module) -> ast.Module:
-    """A module whose top-level `return` is the value `__value__`; its variables stay those of the module."""
-    if not any(isinstance(node, ast.Return) for statement in tree.body for node in _own(statement)):
-        return tree
-    function, call = ast.parse("def __plan__():\n    pass\n__value__ = __plan__()").body
-    assert isinstance(function, ast.FunctionDef)
-    bound = sorted(stored_names(tree.body))
-    fell_through = ast.Return(ast.Name("__fell_through__", ast.Load()))
-    body = [_Unannotated().visit(statement) for statement in tree.body]
-    function.body = [ast.Global(bound) if bound else ast.Pass(), *body, fell_through]
-    return ast.fix_missing_locations(ast.Module([function, call], []))
-
-
-class _Unannotated(ast.NodeTransformer):
-    """Module-level annotations taken out: a name that is declared `global` can have none."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        plain = ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
-        return ast.copy_location(plain, node)
-
-
-def _own(statement: ast.AST) -> list[ast.AST]:
-    """Nodes of a statement, functions inside excluded."""
-    found, stack = [], [statement]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.FunctionDef, ast.Lambda)):
-            continue
-        found.append(node)
-        stack.extend(ast.iter_child_nodes(node))
-    return found
-
-
-def _implied() -> dict[str, Any]:
-    """What plans may use without importing it."""
-    found: dict[str, Any] = {name: importlib.import_module(name) for name in IMPLICIT}
-    for name, module in IMPLICIT_MEMBERS.items():
-        found[name] = getattr(importlib.import_module(module), name)
-    return {**found, "datetime": dt.datetime, "__fell_through__": _FELL_THROUGH}
-
-
-def _can_leave(value: Any) -> bool:
-    """Whether a value is plain data through and through."""
-    if isinstance(value, dict):
-        return all(_can_leave(key) and _can_leave(item) for key, item in value.items())
-    if isinstance(value, (list, tuple, set, frozenset, collections.deque, *_VIEWS)):
-        parts: Any = value
-        return all(_can_leave(item) for item in parts)
-    if isinstance(value, dt.tzinfo):
-        return type(value) is dt.timezone
-    plain = (str, int, float, type(None), range, dt.date, dt.time, dt.timedelta)
-    return isinstance(value, plain) and not isinstance(value, (ModuleType, functools.partial))
 
 
 def programs(topic: str) -> list[tuple[str, str]]:
