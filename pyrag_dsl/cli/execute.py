@@ -45,6 +45,7 @@ class Request:
     quiet: bool = False
     deadline: float | None = None
     max_calls: int | None = None
+    fix: bool = False
 
 
 @app.command()
@@ -79,6 +80,7 @@ def execute(
     report: o.ReportOut = None,
     as_json: o.Json = False,
     check: Annotated[bool, typer.Option("--check", help="Only say whether the plan is accepted.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply all safe fixes to the plan first, and say which.")] = False,
     quiet: o.Quiet = False,
 ) -> int:
     """Run the plan that a language model wrote.
@@ -92,7 +94,7 @@ def execute(
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout)
     request = Request(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
-        max_calls,
+        max_calls, fix,
     )  # fmt: skip
     return carry_out(request)
 
@@ -140,6 +142,8 @@ def attempt(request: Request, screen: Screen) -> Outcome:
     name = request.plan or str(recorded_at)
     try:
         plan = _plan(request, recorded, name)
+        if request.fix:
+            plan = _mended(plan, screen)
     except PlanRejected as rejected:
         return of_error(rejected, request.question or "", "", name)
     if plan.left_out:
@@ -155,6 +159,18 @@ def _plan(request: Request, recorded: Trace | None, name: str) -> PlanText:
         return read_plan(request.plan)
     assert recorded is not None
     return PlanText(recorded_source(recorded), name)
+
+
+def _mended(plan: PlanText, screen: Screen) -> PlanText:
+    """The plan after its safe fixes, each of which is said."""
+    from pyrag_dsl.grammar.fix import fix
+
+    fixed = fix(plan.source)
+    for each in fixed.applied:
+        lines = sorted({edit.span.line for edit in each.edits})
+        where = f" (line {', '.join(map(str, lines))})" if lines else ""
+        screen.say(("fixed: ", "good"), f"{each.title}{where}")
+    return replace(plan, source=fixed.text)
 
 
 def _run(request: Request, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> Outcome:

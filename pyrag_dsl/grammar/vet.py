@@ -107,7 +107,7 @@ class Vetter(Expressions):
             if not self.found:
                 message = "the plan has no statement that does anything"
                 self.found.append(Diagnostic("PLAN101", message, Span(1, 1, 1, 2)))
-        elif not (self.found or self.returns or any(name in self.names.bound for name in RESULT_NAMES)):
+        elif not (self.returns or any(name in self.names.bound for name in RESULT_NAMES)):
             self.no_final_answer(body)
         return body
 
@@ -138,6 +138,8 @@ class Vetter(Expressions):
             fixes = (Fix("assign it to `final_answer`", (Edit(place, "final_answer = "),), "safe"),)
         data_only = all(type(s) is n.ExprStmt and type(s.value) in _DATA for s in body)
         severity = "error" if self.answers or data_only else "warning"
+        if self.found and not (fixes and fixes[0].applicability == "safe"):
+            return  # likely what the other errors are about
         message = "the plan never says what its answer is"
         self.found.append(Diagnostic("PLAN211", message, last.span, severity, fixes=fixes))  # type: ignore[arg-type]
 
