@@ -23,7 +23,7 @@ from ..values import (
 from .functools_ import CALLABLE
 
 # Bytes, as measured on an empty one and on an item more.
-_DEQUE = 700
+_DEQUE = 1_000
 _MAPPING = 200
 _ENTRY = 112
 _TYPE = 300
