@@ -35,10 +35,9 @@ _HIDDEN_STATEMENT = re.compile(r";[ \t]{8,}[^\s#]")
 _SPACED = re.compile(r"![rsa]\s")
 # `1if x`: CPython reads it with a warning that cannot be caught in one thread only.
 _GLUED = re.compile(
-    r"(?<![0-9A-Za-z_.])(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9_]+)?)"
+    r"(?<![0-9A-Za-z_.])(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?)"
     r"[jJ]?(?:if|else|and|or|in|is|for|not)"
 )
-_HOLE = re.compile(r"\{[^{}]*\}")
 # Comments and strings of a text without backslashes and triple quotes.
 _QUOTED = re.compile(r"""\#[^\n]*|"[^"\n]*"|'[^'\n]*'""")
 _SHORT = 2_000  # characters: a text of this size cannot nest deeply enough to hurt the parser
@@ -222,18 +221,19 @@ class _Scanner:
         if len(text) - line_start > 1_000 and self.too_long(line_start, len(text), operators):
             return True
         for glued in _GLUED.finditer(text):
-            inside = next(((start, end) for start, end in strings if start <= glued.start() < end), None)
-            if inside is None or self.in_hole(glued.start(), *inside):
+            nearest = bisect_right(strings, (glued.start(), len(text)))
+            start, end = strings[nearest - 1] if nearest else (0, 0)
+            if glued.start() >= end or self.in_hole(glued.start(), start):
                 self.report("PLAN113", f"`{glued[0]}`: put a space after the number", *glued.span())
                 return True
         return False
 
-    def in_hole(self, at: int, start: int, end: int) -> bool:
-        """Whether a place in a string is code: between the braces of an f-string."""
+    def in_hole(self, at: int, start: int) -> bool:
+        """Whether a place in the string that starts at `start` is code: between the braces of an f-string."""
         prefix = _PREFIX.search(self.text, max(0, start - 4), start)
         if prefix is None or "f" not in prefix[0].lower():
             return False
-        return any(hole.start() < at < hole.end() for hole in _HOLE.finditer(self.text, start, end))
+        return self.text.rfind("{", start, at) > self.text.rfind("}", start, at)
 
     def too_long(self, start: int, end: int, operators: int) -> bool:
         """Whether a logical line is beyond what the parser may see."""

@@ -109,3 +109,29 @@ def test_a_run_that_takes_too_long_would_be_seen() -> None:
     late = pd.Limits(deadline=0.001)
     with pytest.raises(LawBroken, match=r"after the deadline of 0\.001 s"):
         check_total('final_answer = retrieve("a")\n', {"retrieve": retrieve}, limits=late, slack=0.0)
+
+
+# Texts on which a part of the scanner once went quadratic: the first took 43 s to be rejected.
+SLOW_TO_SCAN = {
+    "long_numbers": ("x = " + "1_" * 8_000 + "1\n") * 4,
+    "many_short_strings": 'x = "5in "\n' * 5_000,
+    "many_holes": 'x = f"5in {1}"\n' * 4_000,
+    "long_text": ('x = f"' + "5in " * 4_000 + '{1}"\n') * 3,
+}
+
+
+@pytest.mark.parametrize("name", SLOW_TO_SCAN)
+def test_a_long_text_is_read_in_time_with_its_length(name: str) -> None:
+    check_total(SLOW_TO_SCAN[name], StubTools(0), limits=pd.Limits(deadline=1.0), slack=10.0)
+
+
+@pytest.mark.parametrize("text", ["x = 0xfor 1", "x = 1.5if 1 else 2", "x = f'{1or 2}'", "x = '5in', f'{1or 2}'"])
+def test_a_keyword_glued_to_a_number_is_rejected(text: str) -> None:
+    with pytest.raises(pd.PlanRejected) as rejected:
+        pd.parse(text + "\nfinal_answer = x\n")
+    assert "PLAN113" in {found.code for found in rejected.value.diagnostics}
+
+
+@pytest.mark.parametrize("text", ["x = '5in'", "x = f'was 5in long {1}'", "x = f'{1}', '5in'", "x = f'{1} 5in'"])
+def test_a_number_glued_to_a_keyword_in_words_is_words(text: str) -> None:
+    pd.parse(text + "\nfinal_answer = x\n")
