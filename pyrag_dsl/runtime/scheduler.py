@@ -18,6 +18,8 @@ from .plain import dumps, encode
 from .result import Result
 from .tools import Tool, handed
 
+_GRACE = 0.1  # seconds that cancelled calls have to clean up before the run ends without them
+
 
 class Flight:
     """One call of a tool on its way, for one or more calls of the plan.
@@ -51,7 +53,7 @@ class Scheduler:
         self.wake: asyncio.Future[None] | None = None
 
     async def drive(self) -> Result:
-        """Run to the end. Whatever happens, no call is left in flight."""
+        """Run to the end. Whatever happens, no call is left in flight that ends when it is cancelled."""
         run = self.run
         run.begin()
         try:
@@ -267,13 +269,20 @@ class Scheduler:
         run.failures[call.node] = run.failed(call, error)
 
     async def abandon(self) -> None:
-        """Cancel what is in flight and wait until it is gone."""
+        """Cancel what is in flight and wait until it is gone; a call that will not go is left to the loop."""
         tasks = [flight.task for flight in self.flights if flight.task is not None]
+        for task in tasks:
+            task.cancel()
+            task.add_done_callback(_forget)
         if tasks:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks, timeout=_GRACE)
         self.flights.clear()
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    """Nobody asks any more how an abandoned call ended."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _ring(wake: asyncio.Future[None]) -> None:

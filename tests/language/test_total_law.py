@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import Any
@@ -135,3 +136,14 @@ def test_a_keyword_glued_to_a_number_is_rejected(text: str) -> None:
 @pytest.mark.parametrize("text", ["x = '5in'", "x = f'was 5in long {1}'", "x = f'{1}', '5in'", "x = f'{1} 5in'"])
 def test_a_number_glued_to_a_keyword_in_words_is_words(text: str) -> None:
     pd.parse(text + "\nfinal_answer = x\n")
+
+
+def test_a_tool_that_ignores_being_cancelled_cannot_hold_the_run() -> None:
+    async def answer(query: str) -> str:
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            await asyncio.sleep(5)
+        return query
+
+    check_total('final_answer = answer("a")\n', {"answer": answer}, limits=pd.Limits(deadline=0.1), slack=2.0)
