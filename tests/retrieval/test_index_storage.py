@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from pyrag_dsl.runtime.retrieval import BM25Index, IndexStorageError
+from pyrag_dsl.runtime.retrieval import index as index_module
+from pyrag_dsl.runtime.retrieval.generations import DamageError
 
 ULM = {"id": "1", "contents": '"Ulm"\nA city on the Danube.'}
 BONN = {"id": "2", "contents": '"Bonn"\nA city on the Rhine.'}
@@ -324,6 +326,39 @@ def test_a_failed_build_leaves_nothing(corpus: Writer, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["corpus.jsonl"]
 
 
+def test_an_index_that_is_replaced_while_it_is_opened_is_not_damage(
+    corpus: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = corpus(ULM, BONN)
+    opened(path)
+    open_generation, calls = index_module.open_generation, []
+
+    def replaced_meanwhile(place: Path, *rest: object, **options: bool) -> object:
+        calls.append(place)
+        if len(calls) == 1:
+            BM25Index.open(path, rebuild=True)
+            raise DamageError("a file cannot be read (No such file or directory)")
+        return open_generation(place, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(index_module, "open_generation", replaced_meanwhile)
+    index = BM25Index.open(path)
+    assert len(index) == 2
+    assert index.notices == ()
+
+
+def test_an_index_that_others_keep_taking_away_is_not_kept_but_serves(
+    corpus: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object, **__: object) -> None:
+        raise DamageError("gone")
+
+    monkeypatch.setattr(index_module, "open_generation", taken)
+    index, built = opened(corpus(ULM, BONN))
+    assert built
+    assert index.path is None
+    assert "other processes keep replacing the index" in index.notices[-1]
+
+
 def _race(path: Path, rebuild: bool, go: Event, results: multiprocessing.Queue[object]) -> None:
     go.wait()
     index = BM25Index.open(path, rebuild=rebuild)
@@ -340,15 +375,15 @@ def test_processes_that_build_at_once_all_end_well(corpus: Writer, rebuild: bool
         _truncate(index.path)
     context = multiprocessing.get_context("spawn")
     go, results = context.Event(), context.Queue()
-    processes = [context.Process(target=_race, args=(path, rebuild, go, results)) for _ in range(4)]
+    processes = [context.Process(target=_race, args=(path, rebuild, go, results)) for _ in range(6)]
     for process in processes:
         process.start()
     go.set()
     answers = [results.get(timeout=120) for _ in processes]
     for process in processes:
         process.join(timeout=60)
-    assert answers == [(500, ["77"])] * 4
-    assert [process.exitcode for process in processes] == [0] * 4
+    assert answers == [(500, ["77"])] * 6
+    assert [process.exitcode for process in processes] == [0] * 6
     home = path.with_name("corpus.jsonl.pyrag-index")
     assert len(generations(home)) == 1
     assert BM25Index.open(path, verify=True).notices == ()

@@ -96,7 +96,7 @@ def test_well_formed_text_can_be_encoded_and_keeps_its_length(text: str) -> None
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_title_and_text_survive_search_r1s_format(title: str, text: str) -> None:
-    title = " ".join(title.split()).strip('"')
+    title = " ".join(title.split()).strip('" ')
     text = text.strip()
     if title and text:
         contents = f'"{title}"\n{text}'

@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -119,6 +119,8 @@ def listed(directory: Path) -> Iterator[tuple[Path, Manifest | DamageError]]:
         try:
             yield path, Manifest.from_json((path / _MANIFEST).read_bytes())
         except OSError as error:
+            if not path.is_dir():
+                continue  # it has just been replaced
             yield path, DamageError(f"the manifest cannot be read ({error.strerror or type(error).__name__})")
         except DamageError as damage:
             yield path, damage
@@ -134,6 +136,11 @@ def describes(manifest: Manifest, corpus: Path, status: os.stat_result) -> bool:
         and seen.path == str(corpus.resolve())
         and manifest.read_ns - seen.mtime_ns > _RACY_NS
     )
+
+
+def unchanged(path: Path, manifest: Manifest) -> bool:
+    """Whether a generation still has this manifest; not so when another process has replaced it."""
+    return any(present == manifest for place, present in listed(path.parent) if place == path)
 
 
 def open_generation(path: Path, manifest: Manifest, *, verify: bool) -> tuple[LexicalSearcher, Scratch | None]:
@@ -186,18 +193,20 @@ def sealed(building: Path, corpus: Fingerprint, report: CorpusReport, read_ns: i
     return manifest
 
 
-def publish(building: Path, manifest: Manifest, *, replacing: bool) -> Path:
-    """Move a sealed index into place and return its path; one that is there already wins unless `replacing`.
+def publish(building: Path, manifest: Manifest, unwanted: Sequence[Manifest]) -> tuple[Path, Manifest]:
+    """Move a sealed index into place; return what is in place then, where and what.
 
-    Raises OSError, after which `building` is still there.
+    One that is there already wins, unless it is unsound or unwanted: of processes that replace the same one at
+    once, the first does. Raises OSError, after which `building` is still there.
     """
     target = building.parent / manifest.name
     for _ in range(8):
         if _moved(building, target):
-            return target
-        if not replacing and _sound(target):
+            return target, manifest
+        present = _sound(target)
+        if present is not None and present not in unwanted:
             discard(building)
-            return target
+            return target, present
         with suppress(FileNotFoundError):
             grave = building.with_name(f"dead-{secrets.token_hex(8)}")
             target.rename(grave)
@@ -205,8 +214,11 @@ def publish(building: Path, manifest: Manifest, *, replacing: bool) -> Path:
     raise OSError(f"other processes keep replacing {target.name}")
 
 
-def refresh(path: Path, manifest: Manifest, status: os.stat_result, corpus: Path, read_ns: int) -> None:
-    """Note that the corpus at this place and time had the known contents: no need to hash it again."""
+def refresh(path: Path, manifest: Manifest, status: os.stat_result, corpus: Path, read_ns: int) -> Manifest:
+    """Note that the corpus at this place and time had the known contents: no need to hash it again.
+
+    Returns what the manifest says now.
+    """
     seen = replace(manifest.corpus, path=str(corpus.resolve()), mtime_ns=status.st_mtime_ns)
     fresh = replace(manifest, corpus=seen, read_ns=read_ns)
     draft = path / f"{_MANIFEST}.{secrets.token_hex(4)}"
@@ -216,8 +228,10 @@ def refresh(path: Path, manifest: Manifest, status: os.stat_result, corpus: Path
             draft.write_text(fresh.to_json(), encoding="ascii")
             _sync(draft)
             draft.replace(path / _MANIFEST)
+            return fresh
         except OSError:
             draft.unlink(missing_ok=True)
+    return manifest
 
 
 def sweep(directory: Path, kept: Path, manifest: Manifest) -> None:
@@ -253,15 +267,15 @@ def _moved(building: Path, target: Path) -> bool:
     return True
 
 
-def _sound(path: Path) -> bool:
+def _sound(path: Path) -> Manifest | None:
     try:
         manifest = Manifest.from_json((path / _MANIFEST).read_bytes())
         _, links = open_generation(path, manifest, verify=False)
     except (OSError, DamageError, OtherFormatError):
-        return False
+        return None
     if links is not None:
         links.cleanup()
-    return True
+    return manifest
 
 
 def _linked(path: Path, manifest: Manifest) -> Scratch:

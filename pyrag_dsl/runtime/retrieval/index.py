@@ -23,6 +23,7 @@ from pyrag_dsl.runtime.retrieval.generations import (
     refresh,
     sealed,
     sweep,
+    unchanged,
 )
 from pyrag_dsl.runtime.retrieval.lexical import EngineError, LexicalSearcher, write_index
 from pyrag_dsl.runtime.retrieval.passages import Hit, Passage
@@ -83,14 +84,14 @@ class BM25Index:
         status = check_corpus(path)
         home = Path(directory) if directory is not None else path.with_name(path.name + ".pyrag-index")
         notices: list[str] = []
-        replacing = rebuild
+        unwanted = [manifest for _, manifest in listed(home) if isinstance(manifest, Manifest)] if rebuild else []
         for _ in range(_ATTEMPTS):
-            if not replacing:
-                found, replacing = _find(path, status, home, verify=verify, notices=notices)
-                if found is not None:
-                    return found
+            found, damaged = _find(path, status, home, unwanted, verify=verify, notices=notices)
+            if found is not None:
+                return found
+            unwanted += damaged
             try:
-                built = _build(path, home, replacing=replacing, notices=notices, progress=progress)
+                built = _build(path, home, unwanted, notices=notices, progress=progress)
             except (OSError, EngineError) as error:
                 problem = f"the index cannot be written there ({_why(error)})"
                 if directory is not None:
@@ -101,8 +102,8 @@ class BM25Index:
             if built is not None:
                 return built
             # Another process replaced what was published before it could be opened: take what is there now.
-            replacing = False
-        raise IndexStorageError(home, "other processes keep replacing the index", "Try again, or use another directory")
+        notices.append(f"{home}: other processes keep replacing the index; this one is not kept")
+        return _passing(path, notices, progress)
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> BM25Index:
@@ -166,15 +167,21 @@ class BM25Index:
 
 
 def _find(
-    corpus: Path, status: os.stat_result, home: Path, *, verify: bool, notices: list[str]
-) -> tuple[BM25Index | None, bool]:
-    """A fresh and whole index, or None and whether one of just this corpus is there and damaged."""
+    corpus: Path,
+    status: os.stat_result,
+    home: Path,
+    unwanted: Sequence[Manifest],
+    *,
+    verify: bool,
+    notices: list[str],
+) -> tuple[BM25Index | None, list[Manifest]]:
+    """A fresh and whole index that is not unwanted; else None and those of just this corpus that are damaged."""
     unreadable: list[str] = []
     candidates: list[tuple[Path, Manifest]] = []
     for path, manifest in listed(home):
         if isinstance(manifest, DamageError):
             unreadable.append(f"{path}: the index was damaged: {manifest}; built anew")
-        elif manifest.current and manifest.corpus.size == status.st_size:
+        elif manifest.current and manifest.corpus.size == status.st_size and manifest not in unwanted:
             candidates.append((path, manifest))
     candidates.sort(key=lambda candidate: not describes(candidate[1], corpus, status))
     digest, read_ns = "", time.time_ns()
@@ -183,22 +190,25 @@ def _find(
             digest = digest or _corpus_digest(corpus)
             if digest != manifest.corpus.sha256:
                 continue
-            refresh(path, manifest, status, corpus, read_ns)
+            manifest = refresh(path, manifest, status, corpus, read_ns)
         try:
             searcher, links = open_generation(path, manifest, verify=verify)
         except DamageError as damage:
+            if not unchanged(path, manifest):
+                # Another process is replacing it: not damage.
+                return None, []
             notices.append(f"{path}: the index was damaged: {damage}; built anew")
-            return None, True
+            return None, [manifest]
         return (
             BM25Index(searcher, manifest.report, manifest=manifest, path=path, notices=tuple(notices), keep=links),
-            False,
+            [],
         )
     notices.extend(unreadable)
-    return None, False
+    return None, []
 
 
 def _build(
-    corpus: Path, home: Path, *, replacing: bool, notices: list[str], progress: Progress | None
+    corpus: Path, home: Path, unwanted: Sequence[Manifest], *, notices: list[str], progress: Progress | None
 ) -> BM25Index | None:
     """Build, publish and open; None where another process took away what was published."""
     read_ns = time.time_ns()
@@ -207,7 +217,7 @@ def _build(
         reader = CorpusReader(corpus, progress)
         write_index(reader, building, threads=_threads(corpus))
         manifest = sealed(building, reader.fingerprint(), reader.report(), read_ns)
-        path = publish(building, manifest, replacing=replacing)
+        path, manifest = publish(building, manifest, unwanted)
     finally:
         discard(building)
         with suppress(OSError):
