@@ -39,12 +39,13 @@ class Expressions:
         self.depth = 0
         self.date_classes: set[str] = set()  # names that `from datetime import datetime` binds
         self.calls_inside = False  # some function calls a tool
-        # Whether each tool call needs the one before it: how many there were, the last that each name and the value
-        # now being read depend on.
+        # Whether each tool call needs the one before it. Calls are counted along a path; of the value now being read,
+        # of each name and of whether the block is carried out it is known that they need the call of that number.
         self.chained = True
         self.made = 0
         self.reads = 0
         self.levels: dict[str, int] = {}
+        self.control = 0
         self.unknown: set[str] = set()  # attributes that the plan names itself: of records, of refused classes
 
     # ------------------------------------------------------------------ basics
@@ -197,7 +198,9 @@ class Expressions:
 
     def logic(self, node: ast.BoolOp) -> Any:
         op = "and" if type(node.op) is ast.And else "or"
-        return n.Logic(self.span(node), op, tuple([self.expr(value) for value in node.values]))
+        first = self.expr(node.values[0])
+        rest = [self.maybe(value) for value in node.values[1:]]
+        return n.Logic(self.span(node), op, (first, *rest))
 
     def compare(self, node: ast.Compare) -> Any:
         left = self.expr(node.left)
@@ -206,12 +209,21 @@ class Expressions:
 
     def conditional(self, node: ast.IfExp) -> Any:
         test = self.expr(node.test)
-        return n.Conditional(self.span(node), test, self.expr(node.body), self.expr(node.orelse))
+        return n.Conditional(self.span(node), test, self.maybe(node.body), self.maybe(node.orelse))
+
+    def maybe(self, node: ast.expr) -> Any:
+        """An operand that may not be evaluated: the value need not need what it needs."""
+        reads, made = self.reads, self.made
+        lowered = self.expr(node)
+        self.reads = reads
+        self.chained = self.chained and self.made == made
+        return lowered
 
     def walrus(self, node: ast.NamedExpr) -> Any:
         value = self.expr(node.value)
         span = self.span(node)
         self.bind(node.target.id, self.span(node.target))
+        self.levels[node.target.id] = self.control
         return n.Walrus(span, node.target.id, value)
 
     # ------------------------------------------------------ access and calls
@@ -305,7 +317,7 @@ class Expressions:
             function = self.refuse("PLAN202", "a lambda that is called on the spot", callee, help="Write its value.")
         else:
             function = self.expr(callee)
-        reads, self.reads = self.reads, 0
+        reads, self.reads = self.reads, self.control
         args = self.items(node.args)
         keywords = self.keywords(node.keywords) if node.keywords else ()
         span = self.span(node)
@@ -315,7 +327,9 @@ class Expressions:
             self.made += 1
             self.reads = self.made
             self.check_tool_call(signature, node, args, keywords, span)
-            self.calls_inside = self.calls_inside or len(self.names.stack) > 1
+            if len(self.names.stack) > 1:
+                self.calls_inside = True
+                self.chained = False
             return n.ToolCall(span, signature.name, args, keywords)
         self.reads = max(self.reads, reads)
         if getattr(callee, "id", getattr(callee, "attr", "")) == "namedtuple":

@@ -60,7 +60,8 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bo
     if strict and (objections := second_opinion(scanned.text)):
         raise PlanRejected(objections)
     names = frozenset(vetter.names.module.possible)
-    return Program(scanned.text, body, signatures, diagnostics, vetter.chained, vetter.calls_inside, names)
+    chained = vetter.chained or not vetter.made
+    return Program(scanned.text, body, signatures, diagnostics, chained, vetter.calls_inside, names)
 
 
 _SCOPE_WORDS = ("global", "nonlocal", ":=")
@@ -147,7 +148,6 @@ class Vetter(Expressions):
 
     def block(self, statements: list[ast.stmt]) -> n.Block:
         self.blocks += 1
-        self.chained = self.chained and self.blocks == 1
         if self.blocks > MAX_BLOCKS:
             self.blocks -= 1
             self.refuse("PLAN104", f"blocks are nested more than {MAX_BLOCKS} deep", statements[0])
@@ -173,7 +173,7 @@ class Vetter(Expressions):
         return n.Pass(span)
 
     def assign(self, node: ast.Assign) -> Any:
-        self.reads = 0
+        self.reads = self.control
         value = self.expr(node.value)
         if type(value) is n.ToolCall and value.tool == "answer":
             self.answers = True
@@ -188,6 +188,7 @@ class Vetter(Expressions):
             elif self.check_binding(node.target.id, self.span(node.target)):
                 pass
             return n.Pass(self.span(node))
+        self.reads = self.control
         value = self.expr(node.value)
         return n.Assign(self.span(node), (self.target(node.target),), value)
 
@@ -195,6 +196,7 @@ class Vetter(Expressions):
         op = BINARY.get(type(node.op))
         if op is None:
             return n.ExprStmt(self.span(node), self.refuse("PLAN202", "plans have no `@` operator", node))
+        self.reads = self.control
         if isinstance(node.target, ast.Name):
             self.variable(node.target.id, self.span(node.target))
         value = self.expr(node.value)
@@ -229,31 +231,67 @@ class Vetter(Expressions):
         span = self.span(node)
         if type(node.value) is ast.Constant and (type(node.value.value) is str or node.value.value is ...):
             return n.Pass(span)
-        self.reads = 0
+        self.reads = self.control
         return n.ExprStmt(span, self.expr(node.value))
 
     def pass_(self, node: ast.Pass) -> Any:
         return n.Pass(self.span(node))
 
     def if_(self, node: ast.If) -> Any:
-        return n.If(self.span(node), self.expr(node.test), self.block(node.body), self.block(node.orelse))
+        self.reads = self.control
+        test = self.expr(node.test)
+        outer, self.control = self.control, self.reads
+        levels, made = self.levels, self.made
+        body = self.branch(node.body, levels)
+        made_then, self.made = self.made, made
+        orelse = self.branch(node.orelse, levels) if node.orelse else ()
+        self.made = max(made_then, self.made)
+        self.control = outer
+        return n.If(self.span(node), test, body, orelse)
+
+    def branch(self, statements: list[ast.stmt], levels: dict[str, int]) -> n.Block:
+        """A block that may be carried out: what it binds needs, for sure, only what decides that."""
+        self.levels = dict(levels)
+        lowered = self.block(statements)
+        for name, level in self.levels.items():
+            if levels.get(name) != level:
+                levels[name] = self.control
+        self.levels = levels
+        return lowered
+
+    def repeated(self, statements: list[ast.stmt]) -> n.Block:
+        """A block that may be carried out many times, from any point on."""
+        made = self.made
+        lowered = self.branch(statements, self.levels)
+        self.chained = self.chained and self.made == made
+        return lowered
 
     def loop_body(self, body: list[ast.stmt]) -> n.Block:
         self.names.stack[-1].possible |= stored_names(body) - set(self.tools)
         self.loops += 1
-        lowered = self.block(body)
+        lowered = self.repeated(body)
         self.loops -= 1
         return lowered
 
     def for_(self, node: ast.For) -> Any:
+        self.reads = self.control
         iterable = self.expr(node.iter)
+        outer, self.control = self.control, self.reads
         target = self.top_target(node.target)
-        return n.For(self.span(node), target, iterable, self.loop_body(node.body), self.block(node.orelse))
+        body, orelse = self.loop_body(node.body), self.repeated(node.orelse)
+        self.control = outer
+        return n.For(self.span(node), target, iterable, body, orelse)
 
     def while_(self, node: ast.While) -> Any:
         self.names.stack[-1].possible |= stored_names(node.body) - set(self.tools)
+        self.reads = self.control
+        made = self.made
         test = self.expr(node.test)
-        return n.While(self.span(node), test, self.loop_body(node.body), self.block(node.orelse))
+        self.chained = self.chained and self.made == made
+        outer, self.control = self.control, self.reads
+        body, orelse = self.loop_body(node.body), self.repeated(node.orelse)
+        self.control = outer
+        return n.While(self.span(node), test, body, orelse)
 
     def jump(self, node: ast.stmt) -> Any:
         span = self.span(node)
@@ -271,10 +309,11 @@ class Vetter(Expressions):
             self.refuse("PLAN201", "plans have no type parameters", span, help="Delete them.")
         params = self.params(node.args)
         self.bind(node.name, span)
+        self.chained = False  # what a call of it needs is not known here
         self.enter(params, node.body)
         loops, self.loops = self.loops, 0
         self.functions += 1
-        body = self.block(node.body)
+        body = self.repeated(node.body)
         self.functions -= 1
         self.loops = loops
         self.names.leave()
@@ -311,7 +350,7 @@ class Vetter(Expressions):
         return n.Return(self.span(node), None if node.value is None else self.expr(node.value))
 
     def try_(self, node: ast.Try) -> Any:
-        body = self.block(node.body)
+        body = self.repeated(node.body)
         handlers = []
         for index, handler in enumerate(node.handlers):
             kind = None if handler.type is None else self.caught(handler.type)
@@ -319,8 +358,8 @@ class Vetter(Expressions):
                 self.refuse("PLAN213", "a bare `except:` must be the last", handler)
             if handler.name is not None:
                 self.bind(handler.name, self.span(handler))
-            handlers.append(n.Handler(self.span(handler), kind, handler.name, self.block(handler.body)))
-        return n.Try(self.span(node), body, tuple(handlers), self.block(node.orelse), self.block(node.finalbody))
+            handlers.append(n.Handler(self.span(handler), kind, handler.name, self.repeated(handler.body)))
+        return n.Try(self.span(node), body, tuple(handlers), self.repeated(node.orelse), self.repeated(node.finalbody))
 
     def caught(self, node: ast.expr) -> Any:
         """What a handler catches. Nothing that a plan can raise is a BaseException and not an Exception."""

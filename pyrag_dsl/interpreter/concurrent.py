@@ -69,6 +69,9 @@ class Concurrent(ConcurrentExpressions, Lower):
 
         return run
 
+    def branch(self, statements: n.Block) -> tuple[Run, int]:
+        return self.block(statements), 0
+
     def assign(self, node: n.Assign) -> Run:
         gather = self.gather((node.value,))
         binds = [binder(self, target) for target in node.targets]

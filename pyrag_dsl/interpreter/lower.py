@@ -39,31 +39,31 @@ class Lower(LowerExpressions):
         return getattr(self, STATEMENTS[type(node)])(node)  # type: ignore[no-any-return]
 
     def block(self, statements: n.Block) -> Run:
-        runs, cost = self.statements(statements)
-        if len(runs) == 1:
-            only = runs[0]
+        run, cost = self.branch(statements)
 
-            def one(frame: Frame) -> Any:
-                machine = frame[0]
-                machine.fuel -= cost
-                if machine.fuel < 0:
-                    machine.refuel()
-                return only(frame)
-
-            return one
-
-        def run(frame: Frame) -> Any:
+        def paid(frame: Frame) -> Any:
             machine = frame[0]
             machine.fuel -= cost
             if machine.fuel < 0:
                 machine.refuel()
+            return run(frame)
+
+        return paid
+
+    def branch(self, statements: n.Block) -> tuple[Run, int]:
+        """What carries out a block, and the steps to pay for it before."""
+        runs, cost = self.statements(statements)
+        if len(runs) == 1:
+            return runs[0], cost
+
+        def run(frame: Frame) -> Any:
             for statement in runs:
                 signal = statement(frame)
                 if signal is not None:
                     return signal
             return None
 
-        return run
+        return run, cost
 
     def statements(self, statements: n.Block) -> tuple[tuple[Run, ...], int]:
         """What carries out each statement, and the steps of all of them, blocks inside excluded."""
@@ -101,10 +101,14 @@ class Lower(LowerExpressions):
         slot = self.local_slot(target)
         quick = ARITHMETIC.get(node.op)
         if slot is not None and quick is not None:
-            load_local = self.expr(target)
+            load = self.expr(target)
 
             def local(frame: Frame, _node: Any = node) -> None:
-                before, change = load_local(frame), value(frame)
+                try:
+                    before = frame[slot]
+                except KeyError:
+                    before = load(frame)
+                change = value(frame)
                 machine = frame[0]
                 if type(before) is int and type(change) is int and -SMALL < before < SMALL and -SMALL < change < SMALL:
                     after = quick(before, change)
@@ -150,8 +154,9 @@ class Lower(LowerExpressions):
         return run
 
     def if_(self, node: n.If) -> Run:
-        test, body = self.expr(node.test), self.block(node.body)
-        orelse = self.block(node.orelse) if node.orelse else None
+        test = self.expr(node.test)
+        body, body_cost = self.branch(node.body)
+        orelse, orelse_cost = self.branch(node.orelse) if node.orelse else (_nothing, 0)
 
         def run(frame: Frame, _node: Any = node) -> Any:
             taken = test(frame)
@@ -161,9 +166,10 @@ class Lower(LowerExpressions):
             machine.statements_left -= 1
             if machine.statements_left >= 0:
                 machine.statements.append((_node, taken))
-            if taken:
-                return body(frame)
-            return None if orelse is None else orelse(frame)
+            machine.fuel -= body_cost if taken else orelse_cost
+            if machine.fuel < 0:
+                machine.refuel()
+            return body(frame) if taken else orelse(frame)
 
         return run
 
@@ -201,13 +207,6 @@ class Lower(LowerExpressions):
             return None if orelse is None else orelse(frame)
 
         return run
-
-    def local_slot(self, target: Any) -> str | None:
-        """The key of a target in the frame at hand, if it is a plain variable there."""
-        if type(target) is not n.Name:
-            return None
-        where, _, slot = self.scope.find(target.id)
-        return slot if where == "local" or (where == "global" and self.scope.parent is None) else None
 
     def while_(self, node: n.While) -> Run:
         test, body = self.expr(node.test), self.block(node.body)
@@ -396,6 +395,10 @@ class Lower(LowerExpressions):
                 store(frame, value)
 
         return run
+
+
+def _nothing(_frame: Frame) -> None:
+    """The branch that is not there."""
 
 
 _NOTHING = (n.Pass, n.ScopeStmt)

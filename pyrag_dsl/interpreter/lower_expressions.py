@@ -114,6 +114,13 @@ class LowerExpressions:
 
         return outer
 
+    def local_slot(self, node: Any) -> str | None:
+        """The key of a variable in the frame at hand, if the node is one that lives there."""
+        if type(node) is not n.Name:
+            return None
+        where, _, slot = self.scope.find(node.id)
+        return slot if where == "local" or (where == "global" and self.scope.parent is None) else None
+
     def store(self, name: str) -> Callable[[Frame, Any], None]:
         where, hops, slot = self.scope.find(name)
         if where == "local" or (where == "global" and self.scope.parent is None):
@@ -247,31 +254,58 @@ class LowerExpressions:
         left, right = self.expr(node.left), self.expr(node.right)
         apply = BINARY[node.op]
         host: Any = ARITHMETIC.get(node.op)
-        if host is not None and type(node.right) is n.Const and type(node.right.value) is int:
-            small = node.right.value
+        if host is None:
 
-            def by_constant(frame: Frame, _node: Any = node) -> Any:
+            def run(frame: Frame, _node: Any = node) -> Any:
                 a = left(frame)
-                if type(a) is int and -SMALL < a < SMALL and -SMALL < small < SMALL:
+                return apply(frame[0], a, right(frame))
+
+            return run
+        # Arithmetic of small integers is most of what a plan computes: it is done here, and a variable or a number
+        # is taken where it is instead of by a closure of its own.
+        small, slot = _small(node.right), self.local_slot(node.left)
+        if small is not None and slot is not None:
+
+            def variable_and_number(frame: Frame, _node: Any = node) -> Any:
+                try:
+                    a = frame[slot]
+                except KeyError:
+                    a = left(frame)
+                if type(a) is int and -SMALL < a < SMALL:
                     return host(a, small)
                 return apply(frame[0], a, small)
 
-            return by_constant
-        if host is not None:
+            return variable_and_number
+        if small is not None:
 
-            def arithmetic(frame: Frame, _node: Any = node) -> Any:
-                a, b = left(frame), right(frame)
+            def number(frame: Frame, _node: Any = node) -> Any:
+                a = left(frame)
+                if type(a) is int and -SMALL < a < SMALL:
+                    return host(a, small)
+                return apply(frame[0], a, small)
+
+            return number
+        if slot is not None:
+
+            def variable(frame: Frame, _node: Any = node) -> Any:
+                try:
+                    a = frame[slot]
+                except KeyError:
+                    a = left(frame)
+                b = right(frame)
                 if type(a) is int and type(b) is int and -SMALL < a < SMALL and -SMALL < b < SMALL:
                     return host(a, b)
                 return apply(frame[0], a, b)
 
-            return arithmetic
+            return variable
 
-        def run(frame: Frame, _node: Any = node) -> Any:
-            a = left(frame)
-            return apply(frame[0], a, right(frame))
+        def arithmetic(frame: Frame, _node: Any = node) -> Any:
+            a, b = left(frame), right(frame)
+            if type(a) is int and type(b) is int and -SMALL < a < SMALL and -SMALL < b < SMALL:
+                return host(a, b)
+            return apply(frame[0], a, b)
 
-        return run
+        return arithmetic
 
     def logic(self, node: n.Logic) -> Run:
         operands = self.exprs(node.operands)
@@ -301,7 +335,15 @@ class LowerExpressions:
         if len(node.rest) == 1:
             op, operand = node.rest[0]
             apply, right = COMPARE[op], self.expr(operand)
-            quick = _COMPARISON.get(op)
+            quick: Any = _COMPARISON.get(op)
+            small = None if quick is None else _small(operand)
+            if small is not None:
+
+                def with_number(frame: Frame, _node: Any = node) -> Any:
+                    a = left(frame)
+                    return quick(a, small) if type(a) is int else apply(frame[0], a, small)
+
+                return with_number
             if quick is not None:
 
                 def of_numbers(frame: Frame, _node: Any = node) -> Any:
@@ -572,6 +614,13 @@ class LowerExpressions:
                 raise stopped.stop from None
 
         return run
+
+
+def _small(node: Any) -> int | None:
+    """The number, where the node is an integer that arithmetic may use without a look at its size."""
+    if type(node) is n.Const and type(node.value) is int and -SMALL < node.value < SMALL:
+        return node.value
+    return None
 
 
 # The method that lowers each kind of node.

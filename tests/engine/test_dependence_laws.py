@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -11,6 +12,23 @@ from pyrag_dsl.testing.plans import Latencies, StubTools, latencies, plans, tool
 
 from .laws import Watch, coroutine_tools, ended, law, run_here
 from .runs import LIMITS, NOW, observe, timed
+
+CHAINED = {
+    "two hops": ("a = answer('q')\nfinal_answer = answer(f'and {a}?')\n", True),
+    "no calls": ("total = 0\nfor i in range(3):\n    total += i\nfinal_answer = total\n", True),
+    "two of the same": ("a = answer('q')\nfinal_answer = a + answer('p')\n", False),
+    "a second try": ("a = answer('q')\nif a == 'unknown':\n    a = answer(f'{a}?')\nfinal_answer = a\n", True),
+    "a second try that asks anew": ("a = answer('q')\nif a == 'no':\n    a = answer('p')\nfinal_answer = a\n", True),
+    "one of two": ("a = answer('q')\nif a:\n    b = answer('x')\nelse:\n    b = answer('y')\nfinal_answer = b\n", True),
+    "a branch that needs nothing": ("a = answer('q')\nif 1 > 2:\n    b = answer('x')\nfinal_answer = a\n", False),
+    "after a branch": ("a = answer('q')\nif a:\n    b = a\nelse:\n    b = 'x'\nfinal_answer = answer(b)\n", True),
+    "after a branch that asked": ("a = answer('q')\nif a:\n    a = answer(a)\nfinal_answer = answer(a)\n", False),
+    "perhaps without the call": ("a = answer('q')\nb = a if 1 > 2 else 'x'\nfinal_answer = answer(b)\n", False),
+    "after a loop over it": ("a = answer('q')\nb = 'x'\nfor b in a:\n    pass\nfinal_answer = answer(b)\n", True),
+    "in a loop": ("a = answer('q')\nfor b in a:\n    a = answer(b)\nfinal_answer = a\n", False),
+    "annotated": ("a = answer('q')\nb: str = 'x'\nfinal_answer = a + answer(b)\n", False),
+    "a function": ("def f(x):\n    return 'x'\na = answer('q')\nfinal_answer = answer(f(a))\n", False),
+}
 
 
 @law(150)
@@ -27,6 +45,35 @@ def test_a_run_takes_the_time_of_its_critical_path(text: str, tools: StubTools, 
     asked = [(call.tool, repr(call.arguments)) for call in result.calls]
     if len(set(asked)) == len(asked):  # equal retrieves in flight share one answer, and so may be faster
         assert seconds >= critical - 1e-9
+
+
+@law(150)
+@given(plans(), tool_results())
+def test_a_chained_plan_never_has_two_calls_to_make(text: str, tools: StubTools) -> None:
+    """What may be run without looking ahead, because looking ahead would find nothing."""
+    program = pd.parse(text)
+    assume(program.chained)
+    check_chained(program, tools)
+
+
+@pytest.mark.parametrize(("text", "chained"), CHAINED.values(), ids=CHAINED)
+def test_whether_a_plan_is_chained(text: str, chained: bool) -> None:
+    program = pd.parse(text)
+    assert program.chained == chained
+    if chained:
+        check_chained(program, StubTools(1))
+
+
+def check_chained(program: pd.Program, tools: StubTools) -> None:
+    journal = pd.Journal()
+    while True:
+        alone = pd.interpret(program, journal, now=NOW, limits=LIMITS)
+        ahead = pd.interpret(program, journal, now=NOW, limits=LIMITS, concurrent=True)
+        assert {call.node for call in ahead.wanted} <= {call.node for call in alone.wanted}
+        if alone.status != "waiting":
+            return
+        call = alone.wanted[0]
+        journal.record(pd.Entry(call.node, call.tool, call.arguments, tools(call.tool, dict(call.arguments))))
 
 
 @law(60)
