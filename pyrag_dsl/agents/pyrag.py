@@ -10,9 +10,7 @@ answered: a mended plan finds its unchanged calls in the journal, by content.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,6 +23,7 @@ from pyrag_dsl.agents.quoting import one_line
 from pyrag_dsl.agents.session import Answered, Session, Settings
 from pyrag_dsl.interpreter.limits import Limits
 from pyrag_dsl.runtime.hooks import Hook
+from pyrag_dsl.runtime.threads import wait_for_coroutine
 from pyrag_dsl.runtime.tools import Reported, Tool, tool, toolset
 
 __all__ = ["Answered", "PyRAG"]
@@ -113,25 +112,8 @@ class PyRAG:
 
     def run(self, question: str) -> Answered:
         """``arun`` for sync code."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.arun(question))
-        box: list[Any] = []
-
-        def work() -> None:
-            try:
-                box.append((True, asyncio.run(self.arun(question))))
-            except BaseException as error:
-                box.append((False, error))
-
-        thread = threading.Thread(target=work, daemon=True, name="pyrag-question")
-        thread.start()
-        thread.join()
-        good, value = box[0]
-        if good:
-            return value  # type: ignore[no-any-return]
-        raise value
+        answered: Answered = wait_for_coroutine(lambda: self.arun(question))
+        return answered
 
 
 def retrieve_tool(retriever: Any, topk: int = 5) -> Tool:

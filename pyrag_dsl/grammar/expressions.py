@@ -158,19 +158,28 @@ class Expressions:
     def starred(self, node: ast.Starred) -> n.Starred:
         return n.Starred(self.span(node), self.expr(node.value))
 
+    def held(self, nodes: list[ast.expr]) -> tuple[Any, ...]:
+        """The items of a display: it is there before they are."""
+        reads = self.reads
+        lowered = self.items(nodes)
+        self.reads = reads
+        return lowered
+
     def list_(self, node: ast.List) -> Any:
-        return n.ListDisplay(self.span(node), self.items(node.elts))
+        return n.ListDisplay(self.span(node), self.held(node.elts))
 
     def tuple_(self, node: ast.Tuple) -> Any:
-        return n.TupleDisplay(self.span(node), self.items(node.elts))
+        return n.TupleDisplay(self.span(node), self.held(node.elts))
 
     def set_(self, node: ast.Set) -> Any:
-        return n.SetDisplay(self.span(node), self.items(node.elts))
+        return n.SetDisplay(self.span(node), self.held(node.elts))
 
     def dict_(self, node: ast.Dict) -> Any:
+        reads = self.reads
         pairs = []
         for key, value in zip(node.keys, node.values, strict=True):
             pairs.append((None if key is None else self.expr(key), self.expr(value)))
+        self.reads = reads
         return n.DictDisplay(self.span(node), tuple(pairs))
 
     # --------------------------------------------------------------- operators
@@ -472,13 +481,16 @@ class Expressions:
 
     def comprehension(self, node: Any) -> Any:
         kind = _COMPREHENSION_KINDS[type(node)]
-        made = self.made
+        made, reads = self.made, self.reads
         added: set[str] = set()
-        clauses = []
+        clauses: list[n.Clause] = []
         for generator in node.generators:
             if generator.is_async:
                 self.refuse("PLAN202", "plans have no `async`", generator.iter)
             iterable = self.expr(generator.iter)
+            reads = (
+                reads if clauses else self.reads
+            )  # it is there before its items are, but not before the first iterable
             if isinstance(generator.target, ast.Starred):
                 self.refuse("PLAN214", "a starred target must be in a list or tuple", generator.target)
             target = self.inner_target(generator.target, added)
@@ -492,6 +504,7 @@ class Expressions:
         else:
             element = self.expr(node.elt)
         self.names.stack[-1].possible -= added
+        self.reads = reads
         self.chained = self.chained and self.made == made
         return n.Comprehension(self.span(node), kind, element, value, tuple(clauses))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,11 +14,12 @@ from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal
 from ..interpreter.limits import Limits
-from .engine import MODES, Options, Run, fitting, run_in_time
+from .engine import MODES, Options, Run, fitting, in_time, run_inline
 from .events import CallStarted
 from .hooks import Hook
 from .result import Result
 from .scheduler import Scheduler
+from .threads import wait, wait_for_coroutine
 from .tools import Tool, toolset
 from .trace import Trace, TraceFile, read_header
 
@@ -62,13 +61,11 @@ def run(program: Program | str, tools: Tools | None = None, **options: Any) -> R
         ToolFailed: a tool failed. All four carry `.diagnostics` and `.trace`.
     """
     prepared = _prepare(program, tools, **options)
-    if _inline(prepared):
-        return run_in_time(prepared)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_drive(prepared))
-    return _in_own_loop(prepared)
+    if not _inline(prepared):
+        return in_time(prepared, lambda: _drive(prepared), wait_for_coroutine)  # type: ignore[no-any-return]
+    if prepared.deadline is None:
+        return run_inline(prepared)
+    return in_time(prepared, lambda: run_inline(prepared), wait)  # type: ignore[no-any-return]
 
 
 async def arun(program: Program | str, tools: Tools | None = None, **options: Any) -> Result:
@@ -222,25 +219,6 @@ def _inline(prepared: Run) -> bool:
     if options.hooks or options.call_timeout is not None or any(tool.is_async for tool in prepared.tools.values()):
         return False
     return options.replay or options.mode == "sequential" or prepared.program.chained
-
-
-def _in_own_loop(prepared: Run) -> Result:
-    """`run` called where a loop is running already: in a loop of its own, in a thread."""
-    box: list[Any] = []
-
-    def work() -> None:
-        try:
-            box.append((True, asyncio.run(_drive(prepared))))
-        except BaseException as error:
-            box.append((False, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join()
-    good, value = box[0]
-    if good:
-        return value  # type: ignore[no-any-return]
-    raise value
 
 
 async def _drive(prepared: Run) -> Result:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-import os
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +29,7 @@ from .hooks import Answer, Change, Finished, Hook, Rerun, Veto
 from .lineage import Lineage
 from .record import build_trace
 from .result import Result
+from .threads import Hanging, wait_for_coroutine
 from .tools import Reported, Tool
 from .trace import Trace, TraceFile, signatures_to_json
 
@@ -442,68 +441,21 @@ def run_inline(run: Run) -> Result:
 
 
 def awaited(coroutine: Any) -> Any:
-    """The result of a coroutine that a plain function returned, in a loop of its own."""
-    box: list[Any] = []
-
-    def work() -> None:
-        try:
-            box.append((True, asyncio.run(coroutine)))
-        except BaseException as error:
-            box.append((False, error))
-
-    thread = threading.Thread(target=work, daemon=True, name="pyrag-tool")
-    thread.start()
-    thread.join()
-    good, value = box[0]
-    if good:
-        return value
-    raise value
+    """The result of a coroutine that a plain function returned."""
+    return wait_for_coroutine(lambda: coroutine)
 
 
-def run_in_time(run: Run) -> Result:
-    """`run_inline` in a thread of its own, so that a tool that hangs cannot hold the caller beyond the deadline."""
-    if run.deadline is None:
-        return run_inline(run)
-    worker = _idle.pop() if _idle else Worker()
-    return worker.do(run)
+def in_time(run: Run, job: Callable[[], Any], waiting: Callable[..., Any]) -> Any:
+    """What a job for this run returns, unless a tool holds it for long after the deadline."""
+    left = None if run.deadline is None else max(0.0, run.deadline - time.monotonic()) + _AFTER
+    try:
+        return waiting(job, left)
+    except Hanging:
+        run.cancelled = True
+        raise run.out_of_time(None) from None
+    except KeyboardInterrupt:
+        run.cancelled = True
+        raise
 
 
-class Worker:
-    """A thread that carries out runs, one after the other. One that hangs is left behind."""
-
-    def __init__(self) -> None:
-        self.jobs: queue.SimpleQueue[tuple[Run, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
-        threading.Thread(target=self.work, daemon=True, name="pyrag-run").start()
-
-    def work(self) -> None:
-        while True:
-            run, answers = self.jobs.get()
-            answer: tuple[bool, Any]
-            try:
-                answer = (True, run_inline(run))
-            except BaseException as error:
-                answer = (False, error)
-            _idle.append(self)
-            answers.put(answer)
-            del run, answers, answer  # nothing of a run outlives it here
-
-    def do(self, run: Run) -> Result:
-        """Carry out a run, within its deadline."""
-        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.jobs.put((run, answers))
-        try:
-            good, value = answers.get(timeout=max(0.0, (run.deadline or 0.0) - time.monotonic()) + 0.1)
-        except queue.Empty:
-            run.cancelled = True
-            raise run.out_of_time(None) from None
-        except BaseException:
-            run.cancelled = True
-            raise
-        if good:
-            return value  # type: ignore[no-any-return]
-        raise value
-
-
-_idle: list[Worker] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
+_AFTER = 0.15  # seconds after the deadline that a run has to end by itself

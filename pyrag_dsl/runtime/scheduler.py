@@ -7,6 +7,7 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, ToolFailed
@@ -16,6 +17,7 @@ from .engine import Escaped, Failure, Run
 from .events import HookDecided
 from .plain import dumps, encode
 from .result import Result
+from .threads import start
 from .tools import Tool, handed
 
 _GRACE = 0.1  # seconds that cancelled calls have to clean up before the run ends without them
@@ -294,7 +296,9 @@ async def guarded(work: Awaitable[Any]) -> Any:
     """Await a tool. One that wants to end the process ends its call."""
     try:
         return await work
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # it may be a person who interrupts
         raise Escaped(error) from None
 
 
@@ -303,7 +307,7 @@ def _key(call: Call) -> str:
 
 
 def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
-    """Call a plain function in a daemon thread: one that never returns cannot keep the process alive."""
+    """Call a plain function in another thread: one that never returns is left behind."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
@@ -314,20 +318,11 @@ def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
             else:
                 future.set_exception(error)
 
-    def work() -> None:
-        outcome: tuple[Any, BaseException | None]
-        try:
-            outcome = (function(argument), None)
-        except StopIteration as error:
-            outcome = (None, Escaped(error))  # a future cannot hold one
-        except Exception as error:
-            outcome = (None, error)
-        except BaseException as error:  # SystemExit and the like must not pass for silence
-            outcome = (None, Escaped(error))
-        try:
-            loop.call_soon_threadsafe(settle, *outcome)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+    def deliver(result: Any, error: BaseException | None) -> None:
+        if error is not None and (isinstance(error, StopIteration) or not isinstance(error, Exception)):
+            error = Escaped(error)  # a future cannot hold the one, and the other must not pass for silence
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, daemon=True, name="pyrag-tool").start()
+    start(lambda: function(argument), deliver)
     return future

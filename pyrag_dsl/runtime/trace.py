@@ -205,6 +205,7 @@ class TraceFile:
         self.path = Path(path)
         self.fsync = fsync
         self._file: IO[str] | None = None
+        self._finished = False
 
     def begin(self, events: Iterable[Event]) -> None:
         """Start the log with these events in one step: the file may be the one that the run goes on from."""
@@ -212,6 +213,9 @@ class TraceFile:
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, event: Event) -> None:
+        """Add an event; none is taken from what goes on after the run has been given up."""
+        if self._finished:
+            return
         assert self._file is not None
         self._file.write(line(event))
         self._file.flush()
@@ -219,7 +223,10 @@ class TraceFile:
             os.fsync(self._file.fileno())
 
     def finish(self, trace: Trace) -> None:
-        """Replace the log by the whole trace in program order."""
+        """Replace the log by the whole trace in program order, once."""
+        if self._finished:
+            return
+        self._finished = True
         if self._file is not None:
             self._file.close()
         trace.save(self.path)

@@ -26,6 +26,7 @@ CHAINED = {
     "perhaps without the call": ("a = answer('q')\nb = a if 1 > 2 else 'x'\nfinal_answer = answer(b)\n", False),
     "after a loop over it": ("a = answer('q')\nb = 'x'\nfor b in a:\n    pass\nfinal_answer = answer(b)\n", True),
     "in a loop": ("a = answer('q')\nfor b in a:\n    a = answer(b)\nfinal_answer = a\n", False),
+    "unpacked": ("a = answer('q')\n(a, b), c = ('x', 1), a\nfinal_answer = answer(a) + c\n", False),
     "annotated": ("a = answer('q')\nb: str = 'x'\nfinal_answer = a + answer(b)\n", False),
     "a function": ("def f(x):\n    return 'x'\na = answer('q')\nfinal_answer = answer(f(a))\n", False),
 }
