@@ -143,6 +143,8 @@ def _fenced(text: str, match: re.Match[str]) -> tuple[str, str, int]:
     if not spans:
         # Models close the fence on the last line of code, or never.
         tail = re.compile(rf"{re.escape(mark)}[ \t]*$", re.MULTILINE).search(text, start)
+        if tail and parses(body(len(text))):
+            tail = None  # it stands in a comment
         if tail and (parses(body(tail.start())) or not text[tail.end() :].strip()):
             return body(tail.start()), language, tail.end()
         return body(len(text)), language, len(text)

@@ -146,7 +146,7 @@ def import_result(value: Any) -> Any:
     kind = type(value)
     if kind is str:
         return value
-    if kind is list and all(type(item) is str for item in value):
+    if kind is list and all_texts(value):
         return value.copy()
     return admit(value, _UNBOUNDED)
 
@@ -195,16 +195,19 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
     return fitting
 
 
+def all_texts(value: list[Any]) -> bool:
+    """Whether all items of a list are texts, of exactly that type."""
+    return {*map(type, value)} <= _TEXT
+
+
 def texts_of(value: list[Any], limits: Limits) -> bool:
     """Whether a list holds nothing but ASCII text, little enough of it: the usual case, decided quickly."""
-    total = 0
-    for item in value:
-        if type(item) is not str or not item.isascii():
-            return False
-        total += len(item) + _ITEM
-    return total < limits.border and len(value) < limits.border
+    if not all_texts(value) or not all(map(str.isascii, value)):
+        return False
+    return sum(map(len, value)) + _ITEM * len(value) < limits.border and len(value) < limits.border
 
 
+_TEXT = frozenset({str})
 _MISFIT = object()
 
 

@@ -135,9 +135,11 @@ def interpret(
     if status != "waiting" and concurrent and machine.pending:
         status = "waiting"
     variables = machine.globals
-    if concurrent:  # only its calls count: what it has made must not wait for the collector of cycles
+    if concurrent or status == "waiting":  # only its calls count
         variables = {}
-        machine.globals.clear()
+        machine.globals.clear()  # what it has made must not wait for the collector of cycles
+    else:
+        del variables[0]
     return Outcome(
         status,
         value,

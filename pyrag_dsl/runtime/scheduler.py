@@ -45,6 +45,8 @@ class Flight:
 class Scheduler:
     """Keeps the wanted calls of one run in flight until the run ends."""
 
+    __slots__ = ("flights", "in_flight", "landed", "loop", "run", "waiting", "wake")
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self.loop = asyncio.get_running_loop()
@@ -58,6 +60,8 @@ class Scheduler:
         """Run to the end. Whatever happens, no call is left in flight that ends when it is cancelled."""
         run = self.run
         run.begin()
+        left = None if run.deadline is None else max(0.0, run.deadline - time.monotonic())
+        alarm = None if left is None else self.loop.call_later(left, self.ring)
         try:
             while True:
                 outcome, wanted = self.look()
@@ -73,6 +77,7 @@ class Scheduler:
                     diagnostic = Diagnostic("PLAN413", reason, departing[0].span, nodes=(departing[0].node,))
                     raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
                 self.launch(departing)
+                del outcome, wanted, departing  # a waiting run holds nothing of a pass
                 await self.landing()
                 if run.expired():
                     raise run.out_of_time(run.snapshot())
@@ -81,6 +86,8 @@ class Scheduler:
             run.close(run.trace(run.snapshot(), "cancelled", ()))
             raise
         finally:
+            if alarm is not None:
+                alarm.cancel()
             await self.abandon()
 
     def look(self) -> tuple[Outcome | None, tuple[Call, ...]]:
@@ -196,6 +203,10 @@ class Scheduler:
     def arrive(self, flight: Flight) -> None:
         """A flight has ended; called by the loop."""
         self.landed.append(flight)
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake the run up, if it waits."""
         if self.wake is not None and not self.wake.done():
             self.wake.set_result(None)
 
@@ -205,16 +216,10 @@ class Scheduler:
         if not self.flights:
             return
         if not self.landed:
-            self.wake = self.loop.create_future()
-            if run.deadline is None:
+            if not run.expired():
+                self.wake = self.loop.create_future()
                 await self.wake
-            else:
-                alarm = self.loop.call_later(max(0.0, run.deadline - time.monotonic()), _ring, self.wake)
-                try:
-                    await self.wake
-                finally:
-                    alarm.cancel()
-            self.wake = None
+                self.wake = None
             if not self.landed:
                 raise run.out_of_time(run.snapshot())
         landed, self.landed = self.landed, []
@@ -285,11 +290,6 @@ def _forget(task: asyncio.Future[Any]) -> None:
     """Nobody asks any more how an abandoned call ended."""
     if not task.cancelled():
         task.exception()
-
-
-def _ring(wake: asyncio.Future[None]) -> None:
-    if not wake.done():
-        wake.set_result(None)
 
 
 async def guarded(work: Awaitable[Any]) -> Any:

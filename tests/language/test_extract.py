@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyrag_dsl.grammar.extract import extract_code
@@ -337,6 +337,8 @@ def test_law_identity_on_plain_code(plan: str) -> None:
 
 @settings(deadline=None)
 @given(PLANS, st.sampled_from(sorted(WRAPPERS)))
+@example("# ```\nfinal = answer('end')\n", "unclosed")
+@example("a = answer('x')  # ```\nfinal = answer(a)\n", "unclosed")
 def test_law_a_wrapped_plan_comes_back(plan: str, wrapper: str) -> None:
     assert extract_code(WRAPPERS[wrapper].format(plan)).strip() == plan.strip()
 
