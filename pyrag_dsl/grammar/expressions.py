@@ -38,6 +38,7 @@ class Expressions:
         self.found: list[Diagnostic] = []
         self.depth = 0
         self.date_classes: set[str] = set()  # names that `from datetime import datetime` binds
+        self.call_sites = 0
         self.calls_inside = False  # some function calls a tool
         # Whether each tool call needs the one before it. Calls are counted along a path; of the value now being read,
         # of each name and of whether the block is carried out it is known that they need the call of that number.
@@ -331,6 +332,7 @@ class Expressions:
         keywords = self.keywords(node.keywords) if node.keywords else ()
         span = self.span(node)
         if signature is not None:
+            self.call_sites += 1
             if self.reads < self.made:
                 self.chained = False
             self.made += 1

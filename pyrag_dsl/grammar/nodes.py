@@ -316,10 +316,14 @@ Block = tuple[Stmt, ...]
 
 def walk(node: Any) -> Any:
     """Every node below `node`, itself first, in source order."""
-    stack = [node]
+    stack = [node] if isinstance(node, tuple) else []
     while stack:
         item = stack.pop()
-        if isinstance(item, tuple):
-            if hasattr(item, "span"):
-                yield item
-            stack.extend(reversed(item))
+        if type(item) is not tuple:
+            yield item
+        stack += parts(item)[::-1]
+
+
+def parts(node: Any) -> list[Any]:
+    """The nodes, and the plain tuples of them, right below a node or a plain tuple."""
+    return [part for part in (node if type(node) is tuple else node[1:]) if isinstance(part, tuple)]

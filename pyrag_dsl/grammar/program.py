@@ -25,6 +25,7 @@ class Program:
         chained: whether every tool call needs the one before it, as far as the text shows.
         module_names: the names that may be bound at module level.
         calls_inside: whether a function of the plan calls a tool.
+        call_sites: how many tool calls stand in the text.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Program:
     chained: bool = False
     calls_inside: bool = True
     module_names: frozenset[str] = frozenset()
+    call_sites: int = 0
     _lowered: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from . import nodes as n
@@ -60,8 +60,16 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bo
     if strict and (objections := second_opinion(scanned.text)):
         raise PlanRejected(objections)
     names = frozenset(vetter.names.module.possible)
-    chained = vetter.chained or not vetter.made
-    return Program(scanned.text, body, signatures, diagnostics, chained, vetter.calls_inside, names)
+    chained, calls = vetter.chained or not vetter.call_sites, vetter.call_sites
+    return Program(scanned.text, body, signatures, diagnostics, chained, vetter.calls_inside, names, calls)
+
+
+def _statements(block: Iterable[Any]) -> Iterator[ast.stmt]:
+    """The statements of a block and of all blocks inside, in source order."""
+    for node in block:
+        yield node
+        for inner in ("body", "handlers", "cases", "orelse", "finalbody"):
+            yield from _statements(getattr(node, inner, ()))
 
 
 _SCOPE_WORDS = ("global", "nonlocal", ":=")
@@ -115,7 +123,7 @@ class Vetter(Expressions):
     def find_modules(self, tree: ast.Module) -> None:
         """Names that stand for modules throughout: imported as one, and never imported as anything else."""
         members: set[str] = set()
-        for node in ast.walk(tree):
+        for node in _statements(tree.body):
             if type(node) is ast.Import:
                 for alias in node.names:
                     if alias.name in MODULES:

@@ -73,11 +73,15 @@ class Concurrent(ConcurrentExpressions, Lower):
         return self.block(statements), 0
 
     def assign(self, node: n.Assign) -> Run:
-        gather = self.gather((node.value,))
+        evaluate, safe = self.expr(node.value), self.harmless(node.value)
         binds = [binder(self, target) for target in node.targets]
 
         def run(frame: Frame, _node: Any = node) -> None:
-            (value,) = gather(frame)
+            try:
+                value = evaluate(frame)
+            except Suspended:
+                frame[0].pass_on(safe)
+                value = PENDING
             for bind in binds:
                 bind(frame, value)
 

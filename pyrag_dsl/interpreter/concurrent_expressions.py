@@ -318,7 +318,8 @@ class ConcurrentExpressions(LowerExpressions):
             if not (entry.shallow if entry is not None else getattr(target, "shallow", False)):
                 machine.scan(target)
                 machine.scan(arguments)
-                machine.scan(list(named.values()))
+                if named:
+                    machine.scan(list(named.values()))
             machine.site = site
             if entry is not None:
                 return machine.check(entry.call(machine, target, *arguments, **named))
@@ -337,7 +338,8 @@ class ConcurrentExpressions(LowerExpressions):
             arguments = args(frame)
             named = {} if keywords is None else keywords(frame)
             machine.scan(arguments)
-            machine.scan(list(named.values()))
+            if named:
+                machine.scan(list(named.values()))
             return machine.tool(site, span, machine.signatures[tool], arguments, named)
 
         return run

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..grammar import nodes as n
-from ..grammar.diagnostics import Span
 from .scopes import bound_names
 
 MUTATORS = frozenset(
@@ -101,10 +100,8 @@ def _ways(node: Any, in_loop: bool) -> set[str]:
     if kind is n.For or kind is n.While:
         return _ways(node.body, True) | _ways(node.orelse, in_loop)
     found: set[str] = set()
-    if isinstance(node, tuple):
-        for part in node:
-            if isinstance(part, tuple) and type(part) is not Span:
-                found |= _ways(part, in_loop)
+    for part in n.parts(node):
+        found |= _ways(part, in_loop)
     return found
 
 

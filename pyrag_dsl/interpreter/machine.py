@@ -431,7 +431,7 @@ class Machine:
 
     def scan(self, value: Any) -> None:
         """Raise `Suspended` if a value is pending, or holds anything that is."""
-        if not self.pending:
+        if not self.pending or type(value) in _ATOMS:
             return
         marked = self.marked
         stack = [value]
@@ -543,5 +543,6 @@ _NESTING = _MAPPINGS | {
     Partial,
     *VIEWS,
 }
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 _MARKABLE = _MAPPINGS | {list, PlanSet, deque, Iter}
 _HOST_ITERABLE = frozenset({Counter, OrderedDict, deque, *VIEWS})

@@ -73,11 +73,9 @@ def _own(node: Any) -> Iterable[Any]:
     stack = [node]
     while stack:
         item = stack.pop()
-        if not isinstance(item, tuple):
-            continue
         yield item
         if type(item) not in (n.FunctionDef, n.Lambda):
-            stack.extend(item)
+            stack += n.parts(item)
 
 
 def bound_names(nodes: Iterable[Any]) -> set[str]:
@@ -114,9 +112,9 @@ def bound_names(nodes: Iterable[Any]) -> set[str]:
             stack += [part for part in n.walk(item) if type(part) is n.Walrus]
         elif kind is n.Handler:
             found |= {item.name} if item.name else set()
-            stack.extend(item)
+            stack += n.parts(item)
         elif isinstance(item, tuple):
-            stack.extend(item)
+            stack += n.parts(item)
     return found
 
 

@@ -96,6 +96,10 @@ class Scheduler:
         if run.options.mode == "sequential" or (run.program.chained and not run.options.hooks):
             outcome = run.interpret()
             return outcome, outcome.wanted
+        if not self.flights and len(run.journal) >= run.program.call_sites:  # this may well be all
+            outcome = run.interpret()
+            if outcome.status != "waiting":
+                return outcome, ()
         ahead = run.interpret(concurrent=True)
         missing = [call for call in ahead.wanted if call.node not in run.failures]
         if len(missing) == len(ahead.wanted) and missing and not ahead.diagnostics:
