@@ -82,6 +82,9 @@ _ROWS = (
     ("PLAN218", "wrong-type", "An operation on literals that can only fail.", "Convert one side first."),
     ("PLAN220", "endless-loop", "A loop whose rounds cannot differ.", "Change the query, or count the rounds."),
     ("PLAN221", "unreachable", "A statement after a jump.", "Delete it, or move it before the jump."),
+    ("PLAN222", "maybe-unbound", "A name that some way through the plan leaves unbound.",
+     "Give it a value before the branch or the loop."),
+    ("PLAN223", "unused-result", "The result of a tool is never used.", "Use it, or delete the call."),
     ("PLAN219", "literal", "A literal that plans do not have or that is too large.",
      "Use text, numbers, True, False and None."),
     # 3xx: the plan raised

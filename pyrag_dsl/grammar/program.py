@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .bindings import check_bindings
 from .diagnostics import Diagnostic
 from .flow import check_flow
 from .kinds import check_kinds
@@ -43,7 +44,7 @@ class Program:
         """All warnings, by place; a program with errors does not exist. Looked for when first asked for."""
         found = self._lowered.get("diagnostics")
         if found is None:
-            more = check_kinds(self.body, dict(self.tools)) + check_flow(self.body)
+            more = [*check_kinds(self.body, dict(self.tools)), *check_flow(self.body), *check_bindings(self.body)]
             found = tuple(sorted((*self.warnings, *more), key=lambda diagnostic: diagnostic.span or ()))
             self._lowered["diagnostics"] = found
         return found  # type: ignore[return-value]

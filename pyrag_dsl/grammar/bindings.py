@@ -1,0 +1,253 @@
+"""Warnings about names: used where some way through the plan leaves them unbound; results that nobody uses.
+
+A forward visit that follows every way: what is known to be bound after a branch is what all its ways have bound. Free
+names of functions are left to the run, since they are bound, or not, when the function is called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import nodes as n
+from .diagnostics import Diagnostic, Span
+from .language import RESULT_NAMES
+
+Known = set[str] | None
+"""Names that are bound for sure; None where no way leads."""
+
+
+def check_bindings(body: n.Block) -> list[Diagnostic]:
+    """Warnings for a whole plan."""
+    checker = _Checker(_own_names(body))
+    checker.block(body, set())
+    found = checker.found
+    for name, call in checker.results.items():
+        if name not in checker.loads and name not in RESULT_NAMES and not name.startswith("_"):
+            message = f"`{name}` is never used: `{call.tool}` is called for nothing"
+            found.append(Diagnostic("PLAN223", message, call.span, "warning", help="Use it, or delete the call."))
+    return found
+
+
+class _Checker:
+    def __init__(self, names: dict[str, Span]) -> None:
+        self.names = names  # of the scope at hand, each with the place where it is first bound
+        self.breaks: list[list[set[str]]] = []  # of the loops around: what is bound where each is left by `break`
+        self.continues: list[list[set[str]]] = []
+        self.found: list[Diagnostic] = []
+        self.reported: set[str] = set()
+        self.loads: set[str] = set()
+        self.results: dict[str, n.ToolCall] = {}
+
+    # ------------------------------------------------------------- statements
+
+    def block(self, statements: n.Block, known: Known) -> Known:
+        for statement in statements:
+            if known is None:
+                for node in n.walk(statement):  # what cannot be reached is not looked at, only what it reads
+                    if type(node) is n.Name:
+                        self.loads.add(node.id)
+                continue
+            known = self.statement(statement, known)
+        return known
+
+    def statement(self, node: Any, known: set[str]) -> Known:
+        kind = type(node)
+        if kind is n.Assign:
+            self.expr(node.value, known)
+            for target in node.targets:
+                self.bind(target, known)
+            if type(node.value) is n.ToolCall and len(node.targets) == 1 and type(node.targets[0]) is n.Name:
+                self.results.setdefault(node.targets[0].id, node.value)
+        elif kind is n.AugAssign:
+            self.expr(node.target, known)
+            self.expr(node.value, known)
+            self.bind(node.target, known)
+        elif kind is n.If:
+            return self.if_(node, known)
+        elif kind is n.For:
+            self.expr(node.iterable, known)
+            return self.loop(node, known, forever=False, once=_is_filled(node.iterable))
+        elif kind is n.While:
+            self.expr(node.test, known)
+            forever = type(node.test) is n.Const and bool(node.test.value)
+            return self.loop(node, known, forever=forever, once=forever)
+        elif kind is n.Try:
+            return self.try_(node, known)
+        elif kind is n.FunctionDef:
+            self.function(node, known)
+        elif kind is n.Break or kind is n.Continue:
+            (self.breaks if kind is n.Break else self.continues)[-1].append(set(known))
+            return None
+        elif kind is n.Delete:
+            for target in node.targets:
+                self.expr(target, known)
+                known -= {part.id for part in _targets(target) if type(part) is n.Name}
+        elif kind is n.Import:
+            known.update(name for name, _, _ in node.bindings)
+        elif kind is not n.ScopeStmt:
+            self.expr(node, known)
+            if kind is n.Return or kind is n.Raise:
+                return None
+        return known
+
+    def if_(self, node: n.If, known: set[str]) -> Known:
+        self.expr(node.test, known)
+        then = self.block(node.body, set(known))
+        if _is_main(node.test):
+            return then
+        return _either([then, self.block(node.orelse, set(known))])
+
+    def loop(self, node: n.For | n.While, known: set[str], *, forever: bool, once: bool) -> Known:
+        """`forever`: only `break` ends it. `once`: the body is carried out at least once."""
+        inside = set(known)
+        if type(node) is n.For:
+            self.bind(node.target, inside)
+        self.breaks.append([])
+        self.continues.append([])
+        rounds = self.block(node.body, inside)
+        breaks, continues = self.breaks.pop(), self.continues.pop()
+        after: Known = _either([rounds, *continues]) if once else known
+        ends: list[Known] = [] if forever else [self.block(node.orelse, None if after is None else set(after))]
+        return _either([*ends, *breaks])
+
+    def try_(self, node: n.Try, known: set[str]) -> Known:
+        ends = [self.block(node.orelse, self.block(node.body, set(known)))]
+        for handler in node.handlers:
+            inside = set(known)
+            if handler.type is not None:
+                self.expr(handler.type, inside)
+            if handler.name is not None:
+                inside.add(handler.name)
+            end = self.block(handler.body, inside)
+            ends.append(None if end is None else end - {handler.name or ""})
+        after = _either(ends)
+        last = self.block(node.finalbody, set(known))
+        return None if after is None or last is None else (after | (last - known)) - (known - last)
+
+    def function(self, node: n.FunctionDef, known: set[str]) -> None:
+        for param in node.params:
+            if param.default is not None:
+                self.expr(param.default, known)
+        known.add(node.name)
+        outer = self.names, self.breaks, self.continues, self.reported
+        self.names, self.breaks, self.continues, self.reported = _own_names(node.body), [], [], set()
+        self.block(node.body, {param.name for param in node.params})
+        self.names, self.breaks, self.continues, self.reported = outer
+
+    def bind(self, target: Any, known: set[str]) -> None:
+        for part in _targets(target):
+            if type(part) is n.Name:
+                known.add(part.id)
+            else:
+                self.expr(part, known)
+
+    # ------------------------------------------------------------ expressions
+
+    def expr(self, node: Any, known: set[str]) -> None:
+        """Look at every name that is read, in the order of evaluation as far as that matters here."""
+        kind = type(node)
+        if kind is n.Name:
+            self.load(node, known)
+        elif kind is n.Walrus:
+            self.expr(node.value, known)
+            known.add(node.name)
+        elif kind is n.Comprehension:
+            inside = set(known)
+            for clause in node.clauses:
+                self.expr(clause.iterable, inside)
+                self.bind(clause.target, inside)
+                for condition in clause.conditions:
+                    self.expr(condition, inside)
+            self.expr(node.element, inside)
+            if node.value is not None:
+                self.expr(node.value, inside)
+            known |= {part.name for part in n.walk(node) if type(part) is n.Walrus}
+        elif kind is n.Lambda:
+            self.loads.update(part.id for part in n.walk(node) if type(part) is n.Name)
+        elif node is not None:
+            for part in n.parts(node):
+                self.expr(part, known)
+
+    def load(self, node: n.Name, known: set[str]) -> None:
+        name = node.id
+        self.loads.add(name)
+        if name in known or name in self.reported or name not in self.names:
+            return
+        self.reported.add(name)
+        self.found.append(
+            Diagnostic(
+                "PLAN222",
+                f"`{name}` may be unbound here: not every way through the plan binds it",
+                node.span,
+                "warning",
+                help=f"Give `{name}` a value before the branch or the loop that binds it.",
+                related=((self.names[name], "it is bound here"),),
+            )
+        )
+
+
+def _either(ways: list[Known]) -> Known:
+    """What is bound whichever way was taken."""
+    ends = [way for way in ways if way is not None]
+    return set.intersection(*ends) if ends else None
+
+
+def _targets(target: Any) -> list[Any]:
+    """The names and items that a target is made of."""
+    if type(target) is n.TupleDisplay or type(target) is n.ListDisplay:
+        return [part for item in target.items for part in _targets(item)]
+    return _targets(target.value) if type(target) is n.Starred else [target]
+
+
+def _own_names(body: n.Block) -> dict[str, Span]:
+    """The names that a scope binds, with the first place; those declared `global` or `nonlocal` are not its own."""
+    found: dict[str, Span] = {}
+    declared: set[str] = set()
+    stack: list[Any] = [*body[::-1]]
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        targets: list[Any] = []
+        if kind is n.Assign:
+            targets = [part for target in node.targets for part in _targets(target)]
+        elif kind is n.AugAssign or kind is n.For:
+            targets = _targets(node.target)
+        elif kind is n.Walrus or kind is n.FunctionDef:
+            found.setdefault(node.name, node.span)
+        elif kind is n.Import:
+            for name, _, _ in node.bindings:
+                found.setdefault(name, node.span)
+        elif kind is n.Handler and node.name is not None:
+            found.setdefault(node.name, node.span)
+        elif kind is n.ScopeStmt:
+            declared.update(node.names)
+        for part in targets:
+            if type(part) is n.Name:
+                found.setdefault(part.id, part.span)
+        if kind is not n.FunctionDef and kind is not n.Lambda:
+            stack += n.parts(node)[::-1]
+    return {name: span for name, span in found.items() if name not in declared}
+
+
+def _is_filled(iterable: Any) -> bool:
+    """Whether there is something in it for sure."""
+    kind = type(iterable)
+    if kind is n.ListDisplay or kind is n.TupleDisplay or kind is n.SetDisplay:
+        return any(type(item) is not n.Starred for item in iterable.items)
+    if kind is n.Const:
+        return bool(iterable.value)
+    if kind is n.Call and type(iterable.function) is n.Name and not iterable.keywords:
+        args, name = iterable.args, iterable.function.id
+        if name == "enumerate" or name == "reversed" or name == "sorted":
+            return bool(args) and _is_filled(args[0])
+        if name == "range" and len(args) == 1:
+            return type(args[0]) is n.Const and type(args[0].value) is int and args[0].value > 0
+    return False
+
+
+def _is_main(test: Any) -> bool:
+    """`if __name__ == "__main__":`, where the vetter has put in the name."""
+    if type(test) is not n.Compare or type(test.left) is not n.Const or len(test.rest) != 1:
+        return False
+    ((op, right),) = test.rest
+    return op == "==" and type(right) is n.Const and right.value == test.left.value == "__main__"
