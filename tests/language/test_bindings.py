@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 
 import pyrag_dsl as pd
 from pyrag_dsl.testing.plans import StubTools, plans, tool_results
+
+from ..engine.laws import law
 
 SOUND = {
     "bound by both branches": "if answer('q'):\n    x = 1\nelse:\n    x = 2\nfinal_answer = x\n",
@@ -57,7 +59,7 @@ def test_what_some_way_leaves_unbound_is_warned_of_once(text: str, line: int) ->
     assert found.related
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=300)
+@law(200)
 @given(plans(), tool_results())
 def test_law_a_name_that_turns_out_to_be_unbound_was_warned_of(text: str, tools: StubTools) -> None:
     program = pd.parse(text)
