@@ -35,7 +35,7 @@ _HIDDEN_STATEMENT = re.compile(r";[ \t]{8,}[^\s#]")
 _SPACED = re.compile(r"![rsa]\s")
 # `1if x`: CPython reads it with a warning that cannot be caught in one thread only.
 _GLUED = re.compile(
-    r"(?<![0-9A-Za-z_.])(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?)"
+    r"(?<![0-9A-Za-z_.])(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?)"
     r"[jJ]?(?:if|else|and|or|in|is|for|not)"
 )
 # Comments and strings of a text without backslashes and triple quotes.
