@@ -152,6 +152,8 @@ def elapsed(found: list[Plan], critical: dict[str, Any], repeats: int) -> None:
     known = [plan for plan in found if plan.name in critical and portable(plan)]
     possible = {p.name: critical[p.name]["sequential"] / critical[p.name]["critical"] for p in known}
     parallel = [plan for plan in known if possible[plan.name] > 1 + 1e-9]
+    # This lowers the programs as well: they are ready before their time is taken, as the code for `exec` is.
+    exact = {p.name: run_virtually(pd.arun(p.program, p.tools(), limits=NO_DEADLINE))[1] for p in known}
     totals: list[tuple[float, float]] = []
     speedups: list[float] = []
     for _ in range(repeats):
@@ -162,14 +164,15 @@ def elapsed(found: list[Plan], critical: dict[str, Any], repeats: int) -> None:
     path = sum(critical[plan.name]["critical"] for plan in known)
     most = sum(critical[p.name]["sequential"] for p in parallel) / sum(critical[p.name]["critical"] for p in parallel)
     print(f"(a) {len(known)} plans, {sum(critical[p.name]['calls'] for p in known)} calls, {repeats} repeats")
-    exact = {p.name: run_virtually(pd.arun(p.program, p.tools(), limits=NO_DEADLINE))[1] for p in known}
     longer = [name for name, seconds in exact.items() if seconds > critical[name]["critical"] + 1e-6]
     print(f"    critical path       {path:.2f} s")
     print(f"    ours, virtual clock {sum(exact.values()):.2f} s; longer than the path in {len(longer)} plans: {longer}")
     print(f"    ours                {spread([one for one, _ in totals], ' s')}")
     print(f"    over critical path  {spread([100 * (one / path - 1) for one, _ in totals], ' %', 1)}")
     print(f"    sequential exec     {spread([other for _, other in totals], ' s')}")
-    print(f"    {len(parallel)} plans with independent calls: {spread(speedups, 'x')} faster, {most:.2f}x possible")
+    bound = sum(critical[p.name]["sequential"] for p in parallel) / sum(exact[p.name] for p in parallel)
+    print(f"    {len(parallel)} plans with independent calls: {spread(speedups, 'x', 3)} faster, {most:.3f}x possible,")
+    print(f"    {bound:.3f}x without a call that a `break` may make needless")
 
 
 # -------------------------------------------------------- (b) calls after a sentinel

@@ -143,16 +143,18 @@ class ConcurrentExpressions(LowerExpressions):
         holes = [part for part in node.parts if type(part) is not str]
         specs = [self.fstring(hole.spec) if hole.spec is not None else None for hole in holes]  # type: ignore[union-attr]
         gather = self.gather([hole.value for hole in holes])  # type: ignore[union-attr]
+        converts = [CONVERSIONS.get(hole.conversion) for hole in holes]  # type: ignore[union-attr]
         parts = node.parts
 
         def run(frame: Frame, _node: Any = node) -> str:
             machine: Machine = frame[0]
-            values = gather(frame) if holes else []
             texts = []
-            for value, hole, spec in zip(values, holes, specs, strict=True):
+            for value, convert, spec in zip(gather(frame) if holes else (), converts, specs, strict=True):
+                if type(value) is str and convert is None and spec is None:
+                    texts.append(value)
+                    continue
                 form = "" if spec is None else spec(frame)
                 machine.scan(value)
-                convert = CONVERSIONS.get(hole.conversion)  # type: ignore[union-attr]
                 if convert is not None:
                     value = convert(machine, value)
                 texts.append(format_value(machine, value, form) if spec is not None else to_str(machine, value))

@@ -403,7 +403,7 @@ class Machine:
         if len(args) > len(params):
             raise PlanFault("PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given")
         arguments: dict[str, Any] = {}
-        given = len(args)
+        given, border = len(args), self.limits.border
         for index, param in enumerate(params):
             name = param.name
             if index < given:
@@ -416,6 +416,9 @@ class Machine:
                 raise PlanFault("PLAN501", f"`{signature.name}` needs `{name}`: its signature is {signature}")
             else:
                 arguments[name] = param.default
+                continue
+            if type(value) is str and param.type == "str" and value.isascii() and len(value) <= border:
+                arguments[name] = value  # as nearly always
                 continue
             arguments[name] = check_argument(signature.name, param, value, self.limits)
             if type(value) in _NESTING:

@@ -96,7 +96,7 @@ class Scheduler:
         if run.options.mode == "sequential" or (run.program.chained and not run.options.hooks):
             outcome = run.interpret()
             return outcome, outcome.wanted
-        if not self.flights and len(run.journal) >= run.program.call_sites:  # this may well be all
+        if not self.flights and len(run.journal) == run.program.call_sites:  # this may well be all
             outcome = run.interpret()
             if outcome.status != "waiting":
                 return outcome, ()
