@@ -22,6 +22,7 @@ from .program import Program
 from .scan import scan
 
 MAX_BLOCKS = 16  # nested blocks
+MAX_ELIFS = 40  # one behind the other, blocks inside included
 
 
 def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bool = False) -> Program:
@@ -72,6 +73,11 @@ def _statements(block: Iterable[Any]) -> Iterator[ast.stmt]:
             yield from _statements(getattr(node, inner, ()))
 
 
+def _is_elif(node: ast.If) -> bool:
+    """Whether what stands behind an `if` is an `elif`, and not an `else` with an `if` in it."""
+    return len(node.orelse) == 1 and type(node.orelse[0]) is ast.If and node.orelse[0].col_offset == node.col_offset
+
+
 _SCOPE_WORDS = ("global", "nonlocal", ":=")
 
 
@@ -101,6 +107,7 @@ class Vetter(Expressions):
         self.names = Names(self.tools)
         self.imports = imports
         self.blocks = 0
+        self.elifs = 0  # on the way to the statement at hand
         self.loops = 0
         self.functions = 0
         self.answers = False  # some name is bound to what `answer` returned
@@ -156,6 +163,11 @@ class Vetter(Expressions):
 
     def block(self, statements: list[ast.stmt]) -> n.Block:
         self.blocks += 1
+        if self.elifs > MAX_ELIFS:
+            self.blocks -= 1
+            message, way_out = f"more than {MAX_ELIFS} `elif`", "Look the value up in a dictionary."
+            self.refuse("PLAN104", message, statements[0], help=way_out)
+            return ()
         if self.blocks > MAX_BLOCKS:
             self.blocks -= 1
             self.refuse("PLAN104", f"blocks are nested more than {MAX_BLOCKS} deep", statements[0])
@@ -252,7 +264,12 @@ class Vetter(Expressions):
         levels, made = self.levels, self.made
         body = self.branch(node.body, levels)
         made_then, self.made = self.made, made
+        elif_ = int(_is_elif(node))
+        self.elifs += elif_
+        self.blocks -= elif_  # to a reader it is no deeper
         orelse = self.branch(node.orelse, levels) if node.orelse else ()
+        self.blocks += elif_
+        self.elifs -= elif_
         self.made = max(made_then, self.made)
         self.control = outer
         return n.If(self.span(node), test, body, orelse)

@@ -102,12 +102,12 @@ def interpret(
         now,
         concurrent,
     )
-    run = lowered(program, "cautious" if cautious else "concurrent" if concurrent else "sequential")
+    reading = "cautious" if cautious else "concurrent" if concurrent else "sequential"
     machine.guarded = int(cautious)
     status, value, error, resolved, ending = "done", None, None, False, False
     diagnostics: list[Diagnostic] = []
     try:
-        signal = run(machine.globals)
+        signal = lowered(program, reading)(machine.globals)
         if type(signal) is MaybeLeft:
             status = "waiting"
         else:
