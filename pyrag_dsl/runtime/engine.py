@@ -199,8 +199,9 @@ class Run:
         if type(result) is Reported:
             result, usage = result.value, result.usage
             if not sound_usage(usage):
-                message = f"the tool `{call.tool}` reported a usage that is not names with plain numbers and texts"
+                message = f"the tool `{call.tool}` reported a usage that is not names with numbers, texts or lists"
                 raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
+            usage = {name: list(value) if type(value) is tuple else value for name, value in usage.items()}
         try:
             admitted = admit(result, self.options.limits)
         except Unfit as unfit:
@@ -379,14 +380,26 @@ def _short(value: Any) -> str:
 
 
 def sound_usage(usage: Any) -> bool:
-    """Whether what a tool reports can be added up and written down."""
+    """Whether what a tool reports can be added up and written down: numbers, texts, and lists of them."""
     if not isinstance(usage, Mapping):
         return False
     for name, value in usage.items():
-        number = type(value) is int or (type(value) is float and math.isfinite(value))
-        if type(name) is not str or not (number or value is None or (type(value) is str and name not in _COUNTED)):
+        if type(name) is not str:
+            return False
+        if name in _COUNTED:
+            if not (value is None or _is_number(value)):
+                return False
+        elif not all(map(_is_noted, value if type(value) in (list, tuple) else [value])):
             return False
     return True
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+def _is_noted(value: Any) -> bool:
+    return value is None or type(value) is str or _is_number(value)
 
 
 _COUNTED = frozenset({"tokens", "cost"})

@@ -80,7 +80,8 @@ def handed(value: Any) -> Any:
 class Reported:
     """What a tool may return instead of a bare value: the value, and what it has cost.
 
-    `usage` is written to the trace; `tokens` and `cost` in it count against the budgets of the run.
+    `usage` is written to the trace: numbers, texts, and lists of them, by name. `tokens` and `cost` in it count
+    against the budgets of the run.
     """
 
     value: Any

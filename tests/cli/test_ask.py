@@ -28,9 +28,8 @@ def reply(request: Request) -> str:
         return '["When was Jed Hoyer born?", "When was John William Henry II born?"]'
     if "Who is older" in prompt:
         return "<answer>John William Henry II</answer>"
-    return (
-        "<answer>December 7, 1973</answer>" if "When was Jed Hoyer" in prompt else "<answer>September 13, 1949</answer>"
-    )
+    born = "December 7, 1973" if "When was Jed Hoyer" in prompt else "September 13, 1949"
+    return f"<reason>He was born on that day, Doc [1].</reason>\n<answer>{born}</answer>"
 
 
 @pytest.fixture(autouse=True)

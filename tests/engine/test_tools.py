@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.runtime.events import CallFinished
+from pyrag_dsl.runtime.tools import Reported
 
 PLAN = 'final_answer = answer("Who wrote Dune?", retrieve("Dune", topk=3))\n'
 SECRET = "sk-51d0c0ffee"
@@ -233,3 +236,29 @@ def test_a_journal_written_by_hand_is_a_fixture() -> None:
     assert all(call.cached for call in result.calls)
     outcome = pd.interpret(pd.parse(PLAN), pd.Journal([next(iter(journal))]))
     assert (outcome.status, [call.alias for call in outcome.wanted]) == ("waiting", ["answer#1"])
+
+
+def test_usage_may_hold_lists_which_reach_the_trace(tmp_path: Path) -> None:
+    def answer(query: str) -> Reported:
+        return Reported("1900", {"tokens": 3, "citations": (1, 4), "passages": ["a", "b"], "note": None})
+
+    path = tmp_path / "t.jsonl"
+    result = pd.run('final_answer = answer("When?")', tools={"answer": answer}, trace=path)
+    assert result.calls[0].usage["citations"] == [1, 4]
+    assert pd.Trace.load(path).of(CallFinished)[0].usage == {
+        "tokens": 3,
+        "citations": [1, 4],
+        "passages": ["a", "b"],
+        "note": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "usage", [{"tokens": [1]}, {"cost": "3"}, {"x": {}}, {"x": [[1]]}, {"x": float("nan")}, {1: 2}]
+)
+def test_usage_that_cannot_be_added_up_or_written_is_refused(usage: dict[Any, Any]) -> None:
+    def answer(query: str) -> Reported:
+        return Reported("1900", usage)
+
+    with pytest.raises(pd.ToolFailed, match="PLAN502"):
+        pd.run('final_answer = answer("When?")', tools={"answer": answer})

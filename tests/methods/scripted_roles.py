@@ -42,12 +42,13 @@ class Roles:
 
 
 def answers(**by_word: str) -> Callable[[str], str]:
-    """An answering model: the first word that the question holds decides."""
+    """An answering model: the first word that the question holds decides. It cites passages, as it is told to."""
 
     def reply(user: str) -> str:
         question = user.split("»")[0]
         found = next((text for word, text in by_word.items() if word in question), "Not enough information")
-        return f"<reason>r</reason><answer>{found}</answer>"
+        reason = "Doc [1] says so." if "\n> " in user else "It follows."
+        return f"<reason>{reason}</reason><answer>{found}</answer>"
 
     return reply
 

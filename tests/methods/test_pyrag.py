@@ -60,6 +60,7 @@ def test_a_question_is_split_planned_run_and_answered() -> None:
     assert answered.result is not None
     assert len(answered.result.lineage) == 5
     assert answered.result.calls[1].usage["raw"].startswith("<reason>")
+    assert answered.result.calls[1].usage["citations"] == [1]
 
 
 def test_every_reply_is_counted_for_its_role() -> None:

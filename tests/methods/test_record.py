@@ -46,7 +46,7 @@ def test_the_record_has_the_fields_of_pyrag(tmp_path: Path) -> None:
     assert (first["step"], first["type"], first["query"], first["topk"]) == (1, "retrieve", "Dune author", 5)
     assert list(second) == ["step", "type", "query", "docs", "answer_raw", "answer_returned"]
     assert second["answer_returned"] == "Frank Herbert"
-    assert second["answer_raw"] == "<reason>r</reason><answer>Frank Herbert</answer>"
+    assert second["answer_raw"] == "<reason>Doc [1] says so.</reason><answer>Frank Herbert</answer>"
     assert second["docs"] == first["docs"] == record["variables"]["docs"]
     assert record["sub_queries"] == ["Who wrote Dune?"]
     assert record["final_answer"] == record["variables"]["final_answer"] == "Frank Herbert"
@@ -106,7 +106,7 @@ def test_console_lines(tmp_path: Path) -> None:
     assert said[at + 1 : at + 3] == ["[Step 1] retrieve('Dune author', topk=5)", "    doc1: Dune author: passage 1"]
     assert said[-5:] == [
         "[Step 2] answer('Who wrote Dune?')",
-        "    raw: <reason>r</reason><answer>Frank Herbert</answer>",
+        "    raw: <reason>Doc [1] says so.</reason><answer>Frank Herbert</answer>",
         "    → Frank Herbert",
         "=== Final Answer ===",
         "Frank Herbert",
