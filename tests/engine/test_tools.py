@@ -239,7 +239,7 @@ def test_a_journal_written_by_hand_is_a_fixture() -> None:
 
 
 def test_usage_may_hold_lists_which_reach_the_trace(tmp_path: Path) -> None:
-    def answer(query: str) -> Reported:
+    def answer(_query: str) -> Reported:
         return Reported("1900", {"tokens": 3, "citations": (1, 4), "passages": ["a", "b"], "note": None})
 
     path = tmp_path / "t.jsonl"
@@ -257,7 +257,7 @@ def test_usage_may_hold_lists_which_reach_the_trace(tmp_path: Path) -> None:
     "usage", [{"tokens": [1]}, {"cost": "3"}, {"x": {}}, {"x": [[1]]}, {"x": float("nan")}, {1: 2}]
 )
 def test_usage_that_cannot_be_added_up_or_written_is_refused(usage: dict[Any, Any]) -> None:
-    def answer(query: str) -> Reported:
+    def answer(_query: str) -> Reported:
         return Reported("1900", usage)
 
     with pytest.raises(pd.ToolFailed, match="PLAN502"):
