@@ -140,4 +140,4 @@ def _of_builtin(builtin: Builtin, name: str) -> Any:
             raise TypeError(f"descriptor '{name}' for '{builtin.name}' objects doesn't apply to a '{got}' object")
         return call(machine, *args, **kwargs)
 
-    return Builtin(f"{builtin.name}.{name}", unbound, shallow=method.shallow)
+    return Builtin(f"{builtin.name}.{name}", unbound, shallow=method.shallow, keeps=method.keeps, reads=method.reads)

@@ -1,4 +1,4 @@
-"""Small steps that several nodes share: truth, `**mapping`, the containers of comprehensions."""
+"""Small steps that several nodes share: truth, `**mapping`, unpacking, the containers of comprehensions."""
 
 from __future__ import annotations
 
@@ -40,6 +40,25 @@ def spread(machine: Machine, out: dict[str, Any], value: Any) -> None:
         if key in out:
             raise TypeError(f"got multiple values for keyword argument '{key}'")
     out.update(mapping)
+
+
+def split(machine: Machine, value: Any, count: int, star: int | None, after: int) -> list[Any]:
+    """The values for `count` targets, the one at `star` a list."""
+    if star is None:
+        items = []
+        for item in machine.iterate(value):
+            machine.work(1)
+            items.append(item)
+            if len(items) > count:
+                raise ValueError(f"too many values to unpack (expected {count})")
+        if len(items) < count:
+            raise ValueError(f"not enough values to unpack (expected {count}, got {len(items)})")
+        return items
+    items = machine.drain(value)
+    if len(items) < count - 1:
+        raise ValueError(f"not enough values to unpack (expected at least {count - 1}, got {len(items)})")
+    end = len(items) - after
+    return [*items[:star], items[star:end], *items[end:]]
 
 
 def collect(machine: Machine, kind: str, elements: Any) -> Any:

@@ -13,18 +13,17 @@ from .limits import LimitHit
 from .machine import Caller, Machine, range_length
 from .modules import MODULES
 from .operators import COMPARE, add, multiplying, power
-from .signals import Suspended
 from .text import format_value, to_ascii, to_repr, to_str
 from .text_methods import maketrans
 from .values import (
     CONTAINERS,
-    MAYBE,
-    PENDING,
     BoundMethod,
     Builtin,
     Function,
     Iter,
+    Maybe,
     Partial,
+    Pending,
     PlanFrozenSet,
     PlanSet,
     Record,
@@ -231,7 +230,7 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
     if type(items) is range:
         machine.work(range_length(items))
         return sum(items) + start
-    source = machine.counted(machine.iterate(items))
+    source = machine.counted(machine.consume(items))
     while True:
         # The host's own sum for a run of numbers: since 3.12 it does not lose the low bits of floats.
         others: list[Any] = []
@@ -257,14 +256,14 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any
             raise TypeError(f"{name} expected at least 1 argument, got 0")
         if len(args) > 1 and default is not _MISSING:
             raise TypeError(f"Cannot specify a default for {name}() with multiple positional arguments")
-        items = machine.iterate(args[0]) if len(args) == 1 else iter(args)
+        items = machine.consume(args[0]) if len(args) == 1 else iter(args)
         call = machine.caller()
         found: Any = _MISSING
         best: Any = None
         keys: Iterator[Any] | None = None
-        if key is not None and machine.concurrent:
+        if key is not None and machine.concurrent and not machine.guarded:  # all calls, before anything is compared
             known = list(machine.counted(items))
-            items, keys = iter(known), iter(call.each(key, known))
+            items, keys = iter(known), iter([call(key, item) for item in known])
         for item in machine.counted(items):
             value = item if key is None else next(keys) if keys is not None else call(key, item)
             machine.scan(value)
@@ -301,15 +300,18 @@ def range_(_machine: Machine, *args: Any) -> range:
 
 
 def iter_(machine: Machine, value: Any, sentinel: Any = _MISSING, /) -> Iter:
-    machine.take(_OBJECT)
     if sentinel is not _MISSING:
         if not callable_(machine, value):
             raise TypeError("iter(v, w): v must be callable")
-        return Iter(_until(machine, machine.caller(), value, sentinel), ([value, sentinel],))
-    return value if type(value) is Iter else Iter(machine.iterate(value), (value,))
+        return machine.lazy(_until, (value, sentinel), machine.caller())
+    return value if type(value) is Iter else machine.lazy(_as_they_are, (value,), machine.iterate(value))
 
 
-def _until(machine: Machine, call: Caller, function: Any, sentinel: Any) -> Iterator[Any]:
+def _as_they_are(_machine: Machine, _value: Any, host: Iterator[Any]) -> Iterator[Any]:
+    return host
+
+
+def _until(machine: Machine, function: Any, sentinel: Any, call: Caller) -> Iterator[Any]:
     """What a function returns, until it returns the sentinel or ends the whole."""
     same = COMPARE["=="]
     while True:
@@ -317,6 +319,8 @@ def _until(machine: Machine, call: Caller, function: Any, sentinel: Any) -> Iter
             item = call(function)
         except StopIteration:
             return
+        machine.scan(item)
+        machine.scan(sentinel)
         if same(machine, item, sentinel):
             return
         yield item
@@ -326,8 +330,8 @@ def next_(machine: Machine, value: Any, default: Any = _MISSING, /) -> Any:
     if type(value) is not Iter:
         raise TypeError(f"'{type_name(value)}' object is not an iterator")
     machine.work(1)
-    for item in value.host:
-        return machine.check(item)
+    for item in machine.iterate(value):
+        return item
     if default is _MISSING:
         raise StopIteration
     return default
@@ -336,57 +340,58 @@ def next_(machine: Machine, value: Any, default: Any = _MISSING, /) -> Any:
 def enumerate_(machine: Machine, items: Any, start: Any = 0) -> Iter:
     if type(start) not in (int, bool):
         raise TypeError(f"'{type_name(start)}' object cannot be interpreted as an integer")
-    machine.take(_OBJECT)
     size = _PAIR + (start.bit_length() >> 3)
-    return Iter(enumerate(machine.counted(machine.iterate(items), size), start), (items,))
+    return machine.lazy(_numbered, (items,), machine.counted(machine.iterate(items), size), start)
+
+
+def _numbered(_machine: Machine, _items: Any, host: Iterator[Any], start: int) -> Iterator[Any]:
+    return enumerate(host, start)
 
 
 def zip_(machine: Machine, *iterables: Any, strict: Any = False) -> Iter:
-    machine.take(_OBJECT * (1 + len(iterables)))
+    machine.take(_OBJECT * len(iterables))
     hosts = [
         machine.counted(machine.iterate(items), 8 if position else _PAIR) for position, items in enumerate(iterables)
     ]
-    return Iter(zip(*hosts, strict=bool(strict)), iterables)
+    return machine.lazy(_zipped, (iterables,), hosts, bool(strict))
+
+
+def _zipped(_machine: Machine, _iterables: Any, hosts: list[Iterator[Any]], strict: bool) -> Iterator[Any]:
+    return zip(*hosts, strict=strict)
 
 
 def map_(machine: Machine, function: Any, *iterables: Any) -> Iter:
     if not iterables:
         raise TypeError("map() must have at least two arguments.")
-    call = machine.caller()
-    machine.take(_OBJECT * (1 + len(iterables)))
+    machine.take(_OBJECT * len(iterables))
     hosts = [machine.counted(machine.iterate(items)) for items in iterables]
-    return Iter(_mapped(call, function, hosts), iterables)
+    return machine.lazy(_mapped, (function, iterables), hosts, machine.caller())
 
 
-def _mapped(call: Caller, function: Any, hosts: list[Iterator[Any]]) -> Iterator[Any]:
+def _mapped(
+    _machine: Machine, function: Any, _iterables: Any, hosts: list[Iterator[Any]], call: Caller
+) -> Iterator[Any]:
     for args in zip(*hosts, strict=False):
         try:
             made = call(function, *args)
-        except Suspended:
-            call.machine.pass_on()
-            made = PENDING
         except StopIteration:  # a function that ends the whole: `map(next, iterators)`
             return
         yield made
 
 
 def filter_(machine: Machine, function: Any, items: Any, /) -> Iter:
-    call = machine.caller()
-    machine.take(_OBJECT)
-    return Iter(_filtered(machine, call, function, machine.iterate(items)), (items,))
+    return machine.lazy(_filtered, (function, items), machine.counted(machine.iterate(items)), machine.caller())
 
 
-def _filtered(machine: Machine, call: Caller, function: Any, host: Iterator[Any]) -> Iterator[Any]:
-    for item in machine.counted(host):
+def _filtered(machine: Machine, function: Any, _items: Any, host: Iterator[Any], call: Caller) -> Iterator[Any]:
+    for item in host:
         try:
-            kept = truth(machine, item) if function is None else truth(machine, call(function, item))
-        except Suspended:
-            machine.pass_on()
-            yield MAYBE
-            continue
+            kept = item if function is None else call(function, item)
         except StopIteration:
             return
-        if kept:
+        if type(kept) is Pending and not machine.guarded:
+            yield Maybe(kept.needs, (item,))
+        elif truth(machine, kept):
             yield item
 
 
@@ -394,8 +399,7 @@ def reversed_(machine: Machine, value: Any, /) -> Iter:
     if type(value) is Iter or type(value) in (PlanSet, PlanFrozenSet):
         raise TypeError(f"'{type_name(value)}' object is not reversible")
     machine.iterate(value)
-    machine.take(_OBJECT)
-    return Iter(machine.counted(reversed(value)), (value,))
+    return machine.lazy(_as_they_are, (value,), machine.counted(machine.watched(value, reversed(value))))
 
 
 # --------------------------------------------------------------------- types
@@ -491,15 +495,24 @@ _SHALLOW = frozenset(
     "all any bool callable dict enumerate filter isinstance iter len list map max min next range reversed sorted sum"
     " tuple zip".split()
 )
+# What may change its arguments, or calls what it is given: all others leave them as they are.
+_CHANGING = frozenset({"filter", "map", "next"})
 _STATICS: dict[str, dict[str, Builtin]] = {
     "dict": {"fromkeys": Builtin("dict.fromkeys", fromkeys)},
     "str": {"maketrans": Builtin("str.maketrans", maketrans)},
 }
 BUILTINS: dict[str, Builtin] = {
-    **{name: Builtin(name, call, shallow=name in _SHALLOW) for name, call in _SIMPLE},
     **{
-        name: Builtin(name, call, shallow=name in _SHALLOW, host=host, statics=_STATICS.get(name))
-        for name, call, host in _TYPES
+        name: Builtin(
+            name,
+            call,
+            shallow=name in _SHALLOW,
+            keeps=name == "dict",
+            reads=name not in _CHANGING,
+            host=host,
+            statics=_STATICS.get(name),
+        )
+        for name, call, host in (*[(name, call, None) for name, call in _SIMPLE], *_TYPES)
     },
     **{name: _exception(getattr(builtins, name)) for name in EXCEPTIONS},
 }

@@ -1,166 +1,184 @@
 """The concurrent reading of a program: a pass that goes on past calls that have not come back.
 
-A value whose call has not come back is pending, and so is what is made of it; the rest goes on. `PENDING` stands
-for such a value as an item of a container, a flag `?name` for a variable, and an entry in `machine.marked` for an
-object whose state is not known. Reading any of them raises `Suspended`; a node that catches it evaluates its other
-operands first, as the sequential run would, and a statement that catches it marks what it would have written.
-
-Such a pass finds calls that can be made at once, and nothing else: values, errors and traces come from a
-sequential pass over the full journal. So wherever this file is in doubt it suspends more, or ends the pass.
+Such a pass finds calls that can be made at once, and nothing else: values, errors and traces come from a sequential
+pass over the full journal. An expression whose value has not come back gives a `Pending`, which variables and
+containers may hold; an operation on one is not carried out (`pending.attempt`), and what it may have changed is
+unknown from then on. Operands are evaluated in the order of the sequential reading, and all of them, since that
+would. Where this file is in doubt it skips more, or ends the pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..grammar import nodes as n
-from .building import truth
-from .concurrent_expressions import ConcurrentExpressions
-from .effects import effects, may_raise
+from ..grammar.program import Program
+from .attributes import METHODS, get_attribute
+from .building import add_mapping, spread, truth
+from .effects import HANDED_ON, HELD, LOOKED_AT, Effects, certain, effects, effects_outside, may_raise, total
 from .items import get_item, set_item
 from .lower import Lower
-from .lower_expressions import Frame, Run
-from .machine import Machine
-from .operators import IN_PLACE
+from .lower_expressions import GENERATOR, Frame, Run, Stopped
+from .operators import BINARY, COMPARE, IN_PLACE, unary
+from .pending import ConcurrentMachine, Skip, attempt, skip_call, skip_text
 from .raising import handle
-from .signals import BREAK, CONTINUE, MaybeLeft, Suspended
-from .unpack import binder
-from .values import MAYBE, PENDING
+from .scopes import Scope, target_names
+from .signals import BREAK, CONTINUE, MaybeLeft, Needs, Suspended
+from .text import CONVERSIONS, format_value, to_str
+from .values import Builtin, Closure, Function, Iter, Maybe, Method, Pending, PlanSet
 
-_NOTHING = (n.Pass, n.ScopeStmt)
-_LOOP = frozenset({"break", "continue"})
+_STRUCTURAL = frozenset({"+", "*"})  # on sequences these do not look at items
+_WITHIN_LOOP = frozenset({"break", "continue"})
+_HAVE_PARTS = frozenset({n.If, n.For, n.While, n.Try})  # statements that skip less than the whole of themselves
+_NONE: dict[str, Any] = {}
 
 
-class Concurrent(ConcurrentExpressions, Lower):
+class Concurrent(Lower):
     """Lowers one program for passes that go on."""
+
+    def __init__(self, program: Program, *, cautious: bool = False) -> None:
+        super().__init__(program)
+        self.harmless = certain if cautious else total
+
+    # ------------------------------------------------------------ infrastructure
+
+    def settled(self, node: Any) -> Run:
+        run = self.expr(node)
+        return lambda frame: frame[0].check(run(frame))
+
+    def effects_of(self, nodes: Any) -> Callable[[], Effects]:
+        """The effects of nodes that stand here; found when they are first needed."""
+        scope = self.scope
+        found: list[Effects] = []
+
+        def get() -> Effects:
+            if not found:
+                found.append(effects(nodes, scope))
+            return found[0]
+
+        return get
+
+    def effects_of_body(self, body: Any) -> Effects:
+        return effects_outside(body if type(body) is tuple else (body,), self.scope)
+
+    def skipping_value(self, *nodes: Any) -> Skip:
+        """For an expression of which these parts have not been evaluated yet."""
+        found = self.effects_of(nodes)
+
+        def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
+            frame[0].change([(value, LOOKED_AT) for value in values], needs)
+            return Pending(needs, (*values, *skip_text(frame, found(), needs)))
+
+        return skip
+
+    def skipping_block(self, *nodes: Any) -> Skip:
+        """For a statement of which these parts have not been carried out; how it may leave."""
+        found = self.effects_of(nodes)
+
+        def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> MaybeLeft | None:
+            frame[0].change([(value, HELD) for value in values], needs)
+            skip_text(frame, found(), needs)
+            ways = found().ways
+            return MaybeLeft(ways, needs) if ways else None
+
+        return skip
 
     # ------------------------------------------------------------------ statements
 
-    def block(self, statements: n.Block) -> Run:
-        nodes = [s for s in statements if type(s) not in _NOTHING]
-        steps, cost = self.statements(statements)
-        runs = [
-            (step, self.suspension((s,)), may_raise(s, self.harmless)) for step, s in zip(steps, nodes, strict=True)
-        ]
-
-        def run(frame: Frame) -> Any:
-            machine: Machine = frame[0]
-            machine.work(cost)
-            for position, (statement, suspend, risky) in enumerate(runs):
-                path = machine.path
-                try:
-                    signal = statement(frame)
-                except Suspended:
-                    machine.path = path
-                    ways = suspend(frame)
-                    if risky and machine.guarded:
-                        ways = ways | {"raise"}
-                    signal = MaybeLeft(ways) if ways else None
-                if signal is not None:
-                    if type(signal) is MaybeLeft:
-                        # The rest is carried out if this does not leave: it may leave by its own ways.
-                        ways = signal.ways
-                        for _, suspend_rest, _ in runs[position + 1 :]:
-                            ways = ways | suspend_rest(frame)
-                        return MaybeLeft(ways)
-                    return signal
-            return None
-
-        return run
+    def statement(self, node: Any) -> Run:
+        run = super().statement(node)
+        if type(node) in _HAVE_PARTS or type(node) is n.Break or type(node) is n.Continue:
+            return run
+        skip, harmless = self.skipping_block(node), not may_raise(node, self.harmless)
+        return lambda frame: attempt(run, skip, harmless, frame)
 
     def branch(self, statements: n.Block) -> tuple[Run, int]:
-        return self.block(statements), 0
+        runs, cost = self.statements(statements)
+        nodes = [statement for statement in statements if type(statement) not in (n.Pass, n.ScopeStmt)]
+        rests = [self.skipping_block(*nodes[at:]) for at in range(1, len(nodes) + 1)]
 
-    def assign(self, node: n.Assign) -> Run:
-        evaluate, safe = self.expr(node.value), self.harmless(node.value)
-        binds = [binder(self, target) for target in node.targets]
+        def run(frame: Frame) -> Any:
+            for statement, skip_rest in zip(runs, rests, strict=True):
+                signal = statement(frame)
+                if signal is not None:
+                    return _and_rest(frame, signal, skip_rest) if type(signal) is MaybeLeft else signal
+            return None
 
-        def run(frame: Frame, _node: Any = node) -> None:
-            try:
-                value = evaluate(frame)
-            except Suspended:
-                frame[0].pass_on(safe)
-                value = PENDING
-            for bind in binds:
-                bind(frame, value)
-
-        return run
+        return run, cost
 
     def aug_assign(self, node: n.AugAssign) -> Run:
-        apply, target = IN_PLACE[node.op], node.target
-        if type(target) is n.Name:
-            gather, store = self.gather((target, node.value)), self.store(target.id)
+        """What is added is evaluated although what it is added to may not be known."""
+        apply, value = IN_PLACE[node.op], self.expr(node.value)
 
-            def named(frame: Frame, _node: Any = node) -> None:
-                machine: Machine = frame[0]
-                before, value = gather(frame)
-                machine.check(before)
-                machine.check(value)
-                if not isinstance(before, list):
-                    machine.scan(before)
-                    machine.scan(value)
-                store(frame, apply(machine, before, value))
+        def combine(frame: Frame, before: Any, item: Any) -> Any:
+            machine = frame[0]
+            if type(before) is not list:
+                machine.scan(before)
+                machine.scan(item)
+            return apply(machine, before, item)
 
-            return named
-        assert type(target) is n.Subscript
-        index = self.index(target.index)
-        parts = self.gather((target.value,)), self.gather((node.value,))
+        if type(node.target) is n.Name:
+            load, store = self.name(node.target), self.store(node.target.id)
+            return lambda frame: store(frame, attempt(combine, _of_call, False, frame, load(frame), value(frame)))
+        assert type(node.target) is n.Subscript
+        target = self.subscript_parts(node.target)
 
-        def item(frame: Frame, _node: Any = node) -> None:
-            machine: Machine = frame[0]
-            (holder,) = parts[0](frame)
-            key = before = PENDING
-            try:
-                key = index(frame)
-                before = get_item(machine, machine.check(holder), key)
-            except Suspended:
-                machine.pass_on(False)
-            (value,) = parts[1](frame)
-            for part in (holder, key, before, value):
-                machine.check(part)
-                machine.scan(part)
-            set_item(machine, holder, key, apply(machine, before, value))
+        def put(frame: Frame, holder: Any, key: Any, item: tuple[Any]) -> None:
+            set_item(frame[0], holder, key, item[0])
 
-        return item
+        def of_item(frame: Frame) -> None:
+            holder, key, before = target(frame)
+            item = attempt(combine, _of_call, False, frame, before, value(frame))
+            attempt(put, _of_call, False, frame, holder, key, (item,))
+
+        return of_item
+
+    def if_(self, node: n.If) -> Run:
+        test, body = self.expr(node.test), self.block(node.body)
+        orelse = self.block(node.orelse) if node.orelse else None
+        skip = self.skipping_block(*node.body, *node.orelse)
+
+        def choose(frame: Frame, taken: Any) -> Any:
+            if truth(taken):
+                return body(frame)
+            return None if orelse is None else orelse(frame)
+
+        return lambda frame: attempt(choose, skip, False, frame, test(frame))
 
     def for_(self, node: n.For) -> Run:
-        iterable, bind, body = self.expr(node.iterable), binder(self, node.target), self.block(node.body)
+        iterable, bind, body = self.expr(node.iterable), self.binder(node.target), self.block(node.body)
         orelse = self.block(node.orelse) if node.orelse else None
         paths = self.needs_path(node.body)
-        suspend = self.suspension((node,))
+        skip_loop = self.skipping_block(node)
 
-        def run(frame: Frame, _node: Any = node) -> Any:
-            machine: Machine = frame[0]
+        def loop(frame: Frame, source: Any) -> Any:
+            machine = frame[0]
             base = machine.path
-            source = iterable(frame)
             number = 0
             for item in machine.iterate(source):
                 machine.work(1)
-                if item is MAYBE or id(source) in machine.marked:
-                    raise Suspended
                 if paths:
                     machine.path = (*base, number)
                     number += 1
                 bind(frame, item)
-                signal = body(frame)
-                left = _after_iteration(frame, signal, suspend)
+                left = _after_iteration(frame, body(frame), skip_loop, source)
                 if left is not _AGAIN:
                     machine.path = base
                     return left
             machine.path = base
             return None if orelse is None else orelse(frame)
 
-        return run
+        return lambda frame: _keeping_path(loop, _outside_loop(skip_loop), frame, iterable(frame))
 
     def while_(self, node: n.While) -> Run:
         test, body = self.expr(node.test), self.block(node.body)
         orelse = self.block(node.orelse) if node.orelse else None
         paths = self.needs_path(node.body, node.test)
-        suspend = self.suspension((node,))
+        skip_loop = self.skipping_block(node)
 
-        def run(frame: Frame, _node: Any = node) -> Any:
-            machine: Machine = frame[0]
+        def loop(frame: Frame) -> Any:
+            machine = frame[0]
             base = machine.path
             number = 0
             while True:
@@ -170,24 +188,25 @@ class Concurrent(ConcurrentExpressions, Lower):
                     number += 1
                 if not truth(test(frame)):
                     break
-                left = _after_iteration(frame, body(frame), suspend)
+                left = _after_iteration(frame, body(frame), skip_loop)
                 if left is not _AGAIN:
                     machine.path = base
                     return left
             machine.path = base
             return None if orelse is None else orelse(frame)
 
-        return run
+        return lambda frame: _keeping_path(loop, _outside_loop(skip_loop), frame)
 
     def try_(self, node: n.Try) -> Run:
         body, handlers = self.block(node.body), self.handlers(node)
         orelse = self.block(node.orelse) if node.orelse else None
         finalbody = self.block(node.finalbody) if node.finalbody else None
-        guards = bool(node.handlers) or bool(effects(node.finalbody).ways)
-        suspend = self.suspension((*node.handlers, *node.orelse, *node.finalbody))
+        guards = bool(node.handlers) or bool(effects(node.finalbody, self.scope).ways)
+        skip_rest = self.skipping_block(*node.handlers, *node.orelse, *node.finalbody)
+        skip_all = self.skipping_block(node)
 
-        def run(frame: Frame, _node: Any = node) -> Any:
-            machine: Machine = frame[0]
+        def carry_out(frame: Frame) -> Any:
+            machine = frame[0]
             path = machine.path
             raised: Exception | None = None
             signal: Any = None
@@ -199,10 +218,7 @@ class Concurrent(ConcurrentExpressions, Lower):
             finally:
                 machine.guarded -= guards
             if type(signal) is MaybeLeft:
-                ways = (signal.ways - {"raise"} if guards else signal.ways) | suspend(frame)
-                if machine.guarded:
-                    ways = ways | {"raise"}
-                return MaybeLeft(ways) if ways else None
+                return _and_rest(frame, signal, skip_rest)
             left: Any = None
             try:
                 if raised is not None:
@@ -221,17 +237,542 @@ class Concurrent(ConcurrentExpressions, Lower):
                 if left is None:
                     raise
                 return left
+            if type(signal) is MaybeLeft:
+                return signal if finalbody is None else _and_rest(frame, signal, skip_rest)
             if finalbody is not None:
                 left = finalbody(frame)
             return signal if left is None else left
 
+        return lambda frame: _keeping_path(carry_out, skip_all, frame)
+
+    # --------------------------------------------------------------------- names
+
+    def name(self, node: n.Name) -> Run:
+        run = super().name(node)
+
+        def load(frame: Frame, _node: Any = node) -> Any:
+            value = run(frame)
+            machine: ConcurrentMachine = frame[0]
+            if type(value) is Pending:
+                if value.unsure and machine.guarded:
+                    raise Suspended(value.needs)
+            elif machine.unknown and (needs := machine.needed((value,))) is not None:
+                return Pending(needs, (value,))
+            return value
+
+        return load
+
+    def binder(self, target: Any) -> Callable[[Frame, Any], None]:
+        """Names may stand for what is pending; items and sequences of targets have to be known."""
+        bind = super().binder(target)
+        if type(target) is n.Name:
+            return bind
+        skip_target = self.skipping_block(n.Assign(target.span, (target,), n.Const(target.span, None)))
+
+        def carry_out(frame: Frame, value: tuple[Any]) -> None:
+            bind(frame, value[0])
+
+        def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> None:
+            frame[0].change([(values[0][0], HANDED_ON)], needs)
+            skip_target(frame, (), needs)
+
+        def run(frame: Frame, value: Any) -> None:
+            attempt(carry_out, skip, False, frame, (value,))
+
         return run
+
+    # --------------------------------------------------------- atoms and displays
+
+    def fstring(self, node: n.FString) -> Run:
+        parts = [part if type(part) is str else self.hole(part) for part in node.parts]  # type: ignore[arg-type]
+
+        def join(frame: Frame, *texts: str) -> str:
+            frame[0].text(sum(map(len, texts)), not all(map(str.isascii, texts)))
+            return "".join(texts)
+
+        def run(frame: Frame) -> Any:
+            texts = [part if type(part) is str else part(frame) for part in parts]  # type: ignore[operator]
+            return attempt(join, _of_nothing, True, frame, *texts)
+
+        return run
+
+    def hole(self, node: n.Hole) -> Run:
+        value, harmless = self.expr(node.value), node.spec is None and self.harmless(node.value)
+        convert = CONVERSIONS.get(node.conversion)
+        spec = None if node.spec is None else self.fstring(node.spec)
+        skip = _of_nothing if node.spec is None else self.skipping_value(node.spec)
+
+        def show(frame: Frame, item: Any) -> str:
+            machine = frame[0]
+            if type(item) is not str:
+                machine.scan(item)
+            if convert is not None:
+                item = convert(machine, item)
+            return to_str(machine, item) if spec is None else format_value(machine, item, machine.check(spec(frame)))
+
+        return lambda frame: attempt(show, skip, harmless, frame, value(frame))
+
+    def items(self, nodes: tuple[Any, ...]) -> Run:
+        if not any(type(item) is n.Starred for item in nodes):
+            return super().items(nodes)
+        stars = [type(item) is n.Starred for item in nodes]
+        runs = self.exprs([item.value if type(item) is n.Starred else item for item in nodes])
+
+        def drain(frame: Frame, value: Any) -> list[Any]:
+            items: list[Any] = frame[0].drain(value)
+            return items
+
+        def run(frame: Frame) -> Any:
+            out: list[Any] = []
+            missing: Pending | None = None
+            for star, part in zip(stars, runs, strict=True):
+                value = part(frame)
+                if star:
+                    value = attempt(drain, _of_looking, False, frame, value)
+                if star and type(value) is Pending:
+                    missing = value
+                    out += value.behind
+                else:
+                    out += value if star else (value,)
+            if missing is not None:
+                return Pending(missing.needs, tuple(out))
+            frame[0].items(len(out))
+            return out
+
+        return run
+
+    def tuple_(self, node: n.TupleDisplay) -> Run:
+        items = self.items(node.items)
+
+        def run(frame: Frame) -> Any:
+            values = items(frame)
+            return values if type(values) is Pending else tuple(values)
+
+        return run
+
+    def set_(self, node: n.SetDisplay) -> Run:
+        items = self.items(node.items)
+
+        def make(frame: Frame, values: list[Any]) -> PlanSet:
+            machine = frame[0]
+            machine.scan(values)
+            return PlanSet(machine.keys(values))
+
+        return lambda frame: attempt(make, _of_looking, False, frame, items(frame))
+
+    def dict_(self, node: n.DictDisplay) -> Run:
+        pairs = [(None if key is None else self.expr(key), self.expr(value)) for key, value in node.items]
+
+        def put(frame: Frame, out: dict[Any, Any], key: Any, value: tuple[Any]) -> None:
+            frame[0].scan(key)
+            out[frame[0].key(key)] = value[0]
+
+        def put_all(frame: Frame, out: dict[Any, Any], value: Any) -> None:
+            add_mapping(frame[0], out, value)
+
+        def run(frame: Frame) -> Any:
+            out: dict[Any, Any] = {}
+            missing: list[Pending] = []
+            frame[0].take(280)
+            for key, value in pairs:
+                if key is None:
+                    done = attempt(put_all, _of_looking, False, frame, out, value(frame))
+                else:
+                    found = key(frame)
+                    done = attempt(put, _of_looking, False, frame, out, found, (value(frame),))
+                if done is not None:
+                    missing.append(done)
+            return Pending(missing[0].needs, tuple(missing)) if missing else out
+
+        return run
+
+    # ----------------------------------------------------------------- operators
+
+    def unary(self, node: n.Unary) -> Run:
+        operand, harmless = self.expr(node.operand), self.harmless(node)
+        if node.op == "not":
+            return lambda frame: attempt(_negate, _of_nothing, harmless, frame, operand(frame))
+        apply = unary(node.op)
+        action = lambda frame, value: apply(frame[0], value)  # noqa: E731
+        return lambda frame: attempt(action, _of_looking, harmless, frame, operand(frame))
+
+    def binary(self, node: n.Binary) -> Run:
+        left, right, apply = self.expr(node.left), self.expr(node.right), BINARY[node.op]
+        structural = node.op in _STRUCTURAL
+
+        def combine(frame: Frame, a: Any, b: Any) -> Any:
+            machine = frame[0]
+            if not structural:
+                machine.scan(a)
+                machine.scan(b)
+            return apply(machine, a, b)
+
+        return lambda frame: attempt(combine, _of_looking, False, frame, left(frame), right(frame))
+
+    def compare(self, node: n.Compare) -> Run:
+        left = self.expr(node.left)
+        steps = []
+        for number, (op, operand) in enumerate(node.rest):
+            rest = [part for _, part in node.rest[number + 1 :]]
+            steps.append((_comparing(op), self.expr(operand), self.skipping_value(*rest)))
+
+        def run(frame: Frame) -> Any:
+            a = left(frame)
+            result: Any = True
+            for apply, operand, skip in steps:
+                b = operand(frame)
+                result = attempt(apply, skip, False, frame, a, b)
+                if type(result) is Pending or not result:
+                    return result
+                a = b
+            return result
+
+        return run
+
+    def logic(self, node: n.Logic) -> Run:
+        *first, last = self.exprs(node.operands)
+        skips = [self.skipping_value(*node.operands[at + 1 :]) for at in range(len(first))]
+        harmless, wanted = self.harmless(node), node.op == "or"
+
+        def run(frame: Frame) -> Any:
+            for operand, skip in zip(first, skips, strict=True):
+                value = operand(frame)
+                decided = attempt(_truth, skip, harmless, frame, value)
+                if type(decided) is Pending:
+                    return decided
+                if decided is wanted:
+                    return value
+            return last(frame)
+
+        return run
+
+    def conditional(self, node: n.Conditional) -> Run:
+        test, then, otherwise = self.expr(node.test), self.expr(node.then), self.expr(node.otherwise)
+        skip, harmless = self.skipping_value(node.then, node.otherwise), self.harmless(node)
+
+        def choose(frame: Frame, value: Any) -> Any:
+            return then(frame) if truth(value) else otherwise(frame)
+
+        return lambda frame: attempt(choose, skip, harmless, frame, test(frame))
+
+    # ------------------------------------------------------------ access and calls
+
+    def attribute(self, node: n.Attribute) -> Run:
+        value, name = self.expr(node.value), node.name
+        action = lambda frame, item: get_attribute(frame[0], item, name)  # noqa: E731
+        return lambda frame: attempt(action, _of_looking, False, frame, value(frame))
+
+    def subscript(self, node: n.Subscript) -> Run:
+        parts = self.subscript_parts(node)
+        return lambda frame: parts(frame)[2]
+
+    def subscript_parts(self, node: n.Subscript) -> Callable[[Frame], tuple[Any, Any, Any]]:
+        """Container, index, and the item there."""
+        value, index = self.expr(node.value), self.index(node.index)
+        site = f"{node.span.line}:{node.span.column}"
+
+        def get(frame: Frame, item: Any, key: Any) -> Any:
+            machine = frame[0]
+            machine.scan(key)
+            machine.site = site
+            return get_item(machine, item, key)
+
+        def run(frame: Frame) -> tuple[Any, Any, Any]:
+            item, key = value(frame), index(frame)
+            return item, key, attempt(get, _of_looking, False, frame, item, key)
+
+        return run
+
+    def keywords(self, node: Any) -> Run | None:
+        if not node.keywords:
+            return None
+        parts = [(name, self.expr(value)) for name, value in node.keywords]
+        add = lambda frame, out, value: spread(frame[0], out, value)  # noqa: E731
+
+        def run(frame: Frame) -> Any:
+            out: dict[str, Any] = {}
+            missing: list[Pending] = []
+            for name, part in parts:
+                value = part(frame)
+                if name is not None:
+                    out[name] = value
+                elif (done := attempt(add, _of_looking, False, frame, out, value)) is not None:
+                    missing.append(done)
+            return Pending(missing[0].needs, (*out.values(), *missing)) if missing else out
+
+        return run
+
+    def call(self, node: n.Call) -> Run:
+        function, site = node.function, self.site(node)
+        method = function.name if type(function) is n.Attribute else None
+        callee = self.expr(function.value if type(function) is n.Attribute else function)
+        args, keywords = self.items(node.args), self.keywords(node)
+
+        def find(frame: Frame, value: Any) -> Any:
+            return get_attribute(frame[0], value, method)  # type: ignore[arg-type]
+
+        def carry_out(frame: Frame, target: Any, entry: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+            machine: ConcurrentMachine = frame[0]
+            if type(target) is Function:
+                return target.code.enter(machine, target, arguments, named, site)
+            machine.site = site
+            if entry is None:
+                return machine.invoke(target, arguments, named, site)
+            machine.gate(entry, (target, *arguments), named)
+            return entry.call(machine, target, *arguments, **named)
+
+        def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
+            target, entry, arguments, named = values
+            entry = entry or target
+            reads = type(entry) in (Builtin, Method) and entry.reads
+            given = [*(arguments if type(arguments) is list else [arguments])]
+            given += named.values() if type(named) is dict else [named]
+            return skip_call(frame[0], reads, (target, *given), needs)
+
+        def run(frame: Frame, _node: Any = node) -> Any:
+            target = callee(frame)
+            entry = None
+            if method is not None:
+                entry = METHODS.get(type(target), _NONE).get(method)
+                if entry is None:
+                    target = attempt(find, _of_looking, False, frame, target)
+            arguments = args(frame)
+            named = {} if keywords is None else keywords(frame)
+            return attempt(carry_out, skip, False, frame, target, entry, arguments, named)
+
+        return run
+
+    def tool_call(self, node: n.ToolCall) -> Run:
+        tool, span, harmless = node.tool, node.span, self.harmless(node)
+        site = f"{tool}@{self.site(node)}"
+        args, keywords = self.items(node.args), self.keywords(node)
+
+        def ask(frame: Frame, arguments: list[Any], named: dict[str, Any]) -> Any:
+            machine = frame[0]
+            machine.scan(arguments)
+            machine.scan(named)
+            return machine.tool(site, span, machine.signatures[tool], arguments, named)
+
+        def run(frame: Frame) -> Any:
+            arguments = args(frame)
+            named = {} if keywords is None else keywords(frame)
+            return attempt(ask, _of_nothing, harmless, frame, arguments, named)
+
+        return run
+
+    # ------------------------------------------------------------- comprehensions
+
+    def comprehension_loop(self, node: n.Comprehension) -> Any:
+        """As in the sequential reading, but elements may be pending, and a `Maybe` stands for one that may be."""
+        last = len(node.clauses) - 1
+        made = (node.element,) if node.value is None else (node.element, node.value)
+        clauses: list[Any] = []
+        for position, clause in enumerate(node.clauses):
+            iterable: Any = None if position == 0 else self.expr(clause.iterable)
+            undone = [*clause.conditions, *made]
+            for later in node.clauses[position + 1 :]:
+                undone += [later.iterable, *later.conditions]
+            harmless = position == last and type(clause.target) is n.Name and all(map(self.harmless, undone))
+            conditions = self.exprs(clause.conditions)
+            clauses.append((iterable, self.binding(clause, conditions), self.skipping_item(undone), harmless))
+        runs = self.exprs(made)
+        pair, paths, lazy = node.value is not None, self.needs_path(node), node.kind == "generator"
+
+        def walk(frame: Frame, source: Any, position: int, base: Any, _node: Any = node) -> Iterator[Any]:
+            machine: ConcurrentMachine = frame[0]
+            _, bind, skip, harmless = clauses[position]
+            inner = base
+            number = 0
+            for item in machine.iterate(source):
+                machine.work(4)
+                outer = machine.path
+                if paths:
+                    machine.path = inner = (*base, number)
+                    number += 1
+                made: Any = None
+                try:
+                    kept = attempt(bind, skip, harmless, frame, (item,))
+                    if kept is True and position < last:
+                        iterable, _, skip_inner, _ = clauses[position + 1]
+                        made = attempt(_same, skip_inner, False, frame, iterable(frame))
+                    elif kept is True:
+                        values = [run(frame) for run in runs]
+                        made = tuple(values) if pair else values[0]
+                except StopIteration as stop:
+                    if lazy:
+                        raise
+                    raise Stopped(stop) from None
+                machine.path = outer
+                if type(kept) is Maybe:
+                    yield kept
+                elif kept and (position == last or type(made) is Maybe):
+                    yield made
+                elif kept:
+                    yield from walk(frame, made, position + 1, inner)
+
+        return walk
+
+    def binding(self, clause: n.Clause, conditions: tuple[Run, ...]) -> Callable[..., bool]:
+        """Binds an item, and says whether the conditions hold for it."""
+        bind = self.binder(clause.target)
+
+        def run(frame: Frame, item: tuple[Any]) -> bool:
+            bind(frame, item[0])
+            return all(truth(condition(frame)) for condition in conditions)
+
+        return run
+
+    def skipping_item(self, undone: list[Any]) -> Skip:
+        """For an item of which nobody knows yet whether it is taken, or what it makes."""
+        found = self.effects_of(undone)
+
+        def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Maybe:
+            return Maybe(needs, (*values, *skip_text(frame, found(), needs)))
+
+        return skip
+
+    def comprehension_run(self, node: n.Comprehension, first: Run, loop: Any, inner: bool) -> Run:
+        kind = node.kind
+        skip_all = self.skipping_value(node)
+        if kind == "generator":
+            body = self.effects_of_generator(node)
+
+            def make(frame: Frame, source: Any) -> Iter:
+                machine = frame[0]
+                own = {0: machine, 1: frame}
+                machine.take(GENERATOR)
+                return Iter(loop(own, source, 0, machine.path), (Closure(body, own), source))
+
+            def check_and_make(frame: Frame, source: Any) -> Iter:
+                frame[0].iterate(source)
+                return make(frame, source)
+
+            def make_anyway(frame: Frame, values: tuple[Any, ...], _needs: Needs) -> Iter:
+                return make(frame, *values)  # whoever reads it waits for its source
+
+            return lambda frame: attempt(check_and_make, make_anyway, False, frame, first(frame))
+
+        def collect(frame: Frame, source: Any) -> Any:
+            machine = frame[0]
+            own = {0: machine, 1: frame} if inner else frame
+            out: Any = [] if kind == "list" else PlanSet() if kind == "set" else {}
+            seen: list[Any] = []
+            missing: list[Any] = []
+            try:
+                for element in loop(own, source, 0, machine.path):
+                    machine.items(4)
+                    if len(seen) > machine.limits.container:
+                        machine.items(len(seen))
+                    seen.append(element)
+                    known = type(element) is not Maybe
+                    done = attempt(put, _of_looking, False, frame, out, (element,)) if known else element
+                    if done is not None:
+                        missing.append(done)
+            except Stopped as stopped:
+                raise stopped.stop from None
+            return Pending(max(part.needs for part in missing), (*seen, *missing)) if missing else out
+
+        def put(frame: Frame, out: Any, element: tuple[Any]) -> None:
+            machine = frame[0]
+            if kind == "list":
+                out.append(element[0])
+                return
+            key, value = (element[0], None) if kind == "set" else element[0]
+            machine.scan(key)
+            (out.members if kind == "set" else out)[machine.key(key)] = value
+
+        return lambda frame: _keeping_path(collect, skip_all, frame, first(frame))
+
+    def effects_of_generator(self, node: n.Comprehension) -> Effects:
+        """What a turn of a generator may change, read in the scope of its frame."""
+        targets = set().union(*[target_names(clause.target) for clause in node.clauses])
+        parts = [node.element, *[part for clause in node.clauses for part in clause.conditions]]
+        parts += [clause.iterable for clause in node.clauses[1:]]
+        return effects_outside(parts, Scope(self.scope, targets, comprehension=True))
+
+
+# ------------------------------------------------------------------- what is left
+
+
+def _of_nothing(_frame: Frame, _values: tuple[Any, ...], needs: Needs) -> Pending:
+    """The operation leaves its operands as they are, and its value holds nothing of them."""
+    return Pending(needs)
+
+
+def _of_call(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
+    """The operation may change whatever its operands reach."""
+    return skip_call(frame[0], False, values, needs)
+
+
+def _of_looking(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
+    """The operation reads its operands, and its value may be part of one."""
+    frame[0].change([(value, LOOKED_AT) for value in values], needs)
+    return Pending(needs, values)
+
+
+def _truth(_frame: Frame, value: Any) -> bool:
+    return truth(value)
+
+
+def _negate(_frame: Frame, value: Any) -> bool:
+    return not truth(value)
+
+
+def _same(_frame: Frame, value: Any) -> Any:
+    return value
+
+
+def _comparing(op: str) -> Callable[[Frame, Any, Any], Any]:
+    apply, by_identity = COMPARE[op], op in ("is", "is not")
+
+    def compare(frame: Frame, a: Any, b: Any) -> Any:
+        machine = frame[0]
+        if not by_identity:
+            machine.scan(a)
+            machine.scan(b)
+        return apply(machine, a, b)
+
+    return compare
+
+
+def _outside_loop(skip: Skip) -> Skip:
+    """The jumps by which a skipped loop may leave the block around it."""
+
+    def outside(frame: Frame, values: tuple[Any, ...], needs: Needs) -> MaybeLeft | None:
+        return _beyond(skip(frame, values, needs))
+
+    return outside
+
+
+def _beyond(signal: MaybeLeft | None) -> MaybeLeft | None:
+    ways = signal.ways - _WITHIN_LOOP if signal is not None else None
+    return signal._replace(ways=ways) if signal is not None and ways else None
+
+
+def _keeping_path(action: Callable[..., Any], skip: Skip, frame: Frame, *values: Any) -> Any:
+    """`attempt` for what changes the path to a call as it goes on."""
+    machine = frame[0]
+    path, handling = machine.path, len(machine.handling)
+
+    def back(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Any:
+        machine.path = path
+        del machine.handling[handling:]
+        return skip(frame, values, needs)
+
+    return attempt(action, back, False, frame, *values)
+
+
+def _and_rest(frame: Frame, signal: MaybeLeft, skip_rest: Skip) -> MaybeLeft | None:
+    """A statement may have left the block: whether the rest of it is carried out is not known."""
+    more = skip_rest(frame, (), signal.needs)
+    ways = signal.ways | more.ways if more is not None else signal.ways
+    return signal._replace(ways=ways) if ways else None
 
 
 _AGAIN: Any = object()
 
 
-def _after_iteration(frame: Frame, signal: Any, suspend: Callable[[Frame], frozenset[str]]) -> Any:
+def _after_iteration(frame: Frame, signal: Any, skip_loop: Skip, *source: Any) -> Any:
     """What the body of a loop means for the loop: `_AGAIN`, or the signal of the loop."""
     if signal is None or signal is CONTINUE:
         return _AGAIN
@@ -241,5 +782,5 @@ def _after_iteration(frame: Frame, signal: Any, suspend: Callable[[Frame], froze
         return signal
     if signal.ways <= {"continue"}:
         return _AGAIN
-    ways = (signal.ways | suspend(frame)) - _LOOP
-    return MaybeLeft(ways) if ways else None
+    more = skip_loop(frame, source, signal.needs)
+    return _beyond(signal if more is None else signal._replace(ways=signal.ways | more.ways))

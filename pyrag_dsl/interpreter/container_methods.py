@@ -31,7 +31,7 @@ def append(machine: Machine, value: list[Any], item: Any, /) -> None:
 def extend(machine: Machine, value: list[Any], items: Any, /) -> None:
     if type(items) is Iter:
         # One by one: what came before a failure stays.
-        for item in machine.counted(items.host):
+        for item in machine.counted(machine.iterate(items)):
             append(machine, value, item)
         return
     more = machine.drain(items)
@@ -65,7 +65,8 @@ def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> l
         _sorting(machine, items)
         items.sort(reverse=reverse)
         return items
-    keys = machine.caller().each(key, items)
+    call = machine.caller()
+    keys = [call(key, item) for item in items]
     machine.scan(keys)
     _sorting(machine, keys)
     order = sorted(range(size), key=keys.__getitem__, reverse=reverse)
@@ -80,7 +81,7 @@ def _sorting(machine: Machine, items: list[Any]) -> None:
     machine.work((sum([len(item) for item in items if type(item) is str]) >> 11) * rounds)
 
 
-def _host(kind: type, name: str, *, shallow: bool = False) -> Method:
+def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) -> Method:
     """A method that makes nothing and touches each item once at most."""
     host = getattr(kind, name)
 
@@ -93,33 +94,33 @@ def _host(kind: type, name: str, *, shallow: bool = False) -> Method:
             machine.comparing(arg, len(value))
         return host(value, *args)
 
-    return Method(name, call, shallow=shallow)
+    return Method(name, call, shallow=shallow, reads=reads)
 
 
-def _cheap(kind: type, name: str) -> Method:
+def _cheap(kind: type, name: str, *, reads: bool = False) -> Method:
     """A method that touches one item."""
     host = getattr(kind, name)
 
     def call(_machine: Machine, value: Any, *args: Any) -> Any:
         return host(value, *args)
 
-    return Method(name, call, shallow=True)
+    return Method(name, call, shallow=True, reads=reads)
 
 
 LIST_METHODS: dict[str, Method] = {
     "append": Method("append", append, shallow=True, keeps=True),
     "clear": _cheap(list, "clear"),
-    "copy": Method("copy", list_copy, shallow=True),
-    "count": _host(list, "count"),
+    "copy": Method("copy", list_copy, shallow=True, reads=True),
+    "count": _host(list, "count", reads=True),
     "extend": Method("extend", extend, shallow=True),
-    "index": _host(list, "index"),
+    "index": _host(list, "index", reads=True),
     "insert": Method("insert", insert, shallow=True, keeps=True),
     "pop": _host(list, "pop", shallow=True),
     "remove": _host(list, "remove"),
     "reverse": _host(list, "reverse", shallow=True),
     "sort": Method("sort", sort, shallow=True),
 }
-TUPLE_METHODS: dict[str, Method] = {"count": _host(tuple, "count"), "index": _host(tuple, "index")}
+TUPLE_METHODS: dict[str, Method] = {name: _host(tuple, name, reads=True) for name in ("count", "index")}
 
 
 # ----------------------------------------------------------------------- dict
@@ -167,7 +168,7 @@ def pairs(machine: Machine, items: Any) -> list[tuple[Any, Any]]:
 
 def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
     """The same, one by one: what came before a failure stays."""
-    source = machine.counted(items.host) if type(items) is Iter else machine.drain(items)
+    source = machine.counted(machine.iterate(items)) if type(items) is Iter else machine.drain(items)
     for number, item in enumerate(source):
         machine.check(item)
         try:
@@ -195,16 +196,16 @@ def fromkeys(machine: Machine, keys: Any, default: Any = None, /) -> dict[Any, A
 
 DICT_METHODS: dict[str, Method] = {
     "clear": Method("clear", dict_clear, shallow=True),
-    "copy": Method("copy", dict_copy, shallow=True),
+    "copy": Method("copy", dict_copy, shallow=True, reads=True),
     "fromkeys": Method("fromkeys", lambda machine, _value, *args: fromkeys(machine, *args)),
-    "get": Method("get", dict_get, shallow=True, keeps=False),
-    "items": _cheap(dict, "items"),
-    "keys": _cheap(dict, "keys"),
-    "pop": Method("pop", dict_pop, shallow=True),
+    "get": Method("get", dict_get, shallow=True, keeps=True, reads=True),
+    "items": _cheap(dict, "items", reads=True),
+    "keys": _cheap(dict, "keys", reads=True),
+    "pop": Method("pop", dict_pop, shallow=True, keeps=True),
     "popitem": Method("popitem", dict_popitem, shallow=True),
-    "setdefault": Method("setdefault", setdefault, shallow=True),
-    "update": Method("update", update, shallow=True),
-    "values": _cheap(dict, "values"),
+    "setdefault": Method("setdefault", setdefault, shallow=True, keeps=True),
+    "update": Method("update", update, shallow=True, keeps=True),
+    "values": _cheap(dict, "values", reads=True),
 }
 
 
@@ -232,7 +233,7 @@ def _combining(name: str, combine: Callable[[Any, PlanSet], Any], *, in_place: b
             return None
         return value.make(value) if result is value else result
 
-    return Method(name, call)
+    return Method(name, call, reads=not in_place)
 
 
 def _testing(name: str, test: Callable[[PlanSet, PlanSet], bool]) -> Method:
@@ -240,7 +241,7 @@ def _testing(name: str, test: Callable[[PlanSet, PlanSet], bool]) -> Method:
         machine.work(len(value))
         return test(value, PlanSet(members(machine, other)))
 
-    return Method(name, call)
+    return Method(name, call, reads=True)
 
 
 def set_add(machine: Machine, value: PlanSet, item: Any, /) -> None:
@@ -253,7 +254,7 @@ def set_add(machine: Machine, value: PlanSet, item: Any, /) -> None:
 def set_update(machine: Machine, value: PlanSet, *others: Any) -> None:
     for other in others:
         if type(other) is Iter:
-            for item in machine.counted(other.host):
+            for item in machine.counted(machine.iterate(other)):
                 machine.scan(item)
                 set_add(machine, value, item)
         else:
@@ -300,7 +301,7 @@ def _union(a: Any, b: Any) -> Any:
 
 
 FROZENSET_METHODS: dict[str, Method] = {
-    "copy": Method("copy", set_copy),
+    "copy": Method("copy", set_copy, reads=True),
     "difference": _combining("difference", lambda a, b: a - b, in_place=False),
     "intersection": _combining("intersection", lambda a, b: a & b, in_place=False),
     "isdisjoint": _testing("isdisjoint", lambda a, b: not any(item in b for item in a)),

@@ -1,89 +1,263 @@
-"""What a statement may do, for when it cannot be carried out yet.
+"""What a piece of a plan may do that is not carried out yet: bind names, change objects, leave its block.
 
-A suspended statement leaves unknown every name and object that it may write, and may leave its block by a jump.
-Both are read off its text, on the safe side: a name that may be an alias counts as one.
+A concurrent pass goes on past what it cannot carry out. All that the skipped piece may have changed is unknown from
+then on, so this reads off its text, on the safe side, which names lead to objects that it may change, and how far.
+What a kind of node does with its operands decides, never the name of a method: an argument of a tool is copied, an
+operand of `==` is looked at, and whatever else is handed on may be changed by whoever gets it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..grammar import nodes as n
-from .scopes import bound_names
+from .builtins import BUILTINS
+from .scopes import Place, Scope, bound_names, target_names
 
-MUTATORS = frozenset(
-    "append appendleft add clear difference_update discard extend extendleft insert intersection_update move_to_end"
-    " pop popitem popleft remove reverse rotate setdefault sort subtract symmetric_difference_update update".split()
-)
+# How far a piece of text may change what a name stands for.
+LOOKED_AT = 1  # it is read: only an iterator is consumed by that, and a defaultdict filled
+HELD = 2  # what it holds may change: its items are handed on
+HANDED_ON = 3  # it may change itself, with everything that it holds
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What some statements may do.
+class Effects(NamedTuple):
+    """What some nodes may do.
 
     Attributes:
-        writes: names they may bind or unbind in their own scope.
-        roots: names of objects that they may change.
-        loads: names they read.
-        wide: whether they may change an object that has no name here, so that every name read is a root.
-        calls: whether they may call a function of the plan.
-        ways: the jumps by which they may leave: "break", "continue", "return", "raise".
+        names: places of the names that they read, each with how far what it stands for may change.
+        aliases: places of names whose objects may be part of the value that they give.
+        binds: places of the names that they may bind or unbind.
+        ways: the jumps by which they may leave their block: "break", "continue", "return", "raise".
+        lasting: whether they make functions or generators, which may do the same again whenever they are used.
     """
 
-    writes: frozenset[str]
-    roots: frozenset[str]
-    loads: frozenset[str]
-    wide: bool
-    calls: bool
+    names: tuple[tuple[Place, int], ...]
+    aliases: tuple[Place, ...]
+    binds: tuple[Place, ...]
     ways: frozenset[str]
+    lasting: bool
 
 
-def effects(statements: Iterable[Any]) -> Effects:
-    """The effects of statements (or of parts of one) taken together."""
-    statements = tuple(statements)
-    writes = bound_names(statements)
-    roots: set[str] = set()
-    loads: set[str] = set()
-    wide = calls = False
-    for node in n.walk(statements):
-        kind = type(node)
-        if kind is n.Name:
-            loads.add(node.id)
-        elif kind is n.Call:
-            calls = True
-            function = node.function
-            if type(function) is n.Attribute and function.name in MUTATORS:
-                root = _root(function.value)
-                wide = wide or root is None or root in writes
-                roots.add(root or "")
-            elif type(function) is n.Name and function.id == "next":
-                wide = True
-        elif kind is n.Assign or kind is n.For or kind is n.Delete or kind is n.AugAssign or kind is n.Clause:
-            for target in node.targets if kind in (n.Assign, n.Delete) else (node.target,):
-                for part in n.walk(target):
-                    if type(part) is n.Subscript:
-                        root = _root(part.value)
-                        wide = wide or root is None or root in writes
-                        roots.add(root or "")
-            if kind is n.AugAssign and type(node.target) is n.Name:
-                roots.add(node.target.id)
+def effects(nodes: Iterable[Any], scope: Scope) -> Effects:
+    """The effects of nodes, taken together, that stand in this scope."""
+    nodes = tuple(nodes)
+    reader, giver = _Reader(scope), _Reader(scope)
+    for node in nodes:
+        reader.read(node, LOOKED_AT)
+        giver.read(node, HANDED_ON)
     return Effects(
-        frozenset(writes),
-        frozenset(roots - {""}),
-        frozenset(loads | writes),
-        wide,
-        calls,
-        frozenset(_ways(statements, False)),
+        tuple([(scope.find(name), level) for name, level in reader.levels.items()]),
+        tuple([scope.find(name) for name, level in giver.levels.items() if level > reader.levels.get(name, 0)]),
+        tuple([scope.find(name) for name in sorted(bound_names(nodes) | reader.declared)]),
+        frozenset(_ways(nodes, False)),
+        _makes_functions(nodes),
     )
 
 
-def _root(node: Any) -> str | None:
-    """The name at the root of `name[i].attr[j]`."""
-    while type(node) in (n.Subscript, n.Attribute):
-        node = node.value
-    return node.id if type(node) is n.Name else None
+def effects_outside(nodes: Iterable[Any], scope: Scope) -> Effects:
+    """What nodes that have a frame of their own may do beyond it: the body of a function, or of a generator."""
+    reader = _Reader(scope)
+    for node in nodes:
+        reader.read(node, HANDED_ON)
+    names = [(scope.find(name), level) for name, level in reader.levels.items()]
+    binds = [scope.find(name) for name in sorted(reader.declared)]
+    return Effects(
+        tuple([(place, level) for place, level in names if place[0] != "local"]),
+        (),
+        tuple([place for place in binds if place[0] != "local"]),
+        frozenset(),
+        True,
+    )
+
+
+class _Reader:
+    """Collects, for each name, the highest level at which it is used."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.levels: dict[str, int] = {}
+        self.declared: set[str] = set()  # names that a function inside binds outside of itself
+
+    def read(self, node: Any, level: int) -> None:
+        """`level`: what becomes of the node's value."""
+        handler = _READ.get(type(node))
+        if handler is not None:
+            handler(self, node, level)
+        elif isinstance(node, tuple):  # blocks, and kinds whose parts are all handed on
+            for part in n.parts(node):
+                self.read(part, HANDED_ON)
+
+    def all(self, nodes: Iterable[Any], level: int) -> None:
+        for node in nodes:
+            self.read(node, level)
+
+    def name(self, node: n.Name, level: int) -> None:
+        self.levels[node.id] = max(level, self.levels.get(node.id, 0))
+
+    # ---------------------------------------------------------------- expressions
+
+    def text(self, node: n.FString, _level: int) -> None:
+        self.all([part for part in node.parts if type(part) is not str], LOOKED_AT)
+
+    def hole(self, node: n.Hole, _level: int) -> None:
+        self.read(node.value, LOOKED_AT)
+        if node.spec is not None:
+            self.read(node.spec, LOOKED_AT)
+
+    def looked_at(self, node: Any, _level: int) -> None:
+        """Operands are read, and the result holds nothing of them."""
+        self.all(_flat(node), LOOKED_AT)
+
+    def display(self, node: Any, level: int) -> None:
+        """A new container: whoever changes what it holds changes its items."""
+        self.all(_flat(node), HANDED_ON if level > LOOKED_AT else LOOKED_AT)
+
+    def new(self, node: Any, level: int) -> None:
+        """A new value that may hold the items of its operands."""
+        self.all(_flat(node), min(level, HELD))
+
+    def same(self, node: Any, level: int) -> None:
+        """The value is one of the operands, or belongs to it as a bound method does."""
+        self.all(_flat(node), level)
+
+    def unary(self, node: n.Unary, level: int) -> None:
+        self.read(node.operand, LOOKED_AT if node.op == "not" else min(level, HELD))
+
+    def conditional(self, node: n.Conditional, level: int) -> None:
+        self.read(node.test, LOOKED_AT)
+        self.read(node.then, level)
+        self.read(node.otherwise, level)
+
+    def subscript(self, node: n.Subscript, level: int) -> None:
+        self.read(node.value, min(level, HELD))
+        self.read(node.index, LOOKED_AT)
+
+    def call(self, node: n.Call, level: int) -> None:
+        function = node.function
+        entry = BUILTINS.get(function.id) if type(function) is n.Name and self.is_builtin(function.id) else None
+        if entry is not None and entry.reads and not node.keywords:  # a keyword may hand it a function to call
+            self.all(node.args, min(level, HELD))
+            return
+        self.all((function, *node.args, *[value for _, value in node.keywords]), HANDED_ON)
+
+    def is_builtin(self, name: str) -> bool:
+        return self.scope.find(name)[0] == "global" and name not in self.scope.module_names()
+
+    def function(self, node: Any, _level: int) -> None:
+        """A function made here: what its body may change, it may change whenever it is called."""
+        self.all([param.default for param in node.params if param.default is not None], HANDED_ON)
+        self.read(node.body, HANDED_ON)
+
+    def comprehension(self, node: n.Comprehension, level: int) -> None:
+        inner = _Reader(self.scope)
+        made = [node.element] if node.value is None else [node.element, node.value]
+        inner.all(made, HANDED_ON if level > LOOKED_AT else LOOKED_AT)
+        for clause in node.clauses:
+            inner.all(clause.conditions, LOOKED_AT)
+            inner.target(clause.target)
+        self.loop(inner, [clause.target for clause in node.clauses], [clause.iterable for clause in node.clauses])
+
+    def loop(self, inner: _Reader, targets: list[Any], iterables: list[Any]) -> None:
+        """Take over what the body of a loop uses; what its targets stand for are items of its iterables."""
+        names = set().union(*map(target_names, targets))
+        handed_on = any(inner.levels.get(name, 0) > LOOKED_AT for name in names)
+        for iterable in iterables:
+            inner.read(iterable, HELD if handed_on else LOOKED_AT)
+        for name, level in inner.levels.items():
+            self.levels[name] = max(level, self.levels.get(name, 0))
+        self.declared |= inner.declared
+
+    # ----------------------------------------------------------------- statements
+
+    def target(self, node: Any) -> None:
+        """To assign or delete an item changes its container; to bind a name changes no object."""
+        if type(node) is n.Subscript:
+            self.read(node.value, HANDED_ON)
+            self.read(node.index, LOOKED_AT)
+        elif type(node) is not n.Name:
+            for part in _flat(node):
+                self.target(part)
+
+    def assign(self, node: n.Assign | n.Delete, _level: int) -> None:
+        for target in node.targets:
+            self.target(target)
+        if type(node) is n.Assign:
+            self.read(node.value, HANDED_ON)
+
+    def aug_assign(self, node: n.AugAssign, _level: int) -> None:
+        self.read(node.target, HANDED_ON)
+        self.target(node.target)
+        self.read(node.value, HANDED_ON)
+
+    def for_(self, node: n.For, _level: int) -> None:
+        inner = _Reader(self.scope)
+        inner.target(node.target)
+        inner.all((*node.body, *node.orelse), HANDED_ON)
+        self.loop(inner, [node.target], [node.iterable])
+
+    def branches(self, node: n.If | n.While, _level: int) -> None:
+        self.read(node.test, LOOKED_AT)
+        self.all((*node.body, *node.orelse), HANDED_ON)
+
+    def assert_(self, node: n.Assert, _level: int) -> None:
+        self.all([part for part in (node.test, node.message) if part is not None], LOOKED_AT)
+
+    def expr_stmt(self, node: n.ExprStmt, _level: int) -> None:
+        self.read(node.value, LOOKED_AT)
+
+    def scope_stmt(self, node: n.ScopeStmt, _level: int) -> None:
+        self.declared.update(node.names)
+
+
+def _flat(node: Any) -> list[Any]:
+    """The nodes right below a node, those in plain tuples too."""
+    found: list[Any] = []
+    for part in n.parts(node):
+        found += _flat(part) if type(part) is tuple else [part]
+    return found
+
+
+# What is not here hands on all of its parts.
+_READ: dict[type, Callable[[_Reader, Any, int], None]] = {
+    n.Name: _Reader.name,
+    n.FString: _Reader.text,
+    n.Hole: _Reader.hole,
+    n.ListDisplay: _Reader.display,
+    n.TupleDisplay: _Reader.display,
+    n.SetDisplay: _Reader.display,
+    n.DictDisplay: _Reader.display,
+    n.Starred: _Reader.new,
+    n.Unary: _Reader.unary,
+    n.Binary: _Reader.new,
+    n.Compare: _Reader.looked_at,
+    n.ToolCall: _Reader.looked_at,
+    n.Logic: _Reader.same,
+    n.Attribute: _Reader.same,
+    n.Slice: _Reader.looked_at,
+    n.Conditional: _Reader.conditional,
+    n.Subscript: _Reader.subscript,
+    n.Call: _Reader.call,
+    n.Lambda: _Reader.function,
+    n.Comprehension: _Reader.comprehension,
+    n.Assign: _Reader.assign,
+    n.AugAssign: _Reader.aug_assign,
+    n.Delete: _Reader.assign,
+    n.ExprStmt: _Reader.expr_stmt,
+    n.If: _Reader.branches,
+    n.While: _Reader.branches,
+    n.For: _Reader.for_,
+    n.FunctionDef: _Reader.function,
+    n.Assert: _Reader.assert_,
+    n.ScopeStmt: _Reader.scope_stmt,
+}
+
+
+def _makes_functions(nodes: tuple[Any, ...]) -> bool:
+    return any(
+        type(node) in (n.FunctionDef, n.Lambda) or (type(node) is n.Comprehension and node.kind == "generator")
+        for node in n.walk(nodes)
+    )
 
 
 def _ways(node: Any, in_loop: bool) -> set[str]:
@@ -91,7 +265,7 @@ def _ways(node: Any, in_loop: bool) -> set[str]:
     kind = type(node)
     if kind is n.Return:
         return {"return"}
-    if kind is n.Raise or kind is n.Assert:
+    if kind is n.Raise:
         return {"raise"}
     if kind is n.Break or kind is n.Continue:
         return set() if in_loop else {"break" if kind is n.Break else "continue"}

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..grammar import nodes as n
 from .limits import LimitHit
 from .machine import Machine
 from .signals import MaybeLeft, PassOver, Returned, Suspended
-from .values import PENDING, Function
+from .values import Function, Pending
+
+if TYPE_CHECKING:
+    from .effects import Effects
 
 
 class FunctionCode:
-    """What all closures of one `def` or `lambda` share."""
+    """What all closures of one `def` or `lambda` share; `effects` is known where a pass goes on."""
 
     __slots__ = (
         "body",
-        "careful",
+        "effects",
         "keyword_only",
         "name",
         "params",
@@ -28,11 +31,13 @@ class FunctionCode:
         "upto",
     )
 
-    def __init__(self, name: str, params: tuple[n.Param, ...], body: Callable[..., Any], careful: bool) -> None:
+    def __init__(
+        self, name: str, params: tuple[n.Param, ...], body: Callable[..., Any], effects: Effects | None
+    ) -> None:
         self.name = name
         self.params = params
         self.body = body
-        self.careful = careful
+        self.effects = effects
         self.positional = tuple([p.name for p in params if p.kind in ("", "pos")])
         self.keyword_only = tuple([p.name for p in params if p.kind == "kw"])
         self.star = next((p.name for p in params if p.kind == "*"), None)
@@ -41,25 +46,18 @@ class FunctionCode:
         self.plain = len(self.positional) == len(params)
 
     def enter(self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], site: Any) -> Any:
-        """Call `function` with evaluated arguments; those that are pending are `PENDING`."""
+        """Call `function` with evaluated arguments, which may be pending."""
         key = None
         if function.cache_size is not None:
-            key = self.cache_key(machine, function, args, kwargs)
+            key = self.cache_key(machine, args, kwargs)
             if key in function.cache:
                 function.cache[key] = result = function.cache.pop(key)  # the last used goes last
-                return machine.check(result)
-            if machine.concurrent:
-                function.cache[key] = PENDING  # until it returns: asked again meanwhile, it must not call again
+                return result
         frame: dict[Any, Any] = {0: machine, 1: function.frame}
         if self.plain and not kwargs and len(args) == len(self.positional):
             frame.update(zip(self.positional, args, strict=True))
         else:
             self.bind(frame, function, args, kwargs)
-        if self.careful:
-            for name, value in list(frame.items()):
-                if value is PENDING:
-                    del frame[name]
-                    frame["?" + name] = True
         machine.work(3 + (len(self.params) >> 1))
         machine.depth += 1
         if machine.depth > machine.limits.recursion:
@@ -85,23 +83,18 @@ class FunctionCode:
                 del function.cache[next(iter(function.cache))]
         return result
 
-    def cache_key(self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def cache_key(self, machine: Machine, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The key of a call in the cache of a function."""
-        if machine.concurrent:
-            try:
-                machine.scan(args)
-                machine.scan(list(kwargs.values()))
-            except Suspended:
-                function.clouded = True  # from now on nobody knows what the cache holds
-            if function.clouded:
-                raise Suspended
+        machine.scan(args)
+        machine.scan(kwargs)
         return (tuple(machine.keys(args)), tuple(zip(kwargs, machine.keys(list(kwargs.values())), strict=True)))
 
-    def left(self, machine: Machine, signal: MaybeLeft) -> Any:
-        """A suspended statement may have left the function."""
-        if "raise" in signal.ways and not machine.guarded:
-            raise PassOver
-        raise Suspended
+    def left(self, machine: Any, signal: MaybeLeft) -> Pending:
+        """The value of a call in a pass that goes on, where a skipped statement may have left the function."""
+        if "raise" not in signal.ways:
+            return Pending(signal.needs)
+        machine.blockers.add(signal.needs[1])
+        raise Suspended(signal.needs) if machine.guarded else PassOver
 
     def bind(self, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]) -> None:
         positional = self.positional

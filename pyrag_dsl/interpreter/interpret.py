@@ -24,6 +24,7 @@ from .journal import Call, Journal
 from .limits import LimitHit, Limits, PlanFault
 from .lower import Lower
 from .machine import Machine, Supply
+from .pending import ConcurrentMachine
 from .signals import MaybeLeft, PassOver, Returned, Suspended
 
 EPOCH = datetime(1970, 1, 1)
@@ -45,6 +46,8 @@ class Outcome(NamedTuple):
         variables: the module's variables at the end, as plain data where they are.
         error: the exception of the plan, if it failed.
         resolved: whether `value` is the answer although something else is still waiting.
+        blockers: of a concurrent pass, nodes of the calls that something waits for: until one of them has come back,
+            another pass wants no other calls.
     """
 
     status: str
@@ -59,6 +62,7 @@ class Outcome(NamedTuple):
     variables: dict[str, Any]
     error: Exception | None = None
     resolved: bool = False
+    blockers: frozenset[str] = frozenset()
 
 
 def interpret(
@@ -91,7 +95,7 @@ def interpret(
             pass is only good for its `wanted` calls.
         cautious: with `concurrent`, do not go on past anything that could still make the plan fail.
     """
-    machine = Machine(
+    given = (
         signatures or program.tools,
         limits or Limits(),
         journal if journal is not None else Journal(),
@@ -100,11 +104,10 @@ def interpret(
         supply,
         interrupt,
         now,
-        concurrent,
     )
+    machine = ConcurrentMachine(*given, cautious=cautious) if concurrent else Machine(*given)
     reading = "cautious" if cautious else "concurrent" if concurrent else "sequential"
-    machine.guarded = int(cautious)
-    status, value, error, resolved, ending = "done", None, None, False, False
+    status, value, error, resolved, ending, blocked = "done", None, None, False, False, ""
     diagnostics: list[Diagnostic] = []
     try:
         signal = lowered(program, reading)(machine.globals)
@@ -112,18 +115,20 @@ def interpret(
             status = "waiting"
         else:
             ending = True
-            value = _result(machine, signal)
-            machine.scan(value)
-            value = final_value(value, machine.limits)
+            left = _result(machine, signal)
+            machine.scan(left)
+            value = final_value(left, machine.limits)
             resolved = True
             if value is None and not concurrent:
                 diagnostics += no_answer(program)
-    except (Suspended, PassOver):
+    except Suspended as suspended:
+        status, blocked = "waiting", suspended.needs[1]
+    except PassOver:
         status = "waiting"
     except Exception as raised:
         status = "limit" if isinstance(raised, (RecursionError, MemoryError)) else "failed"
         error = raised
-        diagnostics.append(diagnose(raised, machine))
+        diagnostics += [] if machine.pending else [diagnose(raised, machine)]  # what is pending may change it
     except LimitHit as hit:
         status = "limit"
         diagnostics.append(diagnose_limit(hit))
@@ -153,6 +158,7 @@ def interpret(
         variables,
         error,
         resolved,
+        frozenset({blocked, *machine.blockers}) if isinstance(machine, ConcurrentMachine) else frozenset(),
     )
 
 
@@ -172,6 +178,4 @@ def _result(machine: Machine, signal: Any) -> Any:
     for name in RESULT_NAMES:
         if name in machine.globals:
             return machine.globals[name]
-        if "?" + name in machine.globals:
-            raise Suspended
     return None

@@ -22,7 +22,6 @@ from .operators import IN_PLACE
 from .previews import preview, record
 from .raising import clean, forget, handle, instance, remember
 from .signals import BREAK, CONTINUE, Returned
-from .unpack import binder
 from .values import Function
 
 
@@ -86,7 +85,7 @@ class Lower(LowerExpressions):
                     machine.statements.append((_node, item if type(item) in _SHOWN else preview(item)))
 
             return simple
-        binds = [binder(self, target) for target in node.targets]
+        binds = [self.binder(target) for target in node.targets]
 
         def run(frame: Frame, _node: Any = node) -> None:
             item = value(frame)
@@ -174,7 +173,7 @@ class Lower(LowerExpressions):
         return run
 
     def for_(self, node: n.For) -> Run:
-        iterable, bind = self.expr(node.iterable), binder(self, node.target)
+        iterable, bind = self.expr(node.iterable), self.binder(node.target)
         runs, cost = self.statements(node.body)
         cost += 1
         orelse = self.block(node.orelse) if node.orelse else None
@@ -268,7 +267,7 @@ class Lower(LowerExpressions):
         """For each handler: what it catches, how it binds and unbinds its name, its body."""
         out = []
         for handler in node.handlers:
-            kind = None if handler.type is None else self.expr(handler.type)
+            kind = None if handler.type is None else self.settled(handler.type)
             store = self.store(handler.name) if handler.name else None
             place = self.scope.find(handler.name) if handler.name else None
             out.append((kind, store, place, self.block(handler.body)))
@@ -324,8 +323,8 @@ class Lower(LowerExpressions):
                 raise frame[0].handling[-1]
 
             return again
-        value = self.expr(node.exception)
-        cause = None if node.cause is None else self.expr(node.cause)
+        value = self.settled(node.exception)
+        cause = None if node.cause is None else self.settled(node.cause)
 
         def run(frame: Frame, _node: Any = node) -> None:
             error = instance(frame[0], value(frame))
@@ -343,7 +342,7 @@ class Lower(LowerExpressions):
 
     def assert_(self, node: n.Assert) -> Run:
         test = self.expr(node.test)
-        message = None if node.message is None else self.expr(node.message)
+        message = None if node.message is None else self.settled(node.message)
 
         def run(frame: Frame, _node: Any = node) -> None:
             if not truth(test(frame)):

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..grammar import nodes as n
 from ..grammar.program import Program
 from .attributes import METHODS, get_attribute
-from .building import add_mapping, all_hold, collect, spread, truth
+from .building import add_mapping, all_hold, collect, split, spread, truth
 from .builtins import BUILTINS
 from .functions import FunctionCode
-from .items import get_item
+from .items import get_item, set_item
 from .machine import Machine
 from .operators import BINARY, COMPARE, unary
 from .scopes import Scope, bound_names, contains, holds_inner_function, load_missing, target_names
 from .signals import Returned
 from .text import CONVERSIONS, format_value, to_str
-from .unpack import binder
 from .values import Builtin, DefaultDict, Function, Iter, PlanSet
+
+if TYPE_CHECKING:
+    from .effects import Effects
 
 Frame = dict[Any, Any]
 Run = Callable[[Frame], Any]
@@ -32,7 +34,7 @@ _COMPARISON = {
 
 
 _FUNCTION = 400  # bytes that a function takes, about
-_GENERATOR = 700
+GENERATOR = 700
 
 
 class Stopped(BaseException):
@@ -62,6 +64,10 @@ class LowerExpressions:
         self.count += 1
         return getattr(self, EXPRESSIONS[type(node)])(node)  # type: ignore[no-any-return]
 
+    def settled(self, node: Any) -> Run:
+        """An expression whose value is looked at by its type alone: where it is pending, that must be noticed."""
+        return self.expr(node)
+
     def exprs(self, nodes: Iterable[Any]) -> tuple[Run, ...]:
         return tuple([self.expr(node) for node in nodes])
 
@@ -90,7 +96,7 @@ class LowerExpressions:
                 try:
                     return frame[slot]
                 except KeyError:
-                    return load_missing(frame, slot, name, where)
+                    return load_missing(name, where)
 
             return local
         if where == "global":
@@ -100,7 +106,7 @@ class LowerExpressions:
                 try:
                     return module[slot]
                 except KeyError:
-                    return load_missing(module, slot, name, where)
+                    return load_missing(name, where)
 
             return global_
 
@@ -110,7 +116,7 @@ class LowerExpressions:
             try:
                 return frame[slot]
             except KeyError:
-                return load_missing(frame, slot, name, where)
+                return load_missing(name, where)
 
         return outer
 
@@ -142,6 +148,30 @@ class LowerExpressions:
             frame[slot] = value
 
         return outer
+
+    def binder(self, target: Any) -> Callable[[Frame, Any], None]:
+        """What binds a value to a target: a name, an item, or a sequence of targets with at most one star."""
+        kind = type(target)
+        if kind is n.Name:
+            return self.store(target.id)
+        if kind is n.Subscript:
+            container, index = self.expr(target.value), self.index(target.index)
+
+            def item(frame: Frame, value: Any, _node: Any = target) -> None:
+                holder = container(frame)
+                set_item(frame[0], holder, index(frame), value)
+
+            return item
+        binds = [self.binder(part.value if type(part) is n.Starred else part) for part in target.items]
+        star = next((i for i, part in enumerate(target.items) if type(part) is n.Starred), None)
+        after = 0 if star is None else len(binds) - star - 1
+
+        def unpack(frame: Frame, value: Any, _node: Any = target) -> None:
+            parts = split(frame[0], value, len(binds), star, after)
+            for bind, part in zip(binds, parts, strict=True):
+                bind(frame, part)
+
+        return unpack
 
     # --------------------------------------------------------------------- atoms
 
@@ -427,10 +457,10 @@ class LowerExpressions:
         site = f"{node.span.line}:{node.span.column}"
 
         def run(frame: Frame, _node: Any = node) -> Any:
-            item = value(frame)
+            item, key = value(frame), index(frame)
             if type(item) is DefaultDict:
                 frame[0].site = site
-            return get_item(frame[0], item, index(frame))
+            return get_item(frame[0], item, key)
 
         return run
 
@@ -523,11 +553,13 @@ class LowerExpressions:
             run: Run = lambda frame: Returned(value(frame))  # noqa: E731
         else:
             run = self.block(body)
+        found = self.effects_of_body(body)
         self.scope = outer
-        return self.make_code(name, params, run)
+        return FunctionCode(name, params, run, found)
 
-    def make_code(self, name: str, params: tuple[n.Param, ...], run: Run) -> FunctionCode:
-        return FunctionCode(name, params, run, careful=False)
+    def effects_of_body(self, _body: Any) -> Effects | None:
+        """What a call of the function at hand may do beyond its own frame, for a pass that has to know."""
+        return None
 
     def lambda_(self, node: n.Lambda) -> Run:
         defaults = self.params(node.params)
@@ -554,7 +586,7 @@ class LowerExpressions:
         clauses = []
         for position, clause in enumerate(node.clauses):
             iterable: Any = None if position == 0 else self.expr(clause.iterable)
-            clauses.append((iterable, binder(self, clause.target), self.exprs(clause.conditions)))
+            clauses.append((iterable, self.binder(clause.target), self.exprs(clause.conditions)))
         before, self.count = self.count, 0
         element = self.expr(node.element)
         value = self.expr(node.value) if node.value is not None else None
@@ -605,8 +637,8 @@ class LowerExpressions:
             source = first(frame)
             if kind == "generator":
                 machine.iterate(source)
-                machine.take(_GENERATOR)
-                return Iter(loop({0: machine, 1: frame}, source, 0, machine.path), (source,))
+                machine.take(GENERATOR)
+                return Iter(loop({0: machine, 1: frame}, source, 0, machine.path), ())
             elements = loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path)
             try:
                 return collect(machine, kind, elements)

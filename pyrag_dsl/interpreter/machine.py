@@ -12,10 +12,8 @@ from ..grammar.language import REQUIRED, Signature
 from .border import all_texts, check_argument, import_result
 from .journal import Call, Entry, Journal
 from .limits import LimitHit, Limits, PlanFault
-from .signals import Suspended
+from .signals import Suspended, rank
 from .values import (
-    MAYBE,
-    PENDING,
     VIEWS,
     BoundMethod,
     Builtin,
@@ -54,7 +52,7 @@ class Caller:
         times = self.times
         self.times = times + 1
         if type(function) is not Function:
-            return machine.check(machine.invoke(function, list(args), {}))
+            return machine.invoke(function, list(args), {})
         path = machine.path
         machine.path = (*self.prefix, times)
         try:
@@ -62,23 +60,16 @@ class Caller:
         finally:
             machine.path = path
 
-    def each(self, function: Any, items: list[Any]) -> list[Any]:
-        """What the function makes of every item; a concurrent pass wants all their tool calls at once."""
-        made = []
-        suspended = False
-        for item in items:
-            try:
-                made.append(self(function, item))
-            except Suspended:
-                self.machine.pass_on()
-                suspended = True
-        if suspended:
-            raise Suspended
-        return made
-
 
 class Machine:
-    """Everything that changes during a pass."""
+    """Everything that changes during a pass: this one ends with the first call that is not in the journal.
+
+    `pending.ConcurrentMachine` is that of a pass which goes on. It does otherwise `check`, `scan`, `watched`, `drain`,
+    `consume`, `invoke` and `caller`.
+    """
+
+    concurrent = False
+    guarded = 0
 
     def __init__(
         self,
@@ -90,9 +81,7 @@ class Machine:
         supply: Supply | None,
         interrupt: Callable[[], bool] | None,
         now: datetime,
-        concurrent: bool = False,
     ) -> None:
-        self.concurrent = concurrent
         self.signatures = signatures
         self.limits = limits
         self.journal = journal
@@ -119,10 +108,7 @@ class Machine:
         self.wanted: list[Call] = []
         self.seen: dict[str, int] = {}
         self.aliases: dict[str, int] = {}
-        # Pending values: `marked` holds the objects whose state is pending, by id.
-        self.pending = False
-        self.marked: dict[int, Any] = {}
-        self.guarded = 0
+        self.pending = False  # whether any call is wanted
         self.origins: dict[int, tuple[BaseException, Any]] = {}
         self.crowds: dict[int, list[Any]] = {}  # by hash: one key that has it, and how often others came
         self.handling: list[BaseException] = []
@@ -301,10 +287,26 @@ class Machine:
         """A host iterator over a value of the plan."""
         kind = type(value)
         if kind is Iter:
-            return value.host  # type: ignore[no-any-return]
+            return self.watched(value, value.producer)
         if kind in _ITERABLE or kind in _HOST_ITERABLE:
-            return iter(value)
+            return self.watched(value, iter(value))
         raise TypeError(f"'{type_name(value)}' object is not iterable")
+
+    def watched(self, _value: Any, host: Iterator[Any]) -> Iterator[Any]:
+        """The host's iterator over a value. A pass that goes on looks before each item whether it is still known."""
+        return host
+
+    def lazy(self, produce: Callable[..., Iterator[Any]], sources: tuple[Any, ...], *more: Any) -> Iter:
+        """An iterator of a plan, paid for: `produce(machine, *sources, *more)` gives the items.
+
+        Args:
+            produce: a function that closes over nothing, so that all that it can read, change or call is given.
+            sources: the values of the plan that it works on.
+            more: what is not of the plan: numbers, iterators of the host over the sources, a `Caller`.
+        """
+        assert produce.__closure__ is None
+        self.take(ITERATOR)
+        return Iter(produce(self, *sources, *more), sources)
 
     def drain(self, value: Any) -> list[Any]:
         """All items of an iterable as a new list, paid for."""
@@ -312,9 +314,7 @@ class Machine:
         if kind is Iter:
             out: list[Any] = []
             ceiling = self.limits.container
-            for item in value.host:
-                if item is MAYBE:
-                    raise Suspended
+            for item in value.producer:
                 out.append(item)
                 self.fuel -= 1
                 self.memory -= 16
@@ -335,11 +335,13 @@ class Machine:
             return list(value)
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
+    def consume(self, value: Any) -> Iterator[Any]:
+        """`iterate`, for what reads all items unless something is raised."""
+        return self.iterate(value)
+
     def counted(self, host: Iterator[Any], size: int = 0) -> Iterator[Any]:
         """The same items, each a step, and `size` bytes of what is made of it."""
         for item in host:
-            if item is MAYBE:
-                raise Suspended
             self.fuel -= 1
             if self.fuel < 0:
                 self.refuel()
@@ -394,7 +396,7 @@ class Machine:
         if entry is None:
             self.wanted.append(call)
             self.pending = True
-            raise Suspended
+            raise Suspended(rank(node))
         return import_result(entry.result)
 
     def bind(self, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -432,47 +434,12 @@ class Machine:
 
     # ----------------------------------------------------------------- pending
 
-    def scan(self, value: Any) -> None:
-        """Raise `Suspended` if a value is pending, or holds anything that is."""
-        if not self.pending or type(value) in _ATOMS:
-            return
-        marked = self.marked
-        stack = [value]
-        seen: set[int] = set()
-        while stack:
-            item = stack.pop()
-            if item is PENDING or id(item) in marked:
-                raise Suspended
-            if type(item) in _NESTING and id(item) not in seen:
-                seen.add(id(item))
-                stack.extend(_children(item))
-        self.work(len(seen))
-
     def check(self, value: Any) -> Any:
-        """The value, or `Suspended` if it is pending itself; its items may be."""
-        if value is PENDING or (self.marked and id(value) in self.marked):
-            raise Suspended
+        """The value. A pass that goes on raises `Suspended` if it is not known; see `pending.py`."""
         return value
 
-    def mark(self, value: Any) -> None:
-        """The state of a value, and of whatever it holds, is pending from now on."""
-        stack = [value]
-        while stack:
-            item = stack.pop()
-            if type(item) in _MARKABLE and id(item) not in self.marked:
-                self.marked[id(item)] = item
-            elif type(item) not in _NESTING or id(item) in self.marked:
-                continue
-            stack.extend(_children(item))
-
-    def pass_on(self, total: bool = False) -> None:
-        """Called where a `Suspended` is caught: raise it again if the pass must not go on.
-
-        In a sequential pass it never goes on. Inside a `try` whose handler could catch what the suspended
-        operation may yet raise, it does not either, unless the operation is `total`, so that it cannot raise.
-        """
-        if not self.concurrent or (self.guarded and not total):
-            raise Suspended
+    def scan(self, value: Any) -> None:
+        """Nothing. A pass that goes on raises `Suspended` if the value holds anything that is not known."""
 
 
 def range_length(value: range) -> int:
@@ -524,6 +491,7 @@ def _shown_length(text: str) -> int:
 
 
 _HEADER = 56  # bytes of a text beyond its characters
+ITERATOR = 1_000  # bytes of a lazy iterator: generators keep their frames
 _ENTRY = 128  # bytes of an entry of a dictionary
 _MODULUS = 2**61 - 1  # hashes of integers are remainders
 _COLLIDING = frozenset({tuple, Record, PlanFrozenSet, range})
@@ -546,6 +514,4 @@ _NESTING = _MAPPINGS | {
     Partial,
     *VIEWS,
 }
-_ATOMS = frozenset({str, int, float, bool, type(None)})
-_MARKABLE = _MAPPINGS | {list, PlanSet, deque, Iter}
 _HOST_ITERABLE = frozenset({Counter, OrderedDict, deque, *VIEWS})

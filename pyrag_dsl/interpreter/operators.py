@@ -269,7 +269,7 @@ def contains(machine: Machine, a: Any, b: Any) -> Any:
     if kind is Iter or kind is range or kind in VIEWS:
         same = COMPARE["=="]
         for item in machine.counted(machine.iterate(b)):
-            machine.check(item)
+            machine.scan(item)
             if item is a or same(machine, item, a):
                 return True
         return False

@@ -80,4 +80,3 @@ def forget(frame: Frame, place: tuple[str, int, str]) -> None:
     for _ in range(hops):
         frame = frame[1]
     frame.pop(slot, None)
-    frame.pop("?" + slot, None)

@@ -113,7 +113,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "span": _span,
     "expand": _expand,
 }
-MATCH_METHODS = {name: Method(name, call) for name, call in _METHODS.items()}
+MATCH_METHODS = {name: Method(name, call, reads=True) for name, call in _METHODS.items()}
 MATCH_ATTRIBUTES: dict[str, Callable[[Machine, Any], Any]] = {
     "re": lambda _machine, match: match.pattern,
     "string": lambda _machine, match: match.host.string,

@@ -284,8 +284,12 @@ def _findall(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endp
 
 
 def _finditer(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Iter:
-    hosts = _all(machine, self, string, pos, endpos)
-    return Iter(Match(host, self) for host in hosts)
+    return machine.lazy(_matches, (self, string), _all(machine, self, string, pos, endpos))
+
+
+def _matches(_machine: Machine, pattern: Pattern, _string: Any, hosts: Iterator[Any]) -> Iterator[Any]:
+    for host in hosts:
+        yield Match(host, pattern)
 
 
 def _split(machine: Machine, self: Pattern, /, string: Any, maxsplit: Any = 0) -> list[Any]:
@@ -427,7 +431,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "sub": _sub,
     "subn": _subn,
 }
-PATTERN_METHODS = {name: Method(name, call) for name, call in _METHODS.items()}
+PATTERN_METHODS = {name: Method(name, call, reads=True) for name, call in _METHODS.items()}
 PATTERN_ATTRIBUTES: dict[str, Callable[[Machine, Any], Any]] = {
     "pattern": lambda _machine, pattern: pattern.pattern,
     "flags": lambda _machine, pattern: pattern.flags,

@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 from ..grammar import nodes as n
 from .builtins import BUILTINS, IMPLICIT
-from .signals import Suspended
 
 Place = tuple[str, int, str]
 
@@ -141,10 +140,8 @@ def holds_inner_function(node: n.Comprehension) -> bool:
     )
 
 
-def load_missing(frame: dict[Any, Any], slot: str, name: str, where: str) -> Any:
-    """A variable that is absent: pending, a builtin, or unbound."""
-    if "?" + slot in frame:
-        raise Suspended
+def load_missing(name: str, where: str) -> Any:
+    """A variable that is absent: a builtin, or unbound."""
     if where == "global":
         if name in BUILTINS:
             return BUILTINS[name]

@@ -197,13 +197,16 @@ _NAMES: tuple[tuple[Callable[[str], Method], str], ...] = (
     (_padding, "center ljust rjust zfill"),
     (_splitting, "partition rpartition rsplit split splitlines"),
 )
+_METHODS = (
+    *(make(name) for make, names in _NAMES for name in names.split()),
+    Method("expandtabs", expandtabs),
+    Method("join", join),
+    Method("maketrans", lambda machine, _value, *args: maketrans(machine, *args)),
+    Method("replace", replace),
+    Method("translate", translate),
+)
 STR_METHODS: dict[str, Method] = {
-    **{name: make(name) for make, names in _NAMES for name in names.split()},
-    "expandtabs": Method("expandtabs", expandtabs),
-    "format": Method("format", format_),
+    **{method.name: method._replace(reads=True) for method in _METHODS},
+    "format": Method("format", format_),  # it may fill a defaultdict
     "format_map": Method("format_map", format_map),
-    "join": Method("join", join),
-    "maketrans": Method("maketrans", lambda machine, _value, *args: maketrans(machine, *args)),
-    "replace": Method("replace", replace),
-    "translate": Method("translate", translate),
 }

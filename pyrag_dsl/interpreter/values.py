@@ -7,10 +7,13 @@ process), lazy iterators that count steps, functions, modules.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from .signals import Needs, Suspended
 
 
 class PlanSet:
@@ -129,12 +132,17 @@ class Record(tuple[Any, ...]):
 
 
 class Iter:
-    """An iterator of a plan. `sources` are the containers that it reads while it is consumed."""
+    """An iterator of a plan.
 
-    __slots__ = ("host", "sources")
+    Attributes:
+        producer: the host's iterator over the items. Only `Machine.iterate` and `Machine.drain` ask it.
+        sources: all values of the plan that giving them reads, changes or calls.
+    """
 
-    def __init__(self, host: Iterator[Any], sources: tuple[Any, ...] = ()) -> None:
-        self.host = host
+    __slots__ = ("producer", "sources")
+
+    def __init__(self, producer: Iterator[Any], sources: tuple[Any, ...]) -> None:
+        self.producer = producer
         self.sources = sources
 
     def __repr__(self) -> str:
@@ -144,11 +152,16 @@ class Iter:
 class Builtin:
     """A function or type of the language.
 
-    `call(machine, *args, **kwargs)` does the work. `shallow` ones do not look at the items of their arguments, so
-    that items may be pending; `host` is the type behind a type, for isinstance.
+    Attributes:
+        call: does the work, as `call(machine, *args, **kwargs)`.
+        shallow: it does not look at the items of its arguments, so that these may be pending.
+        keeps: it stores its arguments, or hands them on, without looking at them: they may be pending themselves.
+        reads: it leaves its arguments as they are, unless one is consumed as an iterator or called.
+        host: the type behind a type, for isinstance.
+        holds: values of the plan that a call of it may use or change.
     """
 
-    __slots__ = ("call", "host", "name", "shallow", "shown", "statics")
+    __slots__ = ("call", "holds", "host", "keeps", "name", "reads", "shallow", "shown", "statics")
 
     def __init__(
         self,
@@ -156,12 +169,18 @@ class Builtin:
         call: Callable[..., Any],
         *,
         shallow: bool = False,
+        keeps: bool = False,
+        reads: bool = False,
         host: Any = None,
         statics: dict[str, Any] | None = None,
+        holds: tuple[Any, ...] = (),
     ) -> None:
         self.name = name
         self.call = call
         self.shallow = shallow
+        self.keeps = keeps
+        self.reads = reads
+        self.holds = holds
         self.host = host
         self.statics = statics
         self.shown = f"<class '{name}'>" if host is not None else f"<built-in function {name}>"
@@ -171,16 +190,13 @@ class Builtin:
 
 
 class Method(NamedTuple):
-    """An entry of the method tables. `call(machine, value, *args, **kwargs)`.
-
-    `shallow`: does not look at the items of the value or of its arguments. `keeps`: stores its last argument
-    without looking at it, so that the argument itself may be pending.
-    """
+    """An entry of the method tables: `call(machine, value, *args, **kwargs)`. The rest as for `Builtin`."""
 
     name: str
     call: Callable[..., Any]
     shallow: bool = False
     keeps: bool = False
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -208,7 +224,7 @@ class Module:
 class Function:
     """A function that the plan has defined."""
 
-    __slots__ = ("cache", "cache_size", "clouded", "code", "defaults", "frame")
+    __slots__ = ("cache", "cache_size", "code", "defaults", "frame")
 
     def __init__(self, code: Any, frame: dict[Any, Any], defaults: dict[str, Any], cache_size: int | None) -> None:
         self.code = code
@@ -216,7 +232,6 @@ class Function:
         self.defaults = defaults
         self.cache_size = cache_size
         self.cache: dict[Any, Any] = {}
-        self.clouded = False
 
     def __repr__(self) -> str:
         return f"<function {self.code.name}>"
@@ -289,18 +304,55 @@ class Match:
         return f"<re.Match object; span={(start, end)!r}, match={shown}>"
 
 
-class _Pending:
-    """Stands for a value whose tool call has not come back."""
+class Pending:
+    """Stands for a value that needs a tool call which has not come back. It can be stored, and nothing else.
+
+    Whatever the host would do with it raises `Suspended`, which no handler of a plan sees: its text, its truth, its
+    hash, a comparison, a look at its class. So no operation can take it for a value, whether it looks for it or not.
+
+    Attributes:
+        needs: the call that must come back first, as in `Suspended`.
+        behind: values that the value may be, or hold: who changes it changes them.
+        unsure: whether it stands for a variable that may turn out to be unbound.
+    """
+
+    __slots__ = ("behind", "needs", "unsure")
+
+    def __init__(self, needs: Needs, behind: tuple[Any, ...] = (), unsure: bool = False) -> None:
+        self.needs = needs
+        self.behind = behind
+        self.unsure = unsure
+
+    def _suspend(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise Suspended(self.needs)
+
+    __class__ = property(_suspend)  # isinstance asks for it
+
+
+for _name in (
+    "abs add and bool bytes call ceil complex contains copy deepcopy delitem divmod eq float floor floordiv format ge"
+    " getattr getitem gt hash index int invert iter le len length_hint lshift lt mod mul ne neg next or pos pow radd"
+    " rand rdivmod reduce_ex repr reversed rfloordiv rlshift rmod rmul ror round rpow rrshift rshift rsub rtruediv"
+    " rxor setitem str sub truediv trunc xor"
+).split():
+    setattr(Pending, f"__{_name}__", Pending._suspend)
+
+
+class Maybe(Pending):
+    """An item that may or may not be there: the condition of a comprehension is pending."""
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return "<pending>"
 
+class Closure:
+    """What a generator keeps of the plan: its frame, and what its body may do there."""
 
-PENDING: Any = _Pending()
-# An item that may or may not be there: a pending condition of a comprehension.
-MAYBE: Any = _Pending()
+    __slots__ = ("effects", "frame")
+
+    def __init__(self, effects: Any, frame: dict[Any, Any]) -> None:
+        self.effects = effects
+        self.frame = frame
+
 
 CONTAINERS: frozenset[type] = frozenset(
     {list, tuple, dict, PlanSet, PlanFrozenSet, DefaultDict, Record, Counter, OrderedDict, deque}
@@ -310,9 +362,16 @@ _EMPTY: dict[Any, Any] = {}
 VIEWS: tuple[type, ...] = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 
 
+def mapping_of(view: Any) -> Any:
+    """The dictionary that a view is of. The host's views do not tell; the collector of cycles knows."""
+    return gc.get_referents(view)[0]
+
+
 def type_name(value: Any) -> str:
     """The name of a value's type as a plan's author knows it."""
     kind = type(value)
+    if kind is Pending or kind is Maybe:
+        raise Suspended(value.needs)
     return _NAMES.get(kind) or kind.__name__
 
 

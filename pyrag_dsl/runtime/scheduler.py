@@ -102,7 +102,7 @@ class Scheduler:
                 return outcome, ()
         ahead = run.interpret(concurrent=True)
         missing = [call for call in ahead.wanted if call.node not in run.failures]
-        if len(missing) == len(ahead.wanted) and missing and not ahead.diagnostics:
+        if missing and len(missing) == len(ahead.wanted):
             return None, ahead.wanted
         outcome = run.interpret()
         if outcome.status != "waiting" or outcome.wanted[0].node in run.failures:

@@ -140,7 +140,7 @@ def plain(value: Any) -> Any:
     """A value with its exact type, in a form that is the same for equal values of plans and of the host."""
     kind = type(value)
     if kind is Iter:
-        return ("iterator", [plain(item) for item in itertools.islice(value.host, SHOWN)])
+        return ("iterator", [plain(item) for item in itertools.islice(value.producer, SHOWN)])
     if kind in (Record, RecordType) or hasattr(value, "_asdict"):
         fields = value.type.fields if kind is Record else value._fields
         name = value.type.name.rpartition(".")[2] if kind is Record else kind.__name__

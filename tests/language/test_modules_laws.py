@@ -9,14 +9,10 @@ import statistics
 from collections import Counter
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyrag_dsl.interpreter.dates import strftime
-from pyrag_dsl.interpreter.modules import MODULES
-from pyrag_dsl.interpreter.signals import Suspended
-from pyrag_dsl.interpreter.values import PENDING, Iter
 
 from .module_calls import machine, offered, outcome, plain
 
@@ -136,7 +132,7 @@ def test_groups_share_their_source_as_the_hosts_do(items: list[int], reads: list
         return seen
 
     grouped = offered(machine())["itertools"].groupby(items)
-    assert walk(grouped.host, lambda group: group.host) == walk(itertools.groupby(items), iter)
+    assert walk(grouped.producer, lambda group: group.producer) == walk(itertools.groupby(items), iter)
 
 
 @given(POOLS, POOLS)
@@ -156,70 +152,3 @@ def test_statistics_are_the_hosts(numbers: list[float]) -> None:
     ours: Any = offered(machine())["statistics"]
     for name in ("mean", "median", "pvariance", "stdev", "median_low", "multimode"):
         assert plain(getattr(ours, name)(numbers)) == plain(getattr(statistics, name)(numbers))
-
-
-# ------------------------------------------------------------------ pending items
-
-
-LAZY = {
-    "chain": ([1, PENDING],),
-    "zip_longest": ([1, PENDING], "ab"),
-    "islice": ([1, PENDING], 2),
-    "product": ([1, PENDING], "a"),
-    "permutations": ([1, PENDING],),
-    "combinations": ([1, PENDING], 2),
-    "pairwise": ([1, PENDING],),
-    "compress": ([1, PENDING], [1, 1]),
-    "repeat": ([PENDING], 2),
-}
-
-
-@pytest.mark.parametrize("name", LAZY)
-def test_what_does_not_look_at_items_hands_pending_ones_on(name: str) -> None:
-    state = machine()
-    made = MODULES["itertools"].members[name].call(state, *LAZY[name])
-    state.pending = True
-    with pytest.raises(Suspended):
-        state.scan(made)
-    assert any("<pending>" in repr(item) for item in state.drain(made))
-
-
-LOOKING = {
-    "accumulate": ([1, PENDING],),
-    "filterfalse": (None, [1, PENDING]),
-    "compress": ("ab", [1, PENDING]),
-    "groupby": ([1, PENDING],),
-    "starmap": (MODULES["math"].members["gcd"], [(1, PENDING)]),
-    "takewhile": (MODULES["math"].members["isfinite"], [1, PENDING]),
-    "dropwhile": (MODULES["math"].members["isfinite"], [1, PENDING]),
-}
-
-
-@pytest.mark.parametrize("name", LOOKING)
-def test_what_looks_at_items_waits_for_them(name: str) -> None:
-    state = machine()
-    state.pending = True
-    made = MODULES["itertools"].members[name].call(state, *LOOKING[name])
-    with pytest.raises(Suspended):
-        state.drain(made)
-
-
-def test_a_source_that_becomes_pending_suspends_what_reads_it() -> None:
-    state = machine()
-    source = [1, 2, 3]
-    made: Iter = MODULES["itertools"].members["chain"].call(state, source)
-    assert next(made.host) == 1
-    state.pending = True
-    state.mark(source)
-    with pytest.raises(Suspended):
-        next(made.host)
-
-
-def test_collections_keep_pending_items() -> None:
-    state = machine()
-    state.pending = True
-    members = MODULES["collections"].members
-    assert members["deque"].call(state, [1, PENDING])[1] is PENDING
-    assert members["OrderedDict"].call(state, [("a", PENDING)])["a"] is PENDING
-    with pytest.raises(Suspended):
-        members["OrderedDict"].call(state, [((PENDING, 1), 2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import dates, regexes
-from ..values import Module
+from ..values import Builtin, Module
 from . import collections_, functools_, itertools_, json_, math_, statistics_, string_, typing_
 
 _MEMBERS: dict[str, dict[str, Any]] = {
@@ -21,5 +21,11 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "typing": typing_.MEMBERS,
     "__future__": typing_.FUTURE,
 }
+
+# Modules whose functions leave their arguments as they are, unless they are given a function to call.
+for _name in ("re", "datetime", "math", "json", "collections", "itertools", "string", "statistics"):
+    for _member in _MEMBERS[_name].values():
+        if type(_member) is Builtin:
+            _member.reads = True
 
 MODULES: dict[str, Module] = {name: Module(name, members) for name, members in _MEMBERS.items()}

@@ -40,7 +40,7 @@ def _fill(machine: Machine, target: Any, args: tuple[Any, ...], kwargs: dict[str
             for key, item in source.items():
                 set_item(machine, target, key, item)
         else:
-            for index, pair in enumerate(machine.counted(machine.iterate(source))):
+            for index, pair in enumerate(machine.counted(machine.consume(source))):
                 key, item = _pair(machine, index, machine.check(pair))
                 machine.scan(key)
                 set_item(machine, target, key, item)
@@ -62,7 +62,7 @@ def _pair(machine: Machine, index: int, pair: Any) -> tuple[Any, Any]:
 def _from_keys(make: Callable[[], Any]) -> Callable[..., Any]:
     def from_keys(machine: Machine, iterable: Any, value: Any = None, /) -> Any:
         made = make()
-        for key in machine.counted(machine.iterate(iterable)):
+        for key in machine.counted(machine.consume(iterable)):
             machine.scan(key)
             set_item(machine, made, key, value)
         return made
@@ -91,7 +91,7 @@ def _tally(operation: str) -> Callable[..., None]:
             if source is None:
                 continue
             if not isinstance(source, dict):
-                for item in machine.counted(machine.iterate(source)):
+                for item in machine.counted(machine.consume(source)):
                     machine.key(machine.check(item))
                     set_item(machine, value, item, combine(machine, value.get(item, 0), 1))
             elif value or operation == "-":
@@ -131,18 +131,18 @@ def _most_common(machine: Machine, value: Any, /, n: Any = None) -> list[Any]:
 
 
 def _elements(machine: Machine, value: Any, /) -> Iter:
-    def run() -> Iterator[Any]:
-        for item, count in value.items():
-            machine.check(count)
-            if type(count) not in (int, bool):
-                raise TypeError(f"'{type_name(count)}' object cannot be interpreted as an integer")
-            done = 0
-            while done < count:
-                machine.work(1)
-                done += 1
-                yield item
+    return machine.lazy(_repeating, (value,), machine.watched(value, iter(value.items())))
 
-    return Iter(run(), (value,))
+
+def _repeating(machine: Machine, _value: Any, source: Iterator[Any]) -> Iterator[Any]:
+    for item, count in source:
+        if type(count) not in (int, bool):
+            raise TypeError(f"'{type_name(count)}' object cannot be interpreted as an integer")
+        done = 0
+        while done < count:
+            machine.work(1)
+            done += 1
+            yield item
 
 
 def _total(machine: Machine, value: Any, /) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import operators
 from ..machine import Caller, Machine
+from ..parts import PARTS
 from ..values import BoundMethod, Builtin, Function, Partial, RecordType, type_name
 
 CALLABLE = frozenset({BoundMethod, Builtin, Function, Partial, RecordType})
@@ -71,7 +72,8 @@ class CompareKey:
     def _to(self, op: str, other: Any) -> Any:
         if type(other) is not CompareKey:
             raise TypeError("other argument must be K instance")
-        order = self.machine.check(self.call(self.function, self.value, other.value))
+        order = self.call(self.function, self.value, other.value)
+        self.machine.scan(order)
         return operators.COMPARE[op](self.machine, order, 0)
 
     def __lt__(self, other: Any) -> Any:
@@ -90,15 +92,18 @@ class CompareKey:
         return self._to("==", other)
 
 
+PARTS[CompareKey] = lambda value: (value.function, value.value)
+
+
 def _cmp_to_key(machine: Machine, mycmp: Any, /) -> Builtin:
     make = partial(CompareKey, machine, machine.caller(), mycmp)
-    return Builtin("cmp_to_key", lambda _machine, obj, /: make(obj))
+    return Builtin("cmp_to_key", lambda _machine, obj, /: make(obj), keeps=True, holds=(mycmp,))
 
 
 MEMBERS: dict[str, Any] = {
     "cache": Builtin("cache", _cache),
     "cmp_to_key": Builtin("cmp_to_key", _cmp_to_key),
     "lru_cache": Builtin("lru_cache", _lru_cache),
-    "partial": Builtin("functools.partial", _partial, shallow=True, host=Partial),
+    "partial": Builtin("functools.partial", _partial, shallow=True, keeps=True, host=Partial),
     "reduce": Builtin("reduce", _reduce, shallow=True),
 }

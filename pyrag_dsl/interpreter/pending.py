@@ -1,0 +1,327 @@
+"""What is not known in a pass that goes on past calls that have not come back, and the one place that goes on.
+
+An operation that needs a pending value is not carried out. `attempt` is the only function that notices: whatever the
+operation may have changed is unknown from then on, and its own value is pending. An object whose state is unknown is
+in `machine.unknown`; to read it is to read a pending value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from .effects import HANDED_ON, HELD, LOOKED_AT, Effects
+from .machine import Caller, Machine
+from .parts import MUTABLE, parts
+from .scopes import Place
+from .signals import Needs, Suspended
+from .values import (
+    VIEWS,
+    BoundMethod,
+    Builtin,
+    Closure,
+    DefaultDict,
+    Function,
+    Iter,
+    Maybe,
+    Method,
+    Partial,
+    Pending,
+    mapping_of,
+)
+
+Frame = dict[Any, Any]
+Action = Callable[..., Any]
+Skip = Callable[[Frame, tuple[Any, ...], Needs], Any]
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+_PLAN_CALLABLES = frozenset({Function, Partial, BoundMethod})
+_END: Any = object()
+
+
+def attempt(action: Action, skip: Skip, harmless: bool, frame: Frame, *values: Any) -> Any:
+    """Carry out an operation on these values, or skip it where that needs what has not come back.
+
+    Args:
+        action: the operation, as `action(frame, *values)`.
+        skip: called with the frame, the values and the call that is needed. It takes note of what the operation may
+            have changed, and gives what stands for its result.
+        harmless: whether the operation cannot raise once all calls have come back. If it can, and a handler of the
+            plan could catch that, the pass does not go on within the `try`.
+        frame: the variables of the plan at this place.
+    """
+    machine: ConcurrentMachine = frame[0]
+    needs = machine.needed(values) if machine.pending else None
+    if needs is None:
+        try:
+            result = action(frame, *values)
+        except Suspended as suspended:
+            needs = suspended.needs
+        else:
+            if machine.unknown and (found := machine.needed((result,))) is not None:
+                return Pending(found, (result,))
+            return result
+    machine.blockers.add(needs[1])
+    result = skip(frame, values, needs)
+    if machine.guarded and not harmless:
+        raise Suspended(needs)
+    return result
+
+
+# ------------------------------------------------------------- what was skipped
+
+
+def skip_text(frame: Frame, found: Effects, needs: Needs) -> tuple[Any, ...]:
+    """Take note of what nodes may have done that were not carried out; what their value may be, or hold."""
+    machine: ConcurrentMachine = frame[0]
+    aliases: list[Any] = [value for value, _ in _reached(machine, frame, [(place, 0) for place in found.aliases])]
+    machine.change(_reached(machine, frame, found.names), needs)
+    if found.lasting:
+        machine.remember(Closure(found, frame))
+    _bind(machine, frame, found.binds, needs)
+    return tuple(aliases)
+
+
+def skip_call(machine: ConcurrentMachine, reads: bool, values: Iterable[Any], needs: Needs) -> Pending:
+    """Take note of what a call may have done that was not made. `values`: what is called, and its arguments."""
+    values = tuple(values)
+    level = LOOKED_AT if reads and not any(map(_runs_plan, values)) else HANDED_ON
+    machine.change([(value, level) for value in values], needs)
+    return Pending(needs, values)
+
+
+def _runs_plan(value: Any) -> bool:
+    """Whether a builtin that is given this value may call something that changes things."""
+    kind = type(value)
+    if kind is Pending:
+        return any(map(_runs_plan, value.behind))
+    if kind is list or kind is dict:  # arguments, in a call that is skipped as a whole
+        return any(map(_runs_plan, value.values() if kind is dict else value))
+    return kind in _PLAN_CALLABLES or (kind is Builtin and not value.reads)
+
+
+def _reached(machine: Machine, frame: Frame, names: Iterable[tuple[Place, int]]) -> list[tuple[Any, int]]:
+    """What names stand for, with their levels; those that are unbound left out."""
+    found = []
+    for place, level in names:
+        home, slot = _home(machine, frame, place)
+        if slot in home:
+            found.append((home[slot], level))
+    return found
+
+
+def _bind(machine: Machine, frame: Frame, places: Iterable[Place], needs: Needs) -> None:
+    """Whether these names are bound, and to what, is not known: perhaps as before."""
+    for place in places:
+        home, slot = _home(machine, frame, place)
+        home[slot] = Pending(needs, (home[slot],) if slot in home else (), unsure=True)
+
+
+def _home(machine: Machine, frame: Frame, place: Place) -> tuple[Frame, str]:
+    where, hops, slot = place
+    home = machine.globals if where == "global" else frame
+    for _ in range(hops):
+        home = home[1]
+    return home, slot
+
+
+# --------------------------------------------------------------------- machine
+
+
+class ConcurrentMachine(Machine):
+    """The state of a pass that goes on.
+
+    Attributes:
+        unknown: objects whose state is not known, by id, each with the call that is needed to know it.
+        blockers: nodes of the calls that something waits for. Until one of them has come back, another pass would
+            want no more than this one.
+        callables: functions and generators that what is unknown may hold, so that to use it may do what they do.
+        guarded: how many `try` with handlers are being carried out. Nothing that may raise is gone past in one.
+    """
+
+    concurrent = True
+
+    def __init__(self, *args: Any, cautious: bool = False) -> None:
+        super().__init__(*args)
+        self.unknown: dict[int, tuple[Any, Needs]] = {}
+        self.blockers: set[str] = set()
+        self.callables: dict[int, Any] = {}
+        self.guarded = int(cautious)
+        self.statements_left = 0  # only its wanted calls count
+
+    def needed(self, values: Iterable[Any]) -> Needs | None:
+        """The call that must come back first before these values can be used; of several the highest."""
+        found: Needs | None = None
+        unknown = self.unknown
+        for value in values:
+            kind = type(value)
+            if kind is Pending:
+                needs = value.needs
+            elif unknown and (entry := unknown.get(id(mapping_of(value) if kind in VIEWS else value))) is not None:
+                needs = entry[1]
+            else:
+                continue
+            if found is None or needs > found:
+                found = needs
+        return found
+
+    def remember(self, value: Iter | Function | Closure) -> None:
+        self.callables[id(value)] = value
+
+    def change(self, values: Iterable[tuple[Any, int]], needs: Needs) -> None:
+        """Somebody may change these values from now on, each as far as its level says."""
+        unknown = self.unknown
+        stack = list(values)
+        seen: set[tuple[int, int]] = set()
+        used = LOOKED_AT - 1  # how far what is not known is used itself
+        while stack:
+            value, level = stack.pop()
+            kind = type(value)
+            if kind in _ATOMS or (id(value), level) in seen:
+                continue
+            if kind is Iter:
+                level = HANDED_ON  # to read it is to consume it
+            seen.add((id(value), level))
+            self.work(1)
+            if kind is Pending or kind is Maybe or id(value) in unknown:
+                if level > used:
+                    used = level
+                    stack += self._behind_what_is_unknown(level)
+                if kind is Pending or kind is Maybe:
+                    stack += [(part, level) for part in value.behind]
+                continue
+            if kind is DefaultDict and level < HANDED_ON:  # to read it may fill it
+                unknown[id(value)] = (value, needs)
+                stack.append((value.factory, HANDED_ON))
+            if level < HELD:
+                continue
+            if kind in VIEWS:
+                value, kind, level = mapping_of(value), dict, HELD
+            if kind is Function or kind is Closure:
+                self.remember(value)
+                stack += self._called(value, needs)
+                if kind is Function and value.cache_size is not None:
+                    unknown[id(value)] = (value, needs)
+            elif level == HANDED_ON and kind in MUTABLE:
+                unknown[id(value)] = (value, needs)
+                if kind is Iter:
+                    self.remember(value)
+            stack += [(part, HANDED_ON) for part in parts(value)]
+
+    def _behind_what_is_unknown(self, level: int) -> list[tuple[Any, int]]:
+        """What may be called if an unknown value is called; if it is only read, it may be an iterator."""
+        found: list[tuple[Any, int]] = []
+        for value in self.callables.values():
+            if type(value) is Iter:
+                found += [(part, HANDED_ON) for part in value.sources]
+            elif level > LOOKED_AT or (type(value) is Closure and value.effects.lasting):
+                found.append((value, HANDED_ON))
+        return found
+
+    def _called(self, value: Function | Closure, needs: Needs) -> list[tuple[Any, int]]:
+        """What a call of a function, or a turn of a generator, may change outside of its own frame."""
+        found: Effects
+        if isinstance(value, Function):
+            found, frame = value.code.effects, {0: self, 1: value.frame}
+        else:
+            found, frame = value.effects, value.frame
+        reached = _reached(self, frame, found.names)
+        _bind(self, frame, found.binds, needs)
+        return reached
+
+    # ------------------------------------------------------------------- reading
+
+    def check(self, value: Any) -> Any:
+        """The value, or `Suspended` if it is pending or its state is unknown; its items may be."""
+        if self.pending and (needs := self.needed((value,))) is not None:
+            raise Suspended(needs)
+        return value
+
+    def scan(self, value: Any) -> None:
+        """Raise `Suspended` if a value is pending or unknown, or holds anything that is."""
+        if not self.pending or type(value) in _ATOMS:
+            return
+        found: Needs | None = None
+        stack, seen = [value], set()
+        while stack:
+            item = stack.pop()
+            if type(item) in _ATOMS or id(item) in seen:
+                continue
+            seen.add(id(item))
+            needs = item.needs if type(item) is Maybe else self.needed((item,))
+            if needs is None:
+                stack.extend(parts(item))
+            elif found is None or needs > found:
+                found = needs
+        self.work(len(seen) >> 2)
+        if found is not None:
+            raise Suspended(found)
+
+    def gate(self, entry: Builtin | Method, args: Iterable[Any], kwargs: dict[str, Any]) -> None:
+        """Raise `Suspended` if something that is called may not be given these arguments yet."""
+        if not self.pending:
+            return
+        given = (*args, *kwargs.values())
+        if not entry.keeps and (needs := self.needed(given)) is not None:
+            raise Suspended(needs)
+        if not entry.shallow:
+            self.scan([value for value in given if type(value) not in _ATOMS])
+
+    def iterate(self, value: Any) -> Iterator[Any]:
+        return super().iterate(self.check(value))
+
+    def watched(self, value: Any, host: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            self.check(value)
+            item = next(host, _END)
+            if item is _END:
+                return
+            if type(item) is Maybe:
+                raise Suspended(item.needs)
+            yield item
+
+    def drain(self, value: Any) -> list[Any]:
+        """All items of an iterable as a new list. An iterator is read to its end even where that is in vain."""
+        items = super().drain(self.check(value))
+        if type(value) is Iter:
+            self.check(value)
+            maybe = [item.needs for item in items if type(item) is Maybe]
+            if maybe:
+                raise Suspended(max(maybe))
+        return items
+
+    def consume(self, value: Any) -> Iterator[Any]:
+        """For what reads all items: they are made first, so that all calls in them are found."""
+        return self.iterate(value) if self.guarded else iter(self.drain(value))
+
+    # ------------------------------------------------------------------- calling
+
+    def invoke(self, function: Any, args: list[Any], kwargs: dict[str, Any], site: Any = None) -> Any:
+        kind = type(function)
+        if kind is Builtin:
+            self.gate(function, args, kwargs)
+        elif kind is BoundMethod:
+            self.gate(function.method, (self.check(function.value), *args), kwargs)
+        elif kind is Pending:
+            raise Suspended(function.needs)
+        return super().invoke(function, args, kwargs, site)
+
+    def caller(self) -> Caller:
+        return _Caller(self)
+
+
+class _Caller(Caller):
+    """Calls from inside a builtin: one that cannot be made gives a pending value."""
+
+    __slots__ = ()
+
+    def __call__(self, function: Any, *args: Any) -> Any:
+        return attempt(self._call, self._skip, False, {0: self.machine}, function, args)
+
+    def _call(self, _frame: Frame, function: Any, args: tuple[Any, ...]) -> Any:
+        return super().__call__(function, *args)
+
+    def _skip(self, _frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
+        function, args = values
+        reads = type(function) is Builtin and function.reads
+        return skip_call(self.machine, reads, (function, *args), needs)  # type: ignore[arg-type]
