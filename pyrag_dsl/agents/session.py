@@ -31,7 +31,7 @@ from pyrag_dsl.grammar.fix import fix
 from pyrag_dsl.grammar.language import Signature
 from pyrag_dsl.grammar.program import Program
 from pyrag_dsl.interpreter.interpret import interpret
-from pyrag_dsl.interpreter.journal import Entry, Journal
+from pyrag_dsl.interpreter.journal import Entry, Journal, Override
 from pyrag_dsl.interpreter.limits import Limits
 from pyrag_dsl.runtime.api import arun
 from pyrag_dsl.runtime.events import CallFinished, Event, NodeRerun, RepairApplied
@@ -357,7 +357,7 @@ class Session:
                 Journal(self.entries, by_content=True),
                 signatures=self.signatures,
                 limits=self.settings.limits,
-                overrides={node: boost.changes for node, boost in carried.items()},
+                overrides={node: (Override(boost.changes),) for node, boost in carried.items()},
                 concurrent=True,
             )
             found = {

@@ -19,7 +19,7 @@ from .building import add_mapping, spread, truth
 from .effects import HANDED_ON, HELD, LOOKED_AT, Effects, certain, effects, effects_outside, may_raise, total
 from .items import get_item, set_item
 from .lower import Lower
-from .lower_expressions import GENERATOR, Frame, Run, Stopped
+from .lower_expressions import GENERATOR, Frame, Run, Stopped, place
 from .operators import BINARY, COMPARE, IN_PLACE, unary
 from .pending import ConcurrentMachine, Skip, attempt, skip_call, skip_text
 from .raising import handle
@@ -109,7 +109,7 @@ class Concurrent(Lower):
 
     def aug_assign(self, node: n.AugAssign) -> Run:
         """What is added is evaluated although what it is added to may not be known."""
-        apply, value = IN_PLACE[node.op], self.expr(node.value)
+        apply, value = self.operator(node, IN_PLACE), self.expr(node.value)
 
         def combine(frame: Frame, before: Any, item: Any) -> Any:
             machine = frame[0]
@@ -397,7 +397,7 @@ class Concurrent(Lower):
         return lambda frame: attempt(action, _of_looking, harmless, frame, operand(frame))
 
     def binary(self, node: n.Binary) -> Run:
-        left, right, apply = self.expr(node.left), self.expr(node.right), BINARY[node.op]
+        left, right, apply = self.expr(node.left), self.expr(node.right), self.operator(node, BINARY)
         structural = node.op in _STRUCTURAL
 
         def combine(frame: Frame, a: Any, b: Any) -> Any:
@@ -469,7 +469,7 @@ class Concurrent(Lower):
     def subscript_parts(self, node: n.Subscript) -> Callable[[Frame], tuple[Any, Any, Any]]:
         """Container, index, and the item there."""
         value, index = self.expr(node.value), self.index(node.index)
-        site = f"{node.span.line}:{node.span.column}"
+        site = place(node)
 
         def get(frame: Frame, item: Any, key: Any) -> Any:
             machine = frame[0]

@@ -20,7 +20,7 @@ from ..grammar.program import Program
 from .border import final_value
 from .concurrent import Concurrent
 from .faults import answer_span, diagnose, diagnose_border, diagnose_limit, no_answer
-from .journal import Call, Journal
+from .journal import Call, Journal, Overrides
 from .limits import LimitHit, Limits, PlanFault
 from .lower import Lower
 from .machine import Machine, Supply
@@ -71,7 +71,7 @@ def interpret(
     *,
     signatures: Mapping[str, Signature] | None = None,
     limits: Limits | None = None,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    overrides: Overrides | None = None,
     withheld: frozenset[str] = frozenset(),
     supply: Supply | None = None,
     interrupt: Callable[[], bool] | None = None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..grammar.diagnostics import Span
 
@@ -34,8 +34,48 @@ def same_arguments(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return one == other or (one.keys() == other.keys() and all(repr(one[name]) == repr(other[name]) for name in one))
 
 
+T = TypeVar("T")
+
+
+class ByCall(Generic[T]):
+    """Something known of calls. A call is its node and its arguments: the same place may be asked otherwise."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[tuple[Mapping[str, Any], T]]] = {}
+
+    def get(self, node: str, arguments: Mapping[str, Any]) -> T | None:
+        """What is known of this call."""
+        return next((value for asked, value in self._found.get(node, ()) if same_arguments(asked, arguments)), None)
+
+    def put(self, node: str, arguments: Mapping[str, Any], value: T) -> None:
+        """Know this of a call, in place of what was known before."""
+        self.discard(node, arguments)
+        self._found.setdefault(node, []).append((arguments, value))
+
+    def discard(self, node: str, arguments: Mapping[str, Any]) -> T | None:
+        """Know nothing of a call any more; what was known."""
+        known = self._found.get(node, [])
+        for at, (asked, value) in enumerate(known):
+            if same_arguments(asked, arguments):
+                del known[at]
+                if not known:
+                    del self._found[node]
+                return value
+        return None
+
+    def at(self, node: str) -> list[T]:
+        """What is known of the calls of this node, whatever their arguments, in order."""
+        return [value for _, value in self._found.get(node, ())]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._found.values()))
+
+    def __iter__(self) -> Iterator[T]:
+        return (value for known in self._found.values() for _, value in known)
+
+
 class Journal:
-    """Entries by node; for a repaired plan, whose nodes have moved, by content.
+    """Entries by call; for a repaired plan, whose nodes have moved, by content.
 
     Five votes of the same call are five nodes and five entries: each recorded entry stands for one node only,
     its own where that asks, and otherwise, with `by_content`, the first that makes the same call. Entries of
@@ -44,7 +84,7 @@ class Journal:
     """
 
     def __init__(self, entries: Iterable[Entry] = (), *, by_content: bool = False) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: ByCall[Entry] = ByCall()
         # Entries that no node has asked for yet, by tool and identity: equal entries are different calls.
         self._spare: dict[str, dict[int, Entry]] = {}
         self.by_content = by_content
@@ -54,13 +94,13 @@ class Journal:
                 self._spare.setdefault(entry.tool, {})[id(entry)] = entry
 
     def record(self, entry: Entry) -> None:
-        """Add an entry; a later entry of the same node takes the place of the earlier."""
-        self._entries[entry.node] = entry
+        """Add an entry; a later entry of the same call takes the place of the earlier."""
+        self._entries.put(entry.node, entry.arguments, entry)
 
     def find(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
-        """The entry of this node, if called with these arguments; else, by content, one that is spare."""
-        entry = self._entries.get(node)
-        if entry is not None and entry.tool == tool and same_arguments(entry.arguments, arguments):
+        """The entry of this call; else, by content, one that is spare."""
+        entry = self._entries.get(node, arguments)
+        if entry is not None and entry.tool == tool:
             if self.by_content:
                 self._spare.get(tool, {}).pop(id(entry), None)
             return entry
@@ -73,21 +113,45 @@ class Journal:
         if found is None:
             return None
         del spare[id(found)]
-        if self._entries.get(found.node) is found:
-            del self._entries[found.node]
+        if self._entries.get(found.node, found.arguments) is found:
+            self._entries.discard(found.node, found.arguments)
         adopted = found._replace(node=node)
-        self._entries[node] = adopted
+        self.record(adopted)
         return adopted
 
     def at(self, node: str) -> Entry | None:
-        """The entry of this node whatever its arguments were."""
-        return self._entries.get(node)
+        """The last entry of this node, whatever its arguments were."""
+        known = self._entries.at(node)
+        return known[-1] if known else None
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Any:
-        return iter(self._entries.values())
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+
+class Override(NamedTuple):
+    """Arguments to change of the calls of a node.
+
+    Attributes:
+        changes: what changes, by name.
+        seen: the arguments of the call that it is for; None for any.
+    """
+
+    changes: Mapping[str, Any]
+    seen: Mapping[str, Any] | None = None
+
+
+Overrides = Mapping[str, Sequence[Override]]
+
+
+def overridden(arguments: Mapping[str, Any], rules: Sequence[Override]) -> Mapping[str, Any]:
+    """The arguments that a call is made with. Each rule applies to what the ones before it have made."""
+    for rule in rules:
+        if rule.seen is None or same_arguments(arguments, rule.seen):
+            arguments = {**arguments, **rule.changes}
+    return arguments
 
 
 class Call(NamedTuple):
@@ -96,8 +160,10 @@ class Call(NamedTuple):
     Attributes:
         node: see `Entry.node`.
         alias: the short name, `retrieve#3`: the third retrieve of the run in program order.
-        entry: what came back; None while it is wanted.
+        arguments: by parameter name, as it is made.
         span: the call in the source.
+        entry: what came back; None while it is wanted.
+        asked: the arguments that the plan gave, where an override has changed them.
     """
 
     node: str
@@ -106,6 +172,7 @@ class Call(NamedTuple):
     arguments: Mapping[str, Any]
     span: Span
     entry: Entry | None
+    asked: Mapping[str, Any] | None = None
 
     @property
     def result(self) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from ..grammar import nodes as n
 from .building import truth
 from .items import del_item, get_item, set_item
-from .lower_expressions import _FUNCTION, ARITHMETIC, SMALL, Frame, LowerExpressions, Run
+from .lower_expressions import _FUNCTION, ARITHMETIC, SMALL, Frame, LowerExpressions, Run, place
 from .machine import Machine
 from .modules import MODULES
 from .operators import IN_PLACE
@@ -96,7 +96,7 @@ class Lower(LowerExpressions):
         return run
 
     def aug_assign(self, node: n.AugAssign) -> Run:
-        apply, value, target = IN_PLACE[node.op], self.expr(node.value), node.target
+        apply, value, target = self.operator(node, IN_PLACE), self.expr(node.value), node.target
         slot = self.local_slot(target)
         quick = ARITHMETIC.get(node.op)
         if slot is not None and quick is not None:
@@ -131,11 +131,13 @@ class Lower(LowerExpressions):
             return named
         assert type(target) is n.Subscript
         container, index = self.expr(target.value), self.index(target.index)
+        site = place(target)
 
         def item(frame: Frame, _node: Any = node) -> None:
             machine = frame[0]
             holder = container(frame)
             key = index(frame)
+            machine.site = site
             before = get_item(machine, holder, key)
             after = apply(machine, before, value(frame))
             set_item(machine, holder, key, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..grammar import nodes as n
@@ -14,7 +14,7 @@ from .builtins import BUILTINS
 from .functions import FunctionCode
 from .items import get_item, set_item
 from .machine import Machine
-from .operators import BINARY, COMPARE, unary
+from .operators import BINARY, COMPARE, Binary, unary
 from .scopes import Scope, bound_names, contains, holds_inner_function, load_missing, target_names
 from .signals import Returned
 from .text import CONVERSIONS, format_value, to_str
@@ -280,9 +280,22 @@ class LowerExpressions:
 
         return run
 
+    def operator(self, node: n.Binary | n.AugAssign, table: Mapping[str, Binary]) -> Binary:
+        """What applies the operator. `%` may ask a defaultdict, which calls its factory: that call has this place."""
+        apply = table[node.op]
+        if node.op != "%":
+            return apply
+        site = place(node)
+
+        def at_site(machine: Machine, a: Any, b: Any) -> Any:
+            machine.site = site
+            return apply(machine, a, b)
+
+        return at_site
+
     def binary(self, node: n.Binary) -> Run:
         left, right = self.expr(node.left), self.expr(node.right)
-        apply = BINARY[node.op]
+        apply = self.operator(node, BINARY)
         host: Any = ARITHMETIC.get(node.op)
         if host is None:
 
@@ -454,7 +467,7 @@ class LowerExpressions:
 
     def subscript(self, node: n.Subscript) -> Run:
         value, index = self.expr(node.value), self.index(node.index)
-        site = f"{node.span.line}:{node.span.column}"
+        site = place(node)
 
         def run(frame: Frame, _node: Any = node) -> Any:
             item, key = value(frame), index(frame)
@@ -646,6 +659,11 @@ class LowerExpressions:
                 raise stopped.stop from None
 
         return run
+
+
+def place(node: Any) -> str:
+    """Where a node stands, in the name of a call that it may make."""
+    return f"{node.span.line}:{node.span.column}"
 
 
 def _small(node: Any) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from ..grammar.diagnostics import Span
 from ..grammar.language import REQUIRED, Signature
 from .border import all_texts, check_argument, import_result
-from .journal import Call, Entry, Journal
+from .journal import Call, Entry, Journal, Overrides, overridden
 from .limits import LimitHit, Limits, PlanFault
 from .signals import Suspended, rank
 from .values import (
@@ -76,7 +76,7 @@ class Machine:
         signatures: Mapping[str, Signature],
         limits: Limits,
         journal: Journal,
-        overrides: Mapping[str, Mapping[str, Any]],
+        overrides: Overrides,
         withheld: frozenset[str],
         supply: Supply | None,
         interrupt: Callable[[], bool] | None,
@@ -379,8 +379,9 @@ class Machine:
         self.seen[node] = times + 1
         if times:
             node = f"{node}~{times + 1}"
-        if self.overrides and (override := self.overrides.get(node)):
-            arguments = {**arguments, **override}
+        asked = None
+        if self.overrides and (rules := self.overrides.get(node)):
+            asked, arguments = arguments, overridden(arguments, rules)
         if len(self.calls) >= self.limits.tool_calls:
             raise LimitHit("PLAN408", f"the plan made more than {self.limits.tool_calls} tool calls")
         tool = signature.name
@@ -389,8 +390,8 @@ class Machine:
         alias = f"{tool}#{number}"
         entry = self.journal.find(node, tool, arguments) if node not in self.withheld else None
         if entry is None and self.supply is not None and not self.pending:
-            entry = self.supply(Call(node, alias, tool, arguments, span, None))
-        call = Call(node, alias, tool, arguments, span, entry)
+            entry = self.supply(Call(node, alias, tool, arguments, span, None, asked))
+        call = Call(node, alias, tool, arguments, span, entry, asked)
         self.calls.append(call)
         self.marks_at_call.append(len(self.statements))
         if entry is None:
@@ -399,7 +400,7 @@ class Machine:
             raise Suspended(rank(node))
         return import_result(entry.result)
 
-    def bind(self, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def bind(self, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Mapping[str, Any]:
         """Arguments by parameter name, defaults filled in, checked and copied."""
         params = signature.params
         if len(args) > len(params):

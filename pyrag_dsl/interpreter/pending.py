@@ -187,8 +187,8 @@ class ConcurrentMachine(Machine):
                 if level > used:
                     used = level
                     stack += self._behind_what_is_unknown(level)
-                if kind is Pending or kind is Maybe:
-                    stack += [(part, level) for part in value.behind]
+                if kind is Pending or kind is Maybe:  # what is behind it, it may be, or hold
+                    stack += [(part, HANDED_ON if level > LOOKED_AT else level) for part in value.behind]
                 continue
             if kind is DefaultDict and level < HANDED_ON:  # to read it may fill it
                 unknown[id(value)] = (value, needs)

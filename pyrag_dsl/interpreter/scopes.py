@@ -87,13 +87,13 @@ def bound_names(nodes: Iterable[Any]) -> set[str]:
         if kind is n.Assign:
             for target in item.targets:
                 found |= target_names(target)
-            stack.append(item.value)
+            stack += (*item.targets, item.value)
         elif kind is n.AugAssign:
             found |= target_names(item.target)
-            stack.append(item.value)
+            stack += (item.target, item.value)
         elif kind is n.For:
             found |= target_names(item.target)
-            stack += (item.iterable, item.body, item.orelse)
+            stack += (item.target, item.iterable, item.body, item.orelse)
         elif kind is n.Walrus:
             found.add(item.name)
             stack.append(item.value)
@@ -107,6 +107,7 @@ def bound_names(nodes: Iterable[Any]) -> set[str]:
         elif kind is n.Delete:
             for target in item.targets:
                 found |= target_names(target)
+            stack += item.targets
         elif kind is n.Comprehension:
             stack += [part for part in n.walk(item) if type(part) is n.Walrus]
         elif kind is n.Handler:

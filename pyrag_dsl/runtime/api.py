@@ -12,7 +12,7 @@ from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import Journal
+from ..interpreter.journal import Journal, Override
 from ..interpreter.limits import Limits
 from .engine import MODES, Options, Run, fitting, in_time, run_inline
 from .events import CallStarted
@@ -70,7 +70,7 @@ def run(program: Program | str, tools: Tools | None = None, **options: Any) -> R
 
 async def arun(program: Program | str, tools: Tools | None = None, **options: Any) -> Result:
     """`run` for asynchronous hosts. A waiting run holds no thread, frame or generator of the plan."""
-    return await Scheduler(_prepare(program, tools, **options)).drive()
+    return await Scheduler(_prepare(program, tools, **options), visiting=True).drive()
 
 
 def rerun(
@@ -103,7 +103,8 @@ def rerun(
         raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}")
     more: dict[str, Any] = {"question": header.question, "limits": header.limits, "now": header.started}
     more.update(options or {})
-    overrides = {**recorded.overrides, found.node: {**recorded.overrides.get(found.node, {}), **arguments}}
+    before = recorded.overrides
+    overrides = {**before, found.node: (*before.get(found.node, ()), Override(arguments))}
     return run(header.source, tools, journal=recorded, overrides=overrides, **more)
 
 
@@ -115,7 +116,7 @@ def _prepare(
     limits: Limits | None = None,
     mode: str = "concurrent",
     journal: Journal | Trace | str | os.PathLike[str] | None = None,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]] | None = None,
     hooks: Iterable[Hook] = (),
     trace: str | os.PathLike[str] | None = None,
     fsync: bool = False,
@@ -157,12 +158,15 @@ def _prepare(
     limits = limits or Limits()
     interpreter = _interpreter(isolation)
     named = _by_node(program, entries, overrides or {}, signatures, interpreter)
-    overrides = {node: fitting(node, changes, signatures, limits) for node, changes in named.items()}
+    rules = {
+        node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in given])
+        for node, given in named.items()
+    }
     options = Options(
         question,
         limits,
         mode,
-        overrides,
+        rules,
         tuple(hooks),
         max_concurrency,
         call_timeout,
@@ -189,19 +193,19 @@ def _interpreter(isolation: Any) -> Callable[..., Outcome]:
 def _by_node(
     program: Program,
     journal: Journal,
-    overrides: Mapping[str, Mapping[str, Any]],
+    overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]],
     signatures: Any,
     interpreter: Callable[..., Outcome],
-) -> dict[str, dict[str, Any]]:
-    """Overrides with aliases replaced by the nodes that they name in the recorded run."""
-    if not any("#" in name for name in overrides):
-        return {name: dict(changes) for name, changes in overrides.items()}
-    known = {call.alias: call.node for call in interpreter(program, journal, signatures=signatures).calls}
+) -> dict[str, tuple[Override, ...]]:
+    """Overrides as rules, with aliases replaced by the nodes that they name in the recorded run."""
+    known: dict[str, str] = {}
+    if any("#" in name for name in overrides):
+        known = {call.alias: call.node for call in interpreter(program, journal, signatures=signatures).calls}
     out = {}
-    for name, changes in overrides.items():
+    for name, given in overrides.items():
         if "#" in name and name not in known:
             raise ValueError(f"no call {name!r} in the journal: use its node, or give the journal of an earlier run")
-        out[known.get(name, name)] = dict(changes)
+        out[known.get(name, name)] = (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)
     return out
 
 
@@ -222,4 +226,4 @@ def _inline(prepared: Run) -> bool:
 
 
 async def _drive(prepared: Run) -> Result:
-    return await Scheduler(prepared).drive()
+    return await Scheduler(prepared, visiting=False).drive()

@@ -22,16 +22,16 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, admit, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import Call, Entry, Journal
+from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, Overrides, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
-from .hooks import Answer, Change, Finished, Hook, Rerun, Veto
+from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
 from .record import build_trace
 from .result import Result
 from .threads import Hanging, wait_for_coroutine
 from .tools import Reported, Tool
-from .trace import Trace, TraceFile, signatures_to_json
+from .trace import Trace, TraceFile, overrides_to_json, signatures_to_json
 
 MODES = ("concurrent", "sequential")
 
@@ -43,7 +43,7 @@ class Options:
     question: str = ""
     limits: Limits = field(default_factory=Limits)
     mode: str = "concurrent"
-    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
     hooks: tuple[Hook, ...] = ()
     max_concurrency: int = 32
     call_timeout: float | None = None
@@ -71,7 +71,19 @@ class Escaped(Exception):
 
 
 class Run:
-    """One run of one program."""
+    """One run of one program.
+
+    Attributes:
+        overrides: what is changed in the arguments of calls, by node.
+        fresh: the entries that this run has paid for, by identity.
+        failures: why calls have failed for good.
+        launched: the arguments with which each node was asked last, and in which epoch.
+        epoch: how often a hook has changed what was asked before: only within one epoch a node has one set of
+            arguments.
+        trusting: whether concurrent passes are believed. Once the two readings disagree about a call, the run goes on
+            one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
+        made: calls made, those left out that were made by mistake.
+    """
 
     def __init__(self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options) -> None:
         self.program = program
@@ -79,14 +91,21 @@ class Run:
         self.signatures = {name: tool.signature for name, tool in tools.items()}
         self.options = options
         self.journal = journal
-        self.overrides: dict[str, dict[str, Any]] = {node: dict(o) for node, o in options.overrides.items()}
-        self.fresh: set[str] = set()
+        self.overrides: dict[str, tuple[Override, ...]] = {n: tuple(rules) for n, rules in options.overrides.items()}
+        self.fresh: dict[int, Entry] = {}
         self.decisions: list[Event] = []
-        self.failures: dict[str, Diagnostic] = {}
+        self.failures: ByCall[Diagnostic] = ByCall()
         # What a replay fails with: the arguments and the diagnostic of the calls that failed on record.
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
         self.watchers = [hook for hook in options.hooks if type(hook).after_call is not Hook.after_call]
+        self.reruns: list[NodeRerun] = []
+        self.undone: ByCall[bool] = ByCall()
+        self.launched: dict[str, tuple[Mapping[str, Any], int]] = {}
+        self.epoch = 0
+        self.trusting = options.mode == "concurrent"
+        self.made = 0
+        self.last: tuple[Call, ...] = ()  # the calls that the last pass met
         self.passes = 0
         self.tokens = 0
         self.cost = 0.0
@@ -96,33 +115,34 @@ class Run:
 
     # ------------------------------------------------------------------ passes
 
-    def interpret(self, *, concurrent: bool = False, supply: Any = None) -> Outcome:
+    def interpret(self, *, concurrent: bool = False, supply: Any = None, interrupt: Any = None) -> Outcome:
         """One pass. Raises `LimitExceeded` if it was isolated and its worker was lost."""
         try:
-            return self.look(concurrent, supply)
+            return self.look(concurrent, supply, interrupt or self.expired)
         except LimitExceeded as lost:
             raise self.error(LimitExceeded, lost.diagnostics, None, "limit") from None
 
-    def look(self, concurrent: bool = False, supply: Any = None) -> Outcome:
+    def look(self, concurrent: bool, supply: Any, interrupt: Callable[[], bool] | None) -> Outcome:
         self.passes += 1
-        return self.options.interpreter(
+        outcome = self.options.interpreter(
             self.program,
             self.journal,
             signatures=self.signatures,
             limits=self.options.limits,
             overrides=self.overrides,
             supply=supply,
-            interrupt=self.expired,
+            interrupt=interrupt,
             now=self.options.now,
             concurrent=concurrent,
             cautious=concurrent and not self.options.speculate,
         )
+        self.last = outcome.calls
+        return outcome
 
     def snapshot(self) -> Outcome | None:
         """What a sequential pass makes of the journal now, whatever the time is; None if its worker was lost."""
-        self.deadline, self.cancelled = None, False
         try:
-            return self.look()
+            return self.look(False, None, None)
         except LimitExceeded:
             return None
 
@@ -135,10 +155,18 @@ class Run:
             self.journal,
             signatures=self.signatures,
             limits=self.options.limits,
-            overrides=self.overrides,
+            overrides=dict(self.overrides),
             now=self.options.now,
             interpreter=self.options.interpreter,
         )
+
+    def known(self) -> tuple[Call, ...]:
+        """The calls that the last pass met, with what has come back for them since."""
+        found = []
+        for call in self.last:
+            entry = call.entry or self.journal.find(call.node, call.tool, call.arguments)
+            found.append(call if call.entry is entry else call._replace(entry=entry))
+        return tuple(found)
 
     # ------------------------------------------------------------------- events
 
@@ -150,7 +178,7 @@ class Run:
             started=options.now.isoformat(),
             signatures=signatures_to_json(self.signatures),
             limits=asdict(options.limits),
-            overrides=self.overrides,
+            overrides=overrides_to_json(self.options.overrides),
         )
 
     def emit(self, event: Event) -> None:
@@ -192,8 +220,28 @@ class Run:
 
     # -------------------------------------------------------------------- calls
 
-    def record(self, call: Call, result: Any, elapsed: float) -> Entry:
-        """Take a tool's result over the border and into the journal. Raises `Failure`."""
+    def contradicted(self, calls: Iterable[Call]) -> bool:
+        """Whether one of these nodes was already asked otherwise, although nothing that it depends on has changed."""
+        for call in calls:
+            arguments, epoch = self.launched.get(call.node, (call.arguments, self.epoch))
+            if epoch == self.epoch and not same_arguments(arguments, call.arguments):
+                return True
+        return False
+
+    def distrust(self) -> None:
+        """The readings disagree: only what the sequential one wants is asked from now on."""
+        self.trusting = False
+        self.made = sum(
+            call.entry is not None and id(call.entry) in self.fresh for call in self.look(False, None, None).calls
+        )
+
+    def launch(self, call: Call) -> None:
+        """Take note that a call is made."""
+        self.launched[call.node] = (call.arguments, self.epoch)
+        self.made += 1
+
+    def receive(self, call: Call, result: Any, elapsed: float) -> Entry:
+        """Take a tool's result over the border: an entry for the journal. Raises `Failure`."""
         signature = self.signatures[call.tool]
         usage: Mapping[str, Any] = {}
         if type(result) is Reported:
@@ -212,8 +260,7 @@ class Run:
             message = f"the tool `{call.tool}` must return {wanted}, not {type(result).__name__}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
         entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage)
-        self.journal.record(entry)
-        self.fresh.add(call.node)
+        self.fresh[id(entry)] = entry
         if usage:
             self.tokens += usage.get("tokens") or 0
             self.cost += usage.get("cost") or 0.0
@@ -252,31 +299,75 @@ class Run:
                 return call, decided
             if isinstance(decided, Change):
                 changes = fitting(call.node, decided.arguments, self.signatures, self.options.limits)
-                self.decide(HookDecided(hook=name, node=call.node, decision="change", detail=changes))
-                self.overrides[call.node] = {**self.overrides.get(call.node, {}), **changes}
-                arguments = {**call.arguments, **changes}
-                call = call._replace(arguments=arguments)
+                self.decide(
+                    HookDecided(hook=name, node=call.node, decision="change", detail=changes, seen=dict(call.arguments))
+                )
+                self.change(call, changes)
+                call = call._replace(arguments={**call.arguments, **changes})
         return call, None
 
-    def after(self, call: Call, entry: Entry, calls: tuple[Call, ...]) -> None:
-        """Ask the hooks about a result; they may replace it or change what was asked before."""
+    def change(self, call: Call, changes: Mapping[str, Any]) -> None:
+        """Make this call with other arguments from now on, where it is asked with those that it has."""
+        self.overrides[call.node] = (*self.overrides.get(call.node, ()), Override(changes, dict(call.arguments)))
+
+    def after(self, call: Call, entry: Entry, settled: bool) -> Entry | None:
+        """Ask the hooks about a result: what the journal is to hold; None to keep it back until later."""
         lineage = self.lineage()
         for hook in self.watchers:
-            finished = Finished(call, entry.result, lineage, calls)
+            finished = Finished(call, entry.result, settled, lineage, self.known)
             decided = hook.after_call(finished)
             name = type(hook).__name__
-            if isinstance(decided, Answer):
+            if isinstance(decided, Wait):
+                if not settled:
+                    return None
+            elif isinstance(decided, Answer):
                 self.decide(HookDecided(hook=name, node=call.node, decision="replace"))
-                entry = self.record(call, decided.result, entry.elapsed)
-            elif isinstance(decided, Rerun) and decided.overrides:
-                limits = self.options.limits
-                overrides = {n: fitting(n, o, self.signatures, limits) for n, o in decided.overrides.items()}
-                detail = {"reason": decided.reason, "overrides": overrides}
-                self.decide(HookDecided(hook=name, node=call.node, decision="rerun", detail=detail))
-                for node, changes in overrides.items():
-                    self.overrides[node] = {**self.overrides.get(node, {}), **changes}
-                    alias = next((each.alias for each in calls if each.node == node), node)
-                    self.decide(NodeRerun(node=node, alias=alias, overrides=dict(changes)))
+                entry = self.receive(call, decided.result, entry.elapsed)
+                self.epoch += 1
+            elif isinstance(decided, Rerun):
+                self.rerun(name, call, decided)
+        return entry
+
+    def rerun(self, hook: str, call: Call, decided: Rerun) -> None:
+        """Ask calls again with other arguments, but for what has been tried and taken back."""
+        calls = {each.node: each for each in self.known()}
+        wanted: list[tuple[Call, dict[str, Any]]] = []
+        for node, given in decided.overrides.items():
+            changes = fitting(node, given, self.signatures, self.options.limits)
+            if node not in calls:
+                raise ValueError(f"a hook wants {node!r} to be made again, which is not among the calls of the run")
+            target = calls[node]
+            if self.undone.get(node, {**target.arguments, **changes}) is None:
+                wanted.append((target, changes))
+        if not wanted:
+            return
+        detail = {"reason": decided.reason, "overrides": {target.node: changes for target, changes in wanted}}
+        self.decide(HookDecided(hook=hook, node=call.node, decision="rerun", detail=detail))
+        self.epoch += 1
+        for target, changes in wanted:
+            self.change(target, changes)
+            event = NodeRerun(node=target.node, alias=target.alias, overrides=changes, seen=dict(target.arguments))
+            self.reruns.append(event)
+            self.decide(event)
+
+    def undo(self, failed: Call) -> bool:
+        """Take back the last re-run that this failed call is part of, or depends on; whether there was one."""
+        lineage = self.lineage()
+        for event in reversed(self.reruns):
+            if failed.node != event.node and failed.node not in lineage.dependents(event.node):
+                continue
+            assert event.seen is not None
+            self.reruns.remove(event)
+            rules = list(self.overrides[event.node])
+            rules.remove(Override(event.overrides, event.seen))
+            self.overrides[event.node] = tuple(rules)
+            self.undone.put(event.node, {**event.seen, **event.overrides}, True)
+            self.epoch += 1
+            self.decide(
+                HookDecided(hook="", node=event.node, decision="undo", detail=dict(event.overrides), seen=event.seen)
+            )
+            return True
+        return False
 
     def decide(self, event: Event) -> None:
         self.decisions.append(event)
@@ -284,14 +375,23 @@ class Run:
             self.options.file.write(event)
         self.emit(event)
 
-    def overdrawn(self) -> str:
-        """Why no further call may be paid for; "" while one may."""
+    @property
+    def room(self) -> int:
+        """How many more calls may be made."""
+        return self.options.limits.tool_calls - self.made
+
+    def overdrawn(self) -> LimitHit | None:
+        """Why no further call may be paid for; None while one may."""
         limits = self.options.limits
+        if self.room <= 0:
+            return LimitHit("PLAN408", f"the plan made more than {limits.tool_calls} tool calls")
         if limits.tokens is not None and self.tokens >= limits.tokens:
-            return f"the tools have used {self.tokens:,} tokens; the budget is {limits.tokens:,}"
-        if limits.cost is not None and self.cost >= limits.cost:
-            return f"the tools have cost {self.cost:g}; the budget is {limits.cost:g}"
-        return ""
+            message = f"the tools have used {self.tokens:,} tokens; the budget is {limits.tokens:,}"
+        elif limits.cost is not None and self.cost >= limits.cost:
+            message = f"the tools have cost {self.cost:g}; the budget is {limits.cost:g}"
+        else:
+            return None
+        return LimitHit("PLAN413", message)
 
     # ------------------------------------------------------------------ endings
 
@@ -309,7 +409,7 @@ class Run:
                 outcome,
                 trace,
                 self.lineage(),
-                frozenset(self.fresh),
+                self.fresh,
                 self.passes,
                 elapsed,
                 self.options.limits,
@@ -424,8 +524,9 @@ def run_inline(run: Run) -> Result:
     tools, clock, attempts = run.tools, time.monotonic, run.options.retries + 1
 
     def supply(call: Call) -> Entry | None:
-        if reason := run.overdrawn():
-            raise LimitHit("PLAN413", reason)
+        if overdrawn := run.overdrawn():
+            raise overdrawn
+        run.launch(call)
         tool = tools[call.tool]
         for attempt in range(attempts):
             began = clock()
@@ -433,13 +534,15 @@ def run_inline(run: Run) -> Result:
                 result = tool.call(call.arguments)
                 if inspect.iscoroutine(result):
                     result = awaited(result)
-                return run.record(call, result, clock() - began)
+                entry = run.receive(call, result, clock() - began)
+                run.journal.record(entry)
+                return entry
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                     raise
                 if attempt + 1 < attempts and tool.idempotent and not isinstance(error, Failure):
                     continue
-                run.failures[call.node] = run.failed(call, error)
+                run.failures.put(call.node, call.arguments, run.failed(call, error))
                 break
         return None
 
@@ -449,7 +552,8 @@ def run_inline(run: Run) -> Result:
         return run.finish(outcome)
     if run.options.replay:
         raise run.not_recorded(outcome)
-    diagnostic = run.failures[outcome.wanted[0].node]
+    diagnostic = run.failures.get(outcome.wanted[0].node, outcome.wanted[0].arguments)
+    assert diagnostic is not None
     raise run.error(ToolFailed, (diagnostic,), outcome, "tool")
 
 

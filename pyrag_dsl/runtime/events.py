@@ -29,7 +29,8 @@ class RunStarted(Event):
         started: the time of day that the plan sees, ISO 8601.
         signatures: of the tools: parameters as (name, type, default, required), and what they return.
         limits: by name.
-        overrides: arguments changed by hand, by node.
+        overrides: arguments changed, by node: what changes, for any arguments of the call; or a list of pairs of what
+            changes and the arguments that it is for.
     """
 
     type: ClassVar[str] = "run_started"
@@ -39,7 +40,7 @@ class RunStarted(Event):
     started: str
     signatures: dict[str, Any]
     limits: dict[str, Any]
-    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,8 @@ class CallFinished(Event):
         elapsed: seconds.
         cached: whether the result came from a journal and not from the tool.
         usage: tokens and cost by name, where the tool reports them.
-        speculative: the run failed before the plan got here.
+        speculative: the result was not used in the end: the run failed before the plan came to it, or a re-run took
+            its place.
     """
 
     type: ClassVar[str] = "call_finished"
@@ -88,23 +90,34 @@ class CallFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookDecided(Event):
-    """A hook changed the course of a run; kept, so that a replay decides alike."""
+    """A hook changed the course of a run; kept, so that a replay decides alike.
+
+    Attributes:
+        hook: its class.
+        node: the call that it was asked about.
+        decision: "change", "answer", "veto", "replace", "rerun", "stand-in"; or "undo", where the engine has taken
+            back a re-run that failed.
+        detail: what it decided.
+        seen: the arguments of the call that it was asked about.
+    """
 
     type: ClassVar[str] = "hook_decided"
     hook: str
     node: str
     decision: str
     detail: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRerun(Event):
-    """A call was made again with other arguments."""
+    """A call was made again with other arguments; `seen` are those of before."""
 
     type: ClassVar[str] = "node_rerun"
     node: str
     alias: str
     overrides: dict[str, Any]
+    seen: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ Every method may be left out. What a hook decides is written to the trace, so th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..interpreter.journal import Call
@@ -46,11 +46,20 @@ class Answer:
 class Rerun:
     """From `after_call`: change the arguments of calls by node, and go on from there.
 
-    Whatever depended on the old results is asked again; the rest is kept.
+    Whatever depended on the old results is asked again; the rest is kept. If a call that this brings about fails, it
+    is taken back: the old results stand, and the same is not tried again.
     """
 
     overrides: Mapping[str, Mapping[str, Any]]
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """From `after_call`: keep the result back until all calls before this one are settled, then ask again.
+
+    For a decision that must not depend on which call comes back first. One call after the other, it never waits.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +69,20 @@ class Finished:
     Attributes:
         call: the call; `call.arguments` are those it was made with.
         result: what came back.
+        settled: whether all calls before this one in program order have come back, with nothing left to decide.
         lineage: on demand, which calls this one depends on.
-        calls: all calls known so far, in program order.
     """
 
     call: Call
     result: Any
+    settled: bool
     lineage: Lineage
-    calls: tuple[Call, ...] = field(default=())
+    _look: Callable[[], tuple[Call, ...]]
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls known so far, in program order, with what has come back for them."""
+        return self._look()
 
 
 class Hook:
@@ -76,7 +91,7 @@ class Hook:
     def before_call(self, call: Call) -> Change | Veto | Answer | None:
         """A call is about to be made."""
 
-    def after_call(self, finished: Finished) -> Answer | Rerun | None:
+    def after_call(self, finished: Finished) -> Answer | Rerun | Wait | None:
         """A call has come back. May be called again for the same node after a re-run."""
 
     def on_event(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import Journal
+from ..interpreter.journal import Journal, Overrides
 from ..interpreter.limits import Limits
 
 FINAL = ""  # the final answer, among nodes
@@ -25,7 +25,7 @@ class Lineage:
         *,
         signatures: Mapping[str, Signature],
         limits: Limits,
-        overrides: Mapping[str, Mapping[str, Any]],
+        overrides: Overrides,
         now: datetime,
         interpreter: Callable[..., Outcome] = interpret,
     ) -> None:
@@ -57,7 +57,7 @@ class Lineage:
             without = self._interpret(
                 self._program, self._journal, withheld=frozenset({node}), concurrent=True, **self._options
             )
-            kept = {call.node for call in without.calls if call.entry is not None}
+            kept = {call.node for call in without.calls}
             found = frozenset(call.node for call in self.full.calls if call.node not in kept and call.node != node)
             if not without.resolved:
                 found |= {FINAL}

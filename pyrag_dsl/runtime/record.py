@@ -49,7 +49,7 @@ def build_trace(
 
     def build() -> list[Event]:
         events: list[Event] = [run.header()]
-        known: set[str] = set()
+        known: set[int] = set()
         if outcome is not None:
             after = list(outcome.calls_after)
             index = 0
@@ -57,7 +57,7 @@ def build_trace(
                 while index < len(outcome.calls) and (after[index] <= position or node is None):
                     call = outcome.calls[index]
                     index += 1
-                    known.add(call.node)
+                    known.add(id(call.entry))
                     common: dict[str, Any] = {
                         "node": call.node,
                         "alias": call.alias,
@@ -70,15 +70,15 @@ def build_trace(
                             CallFinished(
                                 result=call.entry.result,
                                 elapsed=call.entry.elapsed,
-                                cached=call.node not in fresh,
+                                cached=id(call.entry) not in fresh,
                                 usage=dict(call.entry.usage),
                                 **common,
                             )
                         )
                 if node is not None:
                     events.append(StatementEnded(span=node.span, names=_names(node, value)))
-        for entry in run.journal:
-            if entry.node in fresh and entry.node not in known:
+        for entry in fresh.values():
+            if id(entry) not in known:
                 events.append(
                     CallFinished(
                         node=entry.node,

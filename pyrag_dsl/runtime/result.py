@@ -11,6 +11,7 @@ from ..grammar.diagnostics import Diagnostic, Span
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, export
 from ..interpreter.interpret import Outcome
+from ..interpreter.journal import Entry
 from ..interpreter.limits import Limits
 from .lineage import Lineage
 from .trace import Trace
@@ -66,7 +67,7 @@ class Result:
         outcome: Outcome,
         trace: Trace,
         lineage: Lineage,
-        fresh: frozenset[str],
+        fresh: Mapping[int, Entry],
         passes: int,
         elapsed: float,
         limits: Limits,
@@ -103,7 +104,7 @@ class Result:
                     entry.result,
                     call.span,
                     entry.elapsed,
-                    call.node not in self._fresh,
+                    id(entry) not in self._fresh,
                     entry.usage,
                     self._lineage,
                 )

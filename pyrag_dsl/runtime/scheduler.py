@@ -6,13 +6,14 @@ import asyncio
 import inspect
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, ToolFailed
-from ..interpreter.interpret import Outcome
-from ..interpreter.journal import Call
+from ..interpreter.interpret import Outcome, interpret
+from ..interpreter.journal import ByCall, Call, Entry, same_arguments
 from .engine import Escaped, Failure, Run
 from .events import HookDecided
 from .plain import dumps, encode
@@ -20,6 +21,7 @@ from .result import Result
 from .threads import start
 from .tools import Tool, handed
 
+_SLICE = 0.01  # seconds that a pass may hold the caller's loop
 _GRACE = 0.1  # seconds that cancelled calls have to clean up before the run ends without them
 
 
@@ -42,18 +44,32 @@ class Flight:
         self.task: asyncio.Future[Any] | None = None
 
 
+class TooLong(BaseException):
+    """A pass that must not go on where it is: the caller's loop waits."""
+
+
 class Scheduler:
-    """Keeps the wanted calls of one run in flight until the run ends."""
+    """Keeps the wanted calls of one run in flight until the run ends.
 
-    __slots__ = ("flights", "in_flight", "landed", "loop", "run", "waiting", "wake")
+    Attributes:
+        visiting: whether the loop is the caller's, so that long passes have to be made elsewhere.
+        in_flight: calls that are on their way, or whose result is kept back until others are settled.
+        held: of those, the ones that are kept back.
+        blockers: what the last pass said: until one of these has come back, another finds nothing new.
+    """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, visiting: bool) -> None:
         self.run = run
+        self.visiting = visiting
+        self.elsewhere = visiting and run.options.interpreter is not interpret
         self.loop = asyncio.get_running_loop()
-        self.flights: list[Flight] = []
-        self.waiting: list[Flight] = []  # for a free place among `max_concurrency`
+        self.flights: dict[int, Flight] = {}
+        self.waiting: deque[Flight] = deque()  # for a free place among `max_concurrency`
+        self.airborne = 0
         self.landed: list[Flight] = []
-        self.in_flight: set[str] = set()
+        self.in_flight: ByCall[bool] = ByCall()
+        self.held: ByCall[tuple[Call, Entry]] = ByCall()
+        self.blockers: frozenset[str] = frozenset()
         self.wake: asyncio.Future[None] | None = None
 
     async def drive(self) -> Result:
@@ -64,21 +80,23 @@ class Scheduler:
         alarm = None if left is None else self.loop.call_later(left, self.ring)
         try:
             while True:
-                outcome, wanted = self.look()
+                outcome, wanted = await self.look()
                 if outcome is not None and outcome.status != "waiting":
                     return run.finish(outcome)
                 if run.options.replay:
-                    raise run.not_recorded(run.interpret())
-                if outcome is not None and outcome.wanted[0].node in run.failures:
-                    diagnostic = run.failures[outcome.wanted[0].node]
-                    raise run.error(ToolFailed, (diagnostic,), outcome, "tool")
-                departing = [call for call in wanted if call.node not in self.in_flight]
-                if departing and (reason := run.overdrawn()):
-                    diagnostic = Diagnostic("PLAN413", reason, departing[0].span, nodes=(departing[0].node,))
-                    raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
+                    raise run.not_recorded(await self.interpret())
+                if outcome is not None and self.decided(outcome.wanted[0], outcome):
+                    continue
+                departing = [call for call in wanted if not self.in_flight.get(call.node, call.arguments)]
+                if run.trusting and run.contradicted(departing):
+                    run.distrust()
+                    continue
+                if self.flights or run.room > 0:  # what has no room now may turn out not to be asked
+                    departing = departing[: max(run.room, 0)]
                 self.launch(departing)
                 del outcome, wanted, departing  # a waiting run holds nothing of a pass
-                await self.landing()
+                while await self.landing():
+                    pass
                 if run.expired():
                     raise run.out_of_time(run.snapshot())
         except asyncio.CancelledError:
@@ -90,26 +108,61 @@ class Scheduler:
                 alarm.cancel()
             await self.abandon()
 
-    def look(self) -> tuple[Outcome | None, tuple[Call, ...]]:
+    async def look(self) -> tuple[Outcome | None, tuple[Call, ...]]:
         """What is known now: a sequential outcome where that decides, and the calls to make."""
         run = self.run
-        if run.options.mode == "sequential" or (run.program.chained and not run.options.hooks):
-            outcome = run.interpret()
+        self.blockers = frozenset()
+        if not run.trusting or (run.program.chained and not run.options.hooks):
+            outcome = await self.interpret()
             return outcome, outcome.wanted
         if not self.flights and len(run.journal) == run.program.call_sites:  # this may well be all
-            outcome = run.interpret()
+            outcome = await self.interpret()
             if outcome.status != "waiting":
                 return outcome, ()
-        ahead = run.interpret(concurrent=True)
-        missing = [call for call in ahead.wanted if call.node not in run.failures]
-        if missing and len(missing) == len(ahead.wanted):
+        ahead = await self.interpret(concurrent=True)
+        missing = [call for call in ahead.wanted if run.failures.get(call.node, call.arguments) is None]
+        if missing and len(missing) == len(ahead.wanted) and not self.held:
+            self.blockers = ahead.blockers
             return None, ahead.wanted
-        outcome = run.interpret()
-        if outcome.status != "waiting" or outcome.wanted[0].node in run.failures:
-            return outcome, ()
-        if outcome.wanted[0].node not in {call.node for call in missing}:
+        outcome = await self.interpret()
+        if outcome.status == "waiting" and not any(_same(outcome.wanted[0], call) for call in missing):
             missing.insert(0, outcome.wanted[0])
         return outcome, tuple(missing)
+
+    async def interpret(self, *, concurrent: bool = False) -> Outcome:
+        """One pass. It does not hold the caller's loop for long: a long one is made again in a thread."""
+        run = self.run
+        if self.visiting and not self.elsewhere:
+            ends = self.loop.time() + _SLICE
+
+            def interrupt() -> bool:
+                if self.loop.time() > ends:
+                    raise TooLong
+                return run.expired()
+
+            try:
+                return run.interpret(concurrent=concurrent, interrupt=interrupt)
+            except TooLong:
+                self.elsewhere = True
+        if self.elsewhere:
+            return cast(Outcome, await in_thread(lambda _: run.interpret(concurrent=concurrent), None))
+        return run.interpret(concurrent=concurrent)
+
+    def decided(self, first: Call, outcome: Outcome) -> bool:
+        """Settle what the first call that is missing waits for; whether there was anything. Raises `ToolFailed`."""
+        run = self.run
+        failure = run.failures.get(first.node, first.arguments)
+        if failure is not None:
+            if run.undo(first):
+                return True
+            raise run.error(ToolFailed, (failure,), outcome, "tool")
+        kept = self.held.discard(first.node, first.arguments)
+        if kept is None:
+            return False
+        call, entry = kept
+        self.in_flight.discard(call.node, call.arguments)
+        run.journal.record(run.after(call, entry, True) or entry)
+        return True
 
     # ------------------------------------------------------------------ departure
 
@@ -118,18 +171,23 @@ class Scheduler:
         run = self.run
         batches: dict[str, Flight] = {}
         for call in calls:
-            self.in_flight.add(call.node)
+            if overdrawn := run.overdrawn():
+                diagnostic = Diagnostic(overdrawn.code, overdrawn.message, call.span, nodes=(call.node,))
+                raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
             if run.options.hooks:
                 try:
                     call, given = run.before(call)
                 except Failure as failure:
-                    run.failures[call.node] = failure.diagnostic
-                    self.in_flight.discard(call.node)
+                    run.failures.put(call.node, call.arguments, failure.diagnostic)
                     continue
+                run.launch(call)
                 run.started(call)
                 if given is not None:
                     self.land(call, given.result, 0.0)
                     continue
+            else:
+                run.launch(call)
+            self.in_flight.put(call.node, call.arguments, True)
             tool = run.tools[call.tool]
             key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
             shared = self.sharing(call, key) if key else None
@@ -141,16 +199,13 @@ class Scheduler:
                 if key not in flight.keys:
                     flight.keys.append(key)
             else:
-                flight = Flight(tool, [call], [key])
-                self.flights.append(flight)
-                self.depart(flight)
+                self.depart(Flight(tool, [call], [key]))
         for flight in batches.values():
-            self.flights.append(flight)
             self.depart(flight)
 
     def sharing(self, call: Call, key: str) -> Flight | None:
         """A flight that already asks for these arguments of an idempotent tool."""
-        for flight in self.flights:
+        for flight in self.flights.values():
             if (
                 flight.tool.name == call.tool
                 and flight.tool.idempotent
@@ -162,10 +217,12 @@ class Scheduler:
 
     def depart(self, flight: Flight) -> None:
         """Start a flight, or let it wait for a free place."""
+        self.flights[id(flight)] = flight
         options = self.run.options
-        if sum(other.task is not None for other in self.flights) >= options.max_concurrency:
+        if self.airborne >= options.max_concurrency:
             self.waiting.append(flight)
             return
+        self.airborne += 1
         flight.began = time.monotonic()
         tool, call = flight.tool, flight.calls[0]
         if tool.is_async and len(flight.keys) == 1 and options.call_timeout is None and not options.retries:
@@ -214,11 +271,11 @@ class Scheduler:
         if self.wake is not None and not self.wake.done():
             self.wake.set_result(None)
 
-    async def landing(self) -> None:
-        """Wait until a call comes back or the time is over, and take in everything that has come."""
+    async def landing(self) -> bool:
+        """Take in what comes back next, or nothing when the time is over; whether to wait for more before a pass."""
         run = self.run
         if not self.flights:
-            return
+            return False
         if not self.landed:
             if not run.expired():
                 self.wake = self.loop.create_future()
@@ -227,18 +284,22 @@ class Scheduler:
             if not self.landed:
                 raise run.out_of_time(run.snapshot())
         landed, self.landed = self.landed, []
+        self.airborne -= len(landed)
         for flight in landed:
-            self.flights.remove(flight)
-        while self.waiting and sum(f.task is not None for f in self.flights) < run.options.max_concurrency:
-            self.depart(self.waiting.pop(0))
+            del self.flights[id(flight)]
+        while self.waiting and self.airborne < run.options.max_concurrency:
+            self.depart(self.waiting.popleft())
+        failed = len(run.failures)
         for flight in landed:
             self.unload(flight)
+        nothing_new = bool(self.blockers) and self.blockers.isdisjoint(
+            call.node for flight in landed for call in flight.calls
+        )
+        return nothing_new and bool(self.flights) and len(run.failures) == failed and not run.watchers
 
     def unload(self, flight: Flight) -> None:
         """Hand the result of a flight to the calls that wait for it."""
         assert flight.task is not None
-        for call in flight.calls:
-            self.in_flight.discard(call.node)
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
         elapsed = time.monotonic() - flight.began
         results = None if error is not None else flight.task.result()
@@ -258,30 +319,35 @@ class Scheduler:
                 self.land(call, results, elapsed)
 
     def land(self, call: Call, result: Any, elapsed: float) -> None:
-        """A result has come: into the journal with it, and ask the hooks."""
+        """A result has come: ask the hooks, and into the journal with it."""
         run = self.run
-        self.in_flight.discard(call.node)
+        self.in_flight.discard(call.node, call.arguments)
         try:
-            entry = run.record(call, result, elapsed)
+            entry = run.receive(call, result, elapsed)
         except Failure as failure:
-            run.failures[call.node] = failure.diagnostic
+            run.failures.put(call.node, call.arguments, failure.diagnostic)
             return
-        if run.watchers:
-            run.after(call, entry, run.interpret(concurrent=True).calls)
+        kept = run.after(call, entry, not run.trusting) if run.watchers else entry
+        if kept is None:
+            self.held.put(call.node, call.arguments, (call, entry))
+            self.in_flight.put(call.node, call.arguments, True)
+        else:
+            run.journal.record(kept)
 
     def fail(self, call: Call, error: BaseException) -> None:
         run = self.run
+        self.in_flight.discard(call.node, call.arguments)
         for hook in run.options.hooks:
             stand_in = hook.on_error(call, error)
             if stand_in is not None:
                 run.decide(HookDecided(hook=type(hook).__name__, node=call.node, decision="stand-in"))
                 self.land(call, stand_in.result, 0.0)
                 return
-        run.failures[call.node] = run.failed(call, error)
+        run.failures.put(call.node, call.arguments, run.failed(call, error))
 
     async def abandon(self) -> None:
         """Cancel what is in flight and wait until it is gone; a call that will not go is left to the loop."""
-        tasks = [flight.task for flight in self.flights if flight.task is not None]
+        tasks = [flight.task for flight in self.flights.values() if flight.task is not None]
         for task in tasks:
             task.cancel()
             task.add_done_callback(_forget)
@@ -304,6 +370,10 @@ async def guarded(work: Awaitable[Any]) -> Any:
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise  # it may be a person who interrupts
         raise Escaped(error) from None
+
+
+def _same(one: Call, other: Call) -> bool:
+    return one.node == other.node and same_arguments(one.arguments, other.arguments)
 
 
 def _key(call: Call) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import REQUIRED, Signature, ToolParam
-from ..interpreter.journal import Entry, Journal
+from ..interpreter.journal import Entry, Journal, Override, Overrides
 from ..interpreter.limits import Limits
 from .events import (
     TIMINGS,
@@ -78,15 +78,17 @@ class Trace:
         return self.header.source
 
     @property
-    def overrides(self) -> dict[str, dict[str, Any]]:
+    def overrides(self) -> dict[str, tuple[Override, ...]]:
         """Arguments changed by hand or by hooks, by node, as they were at the end."""
-        found = {node: dict(changes) for node, changes in self.header.overrides.items()}
+        found = {node: list(rules) for node, rules in read_overrides(self.header.overrides).items()}
         for event in self.events:
             if isinstance(event, NodeRerun):
-                found[event.node] = {**found.get(event.node, {}), **event.overrides}
+                found.setdefault(event.node, []).append(Override(event.overrides, event.seen))
             elif isinstance(event, HookDecided) and event.decision == "change":
-                found[event.node] = {**found.get(event.node, {}), **event.detail}
-        return found
+                found.setdefault(event.node, []).append(Override(event.detail, event.seen))
+            elif isinstance(event, HookDecided) and event.decision == "undo":
+                found[event.node].remove(Override(event.detail, event.seen))
+        return {node: tuple(rules) for node, rules in found.items() if rules}
 
     def failures(self) -> dict[str, tuple[dict[str, Any], Diagnostic]]:
         """Arguments and diagnostic of the calls that failed, by node: at most one, the one that ended the run."""
@@ -101,9 +103,9 @@ class Trace:
 
     def journal(self, *, by_content: bool = False) -> Journal:
         """The results in this trace, for a replay, a resumption or a re-run."""
+        events = sorted(self.of(CallFinished), key=lambda event: not event.speculative)  # the later entry counts
         entries = [
-            Entry(event.node, event.tool, event.arguments, event.result, event.elapsed, event.usage)
-            for event in self.of(CallFinished)
+            Entry(event.node, event.tool, event.arguments, event.result, event.elapsed, event.usage) for event in events
         ]
         return Journal(entries, by_content=by_content)
 
@@ -162,7 +164,7 @@ def _parse(raw: bytes, name: str) -> list[Event]:
     return events
 
 
-_FREE = ("arguments", "result", "final_answer", "overrides", "signatures", "detail")
+_FREE = ("arguments", "result", "final_answer", "overrides", "signatures", "detail", "seen")
 
 
 def encoded(event: Event) -> dict[str, Any]:
@@ -241,7 +243,27 @@ class Recording:
     started: datetime
     signatures: dict[str, Signature]
     limits: Limits
-    overrides: dict[str, dict[str, Any]]
+    overrides: dict[str, tuple[Override, ...]]
+
+
+def overrides_to_json(overrides: Overrides) -> dict[str, Any]:
+    """For a header: what a person has changed as a mapping; else pairs of what changes and the arguments it is for."""
+    return {
+        node: dict(rules[0].changes) if len(rules) == 1 and rules[0].seen is None else [list(rule) for rule in rules]
+        for node, rules in overrides.items()
+    }
+
+
+def read_overrides(found: Mapping[str, Any]) -> dict[str, tuple[Override, ...]]:
+    """The inverse of `overrides_to_json`. Raises `TypeError` or `ValueError`."""
+    return {
+        node: (Override(dict(rules)),) if isinstance(rules, dict) else tuple([_rule(*rule) for rule in rules])
+        for node, rules in found.items()
+    }
+
+
+def _rule(changes: Any, seen: Any) -> Override:
+    return Override(dict(changes), None if seen is None else dict(seen))
 
 
 def signatures_to_json(signatures: dict[str, Signature]) -> dict[str, Any]:
@@ -290,7 +312,7 @@ def read_header(header: RunStarted) -> Recording:
             datetime.fromisoformat(header.started),
             signatures,
             _limits(header.limits),
-            {node: dict(changes) for node, changes in header.overrides.items()},
+            read_overrides(header.overrides),
         )
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise TraceError(f"the header of the trace cannot be read: {error}") from None

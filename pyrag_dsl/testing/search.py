@@ -32,6 +32,7 @@ from pyrag_dsl.testing.laws import (
 from pyrag_dsl.testing.mutants import mutants
 from pyrag_dsl.testing.plans import plans
 from pyrag_dsl.testing.replies import model_replies
+from pyrag_dsl.testing.stateful import stateful_plans
 from pyrag_dsl.testing.stubs import latencies, tool_results
 
 CHUNK = 40
@@ -290,7 +291,7 @@ def accepted_texts() -> st.SearchStrategy[str]:
 
 
 def _vettable() -> st.SearchStrategy[str]:
-    return st.one_of(plans(), plans(max_statements=30), mutants(plans(max_statements=8), most=1))
+    return st.one_of(plans(), plans(max_statements=30), mutants(plans(max_statements=8), most=1), stateful_plans())
 
 
 _RAISABLE = ("steps", "memory", "string", "container", "recursion", "tool_calls", "output", "depth", "events",

@@ -4,7 +4,7 @@ Such plans are where a concurrent run can go wrong: it goes on past a call that 
 the part that it skips would have changed. So every plan here changes things beside its calls, and asks later about
 what it has changed. Most are nonsense, and many fail; none runs long.
 
-    text = stateful_plan(random.Random(7))
+    text = stateful_plan(random.Random(7))  # or the strategy `stateful_plans()`
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from pyrag_dsl.grammar.diagnostics import PlanRejected
+from pyrag_dsl.grammar.vet import parse
 
 # In a phrase, `$text` is a hole for a smaller phrase, `$in.text` for one in which the variable `x` of a loop may
 # stand, and `%l` a variable of that kind.
@@ -30,7 +35,8 @@ _SMALLEST = {
 }
 _PHRASES = {
     "text": """
-        answer($text)|answer($text)|answer($text)|answer($text)|answer($text + "-" + $text)|answer($text, $list)|f($text)
+        answer($text)|answer($text)|answer($text)|answer($text)|answer($text + "-" + $text)|answer($text, $list)
+        f($text)
         g($text)|h($text, $text)|($text if $test else $text)|(%s := $text)|($text + $text)|"".join($list)
         next($iterator, $text)|next($iterator)|%d.pop($text, $text)|%d.get($text, $text)|%d.setdefault($text, $text)
         %l.pop()|%l.pop(0)|%l[0]|%l[-1]|%l[len($text) % 2]|str(%l)|str(%d)|repr(sorted(map(str, %t)))|str(%v[$text])
@@ -38,9 +44,11 @@ _PHRASES = {
         ($text and $text)|($test and $text or $text)|str(sum(1 for x in $iterable if $in.test))
         str([$in.text for x in $iterable])|functools.reduce(lambda u, x: u + $in.text, $list, $text)|str(P($text))
         P($text).left|(lambda: $text)()|%f($text)|str(%q.popleft())|str({$text: $text for x in $iterable})
-        "{:>3}{!r}".format($text, $text)|str(min([$text, $text], key=$function))|str([y for x in $iterable if $in.test for y in $list])
+        "{:>3}{!r}".format($text, $text)|str(min([$text, $text], key=$function))
+        str([y for x in $iterable if $in.test for y in $list])
         str(Counter($list).most_common(1))|str(list(%d.items()))|str(list(zip($iterable, $iterable)))|str(%o)
-        str(sorted($list, key=functools.cmp_to_key(lambda u, v: len(answer(u)) - len(v))))|str(P(%l)._replace(left=$text))
+        str(sorted($list, key=functools.cmp_to_key(lambda u, v: len(answer(u)) - len(v))))
+        str(P(%l)._replace(left=$text))
     """,
     "test": """
         answer($text) == "yes"|answer($text) == "yes"|answer($text) == "yes"|"e" in answer($text)|"e" in answer($text)
@@ -79,10 +87,13 @@ _ASSIGNMENTS = """
 _CHANGES = """
     %l.append($text)|%l += $list|%d[$text] = $text|%d[$text] = %l|%v[$text].append($text)|%v[$text]|%t |= {$text}
     %t.add($text)|%n += len($text)|%s += $text|del %l[0]|del %l[1:]|%l[:1] = $list|%d.update(%d)|%q.append($text)
-    %l.sort(key=$function)|%l.extend($iterable)|list($iterator)|$test|$test|[%l.append($in.text) for x in $iterable if $in.test]
-    %f($text)|%s = answer(str(xs))|%s = answer(str(d))|%s = answer(str(n))|%s = answer(str(list(seen)))|%s = answer(str(dd))
+    %l.sort(key=$function)|%l.extend($iterable)|list($iterator)|$test|$test
+    [%l.append($in.text) for x in $iterable if $in.test]
+    %f($text)|%s = answer(str(xs))|%s = answer(str(d))|%s = answer(str(n))|%s = answer(str(list(seen)))
+    %s = answer(str(dd))
     print($text)|assert $test or True|%d[$text] = %d.pop($text, 0)|%l[0], %s = $text, $text|%d |= {$text: 1}|next(%i, 0)
-    %l.insert(0, $text)|%t.discard($text)|for_each = [next(%i, $text) for x in %l[:2]]|%l.reverse()|del %d[$text]|%q += $list
+    %l.insert(0, $text)|%t.discard($text)|for_each = [next(%i, $text) for x in %l[:2]]|%l.reverse()|del %d[$text]
+    %q += $list
     %d.setdefault($text, []).append($text)|%l *= 2|%s = answer(str(list(it)))|_ = $text|$test and %l.clear()
 """
 _ENDS = "xs|ys|d|n|a|list(it)|list(jt)|dd|sorted(map(str, seen))|e|b|maybe|zs|dq|f('z')|g('z')"
@@ -262,3 +273,16 @@ class StatefulWriter:
 def stateful_plan(source: random.Random, statements: int = 6) -> str:
     """The text of a plan, by choices of this source; it may be one that the vetter refuses."""
     return StatefulWriter(source.randrange).write(1 + source.randrange(statements))
+
+
+def stateful_plans(statements: int = 6) -> st.SearchStrategy[str]:
+    """Such plans, those that the vetter accepts."""
+    return st.randoms(use_true_random=False).map(lambda source: stateful_plan(source, statements)).filter(_vets)
+
+
+def _vets(text: str) -> bool:
+    try:
+        parse(text)
+    except PlanRejected:
+        return False
+    return True
