@@ -257,7 +257,7 @@ class Concurrent(Lower):
                 if value.unsure and machine.guarded:
                     raise Suspended(value.needs)
             elif machine.unknown and (needs := machine.needed((value,))) is not None:
-                return Pending(needs, (value,))
+                return Pending(needs, (value,), kind=type(value))
             return value
 
         return load
@@ -533,7 +533,8 @@ class Concurrent(Lower):
             target = callee(frame)
             entry = None
             if method is not None:
-                entry = METHODS.get(type(target), _NONE).get(method)
+                kind = type(target)
+                entry = METHODS.get(target.kind if kind is Pending else kind, _NONE).get(method)
                 if entry is None:
                     target = attempt(find, _of_looking, False, frame, target)
             arguments = args(frame)
@@ -723,12 +724,13 @@ def _same(_frame: Frame, value: Any) -> Any:
 
 
 def _comparing(op: str) -> Callable[[Frame, Any, Any], Any]:
-    apply, by_identity = COMPARE[op], op in ("is", "is not")
+    apply, by_identity, among = COMPARE[op], op in ("is", "is not"), op in ("in", "not in")
 
     def compare(frame: Frame, a: Any, b: Any) -> Any:
         machine = frame[0]
         if not by_identity:
             machine.scan(a)
+        if not (by_identity or (among and isinstance(b, dict))):  # values are not looked at, and keys are known
             machine.scan(b)
         return apply(machine, a, b)
 

@@ -58,8 +58,8 @@ def attempt(action: Action, skip: Skip, harmless: bool, frame: Frame, *values: A
         except Suspended as suspended:
             needs = suspended.needs
         else:
-            if machine.unknown and (found := machine.needed((result,))) is not None:
-                return Pending(found, (result,))
+            if machine.unknown and type(result) is not Pending and (found := machine.needed((result,))) is not None:
+                return Pending(found, (result,), kind=type(result))
             return result
     machine.blockers.add(needs[1])
     result = skip(frame, values, needs)

@@ -314,14 +314,18 @@ class Pending:
         needs: the call that must come back first, as in `Suspended`.
         behind: values that the value may be, or hold: who changes it changes them.
         unsure: whether it stands for a variable that may turn out to be unbound.
+        kind: the type of the value, where only its state is unknown.
     """
 
-    __slots__ = ("behind", "needs", "unsure")
+    __slots__ = ("behind", "kind", "needs", "unsure")
 
-    def __init__(self, needs: Needs, behind: tuple[Any, ...] = (), unsure: bool = False) -> None:
+    def __init__(
+        self, needs: Needs, behind: tuple[Any, ...] = (), unsure: bool = False, kind: type | None = None
+    ) -> None:
         self.needs = needs
         self.behind = behind
         self.unsure = unsure
+        self.kind = kind
 
     def _suspend(self, *_args: Any, **_kwargs: Any) -> Any:
         raise Suspended(self.needs)

@@ -224,3 +224,71 @@ def test_adaptive_retrieval_does_not_depend_on_time(text: str, seed: int, latenc
 
     one, other = look("sequential", None), look("concurrent", latency)
     assert (other.ending, other.value, other.calls) == (one.ending, one.value, one.calls)
+
+
+# ------------------------------------------------------------------- parallelism
+
+FOUR = '["a", "b", "c", "d"]'
+# Plans whose calls do not need one another: the time that they take, where a call takes a second.
+AT_ONCE = {
+    "a sum over a generator": f'final_answer = sum(1 for p in {FOUR} if "x" in answer(p))',
+    "a generator that is joined": f'final_answer = ", ".join(p for p in {FOUR} if "x" in answer(p))',
+    "a filter": f'final_answer = list(filter(lambda p: "x" in answer(p), {FOUR}))',
+    "the greatest of a generator": f"final_answer = max(answer(p) for p in {FOUR})",
+    "a vote": f"final_answer = Counter(answer(p) for p in {FOUR}).most_common(1)",
+    "a sort by a call": f"final_answer = sorted({FOUR}, key=lambda p: answer(p))",
+    "a key that is pending": f"d = {{}}\nfor p in {FOUR}:\n    d[answer(p)] = p\nfinal_answer = d",
+    "a sum of items": f'd = {{"n": 0}}\nfor p in {FOUR}:\n    d["n"] += len(answer(p))\nfinal_answer = d',
+    "a text that grows": f'text = ""\nfor p in {FOUR}:\n    text += answer(p)\nfinal_answer = text',
+    "what an if counts": f'n = 0\nfor p in {FOUR}:\n    if "x" in answer(p):\n        n += 1\nfinal_answer = n',
+    "an assertion": f"for p in {FOUR}:\n    found = answer(p)\n    assert found\nfinal_answer = found",
+    "a try in a loop": f"""
+out = []
+for p in {FOUR}:
+    try:
+        out.append(int(answer(p)))
+    except ValueError:
+        out.append(0)
+final_answer = out
+""",
+    "a memo": f"""
+memo = {{}}
+def ask(p):
+    if p not in memo:
+        memo[p] = answer(p)
+    return memo[p]
+final_answer = [ask(p) for p in {FOUR}]
+""",
+    "a cached function": f"""
+@functools.lru_cache
+def ask(p):
+    return answer(p)
+final_answer = [ask(p) for p in {FOUR}]
+""",
+    "a function that counts": f"""
+def main():
+    count = 0
+    def ask(p):
+        nonlocal count
+        count += 1
+        return answer(p)
+    return [ask(p) for p in {FOUR}]
+final_answer = main()
+""",
+    "a list of the function's own": f"""
+def ask(p):
+    out = []
+    if "x" in answer(p):
+        out.append(p)
+    return out
+final_answer = [ask(p) for p in {FOUR}]
+""",
+}
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_calls_that_need_nothing_of_each_other_are_made_at_once(name: str) -> None:
+    found = observe(AT_ONCE[name], StubTools(3), lambda _call: 1.0)
+    assert found.ending == "done", found.value
+    assert len(found.made) == 4
+    assert found.seconds == 1.0
