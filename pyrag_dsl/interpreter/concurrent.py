@@ -9,6 +9,7 @@ would. Where this file is in doubt it skips more, or ends the pass.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from .attributes import METHODS, get_attribute
 from .building import add_mapping, spread, truth
 from .effects import HANDED_ON, HELD, LOOKED_AT, Effects, certain, effects, effects_outside, may_raise, total
 from .items import get_item, set_item
-from .lower import Lower
+from .lower import Lower, loop_start
 from .lower_expressions import GENERATOR, Frame, Run, Stopped, place
 from .operators import BINARY, COMPARE, IN_PLACE, unary
 from .pending import ConcurrentMachine, Skip, attempt, skip_call, skip_text
@@ -95,17 +96,24 @@ class Concurrent(Lower):
 
     def branch(self, statements: n.Block) -> tuple[Run, int]:
         runs, cost = self.statements(statements)
-        nodes = [statement for statement in statements if type(statement) not in (n.Pass, n.ScopeStmt)]
-        rests = [self.skipping_block(*nodes[at:]) for at in range(1, len(nodes) + 1)]
+        leave = self.leaving([statement for statement in statements if type(statement) not in (n.Pass, n.ScopeStmt)])
 
         def run(frame: Frame) -> Any:
-            for statement, skip_rest in zip(runs, rests, strict=True):
+            for at, statement in enumerate(runs):
                 signal = statement(frame)
                 if signal is not None:
-                    return _and_rest(frame, signal, skip_rest) if type(signal) is MaybeLeft else signal
+                    return leave(frame, signal, at)
             return None
 
         return run, cost
+
+    def leaving(self, body: Any) -> Callable[[Frame, Any, int], Any]:
+        rests = [self.skipping_block(*body[at:]) for at in range(1, len(body) + 1)]
+
+        def leave(frame: Frame, signal: Any, at: int) -> Any:
+            return _and_rest(frame, signal, rests[at]) if type(signal) is MaybeLeft else signal
+
+        return leave
 
     def aug_assign(self, node: n.AugAssign) -> Run:
         """What is added is evaluated although what it is added to may not be known."""
@@ -147,20 +155,25 @@ class Concurrent(Lower):
         return lambda frame: attempt(choose, skip, False, frame, test(frame))
 
     def for_(self, node: n.For) -> Run:
+        top = self.top
         iterable, bind, body = self.expr(node.iterable), self.binder(node.target), self.block(node.body)
         orelse = self.block(node.orelse) if node.orelse else None
         paths = self.needs_path(node.body)
         skip_loop = self.skipping_block(node)
+        outside = _outside_loop(skip_loop)
 
-        def loop(frame: Frame, source: Any) -> Any:
+        def loop(frame: Frame, source: Any, number: int) -> Any:
             machine = frame[0]
             base = machine.path
-            number = 0
-            for item in machine.iterate(source):
+            progress = machine.progress if top else None
+            items = machine.iterate(source)
+            for item in itertools.islice(items, number, None) if number else items:
+                if progress is not None:
+                    progress.reach(machine, machine.at, number, source)
                 machine.work(1)
                 if paths:
                     machine.path = (*base, number)
-                    number += 1
+                number += 1
                 bind(frame, item)
                 left = _after_iteration(frame, body(frame), skip_loop, source)
                 if left is not _AGAIN:
@@ -169,9 +182,14 @@ class Concurrent(Lower):
             machine.path = base
             return None if orelse is None else orelse(frame)
 
-        return lambda frame: _keeping_path(loop, _outside_loop(skip_loop), frame, iterable(frame))
+        def run(frame: Frame) -> Any:
+            number, source = loop_start(frame[0], top)
+            return _keeping_path(loop, outside, frame, iterable(frame) if source is None else source, number)
+
+        return run
 
     def while_(self, node: n.While) -> Run:
+        top = self.top
         test, body = self.expr(node.test), self.block(node.body)
         orelse = self.block(node.orelse) if node.orelse else None
         paths = self.needs_path(node.body, node.test)
@@ -180,12 +198,15 @@ class Concurrent(Lower):
         def loop(frame: Frame) -> Any:
             machine = frame[0]
             base = machine.path
-            number = 0
+            number = loop_start(machine, top)[0]
+            progress = machine.progress if top else None
             while True:
+                if progress is not None:
+                    progress.reach(machine, machine.at, number)
                 machine.work(1)
                 if paths:
                     machine.path = (*base, number)
-                    number += 1
+                number += 1
                 if not truth(test(frame)):
                     break
                 left = _after_iteration(frame, body(frame), skip_loop)
@@ -550,8 +571,10 @@ class Concurrent(Lower):
 
         def ask(frame: Frame, arguments: list[Any], named: dict[str, Any]) -> Any:
             machine = frame[0]
-            machine.scan(arguments)
-            machine.scan(named)
+            for value in arguments:
+                machine.scan(value)
+            for value in named.values():
+                machine.scan(value)
             return machine.tool(site, span, machine.signatures[tool], arguments, named)
 
         def run(frame: Frame) -> Any:

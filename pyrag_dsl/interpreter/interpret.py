@@ -25,6 +25,7 @@ from .limits import LimitHit, Limits, PlanFault
 from .lower import Lower
 from .machine import Machine, Supply
 from .pending import ConcurrentMachine
+from .progress import Progress
 from .signals import MaybeLeft, PassOver, Returned, Suspended
 
 EPOCH = datetime(1970, 1, 1)
@@ -78,6 +79,7 @@ def interpret(
     now: datetime = EPOCH,
     concurrent: bool = False,
     cautious: bool = False,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Run a program as far as the journal goes.
 
@@ -94,6 +96,8 @@ def interpret(
         concurrent: go on past a call that is not in the journal, to find all that can be asked at once. Such a
             pass is only good for its `wanted` calls.
         cautious: with `concurrent`, do not go on past anything that could still make the plan fail.
+        progress: what earlier passes of this run in the same reading need not do again; it changes nothing but the
+            time that a pass takes.
     """
     given = (
         signatures or program.tools,
@@ -109,6 +113,9 @@ def interpret(
     reading = "cautious" if cautious else "concurrent" if concurrent else "sequential"
     status, value, error, resolved, ending, blocked = "done", None, None, False, False, ""
     diagnostics: list[Diagnostic] = []
+    if progress is not None:
+        machine.progress = progress
+        progress.begin(machine)
     try:
         signal = lowered(program, reading)(machine.globals)
         if type(signal) is MaybeLeft:
@@ -139,6 +146,8 @@ def interpret(
         diagnostics[0] = replace(diagnostics[0], span=place)
     if status != "waiting" and concurrent and machine.pending:
         status = "waiting"
+    if progress is not None:
+        progress.end()
     variables = machine.globals
     if concurrent or status == "waiting":  # only its calls count
         variables = {}

@@ -10,6 +10,8 @@ This is the sequential reading of a program: the first call that is not in the j
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..grammar import nodes as n
@@ -30,7 +32,33 @@ class Lower(LowerExpressions):
 
     def lower(self) -> Run:
         """The whole program as one closure over the module's frame."""
-        return self.block(self.program.body)
+        before, self.count = self.count, 0
+        body = [statement for statement in self.program.body if type(statement) not in _NOTHING]
+        runs = []
+        for statement in body:
+            self.top = True
+            runs.append(self.statement(statement))
+        cost, self.count = self.count + len(runs), before
+        leave = self.leaving(body)
+
+        def run(frame: Frame) -> Any:
+            machine: Machine = frame[0]
+            if machine.resumed is None:
+                machine.work(cost)
+            for at in range(machine.first, len(runs)):
+                machine.at = at
+                if machine.progress is not None:
+                    machine.progress.reach(machine, at)
+                signal = runs[at](frame)
+                if signal is not None:
+                    return leave(frame, signal, at)
+            return None
+
+        return run
+
+    def leaving(self, _body: Any) -> Callable[[Frame, Any, int], Any]:
+        """What a signal of a statement, given with its number, means for a block."""
+        return lambda _frame, signal, _at: signal
 
     # ------------------------------------------------------------------ statements
 
@@ -66,6 +94,7 @@ class Lower(LowerExpressions):
 
     def statements(self, statements: n.Block) -> tuple[tuple[Run, ...], int]:
         """What carries out each statement, and the steps of all of them, blocks inside excluded."""
+        self.top = False
         before, self.count = self.count, 0
         runs = tuple([self.statement(s) for s in statements if type(s) not in _NOTHING])
         cost = self.count + len(runs)
@@ -175,6 +204,7 @@ class Lower(LowerExpressions):
         return run
 
     def for_(self, node: n.For) -> Run:
+        top = self.top
         iterable, bind = self.expr(node.iterable), self.binder(node.target)
         runs, cost = self.statements(node.body)
         cost += 1
@@ -185,14 +215,17 @@ class Lower(LowerExpressions):
         def run(frame: Frame, _node: Any = node) -> Any:
             machine: Machine = frame[0]
             base = machine.path
-            number = 0
-            for item in machine.iterate(iterable(frame)):
+            number, source, items = loop_items(machine, iterable, frame, top)
+            progress = machine.progress if top else None
+            for item in items:
+                if progress is not None:
+                    progress.reach(machine, machine.at, number, source)
                 machine.fuel -= cost
                 if machine.fuel < 0:
                     machine.refuel()
                 if paths:
                     machine.path = (*base, number)
-                    number += 1
+                number += 1
                 if slot is None:
                     bind(frame, item)
                 else:
@@ -210,6 +243,7 @@ class Lower(LowerExpressions):
         return run
 
     def while_(self, node: n.While) -> Run:
+        top = self.top
         test, body = self.expr(node.test), self.block(node.body)
         orelse = self.block(node.orelse) if node.orelse else None
         paths = self.needs_path(node.body, node.test)
@@ -217,14 +251,17 @@ class Lower(LowerExpressions):
         def run(frame: Frame, _node: Any = node) -> Any:
             machine: Machine = frame[0]
             base = machine.path
-            number = 0
+            number = loop_start(machine, top)[0]
+            progress = machine.progress if top else None
             while True:
+                if progress is not None:
+                    progress.reach(machine, machine.at, number)
                 machine.fuel -= 1
                 if machine.fuel < 0:
                     machine.refuel()
                 if paths:
                     machine.path = (*base, number)
-                    number += 1
+                number += 1
                 if not truth(test(frame)):
                     break
                 signal = body(frame)
@@ -396,6 +433,24 @@ class Lower(LowerExpressions):
                 store(frame, value)
 
         return run
+
+
+def loop_start(machine: Machine, top: bool) -> tuple[int, Any]:
+    """The iteration that a loop begins with, and what it goes over if it was begun before."""
+    resumed = machine.resumed if top else None
+    if resumed is None or machine.at != machine.first:
+        return 0, None
+    machine.resumed = (0, None)
+    return max(resumed[0], 0), resumed[1]
+
+
+def loop_items(machine: Machine, iterable: Run, frame: Frame, top: bool) -> tuple[int, Any, Iterator[Any]]:
+    """The number of the first iteration of a loop, what it goes over, and the items of that from there."""
+    number, source = loop_start(machine, top)
+    if source is None:
+        source = iterable(frame)
+    items = machine.iterate(source)
+    return number, source, itertools.islice(items, number, None) if number else items
 
 
 def _nothing(_frame: Frame) -> None:

@@ -52,6 +52,7 @@ class LowerExpressions:
         self.scope = Scope(None, program.module_names)
         self.sites: dict[tuple[int, int], int] = {}
         self.inner_calls = program.calls_inside
+        self.top = False  # whether the statement at hand is one of the module
         self.count = 0  # expressions lowered so far: what a statement costs
 
     def block(self, statements: n.Block) -> Run:

@@ -111,6 +111,13 @@ class Machine:
         self.pending = False  # whether any call is wanted
         self.origins: dict[int, tuple[BaseException, Any]] = {}
         self.crowds: dict[int, list[Any]] = {}  # by hash: one key that has it, and how often others came
+        self.patterns: dict[tuple[str, int], Any] = {}  # regular expressions that have been paid for
+        self.slow_patterns: set[Any] = set()  # those that have been paid for a second time
+        # Where the pass starts, if a `Progress` knows: the statement of the module, and for a loop its iteration and
+        # what it goes over. `at` is the statement at hand.
+        self.progress: Any = None
+        self.first = self.at = 0
+        self.resumed: tuple[int, Any] | None = None
         self.handling: list[BaseException] = []
 
     # ------------------------------------------------------------------ limits
@@ -126,6 +133,10 @@ class Machine:
         self.reserve -= more
         if self.fuel < 0:
             raise LimitHit("PLAN401", f"the plan took more than {self.limits.steps:,} steps")
+
+    @property
+    def steps_taken(self) -> int:
+        return self.limits.steps - self.reserve - self.fuel
 
     def work(self, steps: int) -> None:
         """Pay for work of about `steps` operations."""
@@ -371,7 +382,7 @@ class Machine:
         return Caller(self)
 
     def tool(self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A tool call: its recorded result, or `Suspended`."""
+        """A tool call: its recorded result, or what `missing` says."""
         arguments = self.bind(signature, args, kwargs)
         path = self.path
         node = f"{site}[{','.join(map(str, path))}]" if path else site
@@ -397,8 +408,12 @@ class Machine:
         if entry is None:
             self.wanted.append(call)
             self.pending = True
-            raise Suspended(rank(node))
+            return self.missing(node)
         return import_result(entry.result)
+
+    def missing(self, node: str) -> Any:
+        """What stands for the result of a call that has not come back: here nothing, the pass ends."""
+        raise Suspended(rank(node))
 
     def bind(self, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Mapping[str, Any]:
         """Arguments by parameter name, defaults filled in, checked and copied."""

@@ -14,7 +14,7 @@ from .effects import HANDED_ON, HELD, LOOKED_AT, Effects
 from .machine import Caller, Machine
 from .parts import MUTABLE, parts
 from .scopes import Place
-from .signals import Needs, Suspended
+from .signals import Needs, Suspended, rank
 from .values import (
     VIEWS,
     BoundMethod,
@@ -239,7 +239,10 @@ class ConcurrentMachine(Machine):
 
     def scan(self, value: Any) -> None:
         """Raise `Suspended` if a value is pending or unknown, or holds anything that is."""
-        if not self.pending or type(value) in _ATOMS:
+        kind = type(value)
+        if not self.pending or kind in _ATOMS:
+            return
+        if kind is list and {*map(type, value)} <= _ATOMS and id(value) not in self.unknown:  # documents, as a rule
             return
         found: Needs | None = None
         stack, seen = [value], set()
@@ -250,7 +253,9 @@ class ConcurrentMachine(Machine):
             seen.add(id(item))
             needs = item.needs if type(item) is Maybe else self.needed((item,))
             if needs is None:
-                stack.extend(parts(item))
+                held = parts(item)
+                if not {*map(type, held)} <= _ATOMS:
+                    stack.extend(held)
             elif found is None or needs > found:
                 found = needs
         self.work(len(seen) >> 2)
@@ -259,7 +264,7 @@ class ConcurrentMachine(Machine):
 
     def gate(self, entry: Builtin | Method, args: Iterable[Any], kwargs: dict[str, Any]) -> None:
         """Raise `Suspended` if something that is called may not be given these arguments yet."""
-        if not self.pending:
+        if not self.pending or (entry.keeps and entry.shallow):
             return
         given = (*args, *kwargs.values())
         if not entry.keeps and (needs := self.needed(given)) is not None:
@@ -295,6 +300,9 @@ class ConcurrentMachine(Machine):
         return self.iterate(value) if self.guarded else iter(self.drain(value))
 
     # ------------------------------------------------------------------- calling
+
+    def missing(self, node: str) -> Pending:
+        return Pending(rank(node))
 
     def invoke(self, function: Any, args: list[Any], kwargs: dict[str, Any], site: Any = None) -> Any:
         kind = type(function)

@@ -26,7 +26,6 @@ from functools import cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .limits import LimitHit
 from .machine import Machine
@@ -71,8 +70,6 @@ __all__ = [
 ]
 
 _kept: OrderedDict[tuple[str, int], Pattern] = OrderedDict()
-_own: WeakKeyDictionary[Machine, dict[tuple[str, int], Pattern]] = WeakKeyDictionary()
-_own_slow: WeakKeyDictionary[Machine, set[Pattern]] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -98,9 +95,7 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
         raise _too_large(f"{len(text):,} characters; the limit is {machine.limits.pattern:,}")
     key = (text, int(flags))
     machine.work(30 + len(text))
-    with _lock:
-        own = _own.setdefault(machine, {})
-        found = own.get(key)
+    found: Pattern | None = machine.patterns.get(key)
     if found is not None:
         machine.work(found.cost.wide >> 6)
         return found
@@ -121,7 +116,7 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
             if len(_kept) > _KEPT:
                 _kept.popitem(last=False)
     machine.work(found.cost.wide >> 6)
-    own[key] = found
+    machine.patterns[key] = found
     return found
 
 
@@ -170,13 +165,11 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
             machine.refuel()
         return pattern.fast
     machine.work(100)
-    with _lock:
-        own = _own_slow.setdefault(machine, set())
-    if pattern not in own:
+    if pattern not in machine.slow_patterns:
         # Compiled once more, for the engine that can be interrupted; as in `compile_pattern`, whoever else had it.
         machine.work(500 + 8 * len(pattern.pattern))
         machine.take(_SIZE + _SIZE_OF_CHARACTER * len(pattern.pattern))
-        own.add(pattern)
+        machine.slow_patterns.add(pattern)
     machine.refuel()
     try:
         return pattern.slow()

@@ -24,6 +24,7 @@ from ..interpreter.border import Unfit, admit, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, Overrides, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
+from ..interpreter.progress import Progress
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
@@ -106,6 +107,7 @@ class Run:
         self.trusting = options.mode == "concurrent"
         self.made = 0
         self.last: tuple[Call, ...] = ()  # the calls that the last pass met
+        self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
         self.passes = 0
         self.tokens = 0
         self.cost = 0.0
@@ -124,6 +126,9 @@ class Run:
 
     def look(self, concurrent: bool, supply: Any, interrupt: Callable[[], bool] | None) -> Outcome:
         self.passes += 1
+        more = {}
+        if interrupt is not None and supply is None and self.options.interpreter is interpret:
+            more["progress"] = self.progress.setdefault((concurrent, self.epoch), Progress())
         outcome = self.options.interpreter(
             self.program,
             self.journal,
@@ -135,6 +140,7 @@ class Run:
             now=self.options.now,
             concurrent=concurrent,
             cautious=concurrent and not self.options.speculate,
+            **more,
         )
         self.last = outcome.calls
         return outcome

@@ -22,6 +22,8 @@ from .threads import start
 from .tools import Tool, handed
 
 _SLICE = 0.01  # seconds that a pass may hold the caller's loop
+_SHORT = 0.001  # seconds of a pass that are of no concern
+_LONGEST_PAUSE = 0.05
 _GRACE = 0.1  # seconds that cancelled calls have to clean up before the run ends without them
 
 
@@ -56,6 +58,7 @@ class Scheduler:
         in_flight: calls that are on their way, or whose result is kept back until others are settled.
         held: of those, the ones that are kept back.
         blockers: what the last pass said: until one of these has come back, another finds nothing new.
+        pause: seconds that the last pass took.
     """
 
     def __init__(self, run: Run, *, visiting: bool) -> None:
@@ -70,6 +73,7 @@ class Scheduler:
         self.in_flight: ByCall[bool] = ByCall()
         self.held: ByCall[tuple[Call, Entry]] = ByCall()
         self.blockers: frozenset[str] = frozenset()
+        self.pause = 0.0
         self.wake: asyncio.Future[None] | None = None
 
     async def drive(self) -> Result:
@@ -95,8 +99,7 @@ class Scheduler:
                     departing = departing[: max(run.room, 0)]
                 self.launch(departing)
                 del outcome, wanted, departing  # a waiting run holds nothing of a pass
-                while await self.landing():
-                    pass
+                await self.landings()
                 if run.expired():
                     raise run.out_of_time(run.snapshot())
         except asyncio.CancelledError:
@@ -131,6 +134,13 @@ class Scheduler:
 
     async def interpret(self, *, concurrent: bool = False) -> Outcome:
         """One pass. It does not hold the caller's loop for long: a long one is made again in a thread."""
+        began = self.loop.time()
+        try:
+            return await self.make_pass(concurrent)
+        finally:
+            self.pause = min(self.loop.time() - began, _LONGEST_PAUSE)
+
+    async def make_pass(self, concurrent: bool) -> Outcome:
         run = self.run
         if self.visiting and not self.elsewhere:
             ends = self.loop.time() + _SLICE
@@ -271,17 +281,33 @@ class Scheduler:
         if self.wake is not None and not self.wake.done():
             self.wake.set_result(None)
 
-    async def landing(self) -> bool:
-        """Take in what comes back next, or nothing when the time is over; whether to wait for more before a pass."""
+    async def landings(self) -> None:
+        """Take in what comes back, until another pass may find something new.
+
+        Where passes take long, what comes back within as long a time is taken in too: no more than half of the time
+        goes into passes, however many calls come back one by one.
+        """
+        useless = await self.landing()
+        until = self.loop.time() + self.pause
+        while self.flights and (useless or (self.pause > _SHORT and self.loop.time() < until)):
+            useless = await self.landing(None if useless else until) and useless
+
+    async def landing(self, until: float | None = None) -> bool:
+        """Take in what comes back next; whether another pass would find nothing new. Raises when the time is over."""
         run = self.run
         if not self.flights:
             return False
         if not self.landed:
             if not run.expired():
+                alarm = None if until is None else self.loop.call_at(until, self.ring)
                 self.wake = self.loop.create_future()
                 await self.wake
                 self.wake = None
+                if alarm is not None:
+                    alarm.cancel()
             if not self.landed:
+                if until is not None and not run.expired():
+                    return True
                 raise run.out_of_time(run.snapshot())
         landed, self.landed = self.landed, []
         self.airborne -= len(landed)
