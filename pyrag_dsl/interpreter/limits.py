@@ -48,6 +48,9 @@ class Limits:
     cost: float | None = None
 
 
+UNLIMITED = frozenset({"deadline", "tokens", "cost"})  # those that may be None
+
+
 class LimitHit(BaseException):
     """A limit was met. Not an `Exception`: neither a plan nor a stray `except Exception` can catch it."""
 

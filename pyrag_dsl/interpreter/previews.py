@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .machine import Machine
+from .machine import Machine, range_length
 
 _SHOWN = frozenset({str, int, float, bool, type(None)})
 
@@ -21,9 +21,8 @@ def preview(value: Any) -> Any:
     kind = type(value)
     if kind in _SHOWN:
         return value
-    return Preview(
-        kind, len(value) if hasattr(value, "__len__") else None, value[0] if kind is list and value else None
-    )
+    size = range_length(value) if kind is range else len(value) if hasattr(value, "__len__") else None
+    return Preview(kind, size, value[0] if kind is list and value else None)
 
 
 class Preview:

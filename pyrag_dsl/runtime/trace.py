@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..interpreter.journal import Entry, Journal, Override, Overrides
-from ..interpreter.limits import Limits
+from ..interpreter.limits import UNLIMITED, Limits
 from .events import (
     TIMINGS,
     VERSION,
@@ -285,9 +285,8 @@ def signatures_to_json(signatures: dict[str, Signature]) -> dict[str, Any]:
 
 
 def _limits(found: dict[str, Any]) -> Limits:
-    defaults = {each.name: each.default for each in fields(Limits)}
     for name, value in found.items():
-        if type(value) not in (int, float) and not (value is None and defaults.get(name) is None):
+        if type(value) not in (int, float) and not (value is None and name in UNLIMITED):
             raise TypeError(f"the limit `{name}` is a {type(value).__name__}")
     return Limits(**found)
 

@@ -213,3 +213,15 @@ def test_a_deque_keeps_its_length_and_dates_their_kind() -> None:
     back = decode(json.loads(dumps(encode([deque([1], 3), date(2026, 1, 2), datetime(2026, 1, 2), time(3)]))))
     assert back[0].maxlen == 3
     assert [type(each) for each in back] == [deque, date, datetime, time]
+
+
+def test_a_trace_of_a_run_without_a_deadline_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    pd.run('final_answer = answer("x")', {"answer": lambda query: query}, limits=pd.Limits(deadline=None), trace=path)
+    assert pd.run('final_answer = answer("x")', journal=path, replay=True).final_answer == "x"
+
+
+def test_a_huge_range_is_a_value_and_is_shown() -> None:
+    result = pd.run("x = range(10**30)\nfinal_answer = [x[7], 10**29 in x, str(x)]", {})
+    assert result.final_answer == [7, True, f"range(0, {10**30})"]
+    assert any("range of" in str(event) for event in result.trace)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import pyrag_dsl as pd
+
 from .cpython import cpythons, ours
 
 COUNTEREXAMPLES = {
@@ -112,3 +114,9 @@ final_answer = sum([0.1] * 10), sum([1e16, 1.0, -1e16]), sum([0.1, 1, [2]][:2], 
 @pytest.mark.parametrize("text", COUNTEREXAMPLES.values(), ids=COUNTEREXAMPLES)
 def test_counterexample(text: str) -> None:
     assert ours(text) == cpythons(text)
+
+
+def test_a_key_sees_the_list_that_is_being_sorted() -> None:
+    """CPython shows an empty list meanwhile; `docs/language.md` says so."""
+    text = "xs = [2, 1]\nseen = []\nxs.sort(key=lambda x: seen.append(len(xs)) or x)\nfinal_answer = [xs, seen]\n"
+    assert pd.run(text, {}).final_answer == [[1, 2], [2, 2]]
