@@ -36,18 +36,23 @@ from pyrag_dsl.interpreter.journal import Journal
 from pyrag_dsl.interpreter.limits import LimitHit, Limits
 from pyrag_dsl.interpreter.machine import Machine
 from pyrag_dsl.interpreter.values import CONTAINERS, Iter
-from pyrag_dsl.testing.probes import Probe, probes
+from pyrag_dsl.testing.probes import Probe, groups
 
-STEPS = 3_000  # that a probe may take
-MEMORY = 1024 * 1024  # bytes that it may use
+STEPS = 1_000  # that a probe may take while its bytes are counted
+TIMED = 5_000  # that it may take while its time is
 LARGER = 16  # times as many, for what does not get through one round
+MEMORY = 1024 * 1024  # bytes that it may use
 DEAREST = 8.0  # times the calibrating loop, for each step
 LARGEST = 4.0  # bytes, for each byte paid
-SLACK_SECONDS = 0.003
-SLACK_BYTES = 128 * 1024
+UNPAID = 24  # bytes that each step may take beside: what is small is bounded by the steps
+SLACK_BYTES = 16 * 1024
+SLACK_SECONDS = 0.001
 GUARD_SECONDS = 2  # of the processor, after which a probe is ended
 GUARD_BYTES = 1024 * 1024 * 1024  # of address space, on top of what the process has
-_NAMES = "X = Y = A = K = Z = L = G = F = n = None\ncollections.namedtuple('R', 'f0 f1 f999 f1999')\n"
+# What a piece may use, so that the vetter knows it: three statements that are not carried out again.
+_KNOWN = (
+    "import typing\nX = Y = A = K = Z = W = L = G = F = n = None\ncollections.namedtuple('R', 'f0 f1 f999 f1999')\n"
+)
 
 
 class Reading(NamedTuple):
@@ -57,7 +62,7 @@ class Reading(NamedTuple):
         probe: the probe.
         cpu: the processor's time for each step, in calibrating loops; 0 where it was not measured.
         memory: bytes allocated for each byte paid, what any run needs aside.
-        ended: by what: the code of a limit, or "killed" where the system had to end it.
+        ended: by what: the code of a limit, or "killed" where the system had to end it, or "unmade" and why.
     """
 
     probe: Probe
@@ -68,7 +73,16 @@ class Reading(NamedTuple):
     @property
     def dear(self) -> bool:
         """Whether it takes far more than it pays."""
-        return self.cpu > DEAREST or self.memory > LARGEST
+        return bool(self.excess())
+
+    def excess(self) -> dict[str, float]:
+        """What it takes far more of than it pays: "time", in loops for each step, and "memory", in bytes."""
+        taken = {"time": (self.cpu, DEAREST), "memory": (self.memory, LARGEST)}
+        return {name: value for name, (value, most) in taken.items() if value > most}
+
+
+class Unmade(Exception):
+    """The operands of a probe cannot be made."""
 
 
 class Bench:
@@ -82,7 +96,9 @@ class Bench:
 
     def prepare(self) -> None:
         """Make the operands, again where a probe has changed them."""
-        self.run(self.program, 10**8, 10**10)
+        _, ended = self.run(self.program, 10**8, 10**10)
+        if ended != "done":
+            raise Unmade(ended)
         self.shape = self._shape()
 
     def tidy(self) -> None:
@@ -101,7 +117,8 @@ class Bench:
         machine = self.machine
         machine.limits = replace(machine.limits, steps=steps, memory=memory)
         machine.fuel, machine.reserve = min(1_000, steps), max(0, steps - 1_000)
-        machine.memory = memory
+        machine.memory, machine.output = memory, machine.limits.output
+        machine.printed, machine.statements_left = [], 0
         ended = "done"
         try:
             lowered(program, "sequential")(machine.globals)
@@ -109,17 +126,17 @@ class Bench:
             ended = hit.code
         except Exception as error:
             ended = type(error).__name__
-        return min(memory - machine.memory, memory), ended
+        return min(memory - machine.memory, memory) + machine.limits.output - machine.output, ended
 
 
 @cache
 def piece(text: str) -> Program | None:
     """A program that goes on with the variables of a bench; None for what is no plan."""
     try:
-        program = parse(_NAMES + text)
+        program = parse(_KNOWN + text)
     except PlanRejected:
         return None
-    program = replace(program, body=program.body[2:], _lowered={})
+    program = replace(program, body=program.body[3:], _lowered={})
     lowered(program, "sequential")
     return program
 
@@ -132,19 +149,19 @@ def timed(bench: Bench, program: Program, steps: int) -> float:
     return time.process_time() - began
 
 
-def weighed(bench: Bench, program: Program) -> tuple[float, str]:
+def weighed(bench: Bench, program: Program, steps: int = STEPS, memory: int = MEMORY) -> tuple[float, str]:
     """Bytes that a program allocates for each that it pays, and what ended it."""
     lowered(program, "sequential")
     tracemalloc.start()
-    paid, ended = bench.run(program, STEPS, MEMORY)
+    paid, ended = bench.run(program, steps, memory)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return max(0, peak - SLACK_BYTES) / max(paid, 1024), ended
+    return max(0, peak - SLACK_BYTES - UNPAID * steps) / max(paid, 1024), ended
 
 
 def pace() -> float:
     """Seconds that a step of the calibrating loop takes: arithmetic on small integers."""
-    program, bench, steps = piece("while True: n = n + 1"), Bench("n = 0"), 100_000
+    program, bench, steps = piece("while True: n = n + 1"), Bench("n = 0"), 50_000
     assert program is not None
     return min(timed(bench, program, steps) for _ in range(5)) / steps
 
@@ -164,9 +181,9 @@ def take(bench: Bench, probe: Probe, unit: float) -> Reading | None:
     bench.tidy()
     cpu = 0.0
     if unit:
-        cpu = _price(bench, bare, STEPS, unit)
+        cpu = _price(bench, bare, TIMED, unit)
         if bench.machine.globals["n"] <= 1:  # in so few steps it did not get through one round
-            cpu = _price(bench, bare, LARGER * STEPS, unit)
+            cpu = _price(bench, bare, LARGER * TIMED, unit)
         bench.tidy()
     return Reading(probe, cpu, memory, ended)
 
@@ -178,7 +195,7 @@ def _price(bench: Bench, program: Program, steps: int, unit: float) -> float:
         bench.machine.globals["n"] = 0
         seconds = max(0.0, timed(bench, program, steps) - SLACK_SECONDS)
         least = min(least, seconds / (steps * unit))
-        if least <= DEAREST / 2:
+        if least <= 0.75 * DEAREST:
             break
     return least
 
@@ -187,19 +204,23 @@ def measure(group: Sequence[Probe], unit: float) -> Iterator[Reading]:
     """Readings of probes that share their operands."""
     try:
         bench = Bench(group[0].setup)
-    except PlanRejected as rejected:
-        raise ValueError(f"{group[0].operand}: {rejected}") from None
+    except Unmade as unmade:
+        yield Reading(group[0], 0.0, 0.0, f"unmade: {unmade}")
+        return
     for probe in group:
         piece(probe.alone)  # read once, and not in every child
     gc.collect()
     gc.freeze()
     begin = 0
     while begin < len(group):
-        for at, told in _told(partial(_take_all, bench, group, begin, unit)):
+        for at, told in told_by(partial(_take_all, bench, group, begin, unit)):
             begin = at + 1
             if told is not None:
                 use, *reading = told
-                yield Reading(group[at]._replace(use=use), *reading)
+                probe = group[at]._replace(use=use)
+                for keep in (True, False):  # so that the next children know them already
+                    piece(probe.loop(keep=keep))
+                yield Reading(probe, *reading)
         if begin <= len(group):
             yield Reading(group[begin - 1], float("inf") if unit else 0.0, float("inf"), "killed")
 
@@ -208,14 +229,14 @@ def _take_all(bench: Bench, group: Sequence[Probe], begin: int, unit: float, tel
     """Tell the number of each probe before it is measured, and what was measured after; in the end that all is done."""
     for at in range(begin, len(group)):
         tell((at, None))
-        _guard()
+        guard()
         reading = take(bench, group[at], unit)
         if reading is not None:
             tell((at, (reading.probe.use, *reading[1:])))
     tell((len(group), None))
 
 
-def _told(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
+def told_by(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
     """What `work` tells, from a process of its own, until it ends or is ended."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -244,17 +265,37 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _guard() -> None:
-    """Bound the time of what comes next."""
+def guard(seconds: int = GUARD_SECONDS) -> None:
+    """End this process if what comes next takes more than so many seconds of the processor."""
     spent = int(time.process_time()) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (spent + GUARD_SECONDS, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, resource.RLIM_INFINITY))
+
+
+def spend(text: str, unit: float, *, steps: int = 30_000, memory: int = 8 * MEMORY) -> Reading:
+    """What a whole plan without tool calls takes, under limits that are low for a plan.
+
+    Raises:
+        PlanRejected: if it is no plan.
+    """
+    program = parse(text)
+
+    def work(tell: Callable[[Any], None]) -> None:
+        guard()
+        tell(weighed(Bench("n = 0"), program, steps, memory))
+        guard()
+        tell(_price(Bench("n = 0"), program, steps, unit))
+
+    told = list(told_by(work))
+    weight, ended = told[0] if told else (float("inf"), "killed")
+    cpu = told[1] if len(told) > 1 else float("inf")
+    return Reading(Probe("plan", "", text, ""), cpu, weight, ended)
 
 
 def survey(unit: float, only: str = "") -> Iterator[Reading]:
     """Readings of all probes whose text matches a regular expression."""
     wanted = re.compile(only)
-    for group in probes():
-        chosen = [probe for probe in group if wanted.search(f"{probe.word} {probe}")]
+    for group in groups():
+        chosen = [probe for probe in group.probes() if wanted.search(f"{probe.word} {probe}")]
         if chosen:
             yield from measure(chosen, unit)
 
@@ -269,19 +310,19 @@ def main(arguments: list[str] | None = None) -> int:
     count, dear = 0, []
     for reading in survey(unit, options.only):
         count += 1
-        if reading.dear:
+        if reading.dear or reading.ended.startswith("unmade"):
             dear.append(reading)
-            print(
-                f"{_factor(reading.cpu)} {_factor(reading.memory)} {reading.ended:9} {reading.probe}",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(_line(reading), file=sys.stderr, flush=True)
     dear.sort(key=lambda reading: (reading.cpu + reading.memory, str(reading.probe)), reverse=True)
     print(f"{'cpu':>9} {'memory':>9} ended     what")
     for reading in dear:
-        print(f"{_factor(reading.cpu)} {_factor(reading.memory)} {reading.ended:9} {reading.probe}")
+        print(_line(reading))
     print(f"{count:,} probes, {len(dear):,} take more than they pay")
     return 1 if dear else 0
+
+
+def _line(reading: Reading) -> str:
+    return f"{_factor(reading.cpu)} {_factor(reading.memory)} {reading.ended:9} {reading.probe}"
 
 
 def _factor(value: float) -> str:
