@@ -10,40 +10,44 @@ from typing import Any
 
 from . import nodes as n
 from .diagnostics import Diagnostic, Span
+from .findings import Findings
 from .language import RESULT_NAMES
 
 Known = set[str] | None
 """Names that are bound for sure; None where no way leads."""
 
 
-def check_bindings(body: n.Block) -> list[Diagnostic]:
+def check_bindings(body: n.Block, found: Findings) -> None:
     """Warnings for a whole plan."""
-    checker = _Checker(_own_names(body))
+    checker = _Checker(_own_names(body), found)
     checker.block(body, set())
-    found = checker.found
     for name, call in checker.results.items():
         if name not in checker.loads and name not in RESULT_NAMES and not name.startswith("_"):
             message = f"`{name}` is never used: `{call.tool}` is called for nothing"
-            found.append(Diagnostic("PLAN223", message, call.span, "warning", help="Use it, or delete the call."))
-    return found
+            found.add(Diagnostic("PLAN223", message, call.span, "warning", help="Use it, or delete the call."))
 
 
 class _Checker:
-    def __init__(self, names: dict[str, Span]) -> None:
+    def __init__(self, names: dict[str, Span], found: Findings) -> None:
         self.names = names  # of the scope at hand, each with the place where it is first bound
         self.breaks: list[list[set[str]]] = []  # of the loops around: what is bound where each is left by `break`
         self.continues: list[list[set[str]]] = []
-        self.found: list[Diagnostic] = []
+        self.found = found
         self.reported: set[str] = set()
         self.loads: set[str] = set()
         self.results: dict[str, n.ToolCall] = {}
+
+    def way(self, known: set[str]) -> set[str]:
+        """A copy, for one way of several."""
+        self.found.pay(len(known) >> 3)
+        return set(known)
 
     # ------------------------------------------------------------- statements
 
     def block(self, statements: n.Block, known: Known) -> Known:
         for statement in statements:
             if known is None:
-                for node in n.walk(statement):  # what cannot be reached is not looked at, only what it reads
+                for node in self.found.walk(statement):  # what cannot be reached is not looked at, only what it reads
                     if type(node) is n.Name:
                         self.loads.add(node.id)
                 continue
@@ -76,7 +80,7 @@ class _Checker:
         elif kind is n.FunctionDef:
             self.function(node, known)
         elif kind is n.Break or kind is n.Continue:
-            (self.breaks if kind is n.Break else self.continues)[-1].append(set(known))
+            (self.breaks if kind is n.Break else self.continues)[-1].append(self.way(known))
             return None
         elif kind is n.Delete:
             for target in node.targets:
@@ -92,14 +96,14 @@ class _Checker:
 
     def if_(self, node: n.If, known: set[str]) -> Known:
         self.expr(node.test, known)
-        then = self.block(node.body, set(known))
+        then = self.block(node.body, self.way(known))
         if _is_main(node.test):
             return then
-        return _either([then, self.block(node.orelse, set(known))])
+        return _either([then, self.block(node.orelse, self.way(known))])
 
     def loop(self, node: n.For | n.While, known: set[str], *, forever: bool, once: bool) -> Known:
         """`forever`: only `break` ends it. `once`: the body is carried out at least once."""
-        inside = set(known)
+        inside = self.way(known)
         if type(node) is n.For:
             self.bind(node.target, inside)
         self.breaks.append([])
@@ -107,13 +111,13 @@ class _Checker:
         rounds = self.block(node.body, inside)
         breaks, continues = self.breaks.pop(), self.continues.pop()
         after: Known = _either([rounds, *continues]) if once else known
-        ends: list[Known] = [] if forever else [self.block(node.orelse, None if after is None else set(after))]
+        ends: list[Known] = [] if forever else [self.block(node.orelse, None if after is None else self.way(after))]
         return _either([*ends, *breaks])
 
     def try_(self, node: n.Try, known: set[str]) -> Known:
-        ends = [self.block(node.orelse, self.block(node.body, set(known)))]
+        ends = [self.block(node.orelse, self.block(node.body, self.way(known)))]
         for handler in node.handlers:
-            inside = set(known)
+            inside = self.way(known)
             if handler.type is not None:
                 self.expr(handler.type, inside)
             if handler.name is not None:
@@ -121,7 +125,7 @@ class _Checker:
             end = self.block(handler.body, inside)
             ends.append(None if end is None else end - {handler.name or ""})
         after = _either(ends)
-        last = self.block(node.finalbody, set(known))
+        last = self.block(node.finalbody, self.way(known))
         return None if after is None or last is None else (after | (last - known)) - (known - last)
 
     def function(self, node: n.FunctionDef, known: set[str]) -> None:
@@ -152,7 +156,7 @@ class _Checker:
             self.expr(node.value, known)
             known.add(node.name)
         elif kind is n.Comprehension:
-            inside = set(known)
+            inside = self.way(known)
             for clause in node.clauses:
                 self.expr(clause.iterable, inside)
                 self.bind(clause.target, inside)
@@ -161,9 +165,9 @@ class _Checker:
             self.expr(node.element, inside)
             if node.value is not None:
                 self.expr(node.value, inside)
-            known |= {part.name for part in n.walk(node) if type(part) is n.Walrus}
+            known |= {part.name for part in self.found.walk(node) if type(part) is n.Walrus}
         elif kind is n.Lambda:
-            self.loads.update(part.id for part in n.walk(node) if type(part) is n.Name)
+            self.loads.update(part.id for part in self.found.walk(node) if type(part) is n.Name)
         elif node is not None:
             for part in n.parts(node):
                 self.expr(part, known)
@@ -174,7 +178,7 @@ class _Checker:
         if name in known or name in self.reported or name not in self.names:
             return
         self.reported.add(name)
-        self.found.append(
+        self.found.add(
             Diagnostic(
                 "PLAN222",
                 f"`{name}` may be unbound here: not every way through the plan binds it",

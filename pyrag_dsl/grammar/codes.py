@@ -85,6 +85,7 @@ _ROWS = (
     ("PLAN222", "maybe-unbound", "A name that some way through the plan leaves unbound.",
      "Give it a value before the branch or the loop."),
     ("PLAN223", "unused-result", "The result of a tool is never used.", "Use it, or delete the call."),
+    ("PLAN224", "rest", "There are more problems than are named.", "Mend those that are named, and look again."),
     ("PLAN219", "literal", "A literal that plans do not have or that is too large.",
      "Use text, numbers, True, False and None."),
     # 3xx: the plan raised

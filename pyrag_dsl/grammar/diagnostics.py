@@ -46,7 +46,8 @@ class Diagnostic:
     """One problem, as data. `render` and friends turn it into text.
 
     `values` holds the variables read in the failing expression, shortened; `nodes` the tool calls that
-    produced them. Both are empty unless the plan was running.
+    produced them. Both are empty unless the plan was running. `count` is how many problems this stands for: one,
+    except where it stands for those of a text that are too many to be named.
     """
 
     code: str
@@ -59,6 +60,7 @@ class Diagnostic:
     values: dict[str, str] = field(default_factory=dict)
     nodes: tuple[str, ...] = ()
     related: tuple[tuple[Span, str], ...] = ()
+    count: int = 1
 
     @property
     def rule(self) -> Code:
@@ -91,6 +93,7 @@ class Diagnostic:
             "values": dict(self.values),
             "nodes": list(self.nodes),
             "related": [{"span": list(span), "message": message} for span, message in self.related],
+            "count": self.count,
         }
 
     @classmethod
@@ -114,6 +117,7 @@ class Diagnostic:
             values=dict(data["values"]),
             nodes=tuple(data["nodes"]),
             related=tuple((Span(*item["span"]), item["message"]) for item in data["related"]),
+            count=data.get("count", 1),
         )
 
 

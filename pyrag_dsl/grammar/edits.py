@@ -14,7 +14,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
         starts.append(starts[-1] + len(line) + 1)
 
     def offset(line: int, column: int) -> int:
-        return min(starts[min(line, len(starts)) - 1] + column - 1, len(text))
+        return min(starts[max(min(line, len(starts)), 1) - 1] + column - 1, len(text))
 
     pieces: list[str] = []
     at = 0

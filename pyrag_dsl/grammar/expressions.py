@@ -8,16 +8,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from . import nodes as n
 from .diagnostics import Diagnostic, Edit, Fix, Span
+from .findings import Findings
 from .language import ATTRIBUTES, BINARY, COMPARE, MODULES, REQUIRED, TYPES, UNARY, Signature
 from .names import Names
 
 MAX_DEPTH = 64  # nested expressions
 MAX_NAME = 200  # characters of a name
+_EXPRESSION = 4  # units of the budget
 _NEW = tuple.__new__
 _KEYWORD_ALIASES = {
     "documents": "docs", "passages": "docs", "context": "docs", "contexts": "docs", "doc": "docs",
@@ -34,8 +35,8 @@ class Expressions:
     tools: dict[str, Signature]
     ascii_lines: list[str] | None  # None: every column of the text is one byte wide
 
-    def __init__(self) -> None:
-        self.found: list[Diagnostic] = []
+    def __init__(self, found: Findings) -> None:
+        self.found = found
         self.depth = 0
         self.date_classes: set[str] = set()  # names that `from datetime import datetime` binds
         self.call_sites = 0
@@ -46,6 +47,7 @@ class Expressions:
         self.made = 0
         self.reads = 0
         self.levels: dict[str, int] = {}
+        self.before: dict[str, int | None] = {}  # of what the block at hand has bound: the levels it came with
         self.control = 0
         self.unknown: set[str] = set()  # attributes that the plan names itself: of records, of refused classes
 
@@ -68,13 +70,14 @@ class Expressions:
     def refuse(self, code: str, message: str, node: Any, **more: Any) -> n.Const:
         """Report, and go on with a harmless stand-in."""
         span = node if isinstance(node, Span) else self.span(node)
-        self.found.append(Diagnostic(code, message, span, **more))
+        self.found.add(Diagnostic(code, message, span, **more))
         return n.Const(span, None)
 
     def expr(self, node: ast.expr) -> Any:
         lower = EXPRESSIONS.get(type(node))
         if lower is None:
             return self.not_allowed(node)
+        self.found.pay(_EXPRESSION)
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.depth -= 1
@@ -233,7 +236,7 @@ class Expressions:
         value = self.expr(node.value)
         span = self.span(node)
         self.bind(node.target.id, self.span(node.target))
-        self.levels[node.target.id] = self.control
+        self.level(node.target.id, self.control)
         return n.Walrus(span, node.target.id, value)
 
     # ------------------------------------------------------ access and calls
@@ -260,7 +263,7 @@ class Expressions:
             return n.Attribute(span, value, name)
         if name.startswith("_"):
             return self.refuse("PLAN203", f"the attribute `{name}` is private to Python", span)
-        close = get_close_matches(name, sorted(ATTRIBUTES), n=2, cutoff=0.75)
+        close = self.found.suggest("attribute", name, _ATTRIBUTES)
         way_out = ""
         fixes: tuple[Fix, ...] = ()
         if close:
@@ -274,7 +277,7 @@ class Expressions:
         place = Span(span.end_line, span.end_column - len(".datetime"), span.end_line, span.end_column)
         fix = Fix("delete `.datetime`", (Edit(place, ""),), "safe")
         message = f"`{id}` is the class `datetime` already: it has no attribute `datetime`"
-        self.found.append(Diagnostic("PLAN209", message, span, "warning", help=f"Write {id}.", fixes=(fix,)))
+        self.found.add(Diagnostic("PLAN209", message, span, "warning", help=f"Write {id}.", fixes=(fix,)))
 
     def no_member(self, module: str, name: str, span: Span) -> n.Const:
         if module == "datetime" and name in TYPES["datetime"]:
@@ -283,7 +286,7 @@ class Expressions:
             fix = Fix(f"write `datetime.datetime.{name}`", (Edit(place, "datetime."),), "safe")
             message = f"the module `datetime` offers no `{name}`: its class `datetime` does"
             return self.refuse("PLAN209", message, span, help=f"Write datetime.datetime.{name}.", fixes=(fix,))
-        close = get_close_matches(name, sorted(MODULES[module]), n=1, cutoff=0.75)
+        close = self.found.suggest(module, name, sorted(MODULES[module]), 1)
         way_out = f"Did you mean `{module}.{close[0]}`?" if close else _offered(module)
         code = "PLAN203" if name.startswith("_") else "PLAN209"
         return self.refuse(code, f"the module `{module}` offers no `{name}`", span, help=way_out)
@@ -411,7 +414,7 @@ class Expressions:
                 given[name] = value
                 continue
             alias = _KEYWORD_ALIASES.get(name)
-            close = [alias] if alias in known else get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+            close = [alias] if alias in known else self.found.suggest(signature.name, name, sorted(known), 1, 0.6)
             fixes: tuple[Fix, ...] = ()
             if close and close[0] not in given:
                 where = self.span(keyword)
@@ -533,6 +536,11 @@ class Expressions:
 
     # ---------------------------------------------------------------- binding
 
+    def level(self, name: str, level: int) -> None:
+        """The value of a name needs the call of this number."""
+        self.before.setdefault(name, self.levels.get(name))
+        self.levels[name] = level
+
     def bind(self, name: str, span: Span) -> None:
         if self.check_binding(name, span):
             self.names.bind(name, span)
@@ -627,6 +635,7 @@ _COMPREHENSION_KINDS: dict[type, str] = {
 _ANNOTATION_PARTS = (
     ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.Load,
 )  # fmt: skip
+_ATTRIBUTES = sorted(ATTRIBUTES)
 _MODULE_MEMBERS = frozenset().union(*MODULES.values())
 _REFUSED = {
     "Yield": ("generators", "Collect the values in a list and return it."),

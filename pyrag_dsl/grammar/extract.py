@@ -21,10 +21,11 @@ from dataclasses import dataclass
 
 from pyrag_dsl.grammar.blocks import END_OF_TURN, open_blocks
 from pyrag_dsl.grammar.quotes import drop_zero_width, straighten
-from pyrag_dsl.grammar.surface import MAX_PLAN, has_code, parses, tokens
+from pyrag_dsl.grammar.surface import MAX_PLAN, has_code, judging, parses, tokens
 
 MAX_PASSES = 12
 MAX_MENDED = 4 * MAX_PLAN
+MAX_JUDGED = 4 * MAX_PLAN  # characters that the parser is asked about, for one reply
 
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
@@ -103,7 +104,9 @@ def _unwrap_lines(text: str) -> str | None:
 
 
 def _unescape_html(text: str) -> str | None:
-    return html.unescape(text) if re.search(r"&(?:quot|lt|gt|amp|apos|nbsp|#\d+|#x[\da-fA-F]+);", text) else None
+    if re.search(r"#\d{9}", text) or not re.search(r"&(?:quot|lt|gt|amp|apos|nbsp|#\d+|#x[\da-fA-F]+);", text):
+        return None  # of a number with thousands of digits the host makes an error
+    return html.unescape(text)
 
 
 def _dedent(text: str) -> str | None:
@@ -246,10 +249,11 @@ def extract_code(reply: str) -> str:
     beyond the extraction of PyRAG (arXiv 2605.12975): first Python fence, any fence, whole text.
     """
     whole = text = _normalise(reply)
-    for _ in range(MAX_PASSES):
-        inner = _normalise(_step(text))
-        if inner == text:
-            return text
-        text = inner
+    with judging(MAX_JUDGED):
+        for _ in range(MAX_PASSES):
+            inner = _normalise(_step(text))
+            if inner == text:
+                return text
+            text = inner
     # Envelopes without end hold no plan; giving the whole back keeps extraction idempotent.
     return whole

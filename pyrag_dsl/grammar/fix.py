@@ -13,15 +13,16 @@ from . import nodes as n
 from .diagnostics import Diagnostic, Edit, Fix, PlanRejected
 from .edits import apply_edits
 from .extract import extract_code
-from .language import Signature
+from .findings import MAX_WORK as MAX_EFFORT
+from .findings import REST, Budget, Findings
+from .language import DEFAULT_SIGNATURES, Signature
 from .program import Program
-from .remedies import import_of_datetime, remedy
-from .vet import parse
+from .remedies import Case, import_of_datetime, remedy
+from .vet import parse_within
 
 MAX_ROUNDS = 24  # each removes at least one diagnostic
-MAX_WORK = 200_000  # characters that are looked at in all: a plan of usual length a hundred times, a huge one a few
+MAX_WORK = 100_000  # characters that are looked at in all: a plan of usual length fifty times, a huge one once more
 MAX_TRIED = 32  # fixes that are tried one by one, where all together do no good
-MAX_FOUND = 100  # diagnostics of one text that are looked at
 MAX_TEXT = 40_000  # characters of a text that is looked at as a whole; a plan has fewer
 
 
@@ -54,18 +55,19 @@ def fix(text: str, tools: Mapping[str, Signature] | None = None, *, maybe: bool 
     """
     text = extract_code(text)
     applied: list[Fix] = []
-    program, found = look(text, tools)
+    budget = Budget(2 * MAX_EFFORT)
+    program, found = look(text, tools, budget)
     looks = MAX_WORK // max(len(text), 1)
     for _ in range(MAX_ROUNDS):
-        chosen = [fix for fix in (_first(each, maybe) for each in found[:MAX_FOUND]) if fix is not None]
+        chosen = [fix for fix in (_first(each, maybe) for each in found) if fix is not None]
         if not chosen or looks <= 0:
             break
-        better = _together(text, chosen, found, tools)
+        better = _together(text, chosen, found, tools, budget)
         looks -= 1
         if better is None and len(chosen) > 1:
             tried = chosen[: min(looks, MAX_TRIED)]
             looks -= len(tried)
-            better = next(filter(None, (_together(text, [each], found, tools) for each in tried)), None)
+            better = next(filter(None, (_together(text, [each], found, tools, budget) for each in tried)), None)
         if better is None:
             break
         text, done, program, found = better
@@ -79,29 +81,35 @@ def _doubted(diagnostic: Diagnostic) -> Diagnostic:
     return replace(diagnostic, fixes=fixes) if fixes else diagnostic
 
 
-def look(text: str, tools: Mapping[str, Signature] | None = None) -> tuple[Program | None, tuple[Diagnostic, ...]]:
+def look(
+    text: str, tools: Mapping[str, Signature] | None = None, budget: Budget | None = None
+) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     """The program and its warnings, or None and the errors; with the fixes that need the whole text to be seen."""
     try:
-        program = parse(text, tools)
+        program = parse_within(budget or Budget(), text, DEFAULT_SIGNATURES if tools is None else tools)
     except PlanRejected as rejected:
         return None, _with_fixes(rejected.diagnostics, _as_parsed(text))
-    return program, (*_with_fixes(program.diagnostics, program.source), *_class_as_module(program))
+    found = Findings()
+    for each in (*program.diagnostics, *_class_as_module(program)):
+        found.add(each)
+    return program, _with_fixes(found.all(), program.source)
 
 
 def _with_fixes(found: tuple[Diagnostic, ...], text: str) -> tuple[Diagnostic, ...]:
     """Diagnostics with the remedies that need the whole text to be seen."""
-    if len(text) > MAX_TEXT or len(found) > MAX_FOUND:
+    if len(text) > MAX_TEXT:
         return found
-    return tuple(_with_fix(each, text, found) for each in found)
+    lines = text.split("\n")
+    return tuple(_with_fix(each, text, lines, found) for each in found)
 
 
-def _with_fix(diagnostic: Diagnostic, text: str, found: tuple[Diagnostic, ...]) -> Diagnostic:
+def _with_fix(diagnostic: Diagnostic, text: str, lines: list[str], found: tuple[Diagnostic, ...]) -> Diagnostic:
     if diagnostic.code == "PLAN212" and "`datetime`" in diagnostic.message:
         line = import_of_datetime(text)
         return replace(diagnostic, fixes=() if line is None else (line,))
     if diagnostic.fixes:
         return diagnostic
-    mended = remedy(diagnostic, text, found)
+    mended = remedy(Case(diagnostic, text, lines, found))
     return diagnostic if mended is None else replace(diagnostic, fixes=(mended,))
 
 
@@ -109,14 +117,18 @@ _Better = tuple[str, list[Fix], "Program | None", tuple[Diagnostic, ...]]
 
 
 def _together(
-    text: str, chosen: Sequence[Fix], found: Sequence[Diagnostic], tools: Mapping[str, Signature] | None
+    text: str,
+    chosen: Sequence[Fix],
+    found: Sequence[Diagnostic],
+    tools: Mapping[str, Signature] | None,
+    budget: Budget,
 ) -> _Better | None:
     """The text after all of these fixes, if that is better."""
     edits = list(dict.fromkeys(edit for fix in chosen for edit in fix.edits))
     if not edits:
         return None
     mended = apply_edits(_as_parsed(text), edits)
-    program, left = look(mended, tools)
+    program, left = look(mended, tools, budget)
     return (mended, list(dict.fromkeys(chosen)), program, left) if _worth(found, left, edits) else None
 
 
@@ -129,6 +141,8 @@ def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Seq
         after = [each for each in after if each.phase == "syntax"]
     kinds = [(each.code, each.message) for each in before]
     for each in after:
+        if each.code == REST:
+            continue
         if (each.code, each.message) not in kinds:
             return False
         kinds.remove((each.code, each.message))
@@ -138,7 +152,7 @@ def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Seq
 def _rank(found: Sequence[Diagnostic]) -> tuple[int, int]:
     """Orders texts from good to bad: those that can be read first, then by how much is wrong."""
     unread = sum(each.phase == "syntax" for each in found)
-    return unread, 0 if unread else len(found)
+    return unread, 0 if unread else sum(each.count for each in found)
 
 
 def _first(diagnostic: Diagnostic, maybe: bool) -> Fix | None:
@@ -152,6 +166,8 @@ def _as_parsed(text: str) -> str:
 
 def _class_as_module(program: Program) -> Iterator[Diagnostic]:
     """`datetime.datetime.strptime` under `from datetime import datetime`: it would fail when it runs."""
+    if "datetime" not in program.source:
+        return
     bound: dict[str, set[tuple[str, str]]] = {}
     uses: list[n.Attribute] = []
     for node in n.walk(program.body):

@@ -7,32 +7,31 @@ from typing import Any
 
 from . import nodes as n
 from .diagnostics import Diagnostic
+from .findings import Findings
 
 _LEAVES = (n.Return, n.Raise, n.Break, n.Continue)
 _MUTATORS = frozenset({"append", "add", "extend", "pop", "remove", "insert", "update", "popleft", "discard", "clear"})
 
 
-def check_flow(body: n.Block) -> list[Diagnostic]:
+def check_flow(body: n.Block, found: Findings) -> None:
     """Warnings for a whole plan."""
-    found: list[Diagnostic] = []
-    for node in n.walk(body):
-        if type(node) is n.While and _repeats(node):
+    for node in found.walk(body):
+        if type(node) is n.While and _repeats(node, found):
             message = "every round of this loop does the same: once it goes on, it never ends"
             way_out = "Change the query each time, or count the rounds: for _ in range(3): ... break"
-            found.append(Diagnostic("PLAN220", message, node.test.span, "warning", help=way_out))
+            found.add(Diagnostic("PLAN220", message, node.test.span, "warning", help=way_out))
         for block in node:
             if type(block) is tuple:
                 for before, after in pairwise(block):
                     if type(before) in _LEAVES:
-                        found.append(Diagnostic("PLAN221", "this is never reached", after.span, "warning"))
+                        found.add(Diagnostic("PLAN221", "this is never reached", after.span, "warning"))
                         break
-    return found
 
 
-def _repeats(loop: n.While) -> bool:
+def _repeats(loop: n.While, found: Findings) -> bool:
     """Whether nothing that the loop's test depends on can differ from round to round."""
     sources: dict[str, set[str]] = {}
-    for node in n.walk(loop.body):
+    for node in found.walk(loop.body):
         kind = type(node)
         if kind in (n.Return, n.Raise, n.Break, n.AugAssign, n.FunctionDef, n.For, n.Try, n.Walrus, n.Delete, n.Assert):
             return False

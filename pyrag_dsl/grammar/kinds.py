@@ -10,6 +10,7 @@ from typing import Any
 
 from . import nodes as n
 from .diagnostics import Diagnostic
+from .findings import Findings
 from .language import TYPES, Signature
 
 _RETURNS = {"list[str]": "list", "list": "list", "str": "text", "int": "number", "float": "number", "dict": "dict"}
@@ -29,17 +30,15 @@ _SEARCHES = frozenset({"search", "match", "fullmatch"})
 _OF_A_MATCH = frozenset({"group", "groups", "groupdict", "start", "end", "span"})
 
 
-def check_kinds(body: n.Block, tools: dict[str, Signature]) -> list[Diagnostic]:
+def check_kinds(body: n.Block, tools: dict[str, Signature], found: Findings) -> None:
     """Warnings for a whole plan."""
-    checker = _Checker(tools)
-    checker.block(body, {})
-    return checker.found
+    _Checker(tools, found).block(body, {})
 
 
 class _Checker:
-    def __init__(self, tools: dict[str, Signature]) -> None:
+    def __init__(self, tools: dict[str, Signature], found: Findings) -> None:
         self.tools = tools
-        self.found: list[Diagnostic] = []
+        self.found = found
 
     def block(self, statements: n.Block, kinds: dict[str, str]) -> None:
         for statement in statements:
@@ -65,6 +64,7 @@ class _Checker:
             if kind is not n.If:
                 self.forget(node, kinds)
             for block in blocks:
+                self.found.pay(len(kinds) >> 5)
                 self.block(block, dict(kinds))
             self.forget(node, kinds)
         else:
@@ -74,7 +74,7 @@ class _Checker:
 
     def forget(self, node: Any, kinds: dict[str, str]) -> None:
         """Whatever these nodes may bind has no known kind any more."""
-        for part in n.walk(node):
+        for part in self.found.walk(node):
             kind = type(part)
             if kind is n.Assign:
                 for target in part.targets:
@@ -158,8 +158,7 @@ class _Checker:
         return ""
 
     def warn(self, code: str, message: str, node: Any, way_out: str) -> None:
-        if len(self.found) < 20:
-            self.found.append(Diagnostic(code, message, node.span, "warning", help=way_out))
+        self.found.add(Diagnostic(code, message, node.span, "warning", help=way_out))
 
 
 def _is_search(node: Any) -> bool:

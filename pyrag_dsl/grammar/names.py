@@ -7,11 +7,11 @@ error only if no path could have bound the name: what may be bound on some path 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from difflib import get_close_matches
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from .diagnostics import Diagnostic, Edit, Fix, Span
+from .findings import Findings
 from .language import BUILTINS, IMPLICIT, IMPLICIT_MEMBERS, MODULES
 
 FORBIDDEN = dict.fromkeys(
@@ -88,15 +88,16 @@ class Scope:
 
     def __init__(self, bound: Iterable[str] = (), local: Iterable[str] = ()) -> None:
         self.possible: set[str] = set(bound)
-        self.locals: frozenset[str] = frozenset(local)
+        self.locals: set[str] = set(local)
         self.declared: dict[str, str] = {}
 
 
 class Names:
     """All bindings and uses of one plan."""
 
-    def __init__(self, tools: Iterable[str]) -> None:
+    def __init__(self, tools: Iterable[str], found: Findings) -> None:
         self.tools = frozenset(tools)
+        self.found = found
         self.module = Scope()
         self.stack: list[Scope] = [self.module]
         self.called: dict[str, Span] = {}
@@ -109,7 +110,7 @@ class Names:
     def enter(self, params: Iterable[str], body: Iterable[ast.AST]) -> None:
         """Visit a function: its parameters are bound, and what its body stores is local to it."""
         params = tuple(params)
-        self.stack.append(Scope(params, stored_names(body).union(params)))
+        self.stack.append(Scope(params, stored_names(body, self.found).union(params)))
 
     def leave(self) -> None:
         self.stack.pop()
@@ -119,7 +120,7 @@ class Names:
         scope = self.stack[-1]
         for name in names:
             scope.declared[name] = kind
-            scope.locals -= {name}
+            scope.locals.discard(name)
 
     def bind(self, name: str, span: Span) -> None:
         self.bound.setdefault(name, span)
@@ -140,26 +141,30 @@ class Names:
         elif name not in BUILTINS:
             self.unbound.append(Use(name, span))
 
-    def diagnostics(self) -> list[Diagnostic]:
-        """What is wrong with the names of the whole plan, once it has been visited."""
-        found: list[Diagnostic] = []
+    def check(self) -> None:
+        """Report what is wrong with the names of the whole plan, once it has been visited."""
+        found = self.found
         everywhere = frozenset(self.bound)
         for use in self.late:
             if use.name not in everywhere and use.name not in BUILTINS:
                 self.unbound.append(use)
-        for use in self.unbound:
-            diagnostic = self._undefined(use, everywhere)
+        known = sorted(everywhere | BUILTINS | self.tools) if self.unbound else []
+        for number, use in enumerate(self.unbound):
+            if found.full:
+                found.rest += len(self.unbound) - number
+                break
+            diagnostic = self._undefined(use, everywhere, known)
             if diagnostic is not None:
-                found.append(diagnostic)
+                found.add(diagnostic)
         for name, span in self.implicit.items():
             module = IMPLICIT_MEMBERS.get(name, name)
             line = f"import {module}" if name == module and name != "datetime" else f"from {module} import {name}"
             fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
             message = f"`{name}` is used without being imported"
-            found.append(Diagnostic("PLAN212", message, span, "warning", fixes=(fix,)))
+            found.add(Diagnostic("PLAN212", message, span, "warning", fixes=(fix,)))
         for name, span in self.bound.items():
             if name in self.called and name in BUILTINS:
-                found.append(
+                found.add(
                     Diagnostic(
                         "PLAN206",
                         f"`{name}` is a function of the language: a plan that calls it cannot give it another meaning",
@@ -167,9 +172,8 @@ class Names:
                         help=f"Choose another name, for example `{name}_value`.",
                     )
                 )
-        return found
 
-    def _undefined(self, use: Use, everywhere: frozenset[str]) -> Diagnostic | None:
+    def _undefined(self, use: Use, everywhere: frozenset[str], known: Sequence[str]) -> Diagnostic | None:
         name, span = use
         if name in self.tools:
             return Diagnostic(
@@ -192,8 +196,7 @@ class Names:
             line = f"import {name}"
             fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
             return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=f"Add `{line}`.", fixes=(fix,))
-        candidates = sorted(everywhere | BUILTINS | self.tools)
-        close = get_close_matches(name, candidates, n=2, cutoff=0.75)
+        close = self.found.suggest("name", name, known)
         fixes: tuple[Fix, ...] = ()
         way_out = ""
         if close:
@@ -202,29 +205,31 @@ class Names:
         return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=way_out, fixes=fixes)
 
 
-def stored_names(nodes: Iterable[ast.AST]) -> set[str]:
+def stored_names(nodes: Iterable[ast.AST], budget: Findings) -> set[str]:
     """Names that these statements may bind in their own scope, functions inside excluded."""
     found: set[str] = set()
-    stack: list[ast.AST] = list(nodes)
-    while stack:
-        node = stack.pop()
+    stack: list[Any] = list(nodes)
+    inner: list[Any] = []  # within comprehensions, where only a walrus binds a name of the scope around
+    while stack or inner:
+        budget.pay(1)
+        within = not stack
+        node = inner.pop() if within else stack.pop()
         kind = type(node)
         if kind is ast.Name:
-            if not isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]
-                found.add(node.id)  # type: ignore[attr-defined]
+            if not (within or isinstance(node.ctx, ast.Load)):
+                found.add(node.id)
+        elif kind is ast.NamedExpr:
+            found.add(node.target.id)
         elif kind is ast.FunctionDef:
-            found.add(node.name)  # type: ignore[attr-defined]
+            found.add(node.name)
             continue
         elif kind is ast.Lambda:
             continue
-        elif kind is ast.ExceptHandler and node.name:  # type: ignore[attr-defined]
-            found.add(node.name)  # type: ignore[attr-defined]
+        elif kind is ast.ExceptHandler and node.name:
+            found.add(node.name)
         elif kind is ast.alias:
-            found.add((node.asname or node.name).partition(".")[0])  # type: ignore[attr-defined]
-        elif kind in _COMPREHENSIONS:
-            stack.extend(n for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
-            continue
-        stack.extend(ast.iter_child_nodes(node))
+            found.add((node.asname or node.name).partition(".")[0])
+        (inner if within or kind in _COMPREHENSIONS else stack).extend(ast.iter_child_nodes(node))
     return found
 
 

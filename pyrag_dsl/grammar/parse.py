@@ -11,7 +11,9 @@ import re
 
 from .diagnostics import Diagnostic, Edit, Fix, Span
 from .edits import apply_edits
+from .findings import PARSING, Overspent
 from .scan import Scan
+from .surface import tokens
 
 MAX_ERRORS = 8
 
@@ -34,33 +36,37 @@ _PROSE = re.compile(r"\s*[A-Z][A-Za-z'’]*,?(?: [\w'’,\-:;()\"]+){2,}[.:!?]?\
 _HEADER = re.compile(r"\s*(?:if|elif|else|for|while|def|class|try|except|finally|with|async|match|case)\b")
 
 
-def parse(scanned: Scan) -> tuple[ast.Module | None, list[Diagnostic]]:
-    """The tree, or None and the syntax errors on lines where the scan has found nothing yet."""
-    known = {diagnostic.span.line for diagnostic in scanned.diagnostics if diagnostic.span}
-    found: list[Diagnostic] = []
+def parse(scanned: Scan) -> ast.Module | None:
+    """The tree, or None after reporting the syntax errors on lines where the scan has found nothing yet."""
+    found = scanned.found
+    known = {diagnostic.span.line for diagnostic in found.errors if diagnostic.span}
     # Unknown escapes make the parser warn, and warnings cannot be caught in one thread only.
-    edits = [e for d in scanned.diagnostics if d.code == "PLAN109" for fix in d.fixes for e in fix.edits]
-    text = apply_edits(scanned.text, edits) if edits else scanned.text
+    text = apply_edits(scanned.text, scanned.escapes) if scanned.escapes else scanned.text
     lines: list[str] | None = None
     for _ in range(MAX_ERRORS):
         try:
+            found.pay(PARSING * len(text) * (1 if lines is None else 3))  # to find an error it goes over the text twice
             tree = ast.parse(text)
-            return (None if lines else tree), found
+            return None if lines else tree
         except SyntaxError as error:
             if lines is None:
                 lines = text.split("\n")
             diagnostic, first, last = _diagnose(error, lines)
             if diagnostic.span and diagnostic.span.line not in known:
-                found.append(diagnostic)
+                found.add(diagnostic)
             if not _blank(lines, first, last):
                 break
             text = "\n".join(lines)
         except (ValueError, MemoryError, RecursionError, OverflowError, SystemError):
-            found.append(Diagnostic("PLAN104", "the text is too deeply nested to be read"))
+            found.add(Diagnostic("PLAN104", "the text is too deeply nested to be read"))
             break
-    if not found and not scanned.diagnostics:
-        found.append(Diagnostic("PLAN100", "the text cannot be read as a program"))
-    return None, found
+        except Overspent:
+            if lines is None:
+                raise
+            break  # the first errors of a long text are enough
+    if not found:
+        found.add(Diagnostic("PLAN100", "the text cannot be read as a program"))
+    return None
 
 
 def _diagnose(error: SyntaxError, lines: list[str]) -> tuple[Diagnostic, int, int]:
@@ -113,7 +119,7 @@ def _logical_line(lines: list[str], line: int) -> tuple[int, int]:
 
 
 def _depth(line: str) -> int:
-    code = re.sub(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|#.*", "", line)
+    code = "".join(piece for kind, piece in tokens(line) if kind == "code")
     return sum(code.count(char) for char in "([{") - sum(code.count(char) for char in ")]}")
 
 

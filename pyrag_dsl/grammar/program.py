@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from .bindings import check_bindings
 from .diagnostics import Diagnostic
+from .findings import MAX_WORK, Budget, Findings, Overspent
 from .flow import check_flow
 from .kinds import check_kinds
 from .language import Signature
@@ -44,10 +45,21 @@ class Program:
         """All warnings, by place; a program with errors does not exist. Looked for when first asked for."""
         found = self._lowered.get("diagnostics")
         if found is None:
-            more = [*check_kinds(self.body, dict(self.tools)), *check_flow(self.body), *check_bindings(self.body)]
-            found = tuple(sorted((*self.warnings, *more), key=lambda diagnostic: diagnostic.span or ()))
-            self._lowered["diagnostics"] = found
+            found = self._lowered["diagnostics"] = self._look().all()
         return found  # type: ignore[return-value]
+
+    def _look(self) -> Findings:
+        found = Findings(Budget(MAX_WORK // 2))
+        for warning in self.warnings:
+            found.add(warning)
+        try:
+            check_kinds(self.body, dict(self.tools), found)
+            check_flow(self.body, found)
+            check_bindings(self.body, found)
+        except Overspent:
+            message = "the plan is too large and involved to be searched for all that may go wrong"
+            found.add(Diagnostic("PLAN104", message, severity="note"))
+        return found
 
     @property
     def fingerprint(self) -> str:

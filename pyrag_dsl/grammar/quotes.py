@@ -6,6 +6,8 @@ import re
 
 from pyrag_dsl.grammar.surface import MAX_PLAN, TOKEN, has_code, parses, tokens
 
+MAX_SOUGHT = 1_000_000  # characters among which the ends of strings are sought, for one text
+
 _DOUBLE, _SINGLE = "“”„‟″", "‘’‚‛′"
 _ASCII = str.maketrans(dict.fromkeys(_DOUBLE, '"') | dict.fromkeys(_SINGLE, "'"))
 _AFTER_STRING = re.compile(r"[ \t]*(?:[)\]},:;.+%=#]|$|!=|(?:if|for|in|else|and|or|not|is)\b)")
@@ -50,12 +52,15 @@ def straighten(text: str) -> str | None:
     if len(text) > MAX_PLAN or not re.search(f"[{_DOUBLE}{_SINGLE}]", text) or not has_code(text):
         return None
     out: list[str] = []
-    position = 0
+    position = sought = 0
     while match := TOKEN.search(text, position):
         piece, position_after = match.group(), match.end()
         out.append(text[position : match.start()])
         line_end = text.find("\n", match.start())
         line_end = len(text) if line_end < 0 else line_end
+        sought += line_end - match.end()
+        if sought > MAX_SOUGHT:
+            return None
         if match["curly"]:
             triple = piece * 3 if text.startswith(piece * 3, match.start()) else ""
             family = _DOUBLE if piece in _DOUBLE else _SINGLE

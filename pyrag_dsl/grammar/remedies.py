@@ -14,10 +14,12 @@ from .diagnostics import Diagnostic, Edit, Fix, Span
 from .language import MODULES, TYPES
 from .surface import tokens
 
+MAX_EDITS = 60  # places that one fix changes
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A diagnostic, the text that it is about, and everything else found in that text."""
+    """A diagnostic, the text that it is about with its lines, and everything else found in that text."""
 
     diagnostic: Diagnostic
     text: str
@@ -40,16 +42,10 @@ class Case:
         return self.lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-def remedy(diagnostic: Diagnostic, text: str, found: Sequence[Diagnostic]) -> Fix | None:
-    """A safe fix for a diagnostic that has none of its own.
-
-    Args:
-        diagnostic: one of `found`.
-        text: what its span refers to.
-        found: all diagnostics of the text.
-    """
-    case = Case(diagnostic, text, text.split("\n"), found)
-    return next(filter(None, (each(case) for each in REMEDIES.get(diagnostic.code, ()))), None)
+def remedy(case: Case) -> Fix | None:
+    """A safe fix for a diagnostic that has none of its own; None where it would change too many places."""
+    proposed = (each(case) for each in REMEDIES.get(case.diagnostic.code, ()))
+    return next((fix for fix in proposed if fix is not None and len(fix.edits) <= MAX_EDITS), None)
 
 
 # --------------------------------------------------------------------- strings
@@ -93,7 +89,7 @@ def _over_lines(case: Case) -> Fix | None:
         line = case.lines[number - 1]
         ends = re.search(rf"(?<!\\){quote}", line)
         if ends is not None:
-            if not re.match(r"\s*[)\],}]*\s*(?:#.*)?$", line[ends.end() :]):
+            if not re.match(r"\s*(?:[)\],}]+\s*)?(?:#.*)?$", line[ends.end() :]):
                 return None
             edits = (
                 _edit(case.number, start, start + 1, quote * 3),
@@ -108,7 +104,6 @@ def _over_lines(case: Case) -> Fix | None:
 
 # ----------------------------------------------------------------------- names
 
-_MOST_NAMES = 60  # places that one fix changes
 _DIGITS_FIRST = re.compile(r"(?<![\w.])\d+[A-Za-z_]\w*")
 _NUMBER = re.compile(r"0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[\d_]+(?:[eE]\d+)?[jJ]?")
 _GLUED = re.compile(r"\d[\d_]*(?:and|else|for|if|in|is|not|or)")
@@ -118,7 +113,7 @@ def _letter_first(case: Case) -> Fix | None:
     """`76er = ...`: the same name with a letter before it, in code and between the braces of f-strings."""
     edits: list[Edit] = []
     for start, name in _names_with_digits(case.text):
-        if len(edits) >= _MOST_NAMES or re.search(rf"\bn{name}\b", case.text):
+        if len(edits) >= MAX_EDITS or re.search(rf"\bn{name}\b", case.text):
             return None
         line = case.text.count("\n", 0, start) + 1
         column = start - (case.text.rfind("\n", 0, start) + 1)

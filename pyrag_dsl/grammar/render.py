@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .diagnostics import Diagnostic, Fix, Span
+from .diagnostics import Diagnostic, Edit, Fix, Span
 from .edits import apply_edits
 
 _TAB = 4
@@ -23,7 +23,7 @@ _HIDES = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_LONG_QUOTE = re.compile(r"""'(?:[^'\\]|\\.){41,}(?:'|\Z)|"(?:[^"\\]|\\.){41,}(?:"|\Z)""", re.DOTALL)
+_LONG_QUOTE = re.compile(r"""'(?:[^'\\]|\\.){41,}(?:'|\\?\Z)|"(?:[^"\\]|\\.){41,}(?:"|\\?\Z)""", re.DOTALL)
 
 _STYLES = {
     "error": "1;31",
@@ -72,7 +72,7 @@ def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int 
     passage, and a passage must not speak to the model that writes plans.
 
     Args:
-        diagnostics: the decisive ones first, which are kept where not all fit.
+        diagnostics: the decisive ones first, which are kept where not all fit; the rest is counted.
         source: the text that their spans refer to.
         limit: characters of the result.
     """
@@ -86,7 +86,7 @@ def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int 
         kept.append(block[: max(room, 0)])
         room -= len(block) + 1
     if len(kept) < len(blocks):
-        kept.append(f"... and {len(blocks) - len(kept)} more.")
+        kept.append(f"... and {sum(each.count for each in diagnostics[len(kept) :]):,} more.")
     return "\n".join(kept)
 
 
@@ -207,7 +207,12 @@ class _Page:
     def fix(self, fix: Fix, margin: int) -> list[str]:
         kind = "fix" if fix.applicability == "safe" else "fix?"
         out = self.remark(margin, kind, [fix.title])
-        old, new = self.lines, apply_edits("\n".join(self.lines), fix.edits).split("\n")
+        # Only the lines that the edits touch are mended and compared: a source is long, and its fixes may be many.
+        touched = [line for edit in fix.edits for line in (edit.span.line, edit.span.end_line)]
+        first = min(max(min(touched, default=1), 1), len(self.lines)) - 1
+        last = max(touched, default=0)
+        old = self.lines[first:last]
+        new = apply_edits("\n".join(old), [_raised(edit, first) for edit in fix.edits]).split("\n")
         head = 0
         while head < min(len(old), len(new)) and old[head] == new[head]:
             head += 1
@@ -217,7 +222,7 @@ class _Page:
         removed, added = old[head : len(old) - tail], new[head : len(new) - tail]
         at = _parting(removed[0], added[0]) if removed and added else 0
         for lines, sign, style in ((removed, "-", "removed"), (added, "+", "added")):
-            for number, line in enumerate(lines[:_MOST_LINES], start=head + 1):
+            for number, line in enumerate(lines[:_MOST_LINES], start=first + head + 1):
                 code, _ = self.marked(line, at, at + 1, margin + 2, " ")
                 out.append(f"{self.frame(margin, number)} {self.paint(f'{sign} {code}'.rstrip(), style)}")
             if len(lines) > _MOST_LINES:
@@ -225,9 +230,19 @@ class _Page:
         return out
 
 
+def _raised(edit: Edit, lines: int) -> Edit:
+    """The edit in a text that begins so many lines later."""
+    span = edit.span
+    return Edit(span._replace(line=span.line - lines, end_line=span.end_line - lines), edit.text)
+
+
 def _parting(old: str, new: str) -> int:
     """Where two lines begin to differ."""
-    return next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    same, most = 0, min(len(old), len(new))
+    while same < most:
+        middle = (same + most + 1) // 2
+        same, most = (middle, most) if old[same:middle] == new[same:middle] else (same, middle - 1)
+    return same
 
 
 def _window(text: str, start: int, end: int, room: int) -> tuple[int, int]:

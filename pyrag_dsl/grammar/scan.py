@@ -12,6 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from .diagnostics import Diagnostic, Edit, Fix, Span
+from .findings import Findings
 
 MAX_SOURCE = 64 * 1024  # characters
 MAX_LINE = 16 * 1024  # characters in one logical line
@@ -60,8 +61,9 @@ class Scan:
 
     text: str
     lines: list[str]
-    diagnostics: list[Diagnostic]
+    found: Findings
     fatal: bool  # the parser must not see this text
+    escapes: list[Edit]  # double the backslash of each unknown escape
     doubtful: bool = False  # the scan stopped where the parser, too, should find an error
 
 
@@ -83,33 +85,36 @@ class Locator:
         return line, offset - self._starts[line - 1] + 1
 
 
-def scan(text: str) -> Scan:
-    """Look at a text in linear time. Never raises on a str."""
+def scan(text: str, found: Findings | None = None) -> Scan:
+    """Look at a text in linear time, and report to `found`. Never raises on a str."""
+    found = Findings() if found is None else found
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_SOURCE:
         message = f"the plan has {len(text):,} characters; the limit is {MAX_SOURCE:,}"
-        return Scan("", [], [Diagnostic("PLAN102", message, Span(1, 1, 1, 2))], fatal=True)
-    found: list[Diagnostic] = []
+        found.add(Diagnostic("PLAN102", message, Span(1, 1, 1, 2)))
+        return Scan("", [], found, True, [])
     scanner = _Scanner(text, found)
     fatal = scanner.run()
-    return Scan(text, text.split("\n"), found, fatal, scanner.doubtful)
+    return Scan(text, text.split("\n"), found, fatal, scanner.unescaped, scanner.doubtful)
 
 
 class _Scanner:
-    def __init__(self, text: str, found: list[Diagnostic]) -> None:
+    def __init__(self, text: str, found: Findings) -> None:
         self.text = text
         self.found = found
         self.doubtful = False
+        self.unescaped: list[Edit] = []
         self._locator: Locator | None = None
 
     def report(self, code: str, message: str, start: int, end: int, **more: object) -> None:
-        if len(self.found) < 20:
-            if self._locator is None:
-                self._locator = Locator(self.text)
-            span = self._locator.span(start, end)
-            self.found.append(Diagnostic(code, message, span, **more))  # type: ignore[arg-type]
+        if self.found.full:
+            self.found.rest += 1
+            return
+        if self._locator is None:
+            self._locator = Locator(self.text)
+        self.found.add(Diagnostic(code, message, self._locator.span(start, end), **more))  # type: ignore[arg-type]
 
     def edit(self, start: int, end: int, text: str) -> Edit:
         if self._locator is None:
@@ -121,6 +126,9 @@ class _Scanner:
         text = self.text
         hidden = _CONTROL if text.isascii() else _HIDDEN
         for match in hidden.finditer(text) if hidden.search(text) else ():
+            if self.found.full:
+                self.found.rest += 1
+                continue
             at = match.start()
             name = f"U+{ord(match[0]):04X}"
             fix = Fix(f"remove {name}", (self.edit(at, at + 1, ""),), "safe")
@@ -297,7 +305,8 @@ class _Scanner:
             if match["bad"] is not None:
                 start = offset + match.start()
                 shown = match[0] if match[0].isprintable() else repr(match[0])
-                fix = Fix("double the backslash", (self.edit(start, start + 1, "\\\\"),), "safe")
+                self.unescaped.append(self.edit(start, start + 1, "\\\\"))
+                fix = Fix("double the backslash", (self.unescaped[-1],), "safe")
                 self.report("PLAN109", f"`{shown}` is not an escape sequence", start, start + 2, fixes=(fix,))
 
     def fstring(self, content: str, offset: int, quote: str) -> None:

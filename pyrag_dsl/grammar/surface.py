@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 MAX_PLAN = 64 * 1024
 MAX_LINE = 4 * 1024
@@ -66,34 +68,69 @@ def _is_shallow(text: str) -> bool:
     return operators <= MAX_OPERATORS
 
 
+class _Judged:
+    """What has been judged for one reply, and for how many more characters the parser may be asked."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.parses: dict[str, bool] = {}
+
+
+_judged: ContextVar[_Judged | None] = ContextVar("judged", default=None)
+
+
+@contextmanager
+def judging(characters: int) -> Iterator[None]:
+    """Within, each text is judged once, and none can be read once so many characters have been."""
+    token = _judged.set(_Judged(characters))
+    try:
+        yield
+    finally:
+        _judged.reset(token)
+
+
 def tree_of(text: str) -> ast.Module | None:
     """The tree of `text`, or None when it does not parse or is not safe to parse.
 
     The parser warns about unknown escapes and glued numbers, and silencing it is not thread-safe, so it is
     shown a copy without them. `?` takes their place: outside a string it is as wrong as a stray backslash.
     """
-    if len(text) > MAX_PLAN or "\0" in text or _SURROGATE.search(text):
+    judged = _judged.get()
+    if len(text) > MAX_PLAN or "\0" in text or _SURROGATE.search(text) or (judged and judged.left < 0):
         return None
     if len(re.findall(r"\belif\b", text)) > MAX_ELIFS or any(len(line) > MAX_LINE for line in text.split("\n")):
         return None
     if not _is_shallow(text):
         return None
     inert = _ESCAPE.sub(lambda m: m.group() if m.group(1) and m.group(1) in "\"'\\\n" else "?", text)
+    seen = 1.0
     try:
         return ast.parse(_GLUED.sub(r"\1 \2", inert))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
+    except SyntaxError as error:
+        seen = (error.lineno or 1) / (text.count("\n") + 1)
+    except (ValueError, MemoryError, RecursionError):
+        pass
+    finally:
+        if judged:
+            judged.left -= int(len(text) * (0.25 + seen))
+    return None
 
 
 def parses(text: str) -> bool:
     """Whether `text` is Python by a check that is safe on any text: False also where it is too big."""
-    return tree_of(text) is not None
+    judged = _judged.get()
+    if judged is None:
+        return tree_of(text) is not None
+    found = judged.parses.get(text)
+    if found is None:
+        found = judged.parses[text] = tree_of(text) is not None
+    return found
 
 
 CODE_LINE = re.compile(
     r"""[ \t]*(?:
       [A-Za-z_][\w.]*(?:\[[^\]\n]*\])*(?:[ \t]*,[ \t]*[A-Za-z_*][\w.]*)*[ \t]*
-        (?::[ \t]*[\w.\[\], |]+)?[-+*/%|&]?=(?!=)
+        (?::[\w.\[\], \t|]+)?[-+*/%|&]?=(?!=)
       |from[ \t]+[\w.]+[ \t]+import[ \t]|import[ \t]+\w+(?:\.\w+)*(?:[ \t]+as[ \t]+\w+)?[ \t]*(?:,|\#|$)
       |(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[(:]
       |(?:if|elif|for|while|with|except|try|else|finally)\b[^\n]*:[ \t]*(?:\#.*)?$

@@ -14,6 +14,7 @@ from typing import Any
 from . import nodes as n
 from .diagnostics import Diagnostic, Edit, Fix, PlanRejected, Span
 from .expressions import Expressions
+from .findings import PARSING, Budget, Findings, Overspent
 from .gate import second_opinion
 from .language import BINARY, DEFAULT_SIGNATURES, MODULES, RESULT_NAMES, Signature
 from .names import Names, stored_names
@@ -23,6 +24,7 @@ from .scan import scan
 
 MAX_BLOCKS = 16  # nested blocks
 MAX_ELIFS = 40  # one behind the other, blocks inside included
+_STATEMENT = 4  # units of the budget
 
 
 def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bool = False) -> Program:
@@ -38,31 +40,46 @@ def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bo
     """
     if not isinstance(text, str):
         raise TypeError(f"a plan is a str, not {type(text).__name__}")
-    signatures = DEFAULT_SIGNATURES if tools is None else dict(tools)
-    scanned = scan(text)
-    if scanned.fatal:
-        raise PlanRejected(tuple(scanned.diagnostics))
-    tree, errors = parse_text(scanned)
-    found = scanned.diagnostics + errors
-    if scanned.doubtful and not found:
-        found = [Diagnostic("PLAN110", "a string or a bracket that cannot be read for sure")]
-    if tree is None or found:
-        raise PlanRejected(tuple(sorted(found, key=_place)))
-    if any(word in scanned.text for word in _SCOPE_WORDS) and (misplaced := _misplaced(scanned.text)):
-        raise PlanRejected((misplaced,))
-    vetter = Vetter(scanned.lines, signatures, scanned.text.isascii(), "import" in scanned.text)
+    return parse_within(Budget(), text, DEFAULT_SIGNATURES if tools is None else dict(tools), strict=strict)
+
+
+def parse_within(budget: Budget, text: str, tools: Mapping[str, Signature], *, strict: bool = False) -> Program:
+    """`parse`, of which several looks at one text may share the budget."""
+    found = Findings(budget)
     try:
-        body = vetter.module(tree)
+        program = _parse(found, text, tools, strict)
     except RecursionError:
-        raise PlanRejected((Diagnostic("PLAN104", "the plan is too deeply nested to be read"),)) from None
-    diagnostics = tuple(sorted(vetter.found, key=_place)) if vetter.found else ()
-    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
-        raise PlanRejected(diagnostics)
-    if strict and (objections := second_opinion(scanned.text)):
-        raise PlanRejected(objections)
+        found.add(Diagnostic("PLAN104", "the plan is too deeply nested to be read"))
+    except Overspent:
+        found.add(Diagnostic("PLAN104", "the plan is too large and involved to be checked"))
+    else:
+        if program is not None and not found.errors:
+            return program
+    raise PlanRejected(found.all()) from None
+
+
+def _parse(found: Findings, text: str, tools: Mapping[str, Signature], strict: bool) -> Program | None:
+    """The program, if nothing of what is found is an error."""
+    scanned = scan(text, found)
+    if scanned.fatal:
+        return None
+    tree = parse_text(scanned)
+    if scanned.doubtful and not found:
+        found.add(Diagnostic("PLAN110", "a string or a bracket that cannot be read for sure"))
+    if tree is None or found:
+        return None
+    if any(word in scanned.text for word in _SCOPE_WORDS) and (misplaced := _misplaced(scanned.text)):
+        found.add(misplaced)
+        return None
+    vetter = Vetter(scanned.lines, tools, scanned.text.isascii(), "import" in scanned.text, found)
+    body = vetter.module(tree)
+    if strict and not found.errors:
+        found.pay(PARSING * len(scanned.text))
+        for objection in second_opinion(scanned.text):
+            found.add(objection)
     names = frozenset(vetter.names.module.possible)
     chained, calls = vetter.chained or not vetter.call_sites, vetter.call_sites
-    return Program(scanned.text, body, signatures, diagnostics, chained, vetter.calls_inside, names, calls)
+    return Program(scanned.text, body, tools, found.all(), chained, vetter.calls_inside, names, calls)
 
 
 def _statements(block: Iterable[Any]) -> Iterator[ast.stmt]:
@@ -91,20 +108,17 @@ def _misplaced(text: str) -> Diagnostic | None:
     return None
 
 
-def _place(diagnostic: Diagnostic) -> tuple[bool, tuple[int, ...]]:
-    """Errors before warnings, then by place."""
-    return diagnostic.severity != "error", tuple(diagnostic.span or (0, 0, 0, 0))
-
-
 class Vetter(Expressions):
-    """Visits the statements of a module; `found` collects what is wrong."""
+    """Visits the statements of a module; what is wrong goes to `found`."""
 
-    def __init__(self, lines: list[str], tools: Mapping[str, Signature], ascii_only: bool, imports: bool) -> None:
-        super().__init__()
+    def __init__(
+        self, lines: list[str], tools: Mapping[str, Signature], ascii_only: bool, imports: bool, found: Findings
+    ) -> None:
+        super().__init__(found)
         self.ascii_lines = None if ascii_only else lines
         self.lines = lines
         self.tools = dict(tools)
-        self.names = Names(self.tools)
+        self.names = Names(self.tools, found)
         self.imports = imports
         self.blocks = 0
         self.elifs = 0  # on the way to the statement at hand
@@ -118,11 +132,11 @@ class Vetter(Expressions):
         if self.imports:
             self.find_modules(tree)
         body = self.block(tree.body)
-        self.found += self.names.diagnostics()
+        self.names.check()
         if not any(type(statement) is not n.Pass for statement in body):
             if not self.found:
                 message = "the plan has no statement that does anything"
-                self.found.append(Diagnostic("PLAN101", message, Span(1, 1, 1, 2)))
+                self.found.add(Diagnostic("PLAN101", message, Span(1, 1, 1, 2)))
         elif not (self.returns or any(name in self.names.bound for name in RESULT_NAMES)):
             self.no_final_answer(body)
         return body
@@ -157,7 +171,7 @@ class Vetter(Expressions):
         if self.found and not (fixes and fixes[0].applicability == "safe"):
             return  # likely what the other errors are about
         message = "the plan never says what its answer is"
-        self.found.append(Diagnostic("PLAN211", message, last.span, severity, fixes=fixes))  # type: ignore[arg-type]
+        self.found.add(Diagnostic("PLAN211", message, last.span, severity, fixes=fixes))  # type: ignore[arg-type]
 
     # ------------------------------------------------------------- statements
 
@@ -173,6 +187,7 @@ class Vetter(Expressions):
             self.refuse("PLAN104", f"blocks are nested more than {MAX_BLOCKS} deep", statements[0])
             return ()
         lowered = []
+        self.found.pay(_STATEMENT * len(statements))
         for statement in statements:
             lower = STATEMENTS.get(type(statement))
             future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
@@ -187,7 +202,7 @@ class Vetter(Expressions):
         first_line = span._replace(end_line=span.line, end_column=len(self.lines[span.line - 1]) + 1)
         self.refuse("PLAN201", f"plans have no {what}", first_line, help=way_out)
         self.unknown |= {part.name for part in ast.walk(node) if isinstance(part, ast.FunctionDef)}
-        for name in stored_names([node]) | {getattr(node, "name", "")} - {""}:
+        for name in stored_names([node], self.found) | {getattr(node, "name", "")} - {""}:
             if isinstance(name, str) and name:
                 self.bind(name, span)
         return n.Pass(span)
@@ -233,7 +248,7 @@ class Vetter(Expressions):
         span = self.span(node)
         if kind is ast.Name:
             self.bind(node.id, span)  # type: ignore[attr-defined]
-            self.levels[node.id] = self.reads  # type: ignore[attr-defined]
+            self.level(node.id, self.reads)  # type: ignore[attr-defined]
             return n.Name(span, node.id)  # type: ignore[attr-defined]
         if isinstance(node, (ast.Tuple, ast.List)):
             self.one_star(node)
@@ -261,38 +276,43 @@ class Vetter(Expressions):
         self.reads = self.control
         test = self.expr(node.test)
         outer, self.control = self.control, self.reads
-        levels, made = self.levels, self.made
-        body = self.branch(node.body, levels)
+        made = self.made
+        body = self.branch(node.body)
         made_then, self.made = self.made, made
         elif_ = int(_is_elif(node))
         self.elifs += elif_
         self.blocks -= elif_  # to a reader it is no deeper
-        orelse = self.branch(node.orelse, levels) if node.orelse else ()
+        orelse = self.branch(node.orelse) if node.orelse else ()
         self.blocks += elif_
         self.elifs -= elif_
         self.made = max(made_then, self.made)
         self.control = outer
         return n.If(self.span(node), test, body, orelse)
 
-    def branch(self, statements: list[ast.stmt], levels: dict[str, int]) -> n.Block:
+    def branch(self, statements: list[ast.stmt]) -> n.Block:
         """A block that may be carried out: what it binds needs, for sure, only what decides that."""
-        self.levels = dict(levels)
+        outer, self.before = self.before, {}
         lowered = self.block(statements)
-        for name, level in self.levels.items():
-            if levels.get(name) != level:
-                levels[name] = self.control
-        self.levels = levels
+        before, self.before = self.before, outer
+        for name, level in before.items():
+            if self.levels[name] != level:
+                self.before.setdefault(name, level)
+                self.levels[name] = self.control
         return lowered
 
     def repeated(self, statements: list[ast.stmt]) -> n.Block:
         """A block that may be carried out many times, from any point on."""
         made = self.made
-        lowered = self.branch(statements, self.levels)
+        lowered = self.branch(statements)
         self.chained = self.chained and self.made == made
         return lowered
 
+    def foresee(self, body: list[ast.stmt]) -> None:
+        """What the body of a loop binds may be bound from its second round on; the outermost loop speaks for all."""
+        if not self.loops:
+            self.names.stack[-1].possible |= stored_names(body, self.found) - self.tools.keys()
+
     def loop_body(self, body: list[ast.stmt]) -> n.Block:
-        self.names.stack[-1].possible |= stored_names(body) - set(self.tools)
         self.loops += 1
         lowered = self.repeated(body)
         self.loops -= 1
@@ -303,12 +323,13 @@ class Vetter(Expressions):
         iterable = self.expr(node.iter)
         outer, self.control = self.control, self.reads
         target = self.top_target(node.target)
+        self.foresee(node.body)
         body, orelse = self.loop_body(node.body), self.repeated(node.orelse)
         self.control = outer
         return n.For(self.span(node), target, iterable, body, orelse)
 
     def while_(self, node: ast.While) -> Any:
-        self.names.stack[-1].possible |= stored_names(node.body) - set(self.tools)
+        self.foresee(node.body)
         self.reads = self.control
         made = self.made
         test = self.expr(node.test)

@@ -127,6 +127,7 @@ class Admission:
     def diagnostic(self, told: Any) -> Diagnostic:
         found = Diagnostic.from_json(told)
         _require(found.code in CODES and found.phase in _PHASES and found.severity in ("error", "warning", "note"))
+        _require(found.count == 1)
         if found.span is not None:
             self.span(found.span)
         parts = [found.message, found.help, *found.notes, *found.nodes, *found.values, *found.values.values()]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         check_concurrent,
         check_faithful,
         check_monotone,
+        check_priced,
         check_replay,
         check_total,
     )
@@ -47,6 +48,7 @@ _HOMES = {
     "check_concurrent": "laws",
     "check_faithful": "laws",
     "check_monotone": "laws",
+    "check_priced": "laws",
     "check_replay": "laws",
     "check_total": "laws",
     "hostile_tools": "hostile",
@@ -69,6 +71,7 @@ __all__ = [
     "check_concurrent",
     "check_faithful",
     "check_monotone",
+    "check_priced",
     "check_replay",
     "check_total",
     "hostile_tools",

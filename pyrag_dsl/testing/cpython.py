@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from pyrag_dsl.grammar.findings import Findings
 from pyrag_dsl.grammar.language import IMPLICIT, IMPLICIT_MEMBERS, MODULES, REQUIRED, RESULT_NAMES, Signature
 from pyrag_dsl.grammar.names import stored_names
 from pyrag_dsl.grammar.vet import parse
@@ -203,7 +204,7 @@ def in_function(tree: ast.Module) -> ast.Module:
         return tree
     function, call = ast.parse("def __plan__():\n    pass\n__value__ = __plan__()").body
     assert isinstance(function, ast.FunctionDef)
-    bound = sorted(stored_names(tree.body))
+    bound = sorted(stored_names(tree.body, Findings()))
     fell_through = ast.Return(ast.Name("__fell_through__", ast.Load()))
     body = [_Unannotated().visit(statement) for statement in tree.body]
     future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

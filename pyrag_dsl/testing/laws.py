@@ -5,14 +5,16 @@
     check_monotone    raising a limit changes nothing for a run that did not meet it
     check_concurrent  concurrent equals sequential, whatever the calls take
     check_replay      a replay of the trace is the run again, without tools
+    check_priced      a plan takes no more of processor and memory than it pays for
 
 `tools` is a mapping of callables, as for `pyrag_dsl.run`, or an object with a method `functions()` that gives one,
-such as `StubTools`. All but `check_total` want plain functions whose results depend on their arguments only.
-Hypothesis is not needed.
+such as `StubTools`. All but `check_total` want plain functions whose results depend on their arguments only;
+`check_priced` is about plans that call no tools. Hypothesis is not needed.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import time
@@ -53,7 +55,7 @@ class LawBroken(AssertionError):
     """A law does not hold.
 
     Attributes:
-        law: its name: "faithful", "total", "monotone", "concurrent" or "replay".
+        law: its name: "faithful", "total", "monotone", "concurrent", "replay" or "priced".
         text: the plan.
         detail: what differed, in words; one thing a line.
     """
@@ -258,12 +260,46 @@ def check_replay(text: str, tools: Tools, latency: Latency | None = None, **opti
             _same_traces("replay", text, ("run", first), (label, other))
 
 
+_pace: list[float] = []
+
+
+def check_priced(text: str) -> None:
+    """A plan takes of the processor and of memory what it pays for, within a factor.
+
+    It runs under low limits in a process of its own, which the system ends if the plan does not. What takes too long
+    is measured again, beside a new calibration, since the machine may have been busy. Where processes cannot fork
+    the law is passed over.
+
+    Args:
+        text: a plan that calls no tools.
+
+    Raises:
+        LawBroken: it takes far more than it pays for, as `pyrag_dsl.testing.meter` judges.
+        PlanRejected: the plan is not accepted; nothing was run.
+    """
+    if not hasattr(os, "fork"):
+        return
+    from pyrag_dsl.testing.meter import pace, spend
+
+    if not _pace:
+        _pace.append(pace())
+    reading = spend(text, _pace[0])
+    if reading.dear and reading.ended != "killed":
+        reading = spend(text, pace())
+    if not reading.dear:
+        return
+    lines = [line.strip() for line in text.splitlines() if line.strip() not in ("", "pass", "except Exception:")]
+    told = [f"{name} of `{lines[-1]}`: {value:.1f} for each paid" for name, value in reading.excess().items()]
+    raise LawBroken("priced", text, "\n".join([*told, f"ending: {reading.ended}"]))
+
+
 CHECKS = {
     "faithful": check_faithful,
     "total": check_total,
     "monotone": check_monotone,
     "concurrent": check_concurrent,
     "replay": check_replay,
+    "priced": check_priced,
 }
 """The laws by name."""
 

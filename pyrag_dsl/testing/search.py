@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+import re
 import time
 import warnings
 from collections import Counter
@@ -26,11 +27,14 @@ from pyrag_dsl.testing.laws import (
     check_concurrent,
     check_faithful,
     check_monotone,
+    check_priced,
     check_replay,
     check_total,
 )
 from pyrag_dsl.testing.mutants import mutants
+from pyrag_dsl.testing.operands import STATEMENTS
 from pyrag_dsl.testing.plans import plans
+from pyrag_dsl.testing.probes import all_operands, making, repeated, uses
 from pyrag_dsl.testing.replies import model_replies
 from pyrag_dsl.testing.stateful import stateful_plans
 from pyrag_dsl.testing.stubs import latencies, tool_results
@@ -313,6 +317,18 @@ def limit_pairs(draw: st.DrawFn) -> tuple[Limits, Limits]:
     return lower, replace(lower, **{name: getattr(_HIGH, name) for name in raised})
 
 
+@st.composite
+def dear_plans(draw: st.DrawFn) -> str:
+    """Loops over words of the language and operands that are hard to price; what fits is used on what it has made."""
+    (kind, _, lines), (_, _, more) = draw(st.tuples(*[st.sampled_from(list(all_operands()))] * 2))
+    known = st.sampled_from(uses(kind)) | st.sampled_from(uses(kind, own=True))
+    steps = [f"W = {use}" for use in draw(st.lists(known, max_size=3))]
+    steps.append(draw(known.map("K.append({})".format) | st.sampled_from(STATEMENTS)))
+    if draw(st.booleans()):
+        steps[1:] = [re.sub(r"(?<![.\w])X\b", "W", step) for step in steps[1:]]
+    return making(("X", lines), ("Y", lines), ("A", more)) + "W = X\n" + repeated(*steps)
+
+
 def _in_time(text: str, tools: Any, mode: str) -> None:
     check_total(text, tools, limits=Limits(deadline=0.3), mode=mode)
 
@@ -352,5 +368,6 @@ LAWS = (
         lambda: st.tuples(_vettable(), tool_results(), st.none() | latencies()),
         "check_replay(text, {0!r}, {1!r})",
     ),
+    Law("priced", check_priced, lambda: st.tuples(dear_plans()), "check_priced(text)"),
 )
 """All laws, with their cases."""

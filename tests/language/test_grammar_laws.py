@@ -58,7 +58,7 @@ def hold(text: str) -> None:
             # What only CPython's compiler finds wrong (two stars in a target, say) is no plan either.
             wrong = vetted(text) and compiles(text)
             assert not wrong, f"the vetter accepts what plan.lark refuses: {refusal}"
-        elif not scanned.diagnostics:
+        elif not scanned.found:
             ast.parse(scanned.text)
 
 

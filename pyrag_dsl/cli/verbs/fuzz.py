@@ -21,7 +21,7 @@ from pyrag_dsl.cli.status import Stop
 if TYPE_CHECKING:
     from pyrag_dsl.testing.search import Failure, Law
 
-_NAMES = ("faithful", "total", "monotone", "concurrent", "replay")
+_NAMES = ("faithful", "total", "monotone", "concurrent", "replay", "priced")
 _EVERY = 10.0  # seconds between lines where there is no terminal
 
 
