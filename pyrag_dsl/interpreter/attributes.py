@@ -106,7 +106,7 @@ def get_attribute(machine: Machine, value: Any, name: str) -> Any:
         raise AttributeError(f"module '{value.name}' has no attribute '{name}'")
     if kind is Builtin:
         return _of_builtin(value, name)
-    if kind is RecordType or (kind is Record and name in value.type.fields):
+    if kind is RecordType or (kind is Record and name in value.type.index):
         return record_attribute(machine, value, name)
     method = METHODS.get(kind, _NONE).get(name)
     if method is not None:

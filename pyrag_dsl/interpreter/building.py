@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .machine import Machine
+from .making import add_member, make_set
 from .values import PlanSet
 
 
@@ -26,7 +27,8 @@ def add_mapping(machine: Machine, out: dict[Any, Any], value: Any) -> None:
     """`**value`."""
     if not isinstance(value, dict):
         raise TypeError(f"argument after ** must be a mapping, not {type(value).__name__}")
-    machine.items(len(out) + len(value))
+    machine.items((len(out) + len(value)) * 6)
+    machine.rehash(value)
     out.update(value)
 
 
@@ -75,10 +77,9 @@ def collect(machine: Machine, kind: str, elements: Any) -> Any:
                 machine.items(len(out))
         return out
     if kind == "set":
-        members = PlanSet()
+        members: PlanSet = make_set(machine, ())
         for element in elements:
-            members.members[machine.key(element)] = None
-            machine.items(4)
+            add_member(machine, members, element)
         return members
     made: dict[Any, Any] = {}
     for key, value in elements:

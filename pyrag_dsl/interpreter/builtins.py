@@ -8,9 +8,10 @@ from typing import Any
 
 from ..grammar.language import EXCEPTIONS, IMPLICIT_MEMBERS
 from ..grammar.language import IMPLICIT as IMPLICIT_MODULES
-from .container_methods import fromkeys, members, pairs, sorted_list
+from .container_methods import fromkeys, pairs, sorted_list
 from .limits import LimitHit
 from .machine import Caller, Machine, range_length
+from .making import make_exception, make_frozenset, make_set
 from .modules import MODULES
 from .operators import COMPARE, add, multiplying, power
 from .text import format_value, to_ascii, to_repr, to_str
@@ -194,18 +195,26 @@ def tuple_(machine: Machine, items: Any = (), /) -> tuple[Any, ...]:
 
 
 def set_(machine: Machine, items: Any = (), /) -> PlanSet:
-    machine.take(_OBJECT)
-    return PlanSet(members(machine, items))
+    made: PlanSet = make_set(machine, _to_hash(machine, items))
+    return made
 
 
 def frozenset_(machine: Machine, items: Any = (), /) -> PlanFrozenSet:
-    return items if type(items) is PlanFrozenSet else PlanFrozenSet(members(machine, items))
+    return items if type(items) is PlanFrozenSet else make_frozenset(machine, _to_hash(machine, items))
+
+
+def _to_hash(machine: Machine, items: Any) -> list[Any]:
+    found = machine.drain(items)
+    machine.scan(found)
+    return found
 
 
 def dict_(machine: Machine, items: Any = (), /, **kwargs: Any) -> dict[Any, Any]:
     machine.take(_OBJECT)
+    machine.items(len(kwargs) * 6)
     if isinstance(items, dict):
-        machine.items((len(items) + len(kwargs)) * 4)
+        machine.items(len(items) * 6)
+        machine.rehash(items)
         made = dict(items)
     else:
         made = dict(pairs(machine, items))
@@ -439,11 +448,7 @@ def callable_(_machine: Machine, value: Any, /) -> bool:
 
 
 def _exception(kind: type[Exception]) -> Builtin:
-    def make(machine: Machine, *args: Any) -> Exception:
-        machine.measure(list(args))
-        return kind(*args)
-
-    return Builtin(kind.__name__, make, host=kind)
+    return Builtin(kind.__name__, lambda machine, *args: make_exception(machine, kind, args), host=kind)
 
 
 _SIMPLE: tuple[tuple[str, Callable[..., Any]], ...] = (

@@ -21,6 +21,7 @@ from .effects import HANDED_ON, HELD, LOOKED_AT, Effects, certain, effects, effe
 from .items import get_item, set_item
 from .lower import Lower, loop_start
 from .lower_expressions import GENERATOR, Frame, Run, Stopped, place
+from .making import add_member, make_set
 from .operators import BINARY, COMPARE, IN_PLACE, unary
 from .pending import ConcurrentMachine, Skip, attempt, skip_call, skip_text
 from .raising import handle
@@ -377,7 +378,8 @@ class Concurrent(Lower):
         def make(frame: Frame, values: list[Any]) -> PlanSet:
             machine = frame[0]
             machine.scan(values)
-            return PlanSet(machine.keys(values))
+            made: PlanSet = make_set(machine, values)
+            return made
 
         return lambda frame: attempt(make, _of_looking, False, frame, items(frame))
 
@@ -679,7 +681,7 @@ class Concurrent(Lower):
         def collect(frame: Frame, source: Any) -> Any:
             machine = frame[0]
             own = {0: machine, 1: frame} if inner else frame
-            out: Any = [] if kind == "list" else PlanSet() if kind == "set" else {}
+            out: Any = [] if kind == "list" else make_set(machine, ()) if kind == "set" else {}
             seen: list[Any] = []
             missing: list[Any] = []
             try:
@@ -701,9 +703,13 @@ class Concurrent(Lower):
             if kind == "list":
                 out.append(element[0])
                 return
-            key, value = (element[0], None) if kind == "set" else element[0]
+            if kind == "set":
+                machine.scan(element[0])
+                add_member(machine, out, element[0])
+                return
+            key, value = element[0]
             machine.scan(key)
-            (out.members if kind == "set" else out)[machine.key(key)] = value
+            out[machine.key(key)] = value
 
         return lambda frame: _keeping_path(collect, skip_all, frame, first(frame))
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, time
 from typing import Any
 
+from . import sets
 from .machine import Machine
-from .values import CONTAINERS, Iter, Method, PlanFrozenSet, PlanSet
+from .making import add_member, make_set
+from .values import CONTAINERS, VIEWS, Iter, Method, PlanFrozenSet, PlanSet
 
 _MISSING: Any = object()
-
-
-def _hashable(machine: Machine, key: Any) -> Any:
-    """Pay for hashing a nested key."""
-    return machine.key(key)
+_SLOW = frozenset({datetime, time})  # with a time zone, the host compares them by arithmetic
 
 
 # ----------------------------------------------------------------------- list
@@ -62,23 +61,41 @@ def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> l
     machine.work(size * max(size.bit_length() - 2, 1) >> 2)
     if key is None:
         machine.scan(items)
-        _sorting(machine, items)
+        sorting(machine, items)
         items.sort(reverse=reverse)
         return items
     call = machine.caller()
     keys = [call(key, item) for item in items]
     machine.scan(keys)
-    _sorting(machine, keys)
+    sorting(machine, keys)
     order = sorted(range(size), key=keys.__getitem__, reverse=reverse)
     return [items[index] for index in order]
 
 
-def _sorting(machine: Machine, items: list[Any]) -> None:
-    """Pay for comparisons that are more than a step: of containers and of long texts."""
+def sorting(machine: Machine, items: list[Any]) -> None:
+    """Pay for comparisons that are more than a step: of containers, long texts, large integers, times with zones."""
     rounds = len(items).bit_length()
-    if any(type(item) in CONTAINERS for item in items):
+    kinds = {*map(type, items)}
+    if not kinds.isdisjoint(CONTAINERS):
         machine.work((machine.measure(items) >> 5) * rounds)
-    machine.work((sum([len(item) for item in items if type(item) is str]) >> 11) * rounds)
+    if str in kinds:
+        machine.work((sum([len(item) for item in items if type(item) is str]) >> 11) * rounds)
+    if int in kinds:
+        machine.work((sum([item.bit_length() for item in items if type(item) is int]) >> 14) * rounds)
+    if not kinds.isdisjoint(_SLOW):
+        machine.work(4 * len(items) * rounds)
+
+
+def comparing_all(machine: Machine, sought: Any, items: Any) -> None:
+    """Pay for comparing a value with all items of a container, as `in`, `count` and `index` do."""
+    machine.work(1 + (len(items) >> 4))
+    kind = type(sought)
+    if kind in CONTAINERS or kind in VIEWS:
+        machine.measure(sought)
+        machine.measure(items)
+    elif kind in _SLOW:
+        machine.work(len(items) * 4)
+    machine.comparing(sought, len(items))
 
 
 def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) -> Method:
@@ -86,12 +103,7 @@ def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) 
     host = getattr(kind, name)
 
     def call(machine: Machine, value: Any, *args: Any) -> Any:
-        machine.work(1 + (len(value) >> 4))
-        for arg in args:
-            if type(arg) in CONTAINERS:
-                machine.measure(arg)
-                machine.measure(value)
-            machine.comparing(arg, len(value))
+        comparing_all(machine, args[0] if args else None, value)
         return host(value, *args)
 
     return Method(name, call, shallow=shallow, reads=reads)
@@ -127,11 +139,11 @@ TUPLE_METHODS: dict[str, Method] = {name: _host(tuple, name, reads=True) for nam
 
 
 def dict_get(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
-    return value.get(_hashable(machine, key), default)
+    return value.get(machine.key(key), default)
 
 
 def dict_pop(machine: Machine, value: dict[Any, Any], key: Any, default: Any = _MISSING, /) -> Any:
-    _hashable(machine, key)
+    machine.key(key)
     machine.work(len(value) >> 7)
     return value.pop(key) if default is _MISSING else value.pop(key, default)
 
@@ -146,16 +158,18 @@ def dict_popitem(_machine: Machine, value: dict[Any, Any], /) -> Any:
 
 def setdefault(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
     machine.items(4)
-    return value.setdefault(_hashable(machine, key), default)
+    return value.setdefault(machine.key(key), default)
 
 
 def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs: Any) -> None:
+    machine.items(len(kwargs) * 6)
     if isinstance(other, dict):
-        machine.items((len(other) + len(kwargs)) * 4)
-        value.update(other)
+        machine.items(len(other) * 6)
+        machine.rehash(other)
+        dict.update(value, other)
     else:
         for key, item in each_pair(machine, other):
-            value[_hashable(machine, key)] = item
+            value[machine.key(key)] = item
     value.update(kwargs)
     if len(value) > machine.limits.container:
         machine.items(len(value))
@@ -182,7 +196,8 @@ def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def dict_copy(machine: Machine, value: dict[Any, Any], /) -> dict[Any, Any]:
-    machine.items(len(value) * 4)
+    machine.items(len(value) * 6)
+    machine.rehash(value)
     return value.copy()
 
 
@@ -212,43 +227,40 @@ DICT_METHODS: dict[str, Method] = {
 # ------------------------------------------------------------------------ set
 
 
-def members(machine: Machine, value: Any) -> list[Any]:
-    """Items of an iterable that are going to be hashed."""
+def as_set(machine: Machine, value: Any) -> PlanSet:
+    """A set of the items of an iterable; itself, if it is one."""
+    if type(value) in (PlanSet, PlanFrozenSet):
+        return machine.check(value)  # type: ignore[no-any-return]
     items = machine.drain(value)
     machine.scan(items)
-    machine.items(len(items) * 6)
-    return machine.keys(items)
+    made: PlanSet = make_set(machine, items)
+    return made
 
 
-def _combining(name: str, combine: Callable[[Any, PlanSet], Any], *, in_place: bool) -> Method:
+def _combining(name: str, combine: Callable[[Machine, Any, PlanSet], Any], *, in_place: bool) -> Method:
     def call(machine: Machine, value: PlanSet, *others: Any) -> Any:
         if len(others) != 1 and name.startswith("symmetric"):
             raise TypeError(f"set.{name}() takes exactly one argument ({len(others)} given)")
         result = value
-        machine.items(len(value) * 4)
         for other in others:
-            result = combine(result, PlanSet(members(machine, other)))
+            result = combine(machine, result, as_set(machine, other))
         if in_place:
             value.members = result.members if result is not value else value.members
             return None
-        return value.make(value) if result is value else result
+        return sets.copy(machine, value) if result is value else result
 
     return Method(name, call, reads=not in_place)
 
 
-def _testing(name: str, test: Callable[[PlanSet, PlanSet], bool]) -> Method:
+def _testing(name: str, test: Callable[[Machine, PlanSet, PlanSet], bool]) -> Method:
     def call(machine: Machine, value: PlanSet, other: Any, /) -> bool:
-        machine.work(len(value))
-        return test(value, PlanSet(members(machine, other)))
+        return test(machine, value, as_set(machine, other))
 
     return Method(name, call, reads=True)
 
 
 def set_add(machine: Machine, value: PlanSet, item: Any, /) -> None:
-    machine.items(6)
-    value.members[_hashable(machine, item)] = None
-    if len(value.members) > machine.limits.container:
-        machine.items(len(value.members))
+    add_member(machine, value, item)
 
 
 def set_update(machine: Machine, value: PlanSet, *others: Any) -> None:
@@ -256,26 +268,23 @@ def set_update(machine: Machine, value: PlanSet, *others: Any) -> None:
         if type(other) is Iter:
             for item in machine.counted(machine.iterate(other)):
                 machine.scan(item)
-                set_add(machine, value, item)
+                add_member(machine, value, item)
         else:
-            machine.items(len(value) * 4)
-            value.members.update(dict.fromkeys(members(machine, other)))
-            machine.items(len(value))
-
-
-def _frozen(item: Any) -> Any:
-    """What CPython looks for when it is asked for a set among the members of a set."""
-    return PlanFrozenSet(item) if type(item) is PlanSet else item
+            more = as_set(machine, other)
+            machine.items(len(value) + len(more))
+            machine.take(80 * len(more))
+            machine.rehash(more.members)
+            value.members.update(more.members)
 
 
 def set_discard(machine: Machine, value: PlanSet, item: Any, /) -> None:
     machine.work(len(value) >> 7)
-    value.members.pop(_hashable(machine, _frozen(item)), None)
+    value.members.pop(machine.key(sets.frozen(machine, item)), None)
 
 
 def set_remove(machine: Machine, value: PlanSet, item: Any, /) -> None:
     machine.work(len(value) >> 7)
-    del value.members[_hashable(machine, _frozen(item))]
+    del value.members[machine.key(sets.frozen(machine, item))]
 
 
 def set_pop(machine: Machine, value: PlanSet, /) -> Any:
@@ -291,34 +300,25 @@ def set_clear(_machine: Machine, value: PlanSet, /) -> None:
     value.members.clear()
 
 
-def set_copy(machine: Machine, value: PlanSet, /) -> PlanSet:
-    machine.items(len(value) * 4)
-    return value.make(value)
-
-
-def _union(a: Any, b: Any) -> Any:
-    return a | b
-
-
 FROZENSET_METHODS: dict[str, Method] = {
-    "copy": Method("copy", set_copy, reads=True),
-    "difference": _combining("difference", lambda a, b: a - b, in_place=False),
-    "intersection": _combining("intersection", lambda a, b: a & b, in_place=False),
-    "isdisjoint": _testing("isdisjoint", lambda a, b: not any(item in b for item in a)),
-    "issubset": _testing("issubset", lambda a, b: a <= b),
-    "issuperset": _testing("issuperset", lambda a, b: a >= b),
-    "symmetric_difference": _combining("symmetric_difference", lambda a, b: a ^ b, in_place=False),
-    "union": _combining("union", _union, in_place=False),
+    "copy": Method("copy", sets.copy, reads=True),
+    "difference": _combining("difference", sets.difference, in_place=False),
+    "intersection": _combining("intersection", sets.intersection, in_place=False),
+    "isdisjoint": _testing("isdisjoint", sets.is_disjoint),
+    "issubset": _testing("issubset", sets.is_subset),
+    "issuperset": _testing("issuperset", sets.is_superset),
+    "symmetric_difference": _combining("symmetric_difference", sets.symmetric_difference, in_place=False),
+    "union": _combining("union", sets.union, in_place=False),
 }
 SET_METHODS: dict[str, Method] = {
     **FROZENSET_METHODS,
     "add": Method("add", set_add),
     "clear": Method("clear", set_clear),
-    "difference_update": _combining("difference_update", lambda a, b: a - b, in_place=True),
+    "difference_update": _combining("difference_update", sets.difference, in_place=True),
     "discard": Method("discard", set_discard),
-    "intersection_update": _combining("intersection_update", lambda a, b: a & b, in_place=True),
+    "intersection_update": _combining("intersection_update", sets.intersection, in_place=True),
     "pop": Method("pop", set_pop),
     "remove": Method("remove", set_remove),
-    "symmetric_difference_update": _combining("symmetric_difference_update", lambda a, b: a ^ b, in_place=True),
+    "symmetric_difference_update": _combining("symmetric_difference_update", sets.symmetric_difference, in_place=True),
     "update": Method("update", set_update),
 }

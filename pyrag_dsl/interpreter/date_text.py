@@ -33,6 +33,7 @@ MONTHS = (
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _EPOCH = datetime(1970, 1, 1)
 _LONGEST = 32  # characters that a directive may stand for, `%Z` and widths aside
+_IS_DATE = -1  # among the patterns of a run, in place of flags
 _FORMAT = 200  # characters of a format that strptime takes
 _DATA = 4_000  # characters of data that a format of this length is matched against
 
@@ -251,6 +252,10 @@ def strptime(machine: Machine, data: str, spec: str) -> datetime:
     # No format of this length matches further: what is longer ends as unconverted data.
     head = data[:_DATA]
     machine.work(8 + len(spec) + (len(head) >> 4))
+    if (spec, _IS_DATE) not in machine.patterns:  # new to this run, whoever else has met it
+        machine.work(100 + 30 * len(spec))
+        machine.take(2_048 + 200 * len(spec))
+        machine.patterns[spec, _IS_DATE] = None
     found = _compile(spec).match(head)
     shown = f"{data[:_FORMAT]!r}{'...' if len(data) > _FORMAT else ''}"
     if found is None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .date_text import strftime, strptime
 from .machine import Machine
+from .making import make_record
 from .values import Builtin, Method, Record, RecordType, type_name
 
 __all__ = ["DATE_TYPES", "MEMBERS", "DateType", "strftime"]
@@ -108,8 +109,8 @@ def _timestamp(machine: Machine, value: datetime, /) -> float:  # noqa: ARG001
 # ------------------------------------------------------------------ tables
 
 
-def _iso_calendar(machine: Machine, value: date, /) -> Record:  # noqa: ARG001
-    return Record(_ISO_CALENDAR, value.isocalendar())
+def _iso_calendar(machine: Machine, value: date, /) -> Record:
+    return make_record(machine, _ISO_CALENDAR, value.isocalendar())
 
 
 def _total_seconds(machine: Machine, value: timedelta, /) -> float:  # noqa: ARG001

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from .effects import Effects
 
 
+_ARGUMENT = 100  # bytes that an argument may take, in a frame or in the key of a cache
+_CACHED = 300
+
+
 class FunctionCode:
     """What all closures of one `def` or `lambda` share; `effects` is known where a pass goes on."""
 
     __slots__ = (
         "body",
+        "by_name",
         "effects",
         "keyword_only",
         "name",
@@ -43,6 +48,7 @@ class FunctionCode:
         self.star = next((p.name for p in params if p.kind == "*"), None)
         self.star_star = next((p.name for p in params if p.kind == "**"), None)
         self.upto = frozenset(p.name for p in params if p.kind == "pos")  # never by keyword
+        self.by_name = frozenset(self.positional[len(self.upto) :]) | frozenset(self.keyword_only)
         self.plain = len(self.positional) == len(params)
 
     def enter(self, machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], site: Any) -> Any:
@@ -57,7 +63,7 @@ class FunctionCode:
         if self.plain and not kwargs and len(args) == len(self.positional):
             frame.update(zip(self.positional, args, strict=True))
         else:
-            self.bind(frame, function, args, kwargs)
+            self.bind(machine, frame, function, args, kwargs)
         machine.work(3 + (len(self.params) >> 1))
         machine.depth += 1
         if machine.depth > machine.limits.recursion:
@@ -77,7 +83,7 @@ class FunctionCode:
         else:
             result = self.left(machine, signal)
         if key is not None:
-            machine.work(1)
+            machine.take(_CACHED + _ARGUMENT * (len(args) + len(kwargs)))
             function.cache[key] = result
             if 0 <= function.cache_size < len(function.cache):  # type: ignore[operator]
                 del function.cache[next(iter(function.cache))]
@@ -96,8 +102,12 @@ class FunctionCode:
         machine.blockers.add(signal.needs[1])
         raise Suspended(signal.needs) if machine.guarded else PassOver
 
-    def bind(self, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def bind(
+        self, machine: Machine, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]
+    ) -> None:
         positional = self.positional
+        machine.work(len(args) + len(kwargs) + len(self.params) >> 2)
+        machine.take(_ARGUMENT * (len(args) + len(kwargs)))
         if len(args) > len(positional):
             if self.star is None:
                 takes = f"{len(positional)} positional argument{'' if len(positional) == 1 else 's'}"
@@ -110,7 +120,7 @@ class FunctionCode:
         for name, value in kwargs.items():
             if name in frame and name != self.star and name not in self.upto:
                 raise TypeError(f"{self.name}() got multiple values for argument '{name}'")
-            if (name in positional and name not in self.upto) or name in self.keyword_only:
+            if name in self.by_name:
                 frame[name] = value
             elif self.star_star is not None:
                 extra[name] = value

@@ -14,6 +14,7 @@ from .builtins import BUILTINS
 from .functions import FunctionCode
 from .items import get_item, set_item
 from .machine import Machine
+from .making import make_set
 from .operators import BINARY, COMPARE, Binary, unary
 from .scopes import Scope, bound_names, contains, holds_inner_function, load_missing, target_names
 from .signals import Returned
@@ -246,9 +247,8 @@ class LowerExpressions:
         items = self.items(node.items)
 
         def run(frame: Frame, _node: Any = node) -> PlanSet:
-            machine = frame[0]
-            machine.take(280)
-            return PlanSet(machine.keys(items(frame)))
+            made: PlanSet = make_set(frame[0], items(frame))
+            return made
 
         return run
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from ..grammar.diagnostics import Span
 from ..grammar.language import REQUIRED, Signature
-from .border import all_texts, check_argument, import_result
+from .account import Account
+from .border import check_argument, import_result
 from .journal import Call, Entry, Journal, Overrides, overridden
 from .limits import LimitHit, Limits, PlanFault
+from .making import call_record_type
 from .signals import Suspended, rank
 from .values import (
     VIEWS,
@@ -30,8 +32,11 @@ from .values import (
 
 Supply = Callable[[Call], "Entry | None"]
 Path = tuple[Any, ...]
-_CHUNK = 4_000  # steps between two looks at the clock
-_ITERABLE = (list, tuple, str, dict, PlanSet, PlanFrozenSet, DefaultDict, range, Record)
+_LARGE = 1 << 64
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+_ITERABLE = frozenset(
+    {list, tuple, str, dict, PlanSet, PlanFrozenSet, DefaultDict, Record, Counter, OrderedDict, deque, *VIEWS}
+)
 
 
 class Caller:
@@ -61,7 +66,7 @@ class Caller:
             machine.path = path
 
 
-class Machine:
+class Machine(Account):
     """Everything that changes during a pass: this one ends with the first call that is not in the journal.
 
     `pending.ConcurrentMachine` is that of a pass which goes on. It does otherwise `check`, `scan`, `watched`, `drain`,
@@ -82,23 +87,17 @@ class Machine:
         interrupt: Callable[[], bool] | None,
         now: datetime,
     ) -> None:
+        super().__init__(limits, interrupt)
         self.signatures = signatures
-        self.limits = limits
         self.journal = journal
         self.overrides = overrides
         self.withheld = withheld
         self.supply = supply
-        self.interrupt = interrupt
         self.now = now
         self.globals: dict[Any, Any] = {0: self}
         self.path: Path = ()
         self.site = ""  # of the builtin being called
         self.depth = 0
-        # Limits: `fuel` counts down to the next look at the clock, `reserve` is what is left behind it.
-        self.fuel = min(_CHUNK, limits.steps)
-        self.reserve = limits.steps - self.fuel
-        self.memory = limits.memory
-        self.output = limits.output
         self.printed: list[str] = []
         self.statements: list[tuple[Any, Any]] = []
         self.statements_left = limits.events
@@ -110,7 +109,6 @@ class Machine:
         self.aliases: dict[str, int] = {}
         self.pending = False  # whether any call is wanted
         self.origins: dict[int, tuple[BaseException, Any]] = {}
-        self.crowds: dict[int, list[Any]] = {}  # by hash: one key that has it, and how often others came
         self.patterns: dict[tuple[str, int], Any] = {}  # regular expressions that have been paid for
         self.slow_patterns: set[Any] = set()  # those that have been paid for a second time
         # Where the pass starts, if a `Progress` knows: the statement of the module, and for a loop its iteration and
@@ -120,188 +118,26 @@ class Machine:
         self.resumed: tuple[int, Any] | None = None
         self.handling: list[BaseException] = []
 
-    # ------------------------------------------------------------------ limits
-
-    def refuel(self) -> None:
-        """Called when `fuel` is below zero: more of it, or the end of the run."""
-        if self.interrupt is not None and self.interrupt():
-            raise LimitHit("PLAN402", "the time of the run is over")
-        if self.reserve + self.fuel < 0:
-            raise LimitHit("PLAN401", f"the plan took more than {self.limits.steps:,} steps")
-        more = min(_CHUNK - self.fuel, self.reserve)
-        self.fuel += more
-        self.reserve -= more
-        if self.fuel < 0:
-            raise LimitHit("PLAN401", f"the plan took more than {self.limits.steps:,} steps")
-
-    @property
-    def steps_taken(self) -> int:
-        return self.limits.steps - self.reserve - self.fuel
-
-    def work(self, steps: int) -> None:
-        """Pay for work of about `steps` operations."""
-        self.fuel -= steps
-        if self.fuel < 0:
-            self.refuel()
-
-    def memory_used_up(self) -> NoReturn:
-        raise LimitHit("PLAN403", f"the plan would use more than {self.limits.memory // 2**20} MiB of memory")
-
-    def take(self, size: int) -> None:
-        """Pay for `size` bytes of small objects that a plan may keep."""
-        self.memory -= size
-        if self.memory < 0:
-            self.memory_used_up()
-
-    def text(self, length: int, wide: bool = False) -> None:
-        """Pay for a string of `length` characters before it is made."""
-        if length > self.limits.string:
-            raise LimitHit("PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}")
-        self.memory -= (length * 4 if wide else length) + _HEADER
-        if self.memory < 0:
-            self.memory_used_up()
-        self.fuel -= length >> 7
-        if self.fuel < 0:
-            self.refuel()
-
-    def items(self, count: int) -> None:
-        """Pay for a container of `count` items before it is made."""
-        if count > self.limits.container:
-            raise LimitHit("PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}")
-        self.memory -= count * 16
-        if self.memory < 0:
-            self.memory_used_up()
-        self.fuel -= count >> 2
-        if self.fuel < 0:
-            self.refuel()
-
-    def bits(self, count: int) -> None:
-        """Refuse an integer of `count` bits before it is made, if it is too large."""
-        if count > self.limits.integer_bits:
-            raise LimitHit("PLAN406", f"an integer of more than {self.limits.integer_bits:,} bits")
-
-    def measure(self, value: Any, *, shown: bool = False) -> int:
-        """Items and characters of a value, sharing expanded, within the limits of depth and size.
-
-        Each object is looked at once, however often it is shared, and what an operation on all of it will take is
-        paid for. `shown`: count the characters that `repr` makes of a text, not its own.
-        """
-        if type(value) is str:
-            return _shown_length(value) if shown else len(value)
-        if type(value) is list and not shown and all_texts(value):  # documents, as a rule: quickly, and all the same
-            items, characters = 1 + len(value), sum(map(len, value))
-            if items + characters <= self.limits.border and self.limits.depth > 0:
-                self.work(2 + (len(value) >> 2))
-                self.work((items >> 2) + (characters >> 6))
-                return items + characters
-        sizes: dict[int, tuple[int, int, int]] = {}
-        items, characters, _ = self._measure(value, 0, sizes, shown)
-        self.work((items >> 2) + (characters >> 6))
-        return items + characters
-
-    def _measure(
-        self, value: Any, depth: int, sizes: dict[int, tuple[int, int, int]], shown: bool
-    ) -> tuple[int, int, int]:
-        """Items, characters and height of one value."""
-        kind = type(value)
-        if kind is str:
-            return 1, _shown_length(value) if shown else len(value), 0
-        if kind is int:
-            return 1, value.bit_length() >> 2, 0
-        if kind not in _NESTING and not isinstance(value, Exception):
-            return 1, _NAMED[kind](value) if kind in _NAMED else 16, 0
-        known = sizes.get(id(value))
-        if known is not None:
-            if depth + known[2] > self.limits.depth:
-                self._too_deep()
-            return known
-        if depth >= self.limits.depth:
-            self._too_deep()
-        children = _children(value)
-        items, height = 1, 0
-        characters = _NAMED[kind](value) if kind in _NAMED else 0
-        self.work(2 + (len(children) >> 2))
-        for child in children:
-            if type(child) is str and not shown:
-                items += 1
-                characters += len(child)
-                continue
-            more, wide, high = self._measure(child, depth + 1, sizes, shown)
-            items += more
-            characters += wide
-            if high > height:
-                height = high
-        if items + characters > self.limits.border:
-            raise LimitHit("PLAN405", f"a value of more than {self.limits.border:,} items and characters")
-        found = sizes[id(value)] = (items, characters, height + 1)
-        return found
-
-    def _too_deep(self) -> NoReturn:
-        raise LimitHit("PLAN411", f"a value nested more than {self.limits.depth} deep")
-
-    # -------------------------------------------------------------------- keys
-
-    def key(self, value: Any) -> Any:
-        """Pay for hashing a value and for looking it up; the value."""
-        kind = type(value)
-        if kind is str:
-            if len(value) > 1_024:
-                self.work(len(value) >> 10)
-        elif kind is int:
-            if not -_MODULUS < value < _MODULUS:
-                self._crowd(value)
-        elif kind in _COLLIDING:
-            if kind is not range:
-                self.measure(value)
-            self._crowd(value)
-        return value
-
-    def keys(self, values: list[Any]) -> list[Any]:
-        """`key` for many."""
-        for value in values:
-            kind = type(value)
-            if kind is int or kind is str or kind in _COLLIDING:
-                self.key(value)
-        return values
-
-    def _crowd(self, value: Any) -> None:
-        """Pay for the others that share this hash: integers and tuples of them can be chosen to collide."""
-        try:
-            code = hash(value)
-        except TypeError:
-            return  # the operation itself says so
-        crowd = self.crowds.get(code)
-        if crowd is None:
-            self.take(_ENTRY)
-            self.crowds[code] = [value, 0]
-        elif crowd[0] != value:
-            crowd[1] += 1
-            self.work(crowd[1] >> 3)
-
-    def comparing(self, value: Any, times: int) -> None:
-        """Pay for comparing a text with `times` others, which may be as long and differ at the end only."""
-        if type(value) is str:
-            self.work((len(value) >> 6) * times >> (6 if value.isascii() else 4))
-
-    def seeking(self, text: str, part: str) -> None:
-        """Pay for looking for one text in another: where its beginning or end is found often, the host is slow."""
-        size = len(part)
-        if size > 8 and len(text) > size:
-            often = text.count(part[:8]) + text.count(part[-8:])
-            self.work((len(text) >> 7) + (often * size >> 7))
-        else:
-            self.work(len(text) >> 7)
-
     # --------------------------------------------------------------- iteration
 
     def iterate(self, value: Any) -> Iterator[Any]:
         """A host iterator over a value of the plan."""
         kind = type(value)
+        if kind is range:
+            return iter(value) if _is_small(value) else self._large_items(value)
+        if kind in _ITERABLE:
+            return self.watched(value, iter(value))
         if kind is Iter:
             return self.watched(value, value.producer)
-        if kind in _ITERABLE or kind in _HOST_ITERABLE:
-            return self.watched(value, iter(value))
         raise TypeError(f"'{type_name(value)}' object is not iterable")
+
+    def _large_items(self, value: range) -> Iterator[int]:
+        """The items of a range that are large, each paid for."""
+        size = max(value.start.bit_length(), value.stop.bit_length()) >> 3
+        for item in value:
+            self.take(size)
+            self.work(size >> 6)
+            yield item
 
     def watched(self, _value: Any, host: Iterator[Any]) -> Iterator[Any]:
         """The host's iterator over a value. A pass that goes on looks before each item whether it is still known."""
@@ -336,14 +172,14 @@ class Machine:
                 if len(out) > ceiling:
                     self.items(len(out))
             return out
-        if kind in _ITERABLE or kind in _HOST_ITERABLE:
-            count = len(value) if kind is not range else range_length(value)
-            self.items(count)
-            if kind is range:
-                self.take(count * (max(value.start.bit_length(), value.stop.bit_length()) >> 3))
-            elif kind is str and not value.isascii():
-                self.take(count * 64)
+        if kind in _ITERABLE:
+            self.items(len(value))
+            if kind is str and not value.isascii():
+                self.take(len(value) * 64)
             return list(value)
+        if kind is range:
+            self.items(range_length(value))
+            return list(value if _is_small(value) else self._large_items(value))
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
     def consume(self, value: Any) -> Iterator[Any]:
@@ -372,9 +208,10 @@ class Machine:
         if kind is BoundMethod:
             return function.method.call(self, function.value, *args, **kwargs)
         if kind is Partial:
+            self.work(len(function.args) + len(function.kwargs) >> 2)
             return self.invoke(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site)
         if kind is RecordType:
-            return make_record(function, args, kwargs)
+            return call_record_type(self, function, args, kwargs)
         raise TypeError(f"'{type_name(function)}' object is not callable")
 
     def caller(self) -> Caller:
@@ -439,7 +276,7 @@ class Machine:
                 arguments[name] = value  # as nearly always
                 continue
             arguments[name] = check_argument(signature.name, param, value, self.limits)
-            if type(value) in _NESTING:
+            if type(value) not in _ATOMS:
                 # The journal keeps a copy, and a trace writes all of it.
                 size = self.measure(value)
                 self.take(size + (len(value) * 16 if type(value) is list else size * 8))
@@ -458,6 +295,10 @@ class Machine:
         """Nothing. A pass that goes on raises `Suspended` if the value holds anything that is not known."""
 
 
+def _is_small(value: range) -> bool:
+    return -_LARGE < value.start < _LARGE and -_LARGE < value.stop < _LARGE
+
+
 def range_length(value: range) -> int:
     """`len(range)` that does not overflow."""
     if value.step > 0:
@@ -465,69 +306,4 @@ def range_length(value: range) -> int:
     return max(0, (value.start - value.stop - value.step - 1) // -value.step)
 
 
-def _children(item: Any) -> list[Any]:
-    kind = type(item)
-    if kind in _MAPPINGS:
-        return [*item.keys(), *item.values()]
-    if kind is Iter:
-        return list(item.sources)
-    if kind is BoundMethod:
-        return [item.value]
-    if kind is Partial:
-        return [*item.args, *item.kwargs.values()]
-    if isinstance(item, Exception):
-        return list(item.args)
-    return list(item)
-
-
-def make_record(kind: RecordType, args: list[Any], kwargs: dict[str, Any]) -> Record:
-    """An instance of a named tuple."""
-    values = list(args)
-    missing = len(kind.fields) - len(kind.defaults)
-    if len(values) > len(kind.fields):
-        raise TypeError(f"{kind.name} takes {len(kind.fields)} arguments but {len(values)} were given")
-    rest = dict(kwargs)
-    for index, name in enumerate(kind.fields[len(values) :], start=len(values)):
-        if name in rest:
-            values.append(rest.pop(name))
-        elif index >= missing:
-            values.append(kind.defaults[index - missing])
-        else:
-            raise TypeError(f"{kind.name} is missing the argument '{name}'")
-    if rest:
-        raise TypeError(f"{kind.name} got an unexpected argument '{next(iter(rest))}'")
-    return Record(kind, values)
-
-
-def _shown_length(text: str) -> int:
-    """The length of `repr(text)`."""
-    if text.isprintable():
-        return len(text) + 2 + text.count("'") + text.count("\\")
-    return sum(len(repr(text[at : at + 4_096])) for at in range(0, len(text), 4_096))
-
-
-_HEADER = 56  # bytes of a text beyond its characters
 ITERATOR = 1_000  # bytes of a lazy iterator: generators keep their frames
-_ENTRY = 128  # bytes of an entry of a dictionary
-_MODULUS = 2**61 - 1  # hashes of integers are remainders
-_COLLIDING = frozenset({tuple, Record, PlanFrozenSet, range})
-# Values whose names a plan may choose, and how much of those a text of them shows.
-_NAMED: dict[type, Callable[[Any], int]] = {
-    Function: lambda value: 16 + len(value.code.name),
-    Record: lambda value: len(value.type.name) + sum(map(len, value.type.fields)),
-    RecordType: lambda value: 32 + len(value.name),
-}
-_MAPPINGS = frozenset({dict, DefaultDict, Counter, OrderedDict})
-_NESTING = _MAPPINGS | {
-    list,
-    tuple,
-    PlanSet,
-    PlanFrozenSet,
-    deque,
-    Record,
-    Iter,
-    BoundMethod,
-    Partial,
-    *VIEWS,
-}
-_HOST_ITERABLE = frozenset({Counter, OrderedDict, deque, *VIEWS})

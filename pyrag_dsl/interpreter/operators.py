@@ -5,10 +5,13 @@ from __future__ import annotations
 import operator
 from collections import Counter, deque
 from collections.abc import Callable
+from datetime import datetime, time
 from typing import Any
 
-from .container_methods import extend
+from . import sets
+from .container_methods import comparing_all, extend, update
 from .machine import Machine
+from .making import make_default_dict, make_set, make_union
 from .text import percent
 from .values import (
     CONTAINERS,
@@ -24,20 +27,13 @@ from .values import (
 )
 
 Binary = Callable[[Machine, Any, Any], Any]
-_BIG = 1 << 512
 _SEQUENCES = frozenset({list, tuple, Record})
 _SETS = frozenset({PlanSet, PlanFrozenSet})
 _NESTED = CONTAINERS | frozenset(VIEWS)
 _KEYS, _VALUES, _ITEMS = VIEWS
-_LIKE_SETS = frozenset({_KEYS, _ITEMS})
-
-
-def _integer(machine: Machine, value: Any) -> Any:
-    if type(value) is int and not -_BIG < value < _BIG:
-        size = value.bit_length()
-        machine.bits(size)
-        machine.take(size >> 3)
-    return value
+_NO_COUNTS: Any = Counter()
+_LIKE_SETS = frozenset({_KEYS, _ITEMS}) | _SETS
+_SLOW = frozenset({datetime, time})  # with a time zone, the host compares them by arithmetic
 
 
 def multiplying(machine: Machine, a: Any, b: Any) -> None:
@@ -56,17 +52,27 @@ def add(machine: Machine, a: Any, b: Any) -> Any:
             if kind is Record or type(b) is Record:
                 return tuple(a) + tuple(b) if kind is not list and type(b) is not list else a + b
     elif kind is Counter and type(b) is Counter:
-        machine.items(len(a) + len(b))
-    return _integer(machine, a + b)
+        _counting(machine, a, b)
+    return machine.integer(a + b)
 
 
 def sub(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in VIEWS or type(b) in VIEWS:
         return _view_operation(machine, operator.sub, a, b)
-    if type(a) in _SETS or type(a) is Counter:
-        machine.items(len(a) * 4)
-        machine.work(len(b) if type(b) is Counter else 0)
-    return _integer(machine, a - b)
+    if type(a) in _SETS and type(b) in _SETS:
+        return sets.difference(machine, a, b)
+    if type(a) is Counter and type(b) is Counter:
+        _counting(machine, a, b)
+    return machine.integer(a - b)
+
+
+def _counting(machine: Machine, a: Any, b: Any) -> None:
+    """Pay for an operation on two counters: all keys are hashed, all counts are looked at and made again."""
+    machine.items((len(a) + len(b)) * 6)
+    machine.work(len(a) + len(b) << 1)
+    for counter in (a, b):
+        machine.rehash(counter)
+        machine.take(machine.measure(list(counter.values())))
 
 
 def mul(machine: Machine, a: Any, b: Any) -> Any:
@@ -81,7 +87,7 @@ def mul(machine: Machine, a: Any, b: Any) -> Any:
         elif kind is int:
             machine.bits(a.bit_length() + b.bit_length() - 1)
             multiplying(machine, a, b)
-            return _integer(machine, a * b)
+            return machine.integer(a * b)
     return a * b
 
 
@@ -92,14 +98,14 @@ def div(machine: Machine, a: Any, b: Any) -> Any:
 
 def floordiv(machine: Machine, a: Any, b: Any) -> Any:
     multiplying(machine, a, b)
-    return _integer(machine, a // b)
+    return machine.integer(a // b)
 
 
 def mod(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) is str:
         return percent(machine, a, b)
     multiplying(machine, a, b)
-    return _integer(machine, a % b)
+    return machine.integer(a % b)
 
 
 def power(machine: Machine, a: Any, b: Any) -> Any:
@@ -107,7 +113,7 @@ def power(machine: Machine, a: Any, b: Any) -> Any:
         machine.bits((abs(a).bit_length() - 1) * b)
         size = abs(a).bit_length() * b
         machine.work(size * size >> 18)
-    result = _integer(machine, a**b)
+    result = machine.integer(a**b)
     if type(result) is complex:
         raise ValueError("a negative number cannot be raised to a fractional power")
     return result
@@ -116,57 +122,68 @@ def power(machine: Machine, a: Any, b: Any) -> Any:
 def lshift(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in (int, bool) and type(b) in (int, bool) and b > 0 and a:
         machine.bits(a.bit_length() + b)
-    return _integer(machine, a << b)
+    return machine.integer(a << b)
 
 
 def rshift(machine: Machine, a: Any, b: Any) -> Any:
-    return _integer(machine, a >> b)
+    return machine.integer(a >> b)
 
 
 def _set_operation(operation: Binary) -> Binary:
     host: Any = operation
 
     def apply(machine: Machine, a: Any, b: Any) -> Any:
-        if type(a) in VIEWS or type(b) in VIEWS:
+        kind, other = type(a), type(b)
+        if kind in VIEWS or other in VIEWS:
             return _view_operation(machine, host, a, b)
-        if type(a) in CONTAINERS:
-            machine.items(len(a) + (len(b) if type(b) in CONTAINERS else 0))
+        if kind in _SETS and other in _SETS:
+            return sets.OPERATIONS[host](machine, a, b)
+        if kind is Counter and other is Counter:
+            _counting(machine, a, b)
+        elif isinstance(a, dict) and isinstance(b, dict):
+            return _merged(machine, host, a, b)
         if host is operator.or_ and (_is_type(a) or _is_type(b)):
-            return _type_union(a, b)
-        if type(a) is DefaultDict or type(b) is DefaultDict:
-            if host is not operator.or_ or not (isinstance(a, dict) and isinstance(b, dict)):
-                raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
-            owner: Any = a if type(a) is DefaultDict else b
-            merged = DefaultDict(owner.factory, a)
-            merged.update(b)
-            return merged
-        return _integer(machine, host(a, b))
+            return _type_union(machine, a, b)
+        return machine.integer(host(a, b))
 
     return apply
+
+
+def _merged(machine: Machine, host: Any, a: Any, b: Any) -> Any:
+    """`a | b` of dictionaries; a defaultdict on either side makes one."""
+    machine.items((len(a) + len(b)) * 6)
+    machine.rehash(a)
+    machine.rehash(b)
+    if type(a) is not DefaultDict and type(b) is not DefaultDict:
+        return host(a, b)
+    if host is not operator.or_:
+        raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
+    merged = make_default_dict(machine, (a if type(a) is DefaultDict else b).factory)
+    merged.update(a)
+    merged.update(b)
+    return merged
 
 
 def _is_type(value: Any) -> bool:
     return type(value) is TypeUnion or (type(value) is Builtin and value.host is not None)
 
 
-def _type_union(a: Any, b: Any) -> TypeUnion:
+def _type_union(machine: Machine, a: Any, b: Any) -> TypeUnion:
     """`int | str | None`."""
-    members: list[Any] = []
+    members: dict[Any, None] = {}
     for part in (a, b):
         if not _is_type(part) and part is not None:
             raise TypeError(f"unsupported operand type(s) for |: '{type_name(a)}' and '{type_name(b)}'")
-        members += [kind for kind in (part.members if type(part) is TypeUnion else (part,)) if kind not in members]
-    return TypeUnion(tuple(members))
+        members.update(dict.fromkeys(part.members if type(part) is TypeUnion else (part,)))
+    return make_union(machine, tuple(members))
 
 
 def _view_operation(machine: Machine, host: Any, a: Any, b: Any) -> Any:
     """`d.keys() & other`, in the order of the left operand."""
     if type(a) is _VALUES or type(b) is _VALUES:
         raise TypeError(f"unsupported operand type(s): '{type_name(a)}' and '{type_name(b)}'")
-    machine.work(len(a) if type(a) in VIEWS else 0)
-    machine.work(len(b) if type(b) in VIEWS else 0)
-    left, right = PlanSet(machine.keys(machine.drain(a))), PlanSet(machine.keys(machine.drain(b)))
-    return host(left, right)
+    left, right = make_set(machine, machine.drain(a)), make_set(machine, machine.drain(b))
+    return sets.OPERATIONS[host](machine, left, right)
 
 
 BINARY: dict[str, Binary] = {
@@ -205,14 +222,14 @@ def _in_place(operation: Any, binary: Binary) -> Binary:
             result = binary(machine, a, b)
             a.members = result.members
             return a
-        elif kind in (dict, DefaultDict) and operation is operator.ior:
-            machine.items(len(a) + len(b) if hasattr(b, "__len__") else 0)
-            a.update(b if isinstance(b, dict) else machine.drain(b))
+        elif isinstance(a, dict) and kind is not Counter and operation is operator.ior:
+            update(machine, a, b)
             return a
         elif kind is Counter and type(b) is Counter:
             result = binary(machine, a, b)
+            machine.rehash(result)
             a.clear()
-            a.update(result)
+            dict.update(a, result)
             return a
         return binary(machine, a, b)
 
@@ -231,11 +248,17 @@ def _comparison(host: Any) -> Binary:
         if kind is str:
             if len(a) > 4_096:
                 machine.comparing(a, 1)
-        elif (kind in _LIKE_SETS and type(b) in _SETS) or (kind in _SETS and type(b) in _LIKE_SETS):
-            return host(PlanSet(machine.keys(machine.drain(a))), PlanSet(machine.keys(machine.drain(b))))
+        elif kind in _LIKE_SETS and type(b) in _LIKE_SETS and (kind in _SETS or type(b) in _SETS):
+            left = a if kind in _SETS else make_set(machine, machine.drain(a))
+            right = b if type(b) in _SETS else make_set(machine, machine.drain(b))
+            machine.measure(left)
+            machine.measure(right)
+            return host(left, right)
         elif kind in _NESTED and type(b) in _NESTED:
             machine.measure(a)
             machine.measure(b)
+        elif kind in _SLOW:
+            machine.work(4)
         return host(a, b)
 
     return apply
@@ -249,20 +272,15 @@ def contains(machine: Machine, a: Any, b: Any) -> Any:
             raise TypeError(f"'in <string>' requires string as left operand, not {type_name(a)}")
         machine.seeking(b, a)
         return a in b
-    if type(a) is PlanSet and kind in _SETS:
-        a = PlanFrozenSet(a)  # CPython looks for a set among the members as if it were frozen
-    if kind in (PlanSet, PlanFrozenSet) or isinstance(b, dict):
+    if kind in _SETS:
+        return machine.key(sets.frozen(machine, a)) in b
+    if isinstance(b, dict):
         return machine.key(a) in b
     if kind is range and type(a) in (int, bool):
+        multiplying(machine, max(b.stop, -b.start), b.step)
         return a in b
     if kind in CONTAINERS:
-        machine.work(len(b) >> 3)
-        if type(a) in CONTAINERS:
-            machine.measure(a)
-            machine.measure(b)
-        elif type(a) is int:
-            machine.work(a.bit_length() * len(b) >> 14)
-        machine.comparing(a, len(b))
+        comparing_all(machine, a, b)
         return a in b
     if kind is _KEYS:
         return machine.key(a) in b
@@ -295,7 +313,7 @@ def unary(op: str) -> Callable[[Machine, Any], Any]:
 
     def apply(machine: Machine, value: Any) -> Any:
         if type(value) is Counter:
-            machine.items(len(value) * 4)
-        return _integer(machine, host(value))
+            _counting(machine, value, _NO_COUNTS)
+        return machine.integer(host(value))
 
     return apply

@@ -1,10 +1,17 @@
-"""What each kind of value is made of: one table for everything that looks into values."""
+"""What each kind of value is made of: one table for everything that looks into values.
+
+Measures, texts, marks, scans and copies are derived from it, so that they cannot disagree about what a value holds.
+A kind that is not in the table holds nothing and shows sixteen characters at most; a test holds that it is so for all.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Collection
+from datetime import datetime, time, timezone
+from typing import Any, NamedTuple
 
 from .values import (
     VIEWS,
@@ -14,38 +21,101 @@ from .values import (
     DefaultDict,
     Function,
     Iter,
+    Match,
+    Module,
     Partial,
+    Pattern,
     Pending,
     PlanFrozenSet,
     PlanSet,
     Record,
     RecordType,
+    TypeUnion,
 )
 
 
-def parts(value: Any) -> Iterable[Any]:
-    """The values that a value holds, right below it."""
-    of_kind = PARTS.get(type(value))
-    if of_kind is not None:
-        return of_kind(value)
-    return value.args if isinstance(value, Exception) else ()
+def _nothing(_value: Any) -> tuple[Any, ...]:
+    return ()
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _no_name(_value: Any) -> int:
+    return 0
+
+
+class Shape(NamedTuple):
+    """How a kind of value is looked into.
+
+    Attributes:
+        parts: the values that it holds, right below it.
+        name: characters that a text of it shows beside its parts: names that a plan may choose.
+        leaf: whether it holds nothing that has to be looked at for its size.
+        mutable: whether it can be changed.
+    """
+
+    parts: Callable[[Any], Collection[Any]] = _nothing
+    name: Callable[[Any], int] = _no_name
+    leaf: bool = False
+    mutable: bool = False
 
 
 def _of_mapping(value: Any) -> list[Any]:
     return [*dict.keys(value), *dict.values(value)]
 
 
-PARTS: dict[type, Callable[[Any], Iterable[Any]]] = {
-    **dict.fromkeys((list, tuple, deque, Record, PlanSet, PlanFrozenSet, *VIEWS), lambda value: value),
-    **dict.fromkeys((dict, Counter, OrderedDict), _of_mapping),
-    DefaultDict: lambda value: [value.factory, *_of_mapping(value)],
-    Iter: lambda value: value.sources,
-    BoundMethod: lambda value: (value.value,),
-    Builtin: lambda value: value.holds,
-    Partial: lambda value: (value.function, *value.args, *value.kwargs.values()),
-    RecordType: lambda value: value.defaults,
-    Function: lambda value: [*value.defaults.values(), *value.cache, *value.cache.values()],
-    Closure: lambda _value: (),
-    Pending: lambda value: value.behind,
+def _zone_name(value: Any) -> int:
+    zone = value if type(value) is timezone else value.tzinfo
+    return 32 + (0 if zone is None else 2 * len(zone.tzname(None) or ""))
+
+
+SHAPES: dict[type, Shape] = {
+    **dict.fromkeys((list, deque, PlanSet), Shape(_itself, mutable=True)),
+    **dict.fromkeys((tuple, PlanFrozenSet, *VIEWS), Shape(_itself)),
+    **dict.fromkeys((dict, Counter, OrderedDict), Shape(_of_mapping, mutable=True)),
+    DefaultDict: Shape(lambda value: [value.factory, *_of_mapping(value)], mutable=True),
+    Record: Shape(_itself, lambda value: value.type.shown_size),
+    RecordType: Shape(lambda value: value.defaults, lambda value: 32 + value.shown_size),
+    Iter: Shape(lambda value: value.sources, lambda _: 16, mutable=True),
+    BoundMethod: Shape(lambda value: (value.value,), lambda _: 48),
+    Builtin: Shape(lambda value: value.holds, lambda _: 48),
+    Partial: Shape(
+        lambda value: (value.function, *value.args, *value.kwargs.values()),
+        lambda value: 24 + sum(map(len, value.kwargs)) + len(value.kwargs),
+    ),
+    Function: Shape(
+        lambda value: [*value.defaults.values(), *value.cache, *value.cache.values()],
+        lambda value: 16 + len(value.code.name),
+    ),
+    TypeUnion: Shape(lambda value: value.members),
+    Closure: Shape(),
+    Pending: Shape(lambda value: value.behind),
+    Pattern: Shape(name=lambda _: 250, leaf=True),
+    Match: Shape(name=lambda _: 120, leaf=True),
+    Module: Shape(name=lambda _: 32, leaf=True),
+    **dict.fromkeys((datetime, time, timezone), Shape(name=_zone_name, leaf=True)),
+    range: Shape(name=lambda value: 16 + (value.start.bit_length() + value.stop.bit_length() >> 1), leaf=True),
 }
-MUTABLE = frozenset({list, dict, Counter, OrderedDict, DefaultDict, PlanSet, deque, Iter})
+MUTABLE = frozenset(kind for kind, shape in SHAPES.items() if shape.mutable)
+
+
+def exception_parts(error: Exception) -> tuple[Any, ...]:
+    """What an exception holds: its arguments, and what some keep beside them and show."""
+    more: tuple[Any, ...] = ()
+    if isinstance(error, OSError):
+        more = (error.filename, error.filename2)
+    elif isinstance(error, json.JSONDecodeError):
+        more = (error.msg, error.doc)
+    elif isinstance(error, re.error):
+        more = (error.msg, error.pattern)
+    return (*error.args, *more)
+
+
+def parts(value: Any) -> Collection[Any]:
+    """The values that a value holds, right below it."""
+    shape = SHAPES.get(type(value))
+    if shape is not None:
+        return shape.parts(value)
+    return exception_parts(value) if isinstance(value, Exception) else ()

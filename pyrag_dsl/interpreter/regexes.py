@@ -22,13 +22,16 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
 
+from .account import REGEX_SHARE
 from .limits import LimitHit
 from .machine import Machine
+from .making import make_exception, make_match
 from .pattern_cost import Cost, parser
 from .pattern_render import compiler, render
 from .pattern_text import examine
@@ -46,8 +49,8 @@ from .values import (
     type_name,
 )
 
-# Units of `pattern_cost` that the standard library's engine may be given: some tens of milliseconds at worst.
-FAST_WORK = 4e6
+# Units of `pattern_cost` that the standard library's engine may be given: some ten milliseconds at worst.
+FAST_WORK = 1e6
 _LOOKED_AT = 1e5  # from here on the clock is read after each operation
 # Characters: the engine of `re` keeps hundreds of bytes for every iteration of a group, more for more groups.
 _DEEP_TEXT = 32_768
@@ -55,6 +58,7 @@ _NESTING = 40
 _EXPANDED = 100_000
 _WIDE = 400_000
 _KEPT = 256
+_LEAST = 0.001  # seconds: a timeout of 0 is none
 _SIZE = 2_048  # bytes of a compiled pattern
 _SIZE_OF_CHARACTER = 200
 _FLAGS = 2 | 8 | 16 | 32 | 64 | 256 | 4  # with LOCALE, which CPython has a message for
@@ -156,11 +160,12 @@ def _index(value: Any) -> int:
 
 def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> Any:
     """The engine for one operation on `length` characters; pays for it."""
-    machine.work(4 + (length >> 6))
     cost = pattern.cost
     work = cost.work(length, search)
     deep = cost.deep and length * (4 + pattern.groups) > 4 * _DEEP_TEXT
+    machine.work(4 + (length >> 6))
     if work <= FAST_WORK and not deep and not cost.fragile:
+        machine.work(int(work) >> 7)
         if work > _LOOKED_AT:
             machine.refuel()
         return pattern.fast
@@ -179,7 +184,25 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
 
 def _took_long(machine: Machine, length: int) -> LimitHit:
     seconds = machine.limits.regex_seconds
-    return LimitHit("PLAN409", f"a regular expression took more than {seconds} s on {length:,} characters")
+    if machine.regex_seconds < seconds:
+        message = f"the regular expressions of the plan took more than {seconds * REGEX_SHARE:g} s together"
+    else:
+        message = f"a regular expression took more than {seconds} s on {length:,} characters"
+    return LimitHit("PLAN409", message)
+
+
+@contextmanager
+def _timed(machine: Machine, length: int) -> Iterator[float]:
+    """Seconds for an operation of the engine that can be interrupted, which are taken off those of the plan."""
+    begun = perf_counter()
+    try:
+        yield max(min(machine.limits.regex_seconds, machine.regex_seconds), _LEAST)
+    except TimeoutError:
+        machine.regex_seconds -= perf_counter() - begun
+        raise _took_long(machine, length) from None
+    machine.regex_seconds -= perf_counter() - begun
+    if machine.regex_seconds < 0:
+        raise _took_long(machine, length)
 
 
 def _window(string: Any, pos: Any, endpos: Any) -> tuple[int, int]:
@@ -199,16 +222,9 @@ def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, e
     if engine is pattern.fast:
         host = getattr(engine, how)(string, start, end)
     else:
-        try:
-            host = getattr(engine, how)(string, start, end, timeout=machine.limits.regex_seconds)
-        except TimeoutError:
-            raise _took_long(machine, end - start) from None
-    if host is None:
-        return None
-    machine.memory -= 64 + 24 * pattern.groups
-    if machine.memory < 0:
-        machine.memory_used_up()
-    return Match(host, pattern)
+        with _timed(machine, end - start) as seconds:
+            host = getattr(engine, how)(string, start, end, timeout=seconds)
+    return None if host is None else make_match(machine, host, pattern)
 
 
 def _all(machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Iterator[Any]:
@@ -223,17 +239,12 @@ def _all(machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: 
 
 
 def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int) -> Iterator[Any]:
-    left = machine.limits.regex_seconds
-    matches = engine.finditer(string, start, end, timeout=left)
+    left = machine.regex_seconds - machine.limits.regex_seconds
+    matches = engine.finditer(string, start, end, timeout=machine.limits.regex_seconds)
     while True:
-        # The time between two matches may be the plan's own.
-        begun = perf_counter()
-        try:
+        with _timed(machine, end - start):  # the time between two matches may be the plan's own
             host = next(matches, None)
-        except TimeoutError:
-            raise _took_long(machine, end - start) from None
-        left -= perf_counter() - begun
-        if left < 0:
+        if machine.regex_seconds < left:
             raise _took_long(machine, end - start)
         if host is None:
             return
@@ -280,9 +291,9 @@ def _finditer(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, end
     return machine.lazy(_matches, (self, string), _all(machine, self, string, pos, endpos))
 
 
-def _matches(_machine: Machine, pattern: Pattern, _string: Any, hosts: Iterator[Any]) -> Iterator[Any]:
+def _matches(machine: Machine, pattern: Pattern, _string: Any, hosts: Iterator[Any]) -> Iterator[Any]:
     for host in hosts:
-        yield Match(host, pattern)
+        yield make_match(machine, host, pattern)
 
 
 def _split(machine: Machine, self: Pattern, /, string: Any, maxsplit: Any = 0) -> list[Any]:
@@ -344,7 +355,7 @@ def _replacement(machine: Machine, pattern: Pattern, repl: Any) -> Callable[[Any
     if type(repl) not in _CALLABLE:
         raise TypeError(f"decoding to str: need a bytes-like object, {type_name(repl)} found")
     call = machine.caller()
-    return lambda host: machine.check(call(repl, Match(host, pattern)))
+    return lambda host: machine.check(call(repl, make_match(machine, host, pattern)))
 
 
 def _escape(machine: Machine, /, pattern: Any) -> str:
@@ -355,8 +366,12 @@ def _escape(machine: Machine, /, pattern: Any) -> str:
     return re.escape(pattern)
 
 
-def _error(machine: Machine, /, msg: Any, pattern: Any = None, pos: Any = None) -> re.error:  # noqa: ARG001
-    return re.error(msg, pattern, pos)
+def _error(machine: Machine, /, msg: Any, pattern: Any = None, pos: Any = None) -> Exception:
+    if type(msg) is not str or type(pattern) not in (str, type(None)) or type(pos) not in (int, type(None)):
+        raise TypeError("re.error takes a message, the pattern and a position")
+    machine.text(len(msg) + len(pattern or ""))
+    machine.work(len(pattern or "") >> 6)
+    return make_exception(machine, re.error, (msg, pattern, pos))
 
 
 def _not_made(name: str) -> Callable[..., Any]:

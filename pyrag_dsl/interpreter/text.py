@@ -4,65 +4,36 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
 from typing import Any
 
 from .dates import strftime
 from .items import get_item
 from .limits import LimitHit
 from .machine import Machine
+from .showing import charge_digits, show, shown
 from .values import DefaultDict, Record, type_name
 
 _WIDTHS = re.compile(r"\d+")  # of any script: the host reads them all
 _FIELD = re.compile(r"[-+ #0]*(?P<width>\*|[0-9]*)(?:\.(?P<precision>\*|[0-9]*))?[hlL]?(?P<kind>.|$)", re.DOTALL)
-_SMALL = 1 << 128
+_DIGITS = 20  # of an index in a template: beyond them nothing has so many items
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
-
-def to_str(machine: Machine, value: Any) -> str:
-    """`str(value)`."""
-    kind = type(value)
-    if kind is str:
-        return value  # type: ignore[no-any-return]
-    if kind not in _ATOMS:
-        _reserve(machine, value)
-    elif kind is int:
-        _digits(machine, value)
-    return str(value)
-
-
-def to_repr(machine: Machine, value: Any) -> str:
-    """`repr(value)`."""
-    kind = type(value)
-    if kind not in _ATOMS or kind is str:
-        _reserve(machine, value)
-    elif kind is int:
-        _digits(machine, value)
-    return repr(value)
+to_str = shown
+to_repr = show
 
 
 def to_ascii(machine: Machine, value: Any) -> str:
     """`ascii(value)`."""
-    machine.text(machine.measure(value) * 10)
-    return ascii(value)
+    text = show(machine, value)
+    if text.isascii():
+        return text
+    machine.text(len(text) * 10)
+    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _reserve(machine: Machine, value: Any) -> None:
-    """Pay for the text of a value. Four characters stand between two items, or around a float."""
-    size = machine.measure(value, shown=True) * 4 if type(value) is not str else machine.measure(value, shown=True)
-    machine.text(size, type(value) is str and not value.isascii())
-    machine.work(size >> 5)
-
-
-def _digits(machine: Machine, value: int) -> None:
-    """Pay for turning an integer into text: it takes the square of its size."""
-    if not -_SMALL < value < _SMALL:
-        size = value.bit_length()
-        machine.text(size >> 1)
-        machine.work(size * size >> 18)
-
-
-CONVERSIONS = {"r": to_repr, "s": to_str, "a": to_ascii}
+CONVERSIONS: dict[str, Callable[[Machine, Any], str]] = {"r": to_repr, "s": to_str, "a": to_ascii}
 
 
 def bound_spec(machine: Machine, spec: str) -> None:
@@ -83,27 +54,45 @@ def format_value(machine: Machine, value: Any, spec: str) -> str:
     bound_spec(machine, spec)
     kind = type(value)
     if kind is int:
-        _digits(machine, value)
+        charge_digits(machine, value)
     elif kind is str and len(value) > 64:
         machine.text(len(value), not value.isascii())
-    if kind not in _ATOMS:
-        if "%" in spec and hasattr(value, "strftime"):
+    elif kind not in _ATOMS:
+        if kind in (date, datetime, time):
             return strftime(machine, value, spec)
-        machine.measure(value)
-        if kind.__module__.startswith("pyrag_dsl") or isinstance(value, (list, dict, tuple)):
-            raise TypeError(f"unsupported format string passed to {type_name(value)}.__format__")
+        raise TypeError(f"unsupported format string passed to {type_name(value)}.__format__")
     return format(value, spec)
+
+
+class _Operand:
+    """An operand of `%`, whose text is paid for when the host asks for it."""
+
+    __slots__ = ("machine", "value")
+
+    def __init__(self, machine: Machine, value: Any) -> None:
+        self.machine = machine
+        self.value = value
+
+    def __str__(self) -> str:
+        return to_str(self.machine, self.value)
+
+    def __repr__(self) -> str:
+        return to_repr(self.machine, self.value)
 
 
 def percent(machine: Machine, template: str, args: Any) -> str:
     """`template % args`."""
-    values = list(args) if type(args) in (tuple, Record) else [args]
+    several = type(args) in (tuple, Record)
+    values = list(args) if several else [args]
+    machine.items(len(values))
+    named: dict[str, Any] = {}
     total = len(template)
     index = 0
     wide = not template.isascii()
     for key, match in _fields(template):
         machine.work(1)
-        if match["kind"] == "%":
+        kind = match["kind"]
+        if kind == "%":
             continue
         for part in (match["width"], match["precision"]):
             if part == "*":
@@ -118,25 +107,34 @@ def percent(machine: Machine, template: str, args: Any) -> str:
             value = get_item(machine, args, key)
         elif index < len(values):
             value = values[index]
-            index += 1
         else:
             continue
-        if type(value) is str and match["kind"] == "s":
+        if type(value) is str and kind == "s":
             total += len(value)
             wide = wide or not value.isascii()
         elif type(value) is int:
-            _digits(machine, value)
+            charge_digits(machine, value)
             total += value.bit_length() + 4
+        elif kind in CONVERSIONS:
+            value = _Operand(machine, value)
+        if key is not None:
+            named[key] = value
         else:
-            total += machine.measure(value, shown=True) * 4 * (3 if match["kind"] == "a" else 1)
+            values[index] = value
+            index += 1
         machine.work(total >> 10)
         if total > machine.limits.string:
             break
     machine.text(total, wide)
     machine.work(total >> 5)
-    if type(args) is Record:
-        args = tuple(args)
-    return str(template % args)
+    if several:
+        made = template % tuple(values)
+    elif index:
+        made = template % (values[0],)
+    else:  # a mapping, or what is none and is not asked for
+        made = template % (named if isinstance(args, dict) and named else args)
+    machine.text(len(made))
+    return made
 
 
 def _fields(template: str) -> Iterator[tuple[str | None, re.Match[str]]]:
@@ -201,7 +199,7 @@ def _format_into(
         else:
             value = machine.check(get_item(machine, kwargs, head))
         for key in rest:
-            value = machine.check(get_item(machine, value, int(key) if key.isdigit() else key))
+            value = machine.check(get_item(machine, value, int(key[:_DIGITS]) if key.isdigit() else key))
         machine.scan(value)
         if conversion:
             if conversion not in CONVERSIONS:

@@ -159,7 +159,7 @@ def translate(machine: Machine, value: str, table: Any) -> str:
     if not isinstance(table, dict):
         raise TypeError(f"'{type_name(table)}' object is not subscriptable")
     longest = 1
-    machine.work((len(table) >> 3) + (len(value) >> 3))
+    machine.work((len(table) >> 3) + (len(value) * (1 + machine.crowded) >> 3))
     for item in table.values():
         if type(item) is str:
             longest = max(longest, len(item))
@@ -168,9 +168,12 @@ def translate(machine: Machine, value: str, table: Any) -> str:
 
 
 def maketrans(machine: Machine, *args: Any) -> Any:
-    machine.measure(list(args))
-    if args:
-        machine.items(len(args[0]) * 7 if type(args[0]) is str or isinstance(args[0], dict) else 0)
+    for arg in args:
+        if type(arg) is str:
+            machine.items(len(arg) * 7)
+        elif isinstance(arg, dict):
+            machine.items(len(arg) * 7)
+            machine.rehash(arg)
     return str.maketrans(*args)
 
 

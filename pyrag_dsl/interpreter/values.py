@@ -34,9 +34,6 @@ class PlanSet:
     def __contains__(self, item: Any) -> bool:
         return item in self.members
 
-    def __repr__(self) -> str:
-        return "{" + ", ".join(map(repr, self.members)) + "}" if self.members else "set()"
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PlanSet) and self.members.keys() == other.members.keys()
 
@@ -52,38 +49,26 @@ class PlanSet:
     def __gt__(self, other: Any) -> Any:
         return self.members.keys() > other.members.keys() if isinstance(other, PlanSet) else NotImplemented
 
-    def __or__(self, other: Any) -> Any:
-        return self.make([*self, *other]) if isinstance(other, PlanSet) else NotImplemented
-
-    def __and__(self, other: Any) -> Any:
-        return self.make([x for x in self if x in other]) if isinstance(other, PlanSet) else NotImplemented
-
-    def __sub__(self, other: Any) -> Any:
-        return self.make([x for x in self if x not in other]) if isinstance(other, PlanSet) else NotImplemented
-
-    def __xor__(self, other: Any) -> Any:
-        if not isinstance(other, PlanSet):
-            return NotImplemented
-        return self.make([*(x for x in self if x not in other), *(x for x in other if x not in self)])
-
-    def make(self, items: Iterable[Any]) -> PlanSet:
-        """A set of the same kind."""
-        return type(self)(items)
-
 
 class PlanFrozenSet(PlanSet):
-    """The immutable one."""
+    """The immutable one. Its hash is that of its members in any order, taken once."""
 
-    __slots__ = ()
+    __slots__ = ("_hash",)
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        super().__init__(items)
+        self._hash: int | None = None
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self.members))
+        if self._hash is None:
+            mixed = 0
+            for member in self.members:
+                mixed ^= hash((hash(member), 0x9E3779B97F4A7C15))
+            self._hash = hash((mixed, len(self.members)))
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PlanSet) and self.members.keys() == other.members.keys()
-
-    def __repr__(self) -> str:
-        return f"frozenset({{{', '.join(map(repr, self.members))}}})" if self.members else "frozenset()"
 
 
 class DefaultDict(dict[Any, Any]):
@@ -95,22 +80,18 @@ class DefaultDict(dict[Any, Any]):
         super().__init__(items)
         self.factory = factory
 
-    def __repr__(self) -> str:
-        return f"defaultdict({self.factory!r}, {dict.__repr__(self)})"
-
-    def copy(self) -> DefaultDict:
-        return DefaultDict(self.factory, self)
-
 
 class RecordType:
-    """What `collections.namedtuple` returns."""
+    """What `collections.namedtuple` returns. `shown_size`: characters of its names, in a text of one of its tuples."""
 
-    __slots__ = ("defaults", "fields", "name")
+    __slots__ = ("defaults", "fields", "index", "name", "shown_size")
 
     def __init__(self, name: str, fields: tuple[str, ...], defaults: tuple[Any, ...]) -> None:
         self.name = name
         self.fields = fields
         self.defaults = defaults
+        self.index = {field: at for at, field in enumerate(fields)}
+        self.shown_size = len(name) + sum(map(len, fields))
 
     def __repr__(self) -> str:
         return f"<class '__main__.{self.name}'>"
@@ -125,10 +106,6 @@ class Record(tuple[Any, ...]):
         record = super().__new__(cls, items)
         record.type = kind
         return record
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in zip(self.type.fields, self, strict=True))
-        return f"{self.type.name}({fields})"
 
 
 class Iter:
@@ -206,9 +183,6 @@ class BoundMethod:
     value: Any
     method: Method
 
-    def __repr__(self) -> str:
-        return f"<built-in method {self.method.name} of {type(self.value).__name__} object>"
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Module:
@@ -275,19 +249,6 @@ class Pattern:
     slow: Callable[[], Any] = field(compare=False)
     cost: Any = field(compare=False)
 
-    def __repr__(self) -> str:
-        names = [name for bit, name in _REGEX_FLAGS if self.flags & bit]
-        return f"re.compile({', '.join([repr(self.pattern)[:200], *(['|'.join(names)] if names else [])])})"
-
-
-_REGEX_FLAGS = (
-    (2, "re.IGNORECASE"),
-    (8, "re.MULTILINE"),
-    (16, "re.DOTALL"),
-    (64, "re.VERBOSE"),
-    (256, "re.ASCII"),
-)
-
 
 class Match:
     """What a regular expression found. `host` is the match of either engine: both have the same methods."""
@@ -297,11 +258,6 @@ class Match:
     def __init__(self, host: Any, pattern: Pattern) -> None:
         self.host = host
         self.pattern = pattern
-
-    def __repr__(self) -> str:
-        start, end = self.host.span()
-        shown = repr(self.host.string[start : min(end, start + 50)])[:50]
-        return f"<re.Match object; span={(start, end)!r}, match={shown}>"
 
 
 class Pending:

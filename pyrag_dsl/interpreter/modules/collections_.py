@@ -8,10 +8,12 @@ from keyword import iskeyword
 from typing import Any
 
 from .. import operators
+from ..container_methods import comparing_all, sorting
 from ..items import set_item
 from ..machine import Machine
+from ..making import make_default_dict, make_record, make_record_type
+from ..showing import show
 from ..values import (
-    CONTAINERS,
     Builtin,
     DefaultDict,
     Iter,
@@ -26,7 +28,6 @@ from .functools_ import CALLABLE
 _DEQUE = 1_000
 _MAPPING = 200
 _ENTRY = 112
-_TYPE = 300
 _LONGEST_NAME = 200
 
 
@@ -124,8 +125,7 @@ def _most_common(machine: Machine, value: Any, /, n: Any = None) -> list[Any]:
     size = len(value)
     machine.items(size * 3)
     machine.work(size * size.bit_length() >> 2)
-    if any(type(count) in CONTAINERS for count in value.values()):
-        machine.measure(value)
+    sorting(machine, list(value.values()))
     ranked = sorted(value.items(), key=lambda pair: pair[1], reverse=True)
     return ranked if n is None else ranked[: max(n, 0)]
 
@@ -158,7 +158,15 @@ def _counter_from_keys(machine: Machine, /, *args: Any) -> Any:
 
 def _copy(machine: Machine, value: Any, /) -> Any:
     machine.items(len(value))
-    machine.take(_DEQUE if type(value) is deque else _MAPPING + _ENTRY * len(value))
+    if type(value) is deque:
+        machine.take(_DEQUE)
+        return value.copy()
+    machine.take(_MAPPING + _ENTRY * len(value))
+    machine.rehash(value)
+    if type(value) is DefaultDict:
+        made = DefaultDict(value.factory)
+        made.update(value)
+        return made
     return value.copy()
 
 
@@ -185,9 +193,7 @@ def _ordered_dict(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _move_to_end(machine: Machine, value: Any, /, key: Any, last: Any = True) -> None:
-    if type(key) in CONTAINERS:
-        machine.measure(key)
-    value.move_to_end(key, bool(last))
+    value.move_to_end(machine.key(key), bool(last))
 
 
 def _popitem(machine: Machine, value: Any, /, last: Any = True) -> tuple[Any, Any]:
@@ -201,6 +207,7 @@ def _view(name: str) -> Method:
     def view(machine: Machine, value: Any, /) -> Any:
         machine.items(len(value))
         machine.take(_MAPPING + _ENTRY * len(value))
+        machine.rehash(value)
         return getattr(dict(value), name)()
 
     return Method(name, view, shallow=True)
@@ -222,8 +229,7 @@ ORDERED_DICT_METHODS: dict[str, Method] = _table(
 def _default_dict(machine: Machine, factory: Any = None, /, *args: Any, **kwargs: Any) -> DefaultDict:
     if factory is not None and type(factory) not in CALLABLE:
         raise TypeError("first argument must be callable or None")
-    machine.take(_MAPPING)
-    made = DefaultDict(factory)
+    made = make_default_dict(machine, factory)
     _fill(machine, made, args, kwargs)
     return made
 
@@ -284,16 +290,12 @@ def _host(name: str, *, shallow: bool = True) -> Method:
     host = getattr(deque, name)
 
     def run(machine: Machine, value: Any, /, *args: Any) -> Any:
-        machine.work(1 + (len(value) >> 4))
-        if not shallow and args:
-            sought = args[0]
-            if type(sought) in CONTAINERS:
-                machine.measure(value)
-            elif type(sought) is int:
-                machine.work(sought.bit_length() * len(value) >> 14)
-            machine.comparing(sought, len(value))
-            if name == "index":
-                machine.text(machine.measure(sought, shown=True))  # the host's message shows it
+        comparing_all(machine, args[0] if args and not shallow else None, value)
+        if name == "index":  # the host's message shows what is sought
+            try:
+                return host(value, *args)
+            except ValueError:
+                raise ValueError(f"{show(machine, args[0])} is not in deque") from None
         return host(value, *args)
 
     return Method(name, run, shallow=shallow)
@@ -368,8 +370,7 @@ def _named_tuple(
     values = () if defaults is None else tuple(machine.drain(defaults))
     if len(values) > len(fields):
         raise TypeError("Got more default values than field names")
-    machine.take(_TYPE + 16 * len(fields))
-    return RecordType(typename, fields, values)
+    return make_record_type(machine, typename, fields, values)
 
 
 def _as_dict(machine: Machine, value: Record, /) -> dict[str, Any]:
@@ -379,11 +380,10 @@ def _as_dict(machine: Machine, value: Record, /) -> dict[str, Any]:
 
 
 def _replace(machine: Machine, value: Record, /, **kwargs: Any) -> Record:
-    machine.items(len(value))
     items = [kwargs.pop(name, item) for name, item in zip(value.type.fields, value, strict=True)]
     if kwargs:
         raise ValueError(f"Got unexpected field names: {[name[:100] for name in list(kwargs)[:10]]!r}")
-    return Record(value.type, items)
+    return make_record(machine, value.type, items)
 
 
 RECORD_METHODS: dict[str, Method] = _table(
@@ -396,8 +396,8 @@ def record_attribute(machine: Machine, record: Record | RecordType, name: str) -
     kind = record if type(record) is RecordType else record.type  # type: ignore[union-attr]
     if name == "_fields":
         return kind.fields
-    if type(record) is Record and name in kind.fields:
-        return record[kind.fields.index(name)]
+    if type(record) is Record and name in kind.index:
+        return record[kind.index[name]]
     raise AttributeError(f"{kind.name!r} object has no attribute {name!r}")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import operators
 from ..machine import Caller, Machine
-from ..parts import PARTS
+from ..making import make_partial
+from ..parts import SHAPES, Shape
 from ..values import BoundMethod, Builtin, Function, Partial, RecordType, type_name
 
 CALLABLE = frozenset({BoundMethod, Builtin, Function, Partial, RecordType})
@@ -29,10 +30,11 @@ def _reduce(machine: Machine, function: Any, iterable: Any, initial: Any = _MISS
 def _partial(machine: Machine, function: Any, /, *args: Any, **kwargs: Any) -> Partial:
     if type(function) not in CALLABLE:
         raise TypeError("the first argument must be callable")
-    machine.items(len(args) + len(kwargs))
     if type(function) is Partial:
-        return Partial(function.function, (*function.args, *args), {**function.kwargs, **kwargs})
-    return Partial(function, args, kwargs)
+        machine.items(len(function.args) + len(function.kwargs))
+        args, kwargs = (*function.args, *args), {**function.kwargs, **kwargs}
+        function = function.function
+    return make_partial(machine, function, args, kwargs)
 
 
 def _cached(size: int, function: Any) -> Function:
@@ -92,7 +94,7 @@ class CompareKey:
         return self._to("==", other)
 
 
-PARTS[CompareKey] = lambda value: (value.function, value.value)
+SHAPES[CompareKey] = Shape(lambda value: (value.function, value.value), lambda _: 40)
 
 
 def _cmp_to_key(machine: Machine, mycmp: Any, /) -> Builtin:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
+from ..container_methods import sorting
 from ..limits import LimitHit
 from ..machine import Machine
+from ..making import make_exception
 from ..values import Builtin, Record, type_name
 
 _SLICE = 4_096  # characters whose escapes are counted at a time
@@ -150,6 +152,7 @@ class _Writer:
         if self.sort_keys:
             self.machine.items(len(value))
             self.machine.work(len(value) * len(value).bit_length() >> 2)
+            sorting(self.machine, list(value))
             pairs = sorted(pairs, key=lambda pair: pair[0])
         first = True
         for key, item in pairs:
@@ -290,10 +293,13 @@ def _loads(
     )
 
 
-def _decode_error(machine: Machine, msg: Any, doc: Any, pos: Any, /) -> json.JSONDecodeError:  # noqa: ARG001
+def _decode_error(machine: Machine, msg: Any, doc: Any, pos: Any, /) -> Exception:
     if type(msg) is not str or type(doc) is not str or type(pos) is not int:
         raise TypeError("JSONDecodeError takes a message, the document and a position")
-    return json.JSONDecodeError(msg, doc, pos)
+    machine.text(len(msg) + 100)
+    machine.work(len(doc) >> 6)
+    machine.integer(pos)
+    return make_exception(machine, json.JSONDecodeError, (msg, doc, pos))
 
 
 MEMBERS: dict[str, Any] = {

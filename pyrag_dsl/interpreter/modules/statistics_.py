@@ -7,8 +7,10 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+from ..container_methods import sorting
 from ..machine import Machine
-from ..values import CONTAINERS, Builtin, type_name
+from ..making import make_exception
+from ..values import Builtin, type_name
 
 _NUMBERS = frozenset({int, float, bool})
 _WORK = 8  # steps of ours that the host's exact fractions take for one number
@@ -29,10 +31,10 @@ def _numbers(machine: Machine, data: Any) -> list[Any]:
 def _values(machine: Machine, data: Any) -> list[Any]:
     """Of any type: they are compared or counted only."""
     items = machine.drain(data)
-    if any(type(item) in CONTAINERS for item in items):
-        machine.measure(items)
     machine.work(len(items) * len(items).bit_length() >> 2)
-    return machine.keys(items)
+    sorting(machine, items)
+    found: list[Any] = machine.keys(items)
+    return found
 
 
 def _over(name: str, read: Callable[[Machine, Any], list[Any]]) -> Builtin:
@@ -74,8 +76,8 @@ def _median(machine: Machine, data: Any, /) -> Any:
     return statistics.median(items)
 
 
-def _error(machine: Machine, /, *args: Any) -> statistics.StatisticsError:  # noqa: ARG001
-    return statistics.StatisticsError(*args)
+def _error(machine: Machine, /, *args: Any) -> Exception:
+    return make_exception(machine, statistics.StatisticsError, args)
 
 
 MEMBERS: dict[str, Any] = {

@@ -1,0 +1,121 @@
+"""The values of a plan that are ours, each made in one place and paid for there, with what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from .account import Account
+from .values import (
+    DefaultDict,
+    Match,
+    Partial,
+    Pattern,
+    PlanFrozenSet,
+    PlanSet,
+    Record,
+    RecordType,
+    TypeUnion,
+)
+
+# Bytes of an empty one, and of what is in it, as measured.
+_SET, _MEMBER = 400, 96
+_RECORD, _FIELD = 72, 8
+_TYPE = 400
+_PARTIAL, _ARGUMENT, _KEYWORD = 300, 8, 120
+_MATCH, _GROUP = 160, 32
+_MAPPING = 200
+_EXCEPTION = 200
+_UNION = 100
+
+
+def make_set(account: Account, items: Collection[Any], kind: type[PlanSet] = PlanSet) -> Any:
+    """A set of these items. Raises `TypeError` if one cannot be hashed."""
+    account.items(len(items))
+    account.take(_SET + (_MEMBER - 16) * len(items))
+    return kind(account.keys(items))
+
+
+def make_frozenset(account: Account, items: Collection[Any]) -> PlanFrozenSet:
+    made: PlanFrozenSet = make_set(account, items, PlanFrozenSet)
+    return made
+
+
+def add_member(account: Account, members: PlanSet, item: Any) -> None:
+    """One more member of a set."""
+    before = len(members.members)
+    members.members[account.key(item)] = None
+    if len(members.members) > before:
+        account.take(_MEMBER)
+        account.work(1)
+        if before >= account.limits.container:
+            account.items(before + 1)
+
+
+def make_record(account: Account, kind: RecordType, items: Collection[Any]) -> Record:
+    """A named tuple of this type, with these values for its fields."""
+    account.items(len(items))
+    account.take(_RECORD)
+    return Record(kind, items)
+
+
+def call_record_type(account: Account, kind: RecordType, args: list[Any], kwargs: dict[str, Any]) -> Record:
+    """A named tuple, as its type makes it of arguments."""
+    count = len(kind.fields)
+    if len(args) > count:
+        raise TypeError(f"{kind.name} takes {count} arguments but {len(args)} were given")
+    account.work(count + len(kwargs) >> 2)
+    values = list(args)
+    missing = count - len(kind.defaults)
+    used = 0
+    for index in range(len(values), count):
+        name = kind.fields[index]
+        if name in kwargs:
+            values.append(kwargs[name])
+            used += 1
+        elif index >= missing:
+            values.append(kind.defaults[index - missing])
+        else:
+            raise TypeError(f"{kind.name} is missing the argument '{name}'")
+    if used < len(kwargs):
+        known = set(kind.fields[len(args) :])
+        name = next(name for name in kwargs if name not in known)
+        raise TypeError(f"{kind.name} got an unexpected argument '{name[:100]}'")
+    return make_record(account, kind, values)
+
+
+def make_record_type(account: Account, name: str, fields: tuple[str, ...], defaults: tuple[Any, ...]) -> RecordType:
+    account.items(2 * len(fields))
+    account.take(_TYPE + _KEYWORD * len(fields))
+    return RecordType(name, fields, defaults)
+
+
+def make_partial(account: Account, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Partial:
+    account.items(len(args) + len(kwargs))
+    account.take(_PARTIAL + _ARGUMENT * len(args) + _KEYWORD * len(kwargs))
+    return Partial(function, args, kwargs)
+
+
+def make_match(account: Account, host: Any, pattern: Pattern) -> Match:
+    account.take(_MATCH + _GROUP * pattern.groups)
+    return Match(host, pattern)
+
+
+def make_default_dict(account: Account, factory: Any) -> DefaultDict:
+    account.take(_MAPPING)
+    return DefaultDict(factory)
+
+
+def make_exception(account: Account, kind: type[Exception], args: Iterable[Any], **attributes: Any) -> Exception:
+    """An exception with these arguments; what it may show is measured."""
+    args = tuple(args)
+    account.measure(args)
+    account.take(_EXCEPTION + 16 * len(args))
+    return kind(*args, **attributes)
+
+
+def make_union(account: Account, members: tuple[Any, ...]) -> TypeUnion:
+    """`int | str`, for isinstance."""
+    account.items(len(members))
+    account.take(_UNION)
+    return TypeUnion(members)
