@@ -11,7 +11,7 @@ from ..grammar.language import IMPLICIT as IMPLICIT_MODULES
 from .container_methods import fromkeys, pairs, sorted_list
 from .limits import LimitHit
 from .machine import Caller, Machine, range_length
-from .making import make_exception, make_frozenset, make_set
+from .making import make_exception, make_frozenset, make_range, make_set
 from .modules import MODULES
 from .operators import COMPARE, add, multiplying, power
 from .text import format_value, to_ascii, to_repr, to_str
@@ -301,11 +301,11 @@ def all_(machine: Machine, items: Any, /) -> bool:
 # ----------------------------------------------------------------- iterators
 
 
-def range_(_machine: Machine, *args: Any) -> range:
+def range_(machine: Machine, *args: Any) -> range:
     for arg in args:
         if type(arg) not in (int, bool):
             raise TypeError(f"'{type_name(arg)}' object cannot be interpreted as an integer")
-    return range(*args)
+    return make_range(machine, range(*args))
 
 
 def iter_(machine: Machine, value: Any, sentinel: Any = _MISSING, /) -> Iter:

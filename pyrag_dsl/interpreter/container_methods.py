@@ -166,7 +166,7 @@ def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs
     if isinstance(other, dict):
         machine.items(len(other) * 6)
         machine.rehash(other)
-        dict.update(value, other)
+        value.update(other)
     else:
         for key, item in each_pair(machine, other):
             value[machine.key(key)] = item

@@ -49,6 +49,7 @@ class Outcome(NamedTuple):
         resolved: whether `value` is the answer although something else is still waiting.
         blockers: of a concurrent pass, nodes of the calls that something waits for: until one of them has come back,
             another pass wants no other calls.
+        ahead: of a concurrent pass, the steps that it took past the first call that is missing.
     """
 
     status: str
@@ -64,6 +65,7 @@ class Outcome(NamedTuple):
     error: Exception | None = None
     resolved: bool = False
     blockers: frozenset[str] = frozenset()
+    ahead: int = 0
 
 
 def interpret(
@@ -79,6 +81,7 @@ def interpret(
     now: datetime = EPOCH,
     concurrent: bool = False,
     cautious: bool = False,
+    ahead: int | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Run a program as far as the journal goes.
@@ -96,6 +99,8 @@ def interpret(
         concurrent: go on past a call that is not in the journal, to find all that can be asked at once. Such a
             pass is only good for its `wanted` calls.
         cautious: with `concurrent`, do not go on past anything that could still make the plan fail.
+        ahead: with `concurrent`, about how many steps to go on past the first call that is missing; None for as many
+            as the limits allow.
         progress: what earlier passes of this run in the same reading need not do again; it changes nothing but the
             time that a pass takes.
     """
@@ -109,7 +114,7 @@ def interpret(
         interrupt,
         now,
     )
-    machine = ConcurrentMachine(*given, cautious=cautious) if concurrent else Machine(*given)
+    machine = ConcurrentMachine(*given, cautious=cautious, ahead=ahead) if concurrent else Machine(*given)
     reading = "cautious" if cautious else "concurrent" if concurrent else "sequential"
     status, value, error, resolved, ending, blocked = "done", None, None, False, False, ""
     diagnostics: list[Diagnostic] = []
@@ -167,7 +172,7 @@ def interpret(
         variables,
         error,
         resolved,
-        frozenset({blocked, *machine.blockers}) if isinstance(machine, ConcurrentMachine) else frozenset(),
+        *((machine.blocked_by(blocked), machine.taken_ahead) if isinstance(machine, ConcurrentMachine) else ()),
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import Any
 
 from .machine import Machine
+from .making import make_range
 from .values import DefaultDict, Match, Record, type_name
 
 _SUBSCRIPTABLE = frozenset({list, tuple, str, dict, range, Record, Counter, deque})
@@ -26,10 +27,14 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
                 machine.items(len(range(*index.indices(len(value)))))
             if kind is Record:
                 return tuple(value)[index]
+            if kind is range:
+                return make_range(machine, value[index])
         elif isinstance(value, dict):
             machine.key(index)
         elif kind is deque:
             machine.work(len(value) >> 10)
+        elif kind is range:
+            return machine.integer(value[index])
         return value[index]
     if kind is Match:
         return value.host[index]

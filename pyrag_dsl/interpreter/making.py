@@ -52,6 +52,13 @@ def add_member(account: Account, members: PlanSet, item: Any) -> None:
             account.items(before + 1)
 
 
+def make_range(account: Account, host: range) -> range:
+    """A range, paid for where its ends are large."""
+    for end in (host.start, host.stop, host.step):
+        account.integer(end)
+    return host
+
+
 def make_record(account: Account, kind: RecordType, items: Collection[Any]) -> Record:
     """A named tuple of this type, with these values for its fields."""
     account.items(len(items))

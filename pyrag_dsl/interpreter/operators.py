@@ -22,6 +22,7 @@ from .values import (
     PlanFrozenSet,
     PlanSet,
     Record,
+    RecordType,
     TypeUnion,
     type_name,
 )
@@ -165,7 +166,7 @@ def _merged(machine: Machine, host: Any, a: Any, b: Any) -> Any:
 
 
 def _is_type(value: Any) -> bool:
-    return type(value) is TypeUnion or (type(value) is Builtin and value.host is not None)
+    return type(value) in (TypeUnion, RecordType) or (type(value) is Builtin and value.host is not None)
 
 
 def _type_union(machine: Machine, a: Any, b: Any) -> TypeUnion:

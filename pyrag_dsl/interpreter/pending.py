@@ -14,7 +14,7 @@ from .effects import HANDED_ON, HELD, LOOKED_AT, Effects
 from .machine import Caller, Machine
 from .parts import MUTABLE, parts
 from .scopes import Place
-from .signals import Needs, Suspended, rank
+from .signals import Needs, PassOver, Suspended, rank
 from .values import (
     VIEWS,
     BoundMethod,
@@ -136,18 +136,36 @@ class ConcurrentMachine(Machine):
         blockers: nodes of the calls that something waits for. Until one of them has come back, another pass would
             want no more than this one.
         callables: functions and generators that what is unknown may hold, so that to use it may do what they do.
+        ahead: how many steps to go on past the first call that is missing; None for no end.
         guarded: how many `try` with handlers are being carried out. Nothing that may raise is gone past in one.
     """
 
     concurrent = True
 
-    def __init__(self, *args: Any, cautious: bool = False) -> None:
+    def __init__(self, *args: Any, cautious: bool = False, ahead: int | None = None) -> None:
         super().__init__(*args)
         self.unknown: dict[int, tuple[Any, Needs]] = {}
         self.blockers: set[str] = set()
         self.callables: dict[int, Any] = {}
         self.guarded = int(cautious)
+        self.ahead = ahead
+        self.steps_at_missing: int | None = None
         self.statements_left = 0  # only its wanted calls count
+
+    @property
+    def taken_ahead(self) -> int:
+        """Steps taken past the first call that is missing."""
+        return 0 if self.steps_at_missing is None else self.steps_taken - self.steps_at_missing
+
+    def refuel(self) -> None:
+        super().refuel()
+        if self.ahead is not None and self.taken_ahead > self.ahead:
+            raise PassOver
+
+    def blocked_by(self, node: str) -> frozenset[str]:
+        """Nodes of which one has to come back before another pass wants other calls; none if that is not known."""
+        cut = self.ahead is not None and self.taken_ahead > self.ahead
+        return frozenset() if cut else frozenset({node, *self.blockers})
 
     def needed(self, values: Iterable[Any]) -> Needs | None:
         """The call that must come back first before these values can be used; of several the highest."""
@@ -302,6 +320,8 @@ class ConcurrentMachine(Machine):
     # ------------------------------------------------------------------- calling
 
     def missing(self, node: str) -> Pending:
+        if self.steps_at_missing is None:
+            self.steps_at_missing = self.steps_taken
         return Pending(rank(node))
 
     def invoke(self, function: Any, args: list[Any], kwargs: dict[str, Any], site: Any = None) -> Any:

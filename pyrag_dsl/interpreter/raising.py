@@ -18,7 +18,7 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
         raise LimitHit("PLAN407", "function calls or expressions are nested too deeply")
     remember(machine, error)
     clean(error)
-    found = next((h for h in handlers if h[0] is None or catches(h[0](frame), error)), None)
+    found = next((h for h in handlers if h[0] is None or catches(machine, h[0](frame), error)), None)
     if found is None:
         raise error
     _, store, place, run = found
@@ -61,10 +61,11 @@ def instance(machine: Machine, value: Any) -> Exception | None:
     return value if isinstance(value, Exception) else None
 
 
-def catches(kind: Any, error: Exception) -> bool:
+def catches(machine: Machine, kind: Any, error: Exception) -> bool:
     """`except kind`."""
     kinds = kind if type(kind) is tuple else (kind,)
     for each in kinds:
+        machine.work(1)
         if type(each) is not Builtin or not (isinstance(each.host, type) and issubclass(each.host, Exception)):
             raise TypeError("catching classes that do not inherit from BaseException is not allowed")
         if isinstance(error, each.host):

@@ -176,6 +176,7 @@ def _format_into(
 ) -> None:
     if depth < 0:
         raise ValueError("Max string recursion exceeded")
+    machine.work(len(template) >> 4)
     for literal, field, spec, conversion in string.Formatter().parse(template):
         out.append(literal)
         machine.work(6)

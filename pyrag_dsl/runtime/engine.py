@@ -35,6 +35,7 @@ from .tools import Reported, Tool
 from .trace import Trace, TraceFile, overrides_to_json, signatures_to_json
 
 MODES = ("concurrent", "sequential")
+_AHEAD = 5_000  # steps that any concurrent pass may read on for, past the first call that is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Run:
             arguments.
         trusting: whether concurrent passes are believed. Once the two readings disagree about a call, the run goes on
             one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
+        ahead: steps that concurrent passes may still take beyond the first call that is missing: together as many as
+            the plan may take at all, and then a few in each.
         made: calls made, those left out that were made by mistake.
     """
 
@@ -108,6 +111,7 @@ class Run:
         self.made = 0
         self.last: tuple[Call, ...] = ()  # the calls that the last pass met
         self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
+        self.ahead = options.limits.steps
         self.passes = 0
         self.tokens = 0
         self.cost = 0.0
@@ -126,9 +130,11 @@ class Run:
 
     def look(self, concurrent: bool, supply: Any, interrupt: Callable[[], bool] | None) -> Outcome:
         self.passes += 1
-        more = {}
+        more: dict[str, Any] = {}
         if interrupt is not None and supply is None and self.options.interpreter is interpret:
             more["progress"] = self.progress.setdefault((concurrent, self.epoch), Progress())
+            if concurrent:
+                more["ahead"] = max(_AHEAD, self.ahead)
         outcome = self.options.interpreter(
             self.program,
             self.journal,
@@ -143,6 +149,7 @@ class Run:
             **more,
         )
         self.last = outcome.calls
+        self.ahead -= outcome.ahead
         return outcome
 
     def snapshot(self) -> Outcome | None:

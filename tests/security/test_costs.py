@@ -15,7 +15,7 @@ import pyrag_dsl as pd
 from pyrag_dsl.testing.meter import guard, told_by
 
 _ENTRY = re.compile(r"^=== (?P<name>.+?) \| (?P<wanted>.+)\n(?P<source>(?:(?!===|# ).*\n)*)", re.MULTILINE)
-OUTCOMES = {"limit": "LimitExceeded"}
+OUTCOMES = {"limit": "LimitExceeded", "failed": "PlanFailed"}
 SECONDS = 4.0  # of the processor, on a machine that carries out the calibrating loop in `AT_REST`
 AT_REST = 0.2
 GROWTH = 220_000_000  # bytes
