@@ -135,21 +135,23 @@ class Account:
             return 1, len(value), 0
         if kind is int:
             return 1, value.bit_length() >> 2, 0
+        known = sizes.get(id(value))
+        if known is not None:
+            if depth + known[2] > self.limits.depth:
+                self._too_deep()
+            return known
         shape = SHAPES.get(kind)
         held: Collection[Any]
         if shape is None:
             if not isinstance(value, Exception):
                 return 1, 16, 0
             held, characters = exception_parts(value), 16
+        elif shape.leaf:
+            return 1, shape.name(value), 0
         else:
+            if shape.copied is not None:
+                self.work(shape.copied(value) >> 1)
             held, characters = shape.parts(value), shape.name(value)
-            if shape.leaf:
-                return 1, characters, 0
-        known = sizes.get(id(value))
-        if known is not None:
-            if depth + known[2] > self.limits.depth:
-                self._too_deep()
-            return known
         if depth >= self.limits.depth:
             self._too_deep()
         items, height = 1, 0
@@ -168,7 +170,9 @@ class Account:
                 height = high
         if items + characters > self.limits.border:
             raise LimitHit("PLAN405", f"a value of more than {self.limits.border:,} items and characters")
-        found = sizes[id(value)] = (items, characters, height + 1)
+        found = (items, characters, height + 1)
+        if height:  # what holds only atoms is looked at again as fast as it is looked up
+            sizes[id(value)] = found
         return found
 
     def _too_deep(self) -> NoReturn:

@@ -107,7 +107,8 @@ def abs_(machine: Machine, value: Any, /) -> Any:
 
 def divmod_(machine: Machine, a: Any, b: Any, /) -> Any:
     multiplying(machine, a, b)
-    machine.take((a.bit_length() >> 3) + 64 if type(a) is int else 64)
+    sizes = [number.bit_length() >> 2 for number in (a, b) if type(number) is int]
+    machine.take(64 + max(sizes, default=0))
     return divmod(a, b)
 
 
@@ -238,14 +239,14 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
     total = start
     if type(items) is range:
         machine.work(range_length(items))
-        return sum(items) + start
+        return machine.integer(sum(items) + start)
     source = machine.counted(machine.consume(items))
     while True:
         # The host's own sum for a run of numbers: since 3.12 it does not lose the low bits of floats.
         others: list[Any] = []
         total = sum(_numbers(machine, source, others), total)
         if not others:
-            return total
+            return machine.integer(total)
         total = add(machine, total, others[0])
 
 
@@ -408,7 +409,8 @@ def reversed_(machine: Machine, value: Any, /) -> Iter:
     if type(value) is Iter or type(value) in (PlanSet, PlanFrozenSet):
         raise TypeError(f"'{type_name(value)}' object is not reversible")
     machine.iterate(value)
-    return machine.lazy(_as_they_are, (value,), machine.counted(machine.watched(value, reversed(value))))
+    host = machine.iterate(value[::-1]) if type(value) is range else machine.watched(value, reversed(value))
+    return machine.lazy(_as_they_are, (value,), machine.counted(host))
 
 
 # --------------------------------------------------------------------- types

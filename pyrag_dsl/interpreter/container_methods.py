@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime, time
 from typing import Any
@@ -52,6 +53,7 @@ def list_copy(machine: Machine, value: list[Any], /) -> list[Any]:
 
 
 def sort(machine: Machine, value: list[Any], *, key: Any = None, reverse: Any = False) -> None:
+    machine.items(len(value))
     value[:] = sorted_list(machine, list(value), key, reverse)
 
 
@@ -59,6 +61,7 @@ def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> l
     """`sorted(items, key=key, reverse=reverse)` of a list that is ours."""
     size = len(items)
     machine.work(size * max(size.bit_length() - 2, 1) >> 2)
+    machine.take(size * 8)
     if key is None:
         machine.scan(items)
         sorting(machine, items)
@@ -157,20 +160,27 @@ def dict_popitem(_machine: Machine, value: dict[Any, Any], /) -> Any:
 
 
 def setdefault(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
-    machine.items(4)
-    return value.setdefault(machine.key(key), default)
+    before = len(value)
+    found = value.setdefault(machine.key(key), default)
+    if len(value) > before:
+        machine.items(6)
+    return found
 
 
 def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs: Any) -> None:
     machine.items(len(kwargs) * 6)
     if isinstance(other, dict):
-        machine.items(len(other) * 6)
+        machine.items(len(other) * 8)
         machine.rehash(other)
-        value.update(other)
+        if type(value) is OrderedDict:
+            value.update(other)
+        else:
+            dict.update(value, other)  # also of a Counter, whose own method counts
     else:
         for key, item in each_pair(machine, other):
             value[machine.key(key)] = item
-    value.update(kwargs)
+    for name in kwargs:
+        value[name] = kwargs[name]
     if len(value) > machine.limits.container:
         machine.items(len(value))
 
@@ -191,7 +201,7 @@ def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
             raise TypeError(f"cannot convert dictionary update sequence element #{number} to a sequence") from None
         if len(pair) != 2:
             raise ValueError(f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required")
-        machine.items(6)
+        machine.items(8)
         yield machine.key(machine.check(pair[0])), pair[1]
 
 

@@ -37,6 +37,8 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
             return machine.integer(value[index])
         return value[index]
     if kind is Match:
+        if type(index) is slice:  # one of the two engines would take it
+            raise IndexError("no such group")
         return value.host[index]
     raise TypeError(f"'{type_name(value)}' object is not subscriptable")
 

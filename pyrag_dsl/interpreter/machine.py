@@ -209,6 +209,7 @@ class Machine(Account):
             return function.method.call(self, function.value, *args, **kwargs)
         if kind is Partial:
             self.work(len(function.args) + len(function.kwargs) >> 2)
+            self.take(64 * len(function.kwargs))
             return self.invoke(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site)
         if kind is RecordType:
             return call_record_type(self, function, args, kwargs)

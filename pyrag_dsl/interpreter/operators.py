@@ -29,6 +29,7 @@ from .values import (
 
 Binary = Callable[[Machine, Any, Any], Any]
 _SEQUENCES = frozenset({list, tuple, Record})
+_DEQUE = 640  # bytes of one that is empty
 _SETS = frozenset({PlanSet, PlanFrozenSet})
 _NESTED = CONTAINERS | frozenset(VIEWS)
 _KEYS, _VALUES, _ITEMS = VIEWS
@@ -50,6 +51,8 @@ def add(machine: Machine, a: Any, b: Any) -> Any:
     elif kind in _SEQUENCES or kind is deque:
         if type(b) in _SEQUENCES or type(b) is deque:
             machine.items(len(a) + len(b))
+            if kind is deque:
+                machine.take(_DEQUE)
             if kind is Record or type(b) is Record:
                 return tuple(a) + tuple(b) if kind is not list and type(b) is not list else a + b
     elif kind is Counter and type(b) is Counter:
@@ -85,6 +88,8 @@ def mul(machine: Machine, a: Any, b: Any) -> Any:
             machine.text(len(a) * max(b, 0), not a.isascii())
         elif kind in _SEQUENCES or kind is deque:
             machine.items(len(a) * max(b, 0))
+            if kind is deque:
+                machine.take(_DEQUE)
         elif kind is int:
             machine.bits(a.bit_length() + b.bit_length() - 1)
             multiplying(machine, a, b)

@@ -52,18 +52,24 @@ class Shape(NamedTuple):
     Attributes:
         parts: the values that it holds, right below it.
         name: characters that a text of it shows beside its parts: names that a plan may choose.
+        copied: how many parts there are, where they have to be copied to be given; else None.
         leaf: whether it holds nothing that has to be looked at for its size.
         mutable: whether it can be changed.
     """
 
     parts: Callable[[Any], Collection[Any]] = _nothing
     name: Callable[[Any], int] = _no_name
+    copied: Callable[[Any], int] | None = None
     leaf: bool = False
     mutable: bool = False
 
 
 def _of_mapping(value: Any) -> list[Any]:
     return [*dict.keys(value), *dict.values(value)]
+
+
+def _twice(value: Any) -> int:
+    return 2 * len(value)
 
 
 def _zone_name(value: Any) -> int:
@@ -74,20 +80,21 @@ def _zone_name(value: Any) -> int:
 SHAPES: dict[type, Shape] = {
     **dict.fromkeys((list, deque, PlanSet), Shape(_itself, mutable=True)),
     **dict.fromkeys((tuple, PlanFrozenSet, *VIEWS), Shape(_itself)),
-    **dict.fromkeys((dict, Counter, OrderedDict), Shape(_of_mapping, mutable=True)),
-    DefaultDict: Shape(lambda value: [value.factory, *_of_mapping(value)], mutable=True),
+    **dict.fromkeys((dict, Counter, OrderedDict), Shape(_of_mapping, copied=_twice, mutable=True)),
+    DefaultDict: Shape(lambda value: [value.factory, *_of_mapping(value)], copied=_twice, mutable=True),
     Record: Shape(_itself, lambda value: value.type.shown_size),
     RecordType: Shape(lambda value: value.defaults, lambda value: 32 + value.shown_size),
     Iter: Shape(lambda value: value.sources, lambda _: 16, mutable=True),
     BoundMethod: Shape(lambda value: (value.value,), lambda _: 48),
     Builtin: Shape(lambda value: value.holds, lambda _: 48),
     Partial: Shape(
-        lambda value: (value.function, *value.args, *value.kwargs.values()),
+        lambda value: (value.function, value.args, value.kwargs),
         lambda value: 24 + sum(map(len, value.kwargs)) + len(value.kwargs),
     ),
     Function: Shape(
         lambda value: [*value.defaults.values(), *value.cache, *value.cache.values()],
         lambda value: 16 + len(value.code.name),
+        copied=lambda value: 2 * len(value.cache),
     ),
     TypeUnion: Shape(lambda value: value.members),
     Closure: Shape(),
@@ -110,7 +117,7 @@ def exception_parts(error: Exception) -> tuple[Any, ...]:
         more = (error.msg, error.doc)
     elif isinstance(error, re.error):
         more = (error.msg, error.pattern)
-    return (*error.args, *more)
+    return (*error.args, *more) if more else error.args
 
 
 def parts(value: Any) -> Collection[Any]:

@@ -406,6 +406,11 @@ def _compile_of(machine: Machine, /, pattern: Any, flags: Any = 0) -> Any:
     return compile_pattern(machine, pattern, flags)
 
 
+def _groupindex(machine: Machine, pattern: Pattern) -> dict[str, int]:
+    machine.items(len(pattern.groupindex) * 6)
+    return dict(pattern.groupindex)
+
+
 MEMBERS: dict[str, Any] = {
     **dict.fromkeys(("A", "ASCII"), 256),
     **dict.fromkeys(("I", "IGNORECASE"), 2),
@@ -444,5 +449,5 @@ PATTERN_ATTRIBUTES: dict[str, Callable[[Machine, Any], Any]] = {
     "pattern": lambda _machine, pattern: pattern.pattern,
     "flags": lambda _machine, pattern: pattern.flags,
     "groups": lambda _machine, pattern: pattern.groups,
-    "groupindex": lambda _machine, pattern: dict(pattern.groupindex),
+    "groupindex": _groupindex,
 }

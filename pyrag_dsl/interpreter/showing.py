@@ -38,6 +38,7 @@ _ATOMS = frozenset({str, int, float, bool, type(None)})
 _PLAIN = frozenset({list, tuple, dict})
 _LONG = 1 << 128  # integers from here on take longer to write than a step
 _SLICE = 4_096
+_PIECE = 16  # bytes that each piece takes beside its text
 Piece = Any  # a text; or a tuple of the one value that is to be shown there
 
 
@@ -118,7 +119,7 @@ class _Writer:
         account.fuel -= 1 + (length >> 7)
         if account.fuel < 0:
             account.refuel()
-        account.take(length * 4 if wide else length)
+        account.take(_PIECE + (length * 4 if wide else length))
 
     def write(self, value: Any) -> None:
         kind = type(value)
@@ -154,12 +155,12 @@ class _Writer:
         """Write a container of nothing but atoms at once, if it is one."""
         if not {*map(type, value)} <= _ATOMS:
             return False
+        self.account.work(len(value) >> 1)
         atoms = list(value)
         if type(value) is dict:
             if not {*map(type, value.values())} <= _ATOMS:
                 return False
             atoms += value.values()
-        self.account.work(len(atoms) >> 1)
         length = 2 * len(atoms) + sum([_atom_length(self.account, atom) for atom in atoms])
         self.pay(length, not all(atom.isascii() for atom in atoms if type(atom) is str))
         self.pieces.append(repr(value))

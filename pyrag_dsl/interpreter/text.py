@@ -209,6 +209,7 @@ def _format_into(
         inner: list[str] = []
         if spec:
             _format_into(machine, inner, spec, args, kwargs, counter, depth - 1)
+        machine.text(sum(map(len, inner)), not all(map(str.isascii, inner)))
         text = format_value(machine, value, "".join(inner))
         out.append(text)
 

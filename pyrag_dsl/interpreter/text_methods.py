@@ -66,6 +66,7 @@ def _growing(name: str) -> Method:
         if size > 16:
             ascii_only = value.isascii()
             machine.text(size if ascii_only else size * 3, not ascii_only)
+            machine.take(size)  # the host works on four bytes for each character
             if not ascii_only:
                 machine.work(size >> 4)
         return host(value, *args)
@@ -91,7 +92,8 @@ def _padding(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
         if args and type(args[0]) in (int, bool):
-            machine.text(max(len(value), args[0]), not (value.isascii() and str(args[1:2]).isascii()))
+            wide = not value.isascii() or (type(args[-1]) is str and not args[-1].isascii())
+            machine.text(max(len(value), args[0]), wide)
         return host(value, *args)
 
     return Method(name, call)

@@ -37,7 +37,7 @@ OPERANDS: dict[str, dict[str, str]] = {
         "a date": "X = '2020-01-01'",
     },
     "list": {
-        "a long list": "X = [0] * 10_000",
+        "a long list": "X = [0] * 10_000\nX.append(0)",
         "a list of texts": f"s = {_LONG}\nX = [s] * 1_000",
         "a list of long texts, alike at first": "X = ['a' * 4_000 + str(i) for i in range(40)]",
         "a list of a shared tuple": _SHARED.format(18) + "X = [t] * 100",
@@ -58,7 +58,7 @@ OPERANDS: dict[str, dict[str, str]] = {
         "a tuple of colliding ints": f"X = tuple({_CROWD.format(300)})",
     },
     "dict": {
-        "a dict": "X = {str(i): i for i in range(1_000)}",
+        "a dict": "X = {i if i % 9 else str(i): i for i in range(900)}",
         "a colliding dict": f"X = dict.fromkeys({_CROWD.format(300)}, 1)",
         "a dict of a shared tuple": _SHARED.format(18) + "X = {'a': t, 'b': t}",
         "a dict with a shared key": _SHARED.format(16) + "X = {t: 1}",

@@ -12,6 +12,7 @@ from ..parts import SHAPES, Shape
 from ..values import BoundMethod, Builtin, Function, Partial, RecordType, type_name
 
 CALLABLE = frozenset({BoundMethod, Builtin, Function, Partial, RecordType})
+_COMPARING = 800  # bytes of what `cmp_to_key` gives
 _MISSING: Any = object()
 _UNBOUNDED = -1  # a cache that is never too full; see values.Function
 
@@ -98,6 +99,7 @@ SHAPES[CompareKey] = Shape(lambda value: (value.function, value.value), lambda _
 
 
 def _cmp_to_key(machine: Machine, mycmp: Any, /) -> Builtin:
+    machine.take(_COMPARING)
     make = partial(CompareKey, machine, machine.caller(), mycmp)
     return Builtin("cmp_to_key", lambda _machine, obj, /: make(obj), keeps=True, holds=(mycmp,))
 

@@ -101,6 +101,7 @@ def _folded(name: str, merge: Callable[[Machine, int, int], int]) -> Builtin:
         for number in args[1:]:
             machine.work(1)
             total = merge(machine, total, number)
+        machine.integer(total)
         return total
 
     return Builtin(name, fold)

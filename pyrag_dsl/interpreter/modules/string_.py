@@ -28,6 +28,7 @@ def _capwords(machine: Machine, /, s: Any, sep: Any = None) -> str:
         raise AttributeError(f"'{type_name(sep)}' object has no attribute 'join'")
     wide = not s.isascii()
     machine.text(len(s), wide)
+    machine.take(2 * len(s))
     machine.items(s.count(sep) + 1 if sep else len(s) >> 1)
     words = [word.capitalize() for word in s.split(sep)]
     joint = sep or " "
