@@ -38,7 +38,7 @@ _ATOMS = frozenset({str, int, float, bool, type(None)})
 _PLAIN = frozenset({list, tuple, dict})
 _LONG = 1 << 128  # integers from here on take longer to write than a step
 _SLICE = 4_096
-_PIECE = 16  # bytes that each piece takes beside its text
+_PIECE = 32  # bytes that each piece takes beside its text
 Piece = Any  # a text; or a tuple of the one value that is to be shown there
 
 
