@@ -105,6 +105,7 @@ class Account:
             size = value.bit_length()
             self.bits(size)
             self.take(size >> 3)
+            self.work(size >> 10)
         return value
 
     # -------------------------------------------------------------- whole values
@@ -159,9 +160,14 @@ class Account:
         if self.crowded and kind in _BY_HASH:
             self.rehash(value)
         for child in held:
-            if type(child) is str:
+            below = type(child)
+            if below is str:
                 items += 1
                 characters += len(child)
+                continue
+            if below is int:
+                items += 1
+                characters += child.bit_length() >> 2
                 continue
             more, wide, high = self._measure(child, depth + 1, sizes)
             items += more
@@ -188,6 +194,7 @@ class Account:
                 self.work(len(value) >> 10)
         elif kind is int:
             if self.crowded or not -_MODULUS < value < _MODULUS:
+                self.work(value.bit_length() >> 7)
                 self._crowd(value)
         elif kind in _DEEP_KEYS:
             if kind is not range:

@@ -121,6 +121,8 @@ def pow_(machine: Machine, base: Any, exp: Any, mod: Any = None) -> Any:
     size = max(mod.bit_length(), 30)
     multiplying(machine, base, mod)
     machine.work((exp.bit_length() * size >> 10) * size >> 7)
+    if exp < 0:  # the inverse is found first
+        machine.work(size * size >> 13)
     return _kept(machine, pow(base, exp, mod))
 
 
@@ -360,6 +362,7 @@ def _numbered(_machine: Machine, _items: Any, host: Iterator[Any], start: int) -
 
 def zip_(machine: Machine, *iterables: Any, strict: Any = False) -> Iter:
     machine.take(_OBJECT * len(iterables))
+    machine.work(4 * len(iterables))
     hosts = [
         machine.counted(machine.iterate(items), 8 if position else _PAIR) for position, items in enumerate(iterables)
     ]
@@ -374,6 +377,7 @@ def map_(machine: Machine, function: Any, *iterables: Any) -> Iter:
     if not iterables:
         raise TypeError("map() must have at least two arguments.")
     machine.take(_OBJECT * len(iterables))
+    machine.work(4 * len(iterables))
     hosts = [machine.counted(machine.iterate(items)) for items in iterables]
     return machine.lazy(_mapped, (function, iterables), hosts, machine.caller())
 

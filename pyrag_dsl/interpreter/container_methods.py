@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime, time
+from itertools import islice
 from typing import Any
 
 from . import sets
 from .machine import Machine
 from .making import add_member, make_set
+from .showing import show
 from .values import CONTAINERS, VIEWS, Iter, Method, PlanFrozenSet, PlanSet
 
 _MISSING: Any = object()
@@ -122,13 +126,30 @@ def _cheap(kind: type, name: str, *, reads: bool = False) -> Method:
     return Method(name, call, shallow=True, reads=reads)
 
 
+def index_shown(kind: type) -> Method:
+    """`index` of a list or a deque. The host's own message shows what is sought, however large that is."""
+
+    def index(machine: Machine, value: Any, sought: Any, /, start: Any = 0, stop: Any = sys.maxsize) -> int:
+        for bound in (start, stop):
+            if type(bound) not in (int, bool):
+                raise TypeError("slice indices must be integers or have an __index__ method")
+        comparing_all(machine, sought, value)
+        first, last, _ = slice(start, stop).indices(len(value))
+        try:
+            return first + operator.indexOf(islice(value, first, max(first, last)), sought)
+        except ValueError:
+            raise ValueError(f"{show(machine, sought)} is not in {kind.__name__}") from None
+
+    return Method("index", index, reads=True)
+
+
 LIST_METHODS: dict[str, Method] = {
     "append": Method("append", append, shallow=True, keeps=True),
     "clear": _cheap(list, "clear"),
     "copy": Method("copy", list_copy, shallow=True, reads=True),
     "count": _host(list, "count", reads=True),
     "extend": Method("extend", extend, shallow=True),
-    "index": _host(list, "index", reads=True),
+    "index": index_shown(list),
     "insert": Method("insert", insert, shallow=True, keeps=True),
     "pop": _host(list, "pop", shallow=True),
     "remove": _host(list, "remove"),
@@ -202,6 +223,7 @@ def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
         if len(pair) != 2:
             raise ValueError(f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required")
         machine.items(8)
+        machine.work(1)
         yield machine.key(machine.check(pair[0])), pair[1]
 
 
@@ -241,6 +263,7 @@ def as_set(machine: Machine, value: Any) -> PlanSet:
     """A set of the items of an iterable; itself, if it is one."""
     if type(value) in (PlanSet, PlanFrozenSet):
         return machine.check(value)  # type: ignore[no-any-return]
+    machine.work(16)
     items = machine.drain(value)
     machine.scan(items)
     made: PlanSet = make_set(machine, items)

@@ -126,6 +126,8 @@ class Machine(Account):
         if kind is range:
             return iter(value) if _is_small(value) else self._large_items(value)
         if kind in _ITERABLE:
+            if kind is OrderedDict:  # the host looks each key up
+                self.rehash(dict.keys(value))
             return self.watched(value, iter(value))
         if kind is Iter:
             return self.watched(value, value.producer)
@@ -174,6 +176,8 @@ class Machine(Account):
             return out
         if kind in _ITERABLE:
             self.items(len(value))
+            if kind is OrderedDict:
+                self.rehash(dict.keys(value))
             if kind is str and not value.isascii():
                 self.take(len(value) * 64)
             return list(value)

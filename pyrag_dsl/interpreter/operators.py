@@ -119,6 +119,8 @@ def power(machine: Machine, a: Any, b: Any) -> Any:
         machine.bits((abs(a).bit_length() - 1) * b)
         size = abs(a).bit_length() * b
         machine.work(size * size >> 18)
+    elif type(b) is int:
+        machine.work(b.bit_length() >> 1)
     result = machine.integer(a**b)
     if type(result) is complex:
         raise ValueError("a negative number cannot be raised to a fractional power")

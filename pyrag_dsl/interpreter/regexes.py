@@ -36,6 +36,7 @@ from .pattern_cost import Cost, parser
 from .pattern_render import compiler, render
 from .pattern_text import examine
 from .regex_results import MATCH_ATTRIBUTES, MATCH_METHODS, fill, paid, parse_template
+from .showing import show
 from .values import (
     BoundMethod,
     Builtin,
@@ -94,7 +95,7 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
     if type(flags) not in (int, bool):
         raise TypeError(f"flags must be an integer, not {type_name(flags)}")
     if flags & ~_FLAGS:
-        raise ValueError(f"unknown flags: {flags & ~_FLAGS}")
+        raise ValueError(f"unknown flags: {show(machine, flags & ~_FLAGS)}")
     if len(text) > machine.limits.pattern:
         raise _too_large(f"{len(text):,} characters; the limit is {machine.limits.pattern:,}")
     key = (text, int(flags))
@@ -254,6 +255,7 @@ def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int
 
 def _grow(machine: Machine, out: list[Any], count: int) -> None:
     """Pay for `count` more items."""
+    machine.work(count >> 1)
     machine.memory -= 16 * count
     if machine.memory < 0 or len(out) + count > machine.limits.container:
         machine.items(len(out) + count)

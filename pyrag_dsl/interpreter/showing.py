@@ -65,6 +65,7 @@ def shown(account: Account, value: Any) -> str:
     if isinstance(value, Exception):
         return _message(account, value)
     if kind in _DATES:
+        account.work(8)
         account.text(SHAPES[kind].name(value) if kind in SHAPES else 64)
         return str(value)
     return show(account, value)
@@ -116,7 +117,7 @@ class _Writer:
         self.length += length
         if self.length > account.limits.string:
             account.text(self.length)  # says so
-        account.fuel -= 1 + (length >> 7)
+        account.fuel -= 2 + (length >> 7)
         if account.fuel < 0:
             account.refuel()
         account.take(_PIECE + (length * 4 if wide else length))
@@ -238,7 +239,8 @@ def _of_counter(account: Account, value: Any) -> Iterator[Piece]:
     yield "})"
 
 
-def _of_ordered(_account: Account, value: Any) -> Iterator[Piece]:
+def _of_ordered(account: Account, value: Any) -> Iterator[Piece]:
+    account.rehash(dict.keys(value))
     if not value:
         yield "OrderedDict()"
     elif sys.version_info >= (3, 12):
@@ -310,12 +312,14 @@ def _of_pattern(_account: Account, value: Pattern) -> Iterator[Piece]:
 
 
 def _of_zone(account: Account, value: Any) -> Iterator[Piece]:
+    account.work(8)
     account.text(SHAPES[type(value)].name(value))
     yield repr(value)
 
 
-def _of_other(_account: Account, value: Any) -> Iterator[Piece]:
+def _of_other(account: Account, value: Any) -> Iterator[Piece]:
     """Dates, and what shows no more than its name."""
+    account.work(8)
     yield repr(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -162,7 +163,9 @@ def translate(machine: Machine, value: str, table: Any) -> str:
         raise TypeError(f"'{type_name(table)}' object is not subscriptable")
     longest = 1
     machine.work((len(table) >> 3) + (len(value) * (1 + machine.crowded) >> 3))
-    for item in table.values():
+    if type(table) is OrderedDict:  # the host looks each key up
+        machine.rehash(dict.keys(table))
+    for item in dict.values(table):
         if type(item) is str:
             longest = max(longest, len(item))
     machine.text(len(value) * longest, True)

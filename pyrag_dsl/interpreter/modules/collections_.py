@@ -8,11 +8,10 @@ from keyword import iskeyword
 from typing import Any
 
 from .. import operators
-from ..container_methods import comparing_all, sorting
+from ..container_methods import comparing_all, index_shown, sorting
 from ..items import set_item
 from ..machine import Machine
 from ..making import make_default_dict, make_record, make_record_type
-from ..showing import show
 from ..values import (
     Builtin,
     DefaultDict,
@@ -291,11 +290,6 @@ def _host(name: str, *, shallow: bool = True) -> Method:
 
     def run(machine: Machine, value: Any, /, *args: Any) -> Any:
         comparing_all(machine, args[0] if args and not shallow else None, value)
-        if name == "index":  # the host's message shows what is sought
-            try:
-                return host(value, *args)
-            except ValueError:
-                raise ValueError(f"{show(machine, args[0])} is not in deque") from None
         return host(value, *args)
 
     return Method(name, run, shallow=shallow)
@@ -319,7 +313,7 @@ DEQUE_METHODS: dict[str, Method] = _table(
     Method("insert", _insert, shallow=True, keeps=True),
     _host("clear"),
     _host("count", shallow=False),
-    _host("index", shallow=False),
+    index_shown(deque),
     _host("remove", shallow=False),
     _host("reverse"),
     _host("rotate"),

@@ -196,6 +196,7 @@ def _grouping(machine: Machine, _iterable: Any, _key: Any, groups: _Groups, itse
         return
     while groups.ahead:
         groups.turn += 1
+        machine.work(8)
         label = groups.ahead[0]
         machine.items(2)
         machine.take(_GROUP)
@@ -266,6 +267,7 @@ def _starmapping(machine: Machine, function: Any, _iterable: Any, source: Iterat
 
 def _zip_longest(machine: Machine, /, *iterables: Any, fillvalue: Any = None) -> Iter:
     machine.take(_SOURCE * len(iterables))
+    machine.work(4 * len(iterables))
     return machine.lazy(_zipping, (iterables, [fillvalue]), [_each(machine, iterable) for iterable in iterables])
 
 
@@ -307,6 +309,7 @@ def _product(machine: Machine, /, *iterables: Any, repeat: Any = 1) -> Iter:
     times = _natural("repeat", repeat)
     machine.items(len(iterables) * times)
     machine.take(_SOURCE * len(iterables))
+    machine.work(4 * len(iterables))
     pools = [machine.drain(iterable) for iterable in iterables]
     times = times if pools else 0
     return _rows(machine, itertools.product(*pools, repeat=times), len(pools) * times, *pools)

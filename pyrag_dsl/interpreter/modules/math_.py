@@ -99,7 +99,7 @@ def _folded(name: str, merge: Callable[[Machine, int, int], int]) -> Builtin:
     def fold(machine: Machine, /, *args: Any) -> Any:
         total = host(*args[:1])
         for number in args[1:]:
-            machine.work(1)
+            machine.work(8)
             total = merge(machine, total, number)
         machine.integer(total)
         return total
@@ -131,6 +131,7 @@ def _isqrt(machine: Machine, n: Any, /) -> int:
 def _prod(machine: Machine, iterable: Any, /, *, start: Any = 1) -> Any:
     total = start
     for item in machine.counted(machine.iterate(iterable)):
+        machine.work(2)
         total = operators.mul(machine, total, machine.check(item))
     return total
 
