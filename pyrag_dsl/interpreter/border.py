@@ -8,15 +8,15 @@ that comes in, lone surrogates are replaced, so that a trace can always be writt
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..grammar.language import ToolParam
 from .limits import LimitHit, Limits, PlanFault
+from .parts import SHAPES, of_mapping
 from .values import VIEWS, Builtin, DefaultDict, PlanFrozenSet, PlanSet, Record, type_name
 
-_ATOMS = frozenset({int, float, bool, type(None), date, datetime, time, timedelta, timezone, range})
 _FACTORIES = {"list": list, "dict": dict, "int": int, "str": str, "float": float, "set": set, "bool": bool,
               "tuple": tuple}  # fmt: skip
 _KEYS, _VALUES, _ITEMS = VIEWS
@@ -34,13 +34,14 @@ class Oversize(Unfit):
 
 
 class _Copier:
-    """Copies a value; `leaf` makes ours out of what is no container, or raises `Unfit`."""
+    """Copies a value by a table of what may cross; `text` makes ours of a text that is not ASCII."""
 
-    def __init__(self, budget: int, depth: int, leaf: Callable[[Any, _Copier, int], Any]) -> None:
+    def __init__(self, budget: int, depth: int, table: dict[type, _Crossing], text: Callable[[str], str]) -> None:
         self.budget = budget
         self.ceiling = budget
         self.depth = depth
-        self.leaf = leaf
+        self.table = table
+        self.text = text
 
     def spend(self, amount: int) -> None:
         self.budget -= amount
@@ -50,83 +51,132 @@ class _Copier:
     def copy(self, value: Any, depth: int = 0) -> Any:
         kind = type(value)
         self.spend(_ITEM)
-        if kind in _ATOMS:
+        if kind is str:
+            self.spend(len(value))
+            return value if value.isascii() else self.text(value)
+        leaf = _LEAVES.get(kind)
+        if leaf is not None:
             if kind is int:
                 self.spend(value.bit_length() >> 3)
-            return value
-        if depth >= self.depth and kind is not str:
+            return leaf(value)
+        if depth >= self.depth:
             raise Oversize(f"it is nested more than {self.depth} deep, or contains itself")
-        return self.leaf(value, self, depth + 1)
-
-    def all(self, values: Any, depth: int) -> list[Any]:
-        self.spend(_CONTAINER)
-        return [self.copy(value, depth) for value in values]
-
-    def pairs(self, value: Any, depth: int) -> list[tuple[Any, Any]]:
-        self.spend(_CONTAINER * 2)
-        return [(self.copy(key, depth), self.copy(item, depth)) for key, item in value.items()]
+        crossing = self.table.get(kind)
+        if crossing is None:
+            raise Unfit(f"it holds {_article(type_name(value))}")
+        self.spend(_CONTAINER * crossing.weight)
+        return crossing.make(value, [self.copy(part, depth + 1) for part in crossing.parts(value)])
 
 
-def _outward(value: Any, copier: _Copier, depth: int) -> Any:
-    kind = type(value)
-    if kind is str:
-        copier.spend(len(value))
-        if not value.isascii():
-            _require_unicode(value)
+class _Crossing(NamedTuple):
+    """How a kind of container crosses: what of it is copied, what it weighs, and what is made of the copies."""
+
+    parts: Callable[[Any], Collection[Any]]
+    weight: int
+    make: Callable[[Any, list[Any]], Any]
+
+
+def _crossing(kind: type, weight: int, make: Callable[[Any], Any]) -> _Crossing:
+    """All parts of a kind, by the table of parts, into what `make` makes of a list of them."""
+    return _Crossing(SHAPES[kind].parts, weight, lambda _, copies: make(copies))
+
+
+def _mapping(copies: list[Any]) -> dict[Any, Any]:
+    """What the parts of a mapping are the parts of: its keys, then its values."""
+    half = len(copies) // 2
+    return dict(zip(copies[:half], copies[half:], strict=True))
+
+
+def _host_default_dict(value: DefaultDict, copies: list[Any]) -> Any:
+    """The factory crosses by its name, or not at all."""
+    factory = value.factory
+    return defaultdict(_FACTORIES.get(factory.name) if type(factory) is Builtin else None, _mapping(copies))
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _zone(value: Any) -> Any:
+    """A zone made of exact parts: the host's may hold an object of its own as offset or as name."""
+    parts = value.__getinitargs__()
+    if all(type(part) in _EXACT for part in parts):
         return value
-    if kind is list:
-        return copier.all(value, depth)
-    if kind is tuple or kind is Record:
-        return tuple(copier.all(value, depth))
-    if kind is dict:
-        return dict(copier.pairs(value, depth))
-    if kind is PlanSet:
-        copier.spend(_CONTAINER)
-        return set(copier.all(value, depth))
-    if kind is PlanFrozenSet:
-        copier.spend(_CONTAINER)
-        return frozenset(copier.all(value, depth))
-    if kind is DefaultDict:
-        factory = value.factory
-        host = _FACTORIES.get(factory.name) if type(factory) is Builtin else None
-        return defaultdict(host, copier.pairs(value, depth))
-    if kind is Counter:
-        return Counter(dict(copier.pairs(value, depth)))
-    if kind is OrderedDict:
-        return OrderedDict(copier.pairs(value, depth))
-    if kind is deque:
-        copier.spend(_CONTAINER * 6)
-        return deque(copier.all(value, depth), value.maxlen)
-    if kind is _KEYS:
-        return dict.fromkeys(copier.all(value, depth)).keys()
-    if kind is _VALUES:
-        return dict(enumerate(copier.all(value, depth))).values()
-    if kind is _ITEMS:
-        return dict(copier.all(value, depth)).items()
-    raise Unfit(f"it holds {_article(type_name(value))}")
+    try:
+        offset, *names = parts
+        return timezone(_exact_span(offset), *[str.__str__(name) for name in names])
+    except Exception:
+        raise Unfit("it holds a time zone that cannot be read") from None
 
 
-def _inward(value: Any, copier: _Copier, depth: int) -> Any:
-    kind = type(value)
-    if kind is str:
-        copier.spend(len(value))
-        return value if value.isascii() else clean_text(value)
-    if kind is list:
-        return copier.all(value, depth)
-    if kind is tuple:
-        return tuple(copier.all(value, depth))
-    if kind is dict:
-        return dict(copier.pairs(value, depth))
-    if kind is set:
-        return PlanSet(sorted(copier.all(value, depth), key=repr))
-    if kind is frozenset:
-        return PlanFrozenSet(sorted(copier.all(value, depth), key=repr))
-    raise Unfit(f"it holds {_article(kind.__name__)}")
+def _exact_span(offset: timedelta) -> timedelta:
+    days, seconds, microseconds = (
+        timedelta.days.__get__(offset),
+        timedelta.seconds.__get__(offset),
+        timedelta.microseconds.__get__(offset),
+    )
+    return timedelta(days, seconds, microseconds)
+
+
+def _zoned(value: Any) -> Any:
+    """A time in an exact zone: any other is asked once for its offset, and never comes into a plan."""
+    zone = value.tzinfo
+    if zone is None:
+        return value
+    if type(zone) is timezone:
+        exact = _zone(zone)
+        return value if exact is zone else value.replace(tzinfo=exact)
+    try:
+        offset = value.utcoffset()
+        exact = None if offset is None else timezone(_exact_span(offset))
+    except Exception:
+        raise Unfit("it holds a time in a zone that does not tell its offset") from None
+    return value.replace(tzinfo=exact, fold=0)
+
+
+_EXACT = frozenset({timedelta, str})
+_LEAVES: dict[type, Callable[[Any], Any]] = {
+    **dict.fromkeys((int, float, bool, type(None), date, timedelta, range), _itself),
+    **dict.fromkeys((datetime, time), _zoned),
+    timezone: _zone,
+}
+_OUTWARD: dict[type, _Crossing] = {
+    list: _crossing(list, 1, _itself),
+    tuple: _crossing(tuple, 1, tuple),
+    Record: _crossing(Record, 1, tuple),
+    PlanSet: _crossing(PlanSet, 2, set),
+    PlanFrozenSet: _crossing(PlanFrozenSet, 2, frozenset),
+    dict: _crossing(dict, 2, _mapping),
+    DefaultDict: _Crossing(of_mapping, 2, _host_default_dict),
+    Counter: _crossing(Counter, 2, lambda copies: Counter(_mapping(copies))),
+    OrderedDict: _crossing(OrderedDict, 2, lambda copies: OrderedDict(_mapping(copies))),
+    deque: _Crossing(SHAPES[deque].parts, 7, lambda value, copies: deque(copies, value.maxlen)),
+    _KEYS: _crossing(_KEYS, 1, lambda copies: dict.fromkeys(copies).keys()),
+    _VALUES: _crossing(_VALUES, 1, lambda copies: dict(enumerate(copies)).values()),
+    _ITEMS: _crossing(_ITEMS, 1, lambda copies: dict(copies).items()),
+}
+_INWARD: dict[type, _Crossing] = {
+    list: _OUTWARD[list],
+    tuple: _OUTWARD[tuple],
+    dict: _OUTWARD[dict],
+    set: _Crossing(_itself, 1, lambda _, copies: PlanSet(sorted(copies, key=_order))),
+    frozenset: _Crossing(_itself, 1, lambda _, copies: PlanFrozenSet(sorted(copies, key=_order))),
+    # A result that has been admitted is copied again whenever a pass looks at it.
+    PlanSet: _crossing(PlanSet, 1, PlanSet),
+    PlanFrozenSet: _crossing(PlanFrozenSet, 1, PlanFrozenSet),
+}
+
+
+def _order(value: Any) -> str:
+    """What members of a host's set are ordered by: their text, that of sets among them in order too."""
+    if type(value) is tuple:
+        return f"({', '.join(map(_order, value))})"
+    return f"{{{', '.join(map(_order, value))}}}" if type(value) is PlanFrozenSet else repr(value)
 
 
 def export(value: Any, limits: Limits) -> Any:
     """A copy for the host of a plan's value. Raises `Unfit`."""
-    return _Copier(limits.border, limits.depth, _outward).copy(value)
+    return _Copier(limits.border, limits.depth, _OUTWARD, _require_unicode).copy(value)
 
 
 def admit(value: Any, limits: Limits) -> Any:
@@ -135,7 +185,7 @@ def admit(value: Any, limits: Limits) -> Any:
         return value
     if type(value) is list and texts_of(value, limits):
         return value.copy()
-    return _Copier(limits.border, limits.depth, _inward).copy(value)
+    return _Copier(limits.border, limits.depth, _INWARD, clean_text).copy(value)
 
 
 _UNBOUNDED = Limits(border=2**62, depth=1_000)
@@ -251,9 +301,10 @@ def _article(name: str) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}" if name != "NoneType" else "None"
 
 
-def _require_unicode(text: str) -> None:
+def _require_unicode(text: str) -> str:
     try:
         text.encode()
+        return text
     except UnicodeEncodeError:
         raise Unfit("its text is not valid Unicode (a lone surrogate)") from None
 

@@ -64,7 +64,8 @@ class Shape(NamedTuple):
     mutable: bool = False
 
 
-def _of_mapping(value: Any) -> list[Any]:
+def of_mapping(value: Any) -> list[Any]:
+    """Keys, then values."""
     return [*dict.keys(value), *dict.values(value)]
 
 
@@ -80,8 +81,8 @@ def _zone_name(value: Any) -> int:
 SHAPES: dict[type, Shape] = {
     **dict.fromkeys((list, deque, PlanSet), Shape(_itself, mutable=True)),
     **dict.fromkeys((tuple, PlanFrozenSet, *VIEWS), Shape(_itself)),
-    **dict.fromkeys((dict, Counter, OrderedDict), Shape(_of_mapping, copied=_twice, mutable=True)),
-    DefaultDict: Shape(lambda value: [value.factory, *_of_mapping(value)], copied=_twice, mutable=True),
+    **dict.fromkeys((dict, Counter, OrderedDict), Shape(of_mapping, copied=_twice, mutable=True)),
+    DefaultDict: Shape(lambda value: [value.factory, *of_mapping(value)], copied=_twice, mutable=True),
     Record: Shape(_itself, lambda value: value.type.shown_size),
     RecordType: Shape(lambda value: value.defaults, lambda value: 32 + value.shown_size),
     Iter: Shape(lambda value: value.sources, lambda _: 16, mutable=True),

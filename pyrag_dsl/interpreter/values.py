@@ -332,7 +332,16 @@ def type_name(value: Any) -> str:
     kind = type(value)
     if kind is Pending or kind is Maybe:
         raise Suspended(value.needs)
-    return _NAMES.get(kind) or kind.__name__
+    return _NAMES.get(kind) or kind_name(kind)
+
+
+def kind_name(kind: type) -> str:
+    """The name of a type, whatever its metaclass says of it, cut where it is long: a message may show it."""
+    name: str = type.__dict__["__name__"].__get__(kind)
+    return name if len(name) <= _NAME else name[: _NAME - 3] + "..."
+
+
+_NAME = 60  # characters
 
 
 _NAMES: dict[type, str] = {

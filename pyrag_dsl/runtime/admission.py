@@ -18,7 +18,7 @@ from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..interpreter.border import check_argument, final_value
 from ..interpreter.interpret import Outcome
-from ..interpreter.journal import Call, Journal
+from ..interpreter.journal import Call, Entry, Journal, Overrides, overridden
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.previews import Preview
 from .wire import Garbled, decode_plan
@@ -38,32 +38,62 @@ class Admission:
         self.journal = journal
         self.signatures = signatures
         self.limits = limits
+        self._numbers: dict[int, tuple[int, Entry]] = {}  # by identity, and the entry so that it keeps its own
+        self._count = 0
         self.nodes = list(walk(program.body))
         self.sites = {node.span: node.tool for node in self.nodes if type(node) is ToolCall}
         self.lines = program.source.count("\n") + 1
         self.width = max(map(len, program.source.split("\n"))) + 1
 
+    def numbered(self) -> dict[int, Entry]:
+        """What the journal holds, by number: a node may have several entries, so they are told apart by theirs."""
+        known: dict[int, tuple[int, Entry]] = {}
+        for entry in self.journal:
+            found = self._numbers.get(id(entry))
+            if found is None:
+                self._count += 1
+                found = (self._count, entry)
+            known[id(entry)] = found
+        self._numbers = known
+        return dict(known.values())
+
     def outcome(
-        self, told: Any, overrides: Mapping[str, Mapping[str, Any]], variables: Callable[[], dict[str, Any]]
+        self,
+        told: Any,
+        entries: Mapping[int, Entry],
+        overrides: Overrides,
+        variables: Callable[[], dict[str, Any]],
     ) -> Outcome:
-        """The outcome that a reply tells. `variables` is asked for them when somebody looks."""
+        """The outcome that a reply tells. `variables` is asked for them when somebody looks.
+
+        Args:
+            told: the reply.
+            entries: what the worker knew of, by number.
+            overrides: those of the pass: the worker tells what was asked before them.
+            variables: brings the variables of the plan.
+        """
         try:
-            return self._outcome(told, overrides, variables)
+            return self._outcome(told, entries, overrides, variables)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, PlanFault, LimitHit):
             raise Garbled("a reply that no interpreter gives") from None
 
     def _outcome(
-        self, told: Any, overrides: Mapping[str, Mapping[str, Any]], variables: Callable[[], dict[str, Any]]
+        self,
+        told: Any,
+        entries: Mapping[int, Entry],
+        overrides: Overrides,
+        variables: Callable[[], dict[str, Any]],
     ) -> Outcome:
         status = told["status"]
         _require(status in _STATUSES)
         diagnostics = tuple(map(self.diagnostic, _list(told["diagnostics"], _MANY)))
         _require(status not in ("failed", "limit") or len(diagnostics) > 0)
-        calls = self.calls(told["calls"], overrides)
+        calls = self.calls(told["calls"], entries, overrides)
         after = _list(told["calls_after"], len(calls))
         _require(len(after) == len(calls) and all(map(_count, after)))
         wanted = tuple(call for call in calls if call.entry is None)
         _require(status != "done" or not wanted)
+        blockers = [_text(node, _NODE) for node in _list(told["blockers"], self.limits.tool_calls + 1)]
         printed = _text(told["printed"], self.limits.output)
         _require(_count(told["left_out"]) and type(told["resolved"]) is bool)
         return Outcome(
@@ -79,9 +109,10 @@ class Admission:
             Variables(variables),
             None,
             told["resolved"],
+            frozenset(blockers),
         )
 
-    def calls(self, rows: Any, overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Call, ...]:
+    def calls(self, rows: Any, entries: Mapping[int, Entry], overrides: Overrides) -> tuple[Call, ...]:
         counts: dict[str, int] = {}
         seen: set[str] = set()
         found = []
@@ -92,31 +123,32 @@ class Admission:
             seen.add(node)
             counts[tool] = counts.get(tool, 0) + 1
             alias = f"{tool}#{counts[tool]}"
-            if recorded is None:
-                given = self.arguments(tool, arguments, overrides.get(node) or {})
-                found.append(Call(node, alias, tool, given, span, None))
+            rules = overrides.get(node)
+            _require(recorded is None or _count(recorded))
+            entry = None if recorded is None else entries[recorded]
+            _require(entry is None or (entry.tool == tool and (arguments is not None) == bool(rules)))
+            asked = None if arguments is None else self.arguments(tool, arguments)
+            if entry is not None:
+                given = entry.arguments
             else:
-                entry = self.journal.at(recorded)
-                if entry is None or entry.tool != tool:
-                    raise Garbled("a result that was never recorded")
-                found.append(Call(node, alias, tool, entry.arguments, span, entry))
+                _require(asked is not None)
+                given = overridden(asked or {}, rules or ())
+            found.append(Call(node, alias, tool, given, span, entry, asked if rules else None))
         return tuple(found)
 
-    def arguments(self, tool: str, told: Any, override: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of a wanted call, over the border as in process; those overridden are the host's."""
+    def arguments(self, tool: str, told: Any) -> dict[str, Any]:
+        """Arguments of a call as the plan gave them, over the border as in process."""
         signature = self.signatures[tool]
-        _require(type(told) is dict and told.keys() == {param.name for param in signature.params} | override.keys())
+        _require(type(told) is dict and told.keys() == {param.name for param in signature.params})
         arguments: dict[str, Any] = {}
         for param in signature.params:
-            if param.name in override:
-                continue
             value = decode_plan(told[param.name])
             default = param.default
             if default is not REQUIRED and type(value) is type(default) and value == default:
                 arguments[param.name] = default
             else:
                 arguments[param.name] = check_argument(tool, param, value, self.limits)
-        return {name: override[name] if name in override else arguments[name] for name in told}
+        return arguments
 
     def statement(self, row: Any) -> tuple[Any, Any]:
         """A statement of the host's own tree, and what its preview needs of its value."""

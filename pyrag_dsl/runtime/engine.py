@@ -25,6 +25,7 @@ from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, Overrides, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
+from ..interpreter.values import kind_name
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
@@ -69,7 +70,7 @@ class Escaped(Exception):
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(type(error).__name__)
-        self.name = type(error).__name__
+        self.name = kind_name(type(error))
 
 
 class Run:
@@ -270,7 +271,7 @@ class Run:
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
         if type(admitted) is not str if signature.returns == "str" else not fits_result(signature.returns, admitted):
             wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
-            message = f"the tool `{call.tool}` must return {wanted}, not {type(result).__name__}"
+            message = f"the tool `{call.tool}` must return {wanted}, not {kind_name(type(result))}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
         entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage)
         self.fresh[id(entry)] = entry
@@ -293,7 +294,7 @@ class Run:
         if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and self.options.call_timeout is not None:
             message = f"the tool `{call.tool}` did not answer within {self.options.call_timeout:g} s"
             return Diagnostic("PLAN503", message, call.span, nodes=(call.node,))
-        name = error.name if isinstance(error, Escaped) else type(error).__name__
+        name = error.name if isinstance(error, Escaped) else kind_name(type(error))
         message = f"the tool `{call.tool}` raised {name}"
         notes = tuple(_public_notes(error))
         return Diagnostic("PLAN500", message, call.span, notes=notes, nodes=(call.node,))

@@ -27,7 +27,7 @@ from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.interpret import EPOCH, Outcome, interpret
-from ..interpreter.journal import Journal
+from ..interpreter.journal import Entry, Journal, Overrides
 from ..interpreter.limits import Limits
 from ..interpreter.machine import Supply
 from .admission import Admission, plan_variables
@@ -61,7 +61,7 @@ class Isolated:
         *,
         signatures: Mapping[str, Signature] | None = None,
         limits: Limits | None = None,
-        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        overrides: Overrides | None = None,
         withheld: frozenset[str] = frozenset(),
         supply: Supply | None = None,
         interrupt: Interrupt | None = None,
@@ -127,6 +127,7 @@ class Pass:
         self.limits = limits
         self.now = now
         self.run, self.admission = isolated.identify(self)
+        self.entries: dict[int, Entry] = {}  # what the worker has been told, by number
 
     def outcome(self, request: Mapping[str, Any], interrupt: Interrupt | None) -> Outcome:
         """One pass. Raises `LimitExceeded`."""
@@ -135,7 +136,7 @@ class Pass:
             ended = _ended(told)
             if ended is not None:
                 return _limit(ended)
-            return self.admission.outcome(told, request["overrides"], lambda: self.variables(request))
+            return self.admission.outcome(told, self.entries, request["overrides"], lambda: self.variables(request))
         except OutOfTime:
             return _limit(Diagnostic("PLAN402", OVERDUE))
         except WorkerLost as lost:
@@ -166,7 +167,7 @@ class Pass:
             frame = pack(
                 {
                     **self.news(member),
-                    "overrides": encode({node: dict(changes) for node, changes in request["overrides"].items()}),
+                    "overrides": _rules(request["overrides"]),
                     "withheld": sorted(request["withheld"]),
                     "concurrent": request["concurrent"],
                     "cautious": request["cautious"],
@@ -199,14 +200,14 @@ class Pass:
         for run in forget:
             del known[run]
         known[self.run] = mine
-        gone = [node for node in mine.sent if self.journal.at(node) is None]
-        for node in gone:
-            del mine.sent[node]
+        self.entries = self.admission.numbered()
+        gone = [number for number in mine.sent if number not in self.entries]
+        mine.sent.difference_update(gone)
         entries = []
-        for entry in self.journal:
-            if mine.sent.get(entry.node) is not entry:
-                mine.sent[entry.node] = entry
-                entries.append([entry.node, entry.tool, encode(dict(entry.arguments)), encode(entry.result)])
+        for number, entry in self.entries.items():
+            if number not in mine.sent:
+                mine.sent.add(number)
+                entries.append([number, entry.node, entry.tool, encode(dict(entry.arguments)), encode(entry.result)])
         return {
             "run": self.run,
             "forget": forget,
@@ -234,6 +235,14 @@ def isolated(isolation: str | Pool) -> Callable[..., Outcome]:
     if isolation not in KINDS:
         raise ValueError(f"isolation must be one of {', '.join(KINDS)}, or a Pool, not {isolation!r}")
     return Isolated() if isolation == "process" else interpret
+
+
+def _rules(overrides: Overrides) -> dict[str, Any]:
+    """Overrides as a message: by node, what changes and the arguments that it is for."""
+    return {
+        node: [[encode(dict(rule.changes)), None if rule.seen is None else encode(dict(rule.seen))] for rule in rules]
+        for node, rules in overrides.items()
+    }
 
 
 def _adopted(journal: Journal, outcome: Outcome, withheld: frozenset[str]) -> bool:

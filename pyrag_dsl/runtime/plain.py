@@ -12,6 +12,8 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
+from ..interpreter.values import PlanFrozenSet, PlanSet
+
 
 def encode(value: Any) -> Any:
     """Plain data as what `json.dumps` writes faithfully. Other types become their `repr`, marked as such."""
@@ -69,7 +71,11 @@ def _pairs(content: Any) -> list[tuple[Any, Any]]:
     return [(decode(key), decode(item)) for key, item in content]
 
 
-_SEQUENCES: dict[Any, str] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
+_SEQUENCES: dict[Any, str] = {
+    tuple: "$tuple",
+    **dict.fromkeys((set, PlanSet), "$set"),
+    **dict.fromkeys((frozenset, PlanFrozenSet), "$frozenset"),
+}
 _MAPPINGS: dict[Any, str] = {Counter: "$counter", OrderedDict: "$ordereddict", defaultdict: "$defaultdict"}
 _TIMES: dict[Any, str] = {datetime: "$datetime", date: "$date", time: "$time"}
 _DECODERS: dict[str, Any] = {

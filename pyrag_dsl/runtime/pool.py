@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic
-from ..interpreter.journal import Entry
 from .wire import HEADER, Garbled, unpack
 
 DIED = "the isolated interpreter died"
@@ -55,10 +54,10 @@ class IsolationUnavailable(RuntimeError):
 
 @dataclass(slots=True)
 class Memory:
-    """What a worker remembers of a run: whose it is, the entries it has been sent, and the bytes of it all."""
+    """What a worker remembers of a run: whose it is, the numbers of the entries it has been sent, and the bytes."""
 
     owner: weakref.ref[Any]
-    sent: dict[str, Entry] = field(default_factory=dict)
+    sent: set[int] = field(default_factory=set)
     size: int = 0
 
 

@@ -30,7 +30,7 @@ from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.border import Unfit, export
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import Call, Entry, Journal
+from ..interpreter.journal import Call, Entry, Journal, Override
 from ..interpreter.limits import Limits
 from ..interpreter.previews import Preview
 from .wire import HEADER, decode, encode, pack, signatures, unpack
@@ -71,7 +71,7 @@ class Known:
     signatures: dict[str, Signature]
     limits: Limits
     now: datetime
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)  # by the host's number
 
 
 class Worker:
@@ -95,10 +95,10 @@ class Worker:
         if request["new"] is not None:
             self.runs[request["run"]] = self.meet(request["new"])
         known = self.runs[request["run"]]
-        for node in request["gone"]:
-            known.entries.pop(node, None)
-        for node, tool, arguments, result in request["entries"]:
-            known.entries[node] = Entry(node, tool, decode(arguments), decode(result))
+        for number in request["gone"]:
+            known.entries.pop(number, None)
+        for number, node, tool, arguments, result in request["entries"]:
+            known.entries[number] = Entry(node, tool, decode(arguments), decode(result))
         self.restrain(known.limits)
         self.stopped = False
         outcome = interpret(
@@ -106,7 +106,7 @@ class Worker:
             Journal(known.entries.values()),
             signatures=known.signatures,
             limits=known.limits,
-            overrides=decode(request["overrides"]),
+            overrides=_overrides(request["overrides"]),
             withheld=frozenset(request["withheld"]),
             interrupt=lambda: self.stopped,
             now=known.now,
@@ -148,12 +148,14 @@ class Worker:
 
 def report(outcome: Outcome, known: Known, brief: bool, variables: bool) -> dict[str, Any]:
     """An outcome as a message. The host knows the entries of the journal, and the nodes by their index."""
+    numbers = {id(entry): number for number, entry in known.entries.items()}
     told: dict[str, Any] = {
         "status": outcome.status,
         "resolved": outcome.resolved,
         "value": encode(outcome.value) if outcome.status == "done" else None,
         "diagnostics": [diagnostic.to_json() for diagnostic in outcome.diagnostics],
-        "calls": [_call(call) for call in outcome.calls],
+        "calls": [_call(call, numbers) for call in outcome.calls],
+        "blockers": sorted(outcome.blockers),
         "calls_after": outcome.calls_after,
         "left_out": outcome.statements_left_out,
         "statements": [] if brief else [[known.index[id(node)], _shown(item)] for node, item in outcome.statements],
@@ -170,10 +172,22 @@ def report(outcome: Outcome, known: Known, brief: bool, variables: bool) -> dict
     return told
 
 
-def _call(call: Call) -> list[Any]:
-    if call.entry is None:
-        return [call.node, list(call.span), None, encode(dict(call.arguments))]
-    return [call.node, list(call.span), call.entry.node, None]
+def _overrides(told: dict[str, Any]) -> dict[str, tuple[Override, ...]]:
+    return {
+        node: tuple([Override(decode(changes), None if seen is None else decode(seen)) for changes, seen in rules])
+        for node, rules in told.items()
+    }
+
+
+def _call(call: Call, numbers: dict[int, int]) -> list[Any]:
+    """A call by place, the number of what came back, and what the plan asked where the host does not know it."""
+    asked = call.asked if call.asked is not None or call.entry is not None else call.arguments
+    return [
+        call.node,
+        list(call.span),
+        None if call.entry is None else numbers[id(call.entry)],
+        None if asked is None else encode(dict(asked)),
+    ]
 
 
 def _shown(item: Any) -> Any:

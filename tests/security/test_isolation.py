@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pyrag_dsl.runtime.isolation import Isolated
 from pyrag_dsl.runtime.plain import dumps, encode
 from pyrag_dsl.runtime.pool import IsolationUnavailable, Pool, default_pool
 from pyrag_dsl.testing.plans import plans
+from pyrag_dsl.testing.stateful import stateful_plans
 from pyrag_dsl.testing.stubs import StubTools
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="worker processes need a POSIX system")
@@ -93,12 +95,60 @@ def test_recorded_plans_run_alike(shared: Path, pool: Pool, mode: str) -> None:
     assert len(paths) >= 35
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(source=plans(), seed=st.integers(0, 50), mode=st.sampled_from(["sequential", "concurrent"]))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.one_of(plans(), stateful_plans()), st.integers(0, 50), st.sampled_from(["sequential", "concurrent"]))
 def test_generated_plans_run_alike(source: str, seed: int, mode: str) -> None:
-    tools = StubTools(seed).functions()
-    isolated = ending(source, tools=tools, mode=mode, isolation="process")
-    assert isolated == ending(source, tools=tools, mode=mode)
+    def seen(isolation: str) -> Any:
+        """The ending, and the calls as the tools saw them; a failing run may ask ahead, by chance more or less."""
+        asked: list[str] = []
+
+        def watched(name: str, function: Any) -> Any:
+            @wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                asked.append(f"{name} {args} {kwargs}")
+                return function(*args, **kwargs)
+
+            return call
+
+        tools = {name: watched(name, function) for name, function in StubTools(seed).functions().items()}
+        ended = ending(source, tools=tools, mode=mode, isolation=isolation)
+        certain = mode == "sequential" or not isinstance(ended[0], type)
+        return ended, sorted(asked) if certain else None
+
+    assert seen("process") == seen("none")
+
+
+def test_results_that_are_sets_are_sets_of_the_plan_in_both_modes(pool: Pool, tmp_path: Path) -> None:
+    found = {"b", "a", ("c", frozenset({"e", "d"}))}
+
+    def names(of: str) -> Any:  # noqa: ARG001
+        return found
+
+    def frozen(of: str) -> Any:  # noqa: ARG001
+        return {"all": frozenset(found)}
+
+    source = (
+        "a, b = names('x'), frozen('y')['all']\na.add('f')\n"
+        "final_answer = [sorted(map(str, a)), list(b), len(b & a), isinstance(b, frozenset)]\n"
+    )
+    tools = {"names": names, "frozen": frozen}
+    for mode in ("sequential", "concurrent"):
+        path = tmp_path / f"{mode}.jsonl"
+        inside = ending(source, tools=tools, mode=mode, trace=path)
+        assert "done" in inside[-1], inside
+        assert ending(source, tools=tools, mode=mode, isolation=pool) == inside
+        assert ending(source, tools=tools, mode=mode, journal=path, replay=True)[:2] == inside[:2]
+
+
+def test_overrides_of_a_node_that_is_asked_twice_work_alike(pool: Pool) -> None:
+    class Wider(pd.Hook):
+        def before_call(self, call: Any) -> Any:
+            return pd.Change({"topk": 2}) if call.tool == "retrieve" and call.arguments["topk"] == 3 else None
+
+    source = "for k in (1, 3, 3):\n    docs = retrieve('Dune', topk=k)\nfinal_answer = answer('who?', docs)\n"
+    for mode in ("sequential", "concurrent"):
+        for options in ({"hooks": [Wider()]}, {"overrides": {"retrieve@2:12[1]": {"topk": 4}}}, {}):
+            assert ending(source, mode=mode, isolation=pool, **options) == ending(source, mode=mode, **options)
 
 
 def test_attacks_end_alike(shared: Path, pool: Pool) -> None:

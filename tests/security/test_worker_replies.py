@@ -49,7 +49,9 @@ def told(entries: pd.Journal, *, done: bool = False, concurrent: bool = True) ->
     }
     request = {
         "run": 1, "new": new, "forget": [], "gone": [], "overrides": {}, "withheld": [], "variables": False,
-        "entries": [[e.node, e.tool, encode(dict(e.arguments)), encode(e.result)] for e in entries],
+        "entries": [
+            [at, e.node, e.tool, encode(dict(e.arguments)), encode(e.result)] for at, e in enumerate(entries, start=1)
+        ],
         "concurrent": concurrent, "cautious": False,
     }  # fmt: skip
     reply: dict[str, Any] = unpack(pack(worker.answer(unpack(pack(request)[HEADER.size :])))[HEADER.size :])
@@ -58,7 +60,7 @@ def told(entries: pd.Journal, *, done: bool = False, concurrent: bool = True) ->
 
 def admitted(reply: Any, entries: pd.Journal, **limits: Any) -> pd.Outcome:
     admission = Admission(PROGRAM, entries, PROGRAM.tools, pd.Limits(**limits))
-    return admission.outcome(reply, {}, dict)
+    return admission.outcome(reply, admission.numbered(), {}, dict)
 
 
 def test_an_honest_reply_is_the_outcome() -> None:
@@ -78,8 +80,8 @@ FORGERIES: dict[str, tuple[str, Any]] = {
     "a place outside the plan": ("calls.1.1", [3, 7, 3_000, 1]),
     "a node of another place": ("calls.1.0", "answer@4:8"),
     "the same call twice": ("calls", [WANTED, WANTED]),
-    "a result that was not recorded": ("calls.1.2", "answer@4:8"),
-    "a result of another tool": ("calls.1.2", "retrieve@2:8"),
+    "a result that was not recorded": ("calls.1.2", 2),
+    "a result of another tool": ("calls.1.2", 1),
     "an argument too many": ("calls.1.3.shell", "rm"),
     "an argument of another type": ("calls.1.3.query", ["text"]),
     "documents that are not texts": ("calls.1.3.docs", [1]),
