@@ -45,11 +45,15 @@ class ByCall(Generic[T]):
 
     def get(self, node: str, arguments: Mapping[str, Any]) -> T | None:
         """What is known of this call."""
-        return next((value for asked, value in self._found.get(node, ()) if same_arguments(asked, arguments)), None)
+        for asked, value in self._found.get(node, ()):
+            if asked == arguments or same_arguments(asked, arguments):
+                return value
+        return None
 
     def put(self, node: str, arguments: Mapping[str, Any], value: T) -> None:
         """Know this of a call, in place of what was known before."""
-        self.discard(node, arguments)
+        if node in self._found:
+            self.discard(node, arguments)
         self._found.setdefault(node, []).append((arguments, value))
 
     def discard(self, node: str, arguments: Mapping[str, Any]) -> T | None:
