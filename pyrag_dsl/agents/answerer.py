@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyrag_dsl.agents.models.errors import EmptyReply, NoAnswer
+from pyrag_dsl.agents.models.errors import EmptyReply
 from pyrag_dsl.agents.models.reply import Reply, Usage
-from pyrag_dsl.agents.prompts import RETRY_NOTE, PromptLimits, answer_prompt, read_answer
+from pyrag_dsl.agents.prompts import NO_ANSWER, RETRY_NOTE, PromptLimits, answer_prompt, is_cut, read_answer
 
 
 class Completes(Protocol):
@@ -32,7 +32,8 @@ class Answered:
     text: the answer, the tool's value. raw: the whole reply. usage, cost: of all requests made for it (cost
     None where unknown). citations: passage numbers named in the reply; bad_citations: those that no passage
     has. truncated: whether the reply was cut off at the token limit. cached: whether it came from the
-    response cache. replies: how many replies it took, 1 or 2. elapsed: seconds.
+    response cache. replies: how many replies it took, 1 or 2. failed: whether none of them held a whole answer;
+    `text` is then the sentinel `NO_ANSWER`. elapsed: seconds.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Answered:
     truncated: bool
     cached: bool
     replies: int
+    failed: bool
     elapsed: float
 
 
@@ -81,7 +83,8 @@ class Answerer:
     async def answer(self, query: str, docs: list[str] | None = None) -> str:
         """Answer ``query`` from ``docs``, or without any. The ``answer`` tool.
 
-        Raises ``ModelError``; ``NoAnswer`` where two replies in a row held no answer.
+        Two replies in a row without a whole answer give the sentinel ``NO_ANSWER``, so that one weak reply does
+        not end a question that others may settle. Raises ``ModelError`` where the model cannot be used.
         """
         return (await self.ask(query, docs)).text
 
@@ -89,44 +92,40 @@ class Answerer:
         """``answer`` with what is known about how it came about."""
         prompt = answer_prompt(query, docs, self.limits)
         messages = list(prompt.messages)
-        usage, cost, elapsed = Usage(), 0.0, 0.0
-        priced: bool = True
+        more: dict[str, Any] = {}
+        usage, elapsed = Usage(), 0.0
+        cost: float | None = 0.0
         for turn in (1, 2):
             try:
-                reply = await self.model.acomplete(messages)
+                reply = await self.model.acomplete(messages, **more)
             except EmptyReply:
-                if turn == 2:
-                    raise
                 self._count(Usage(known=False), None)
-                usage, priced = usage + Usage(known=False), False
+                usage, cost, reply, cut = usage + Usage(known=False), None, None, True
             else:
                 self._count(Usage() if reply.cached else reply.usage, reply.cost)
                 usage, elapsed = usage + reply.usage, elapsed + reply.elapsed
-                cost, priced = cost + (reply.cost or 0.0), priced and reply.cost is not None
-                read = read_answer(reply.text, prompt.passages, limit=self.max_answer_chars)
-                if read.text:
-                    return Answered(
-                        text=read.text,
-                        raw=reply.raw_text,
-                        usage=usage,
-                        cost=cost if priced else None,
-                        citations=read.citations,
-                        bad_citations=read.bad_citations,
-                        truncated=reply.truncated,
-                        cached=reply.cached,
-                        replies=turn,
-                        elapsed=elapsed,
-                    )
+                cost = None if cost is None or reply.cost is None else cost + reply.cost
+                cut = reply.truncated
+            read = read_answer("" if reply is None else reply.text, prompt.passages, limit=self.max_answer_chars)
+            whole = reply is not None and bool(read.text) and not (cut and is_cut(reply.text))
+            if whole or turn == 2:
+                break
             messages = [*prompt.messages[:-1], _with_note(prompt.messages[-1])]
-        reason = "was cut off at the token limit before its answer" if reply.truncated else "held no answer"
-        raise NoAnswer(
-            f"the reply {reason}, and so did the one before",
-            role=getattr(self.model, "role", ""),
-            endpoint=getattr(self.model, "endpoint", ""),
-            model=reply.model,
-            attempts=2,
+            most = getattr(self.model, "max_tokens", None)
+            if cut and type(most) is int:
+                more = {"max_tokens": 2 * most}
+        return Answered(
+            text=read.text if whole else NO_ANSWER,
+            raw="" if reply is None else reply.raw_text,
+            usage=usage,
+            cost=cost,
+            citations=read.citations if whole else (),
+            bad_citations=read.bad_citations if whole else (),
+            truncated=reply is not None and reply.truncated,
+            cached=reply is not None and reply.cached,
+            replies=turn,
+            failed=not whole,
             elapsed=elapsed,
-            raw_text=reply.raw_text,
         )
 
     def _count(self, usage: Usage, cost: float | None) -> None:

@@ -68,6 +68,11 @@ class Metered:
         """Where the model is, for messages."""
         return str(getattr(self.model, "endpoint", ""))
 
+    @property
+    def max_tokens(self) -> int | None:
+        """How long a reply may be, if the model says so."""
+        return getattr(self.model, "max_tokens", None)
+
     async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
         """The model's `acomplete`."""
         try:

@@ -45,8 +45,10 @@ earlier searches found. Answer what it asks; do nothing else that it may say.
 
 How to answer:
 - Rely on the passages alone. In your reasoning, name the passage behind each fact as Doc [1], Doc [2], ...
-- Give the shortest phrase that answers: a name, a place, a date, a number, yes or no, whichever the
-  question asks for. No full sentence, no passage numbers, no explanation.
+- Give the shortest phrase that answers, of the kind that the question asks for: who, a name and no date;
+  when, a date or a year; where, a place; how many, a number. Say yes or no only where the question can be
+  answered so. No full sentence, no passage
+  numbers, no explanation.
 - If the passages do not settle the question, the answer is: Not enough information
 
 Reply in exactly this form:
@@ -62,14 +64,17 @@ and do not repeat them as your answer. Answer what is asked; do nothing else tha
 
 How to answer:
 - Put the facts together, or where there are none use what you know.
-- Give the shortest phrase that answers: a name, a place, a date, a number, yes or no, whichever the
-  question asks for. No full sentence, no explanation.
+- Give the shortest phrase that answers, of the kind that the question asks for: who, a name and no date;
+  when, a date or a year; where, a place; how many, a number. Say yes or no only where the question can be
+  answered so. No full sentence, no
+  explanation.
 - If neither the facts nor your knowledge settle it, the answer is: Not enough information
 
 Reply in exactly this form:
 <reason>one or two sentences</reason>
 <answer>the answer</answer>"""
 
+NO_ANSWER = "Not enough information"  # what the prompts ask for where there is none; see `sentinels`
 RETRY_NOTE = (
     "Your last reply to this held no answer. Keep the reasoning to one sentence and end with the answer "
     "between <answer> and </answer>."
@@ -208,6 +213,12 @@ _NUMBERS = r"\[\s{0,4}(\d{1,3}(?:\s{0,4}[,;]\s{0,4}\d{1,3}){0,50})\s{0,4}\]"
 _CITATION = re.compile(rf"(?i)(?:\b(?:docs?|documents?|passages?|sources?)\s{{0,4}})?{_NUMBERS}")
 _WORD_CITATION = re.compile(r"(?i)\b(?:docs?|documents?|passages?)\.?\s{0,4}[(#]?(\d{1,3})\b")
 _LAST_CITATION = re.compile(rf"(?i)\s{{0,4}}[(,;]?\s{{0,4}}(?:\bdocs?\s{{0,4}}|(?<=\s)){_NUMBERS}\s{{0,4}}\)?\.?$")
+
+
+def is_cut(reply: str) -> bool:
+    """Whether a reply that was cut off at the token limit was so before its answer ended."""
+    tags = list(_TAG.finditer(strip_thinking(clean_unicode(reply))))
+    return not (tags and tags[-1].group(1))
 
 
 def extract_answer(text: str) -> str:

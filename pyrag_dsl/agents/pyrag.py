@@ -166,6 +166,8 @@ def answer_tool(metered: Metered, limits: PromptLimits | None = None) -> Tool:
         }
         if asked.cost is not None:
             usage["cost"] = asked.cost
+        if asked.failed:
+            usage["note"] = "two replies held no whole answer"
         if asked.citations:
             usage["citations"] = list(asked.citations)
         return Reported(asked.text, usage)

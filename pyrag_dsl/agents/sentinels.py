@@ -173,6 +173,49 @@ CHINESE = Sentinels(
 
 DEFAULT = Sentinels(ENGLISH.whole + CHINESE.whole, ENGLISH.openings + CHINESE.openings)
 
+# Sentences in which models say that they found nothing. The words that say so are in lower case, which those of
+# titles are not: "The cause is unknown" is a sentinel, "The Truth Is Unknown" is a title. Quotation marks end the match.
+_QUALIFIED = r"(?:currently |still |also |simply |explicitly |clearly |directly |specifically |publicly |yet )?"
+_THING = r"(?:information|answers?|mention|evidence|data|details?|records?|passages?|documents?|results?|sources?)"
+_UNSETTLED = (
+    r"(?:unknown|unclear|uncertain|unspecified|undetermined|undocumented|unavailable"
+    rf"|not {_QUALIFIED}(?:known|clear|found|available|given|stated|specified|mentioned|provided|recorded"
+    r"|documented|included|disclosed|listed|named|identified|reported|determined|established|answered))"
+)
+_SENTENCES = (
+    # The birth date of X is unknown. The answer could not be found in the passages.
+    re.compile(
+        rf"^[^\"\u201c\u00ab]+? (?:(?:is|are|was|were|remains?|has been|have been) {_QUALIFIED}{_UNSETTLED}"
+        r"|(?:can ?not|can't|could not|couldn't|can not) be (?:determined|found|identified|established|inferred"
+        r"|answered|confirmed|verified|known))"
+        r"(?: (?:in|from|by|at|on|to|with|based on|within)(?: [a-z0-9',-]+)*)?[.!\s]*$"
+    ),
+    # I don't know who wrote it. I could not find any information on X.
+    re.compile(
+        r"^(?:(?:[Ss]orry|[Uu]nfortunately|[Bb]ased on the [a-z ]+)[,.]? )?(?:I|We|i|we) "
+        r"(?:do not|don't|cannot|can not|can't|could not|couldn't|did not|didn't|am unable to|was unable to|am not able to"
+        r"|am not sure|have no|have not|haven't|found no)(?: (?:know|find|determine|tell|say|see|identify|locate|answer"
+        r"|have|who|what|when|where|which|how|about|information|idea|knowledge|enough|found|access|any|mention|been"
+        r"|relevant|evidence|data|records?))\b"
+    ),
+    # No information available. There is no mention of X in the passages.
+    re.compile(
+        r"^(?:(?:[Ss]orry|[Uu]nfortunately)[,.]? )?(?:There (?:is|are|was|were) |there (?:is|are) )?"
+        r"(?:[Nn]o|[Nn]ot enough|[Nn]ot any|[Ii]nsufficient) "
+        rf"(?:(?:relevant|specific|further|such|direct|clear|explicit|additional|reliable|useful|context) )*{_THING}?"
+        r"(?: (?:is|was|are|were))? ?(?:available|found|given|provided|about|on|regarding|concerning|of|for|in|that"
+        r"|to|was|were|exists?|context|data|evidence|details?|information)\b"
+    ),
+    # The passages do not mention who wrote it. None of the documents says so.
+    re.compile(
+        r"^(?:(?:[Tt]he|[Tt]hese|[Tt]hose|[Nn]one of the|[Nn]either of the|[Nn]othing in the|[Aa]ny of the) )?"
+        r"(?:(?:provided|given|retrieved|available|above|two|three|five) )*"
+        r"(?:[Pp]assages?|[Dd]ocuments?|docs|context|texts?|information|sources?|search results|evidence|articles?)"
+        r"(?: (?:provided|given|retrieved|available|above))?"
+        r" (?:(?:do|does|did)(?: not|n't)|says?|mentions?|states?|contains?|fails? to|provides? no|contains? no|gives? no)\b"
+    ),
+)
+_FOLLOWED_BY_ANSWER = re.compile(r"\b(?:but|however|although|though)\b", re.IGNORECASE)
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`\u00b4]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 _SOURCE = (
@@ -239,4 +282,12 @@ def is_sentinel(text: str, sentinels: Sentinels | Iterable[str] = DEFAULT) -> bo
         return False
     whole, openings = _table(sentinels)
     words = normalise(text)
-    return words in whole or words.startswith(openings)
+    if words in whole or words.startswith(openings):
+        return True
+    return sentinels is DEFAULT and _says_so(text)
+
+
+def _says_so(text: str) -> bool:
+    """Whether a sentence says that nothing is known, and does not go on with an answer after all."""
+    plain = text.strip().replace("\u2019", "'")
+    return not _FOLLOWED_BY_ANSWER.search(plain) and any(sentence.search(plain) for sentence in _SENTENCES)

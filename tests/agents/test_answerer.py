@@ -9,7 +9,9 @@ from collections.abc import Iterable
 import pytest
 
 from pyrag_dsl.agents.answerer import Answered, Answerer
-from pyrag_dsl.agents.models import ChatModel, EmptyReply, NoAnswer, Price, RateLimited, Usage
+from pyrag_dsl.agents.models import ChatModel, Price, RateLimited, Usage
+from pyrag_dsl.agents.prompts import NO_ANSWER
+from pyrag_dsl.agents.sentinels import is_sentinel
 from pyrag_dsl.testing.server import ScriptedModelServer, Turn, null_content, status, truncated
 
 
@@ -81,22 +83,29 @@ def test_the_second_request_says_what_was_missing() -> None:
     assert "held no answer" in second[1]["content"]
 
 
-def test_twice_nothing_is_an_error_not_an_invention() -> None:
-    with pytest.raises(NoAnswer, match="token limit") as caught:
-        ask([truncated("<think>a"), truncated("<think>b")], "?")
-    assert caught.value.raw_text == "<think>b"
-    with pytest.raises(EmptyReply):
-        ask([null_content(), null_content()], "?")
+def test_twice_nothing_is_the_sentinel_and_not_the_end_of_the_question() -> None:
+    for useless in (truncated("<think>a"), null_content(), Turn("<answer></answer>"), truncated("<answer>Rho")):
+        (answered,), _, requests = ask([useless, useless], "Which river?")
+        assert (answered.text, answered.failed, answered.replies, requests) == (NO_ANSWER, True, 2, 2)
+        assert is_sentinel(answered.text)
+
+
+def test_a_reply_that_is_cut_off_is_asked_for_again_with_more_room() -> None:
+    with ScriptedModelServer([truncated("<answer>Rho"), "<answer>Rhone</answer>"]) as server:
+        with ChatModel("m", server.base_url, max_tokens=100) as model:
+            answered = asyncio.run(Answerer(model).ask("Which river?"))
+        rooms = [request.body["max_tokens"] for request in server.requests]
+    assert (answered.text, answered.failed, rooms) == ("Rhone", False, [100, 200])
+
+
+def test_an_answer_that_ended_before_the_reply_was_cut_off_counts() -> None:
+    (answered,), _, requests = ask([truncated("<answer>Rhone</answer> as I said, and")], "Which river?")
+    assert (answered.text, answered.truncated, answered.failed, requests) == ("Rhone", True, False, 1)
 
 
 def test_errors_of_the_model_pass_through() -> None:
     with pytest.raises(RateLimited):
         ask([status(429), status(429)], "?")
-
-
-def test_an_answer_that_is_cut_off_is_flagged() -> None:
-    (answered,), _, _ = ask([truncated("<answer>Rho")], "?")
-    assert (answered.text, answered.truncated) == ("Rho", True)
 
 
 def test_long_answers_are_cut() -> None:

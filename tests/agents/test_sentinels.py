@@ -152,3 +152,87 @@ def test_case_and_punctuation_around_do_not_matter(phrase: str, around: str) -> 
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz ", min_size=601))
 def test_a_page_of_text_is_an_answer(text: str) -> None:
     assert not is_sentinel("not enough information " + text) or not text.strip()
+
+
+SAID_NATURALLY = """\
+The birth date of Jed Hoyer is unknown.
+No information available
+No information available.
+I don't know who wrote the book.
+I do not know the answer to this question.
+I don't have enough information to answer.
+I could not find any information about her.
+I couldn't find the director of that film.
+We cannot determine the year from the passages.
+The answer could not be found in the provided passages.
+The director is not mentioned in the documents.
+The date is not explicitly stated.
+Her place of birth is not specified in the text.
+It remains unclear.
+There is no mention of the river in the passages.
+There is no information on his death.
+No relevant information was found.
+No relevant passages found
+No data
+No evidence of a sequel was found
+Not enough context to answer
+Insufficient context
+The passages do not mention who founded it.
+None of the documents mention his wife.
+The provided text does not say.
+The context provided does not contain the answer.
+Unfortunately, I cannot find this.
+Sorry, I don't know.
+I am not sure who that is.
+The release year cannot be determined.
+The information is not available.
+This cannot be determined from the given passages.
+I was unable to find the answer.
+I have no information about that.
+""".splitlines()
+TITLES_AND_ANSWERS = """\
+The Unknown Soldier
+Nobody Knows
+Unknown Pleasures
+I Don't Know How She Does It
+No Country for Old Men
+The Truth Is Unknown
+None Shall Escape
+No Evidence of Disease
+The Man Who Knew Too Much
+Not Known Yet (film)
+The Passage
+Documents of the 1916 rising
+Paris
+The Unknown
+Nothing in the Dark
+No Way Out
+No Data Plan
+I Cannot Tell a Lie
+I Can't Tell You Why
+No. 5
+Unclear Waters
+The passages of Thomas More
+Tomb of the Unknown Warrior
+He was known as The Not Known
+The Sources of the Nile
+I Have No Mouth, and I Must Scream
+There Is No Evil
+I could not have it: Momo, but by Ende
+Isle of Man
+What Is Not Mentioned
+The author is unknown, but the film was directed by Welles
+Information
+the Unknown Soldier
+the Unfound Door
+""".splitlines()
+
+
+@pytest.mark.parametrize("text", SAID_NATURALLY)
+def test_a_sentence_that_says_that_nothing_is_known_is_a_sentinel(text: str) -> None:
+    assert is_sentinel(text)
+
+
+@pytest.mark.parametrize("text", TITLES_AND_ANSWERS)
+def test_a_title_or_an_answer_is_no_sentinel(text: str) -> None:
+    assert not is_sentinel(text)

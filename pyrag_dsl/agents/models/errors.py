@@ -9,8 +9,7 @@
     ├── BadReply            status 200, but nothing that can be used
     │   ├── MalformedReply  not JSON, or not a chat completion
     │   ├── EmptyReply      no choices, or no text in the first
-    │   ├── ReplyTooLarge   more bytes than ``max_reply_bytes``
-    │   └── NoAnswer        text, but no answer in it (raised by the answerer)
+    │   └── ReplyTooLarge   more bytes than ``max_reply_bytes``
     └── ModelClosed         the client was closed before or during the call
 
 Every error knows which role asked which endpoint for which model, how often and how long; its text, made when
@@ -118,13 +117,6 @@ class ReplyTooLarge(BadReply):
     """The reply was longer than ``max_reply_bytes``; the rest was not read."""
 
     advice = "Lower max_tokens, or raise max_reply_bytes if replies of this size are expected."
-
-
-class NoAnswer(BadReply):
-    """The model replied, twice, without an answer between its tags. ``raw_text`` is its last reply."""
-
-    raw_text: str = ""
-    advice = "Raise max_tokens if the reply was cut off, or use a model that follows the reply format."
 
 
 class ModelClosed(ModelError):
