@@ -95,12 +95,14 @@ class Answerer:
         more: dict[str, Any] = {}
         usage, elapsed = Usage(), 0.0
         cost: float | None = 0.0
+        reply: Reply | None
         for turn in (1, 2):
             try:
                 reply = await self.model.acomplete(messages, **more)
             except EmptyReply:
                 self._count(Usage(known=False), None)
-                usage, cost, reply, cut = usage + Usage(known=False), None, None, True
+                usage, cost = usage + Usage(known=False), None
+                reply, cut = None, True
             else:
                 self._count(Usage() if reply.cached else reply.usage, reply.cost)
                 usage, elapsed = usage + reply.usage, elapsed + reply.elapsed

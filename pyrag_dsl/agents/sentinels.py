@@ -174,7 +174,7 @@ CHINESE = Sentinels(
 DEFAULT = Sentinels(ENGLISH.whole + CHINESE.whole, ENGLISH.openings + CHINESE.openings)
 
 # Sentences in which models say that they found nothing. The words that say so are in lower case, which those of
-# titles are not: "The cause is unknown" is a sentinel, "The Truth Is Unknown" is a title. Quotation marks end the match.
+# titles are not: "The cause is unknown" is a sentinel, "The Truth Is Unknown" is a title.
 _QUALIFIED = r"(?:currently |still |also |simply |explicitly |clearly |directly |specifically |publicly |yet )?"
 _THING = r"(?:information|answers?|mention|evidence|data|details?|records?|passages?|documents?|results?|sources?)"
 _UNSETTLED = (
@@ -182,29 +182,30 @@ _UNSETTLED = (
     rf"|not {_QUALIFIED}(?:known|clear|found|available|given|stated|specified|mentioned|provided|recorded"
     r"|documented|included|disclosed|listed|named|identified|reported|determined|established|answered))"
 )
+_APOLOGY = r"^(?:(?:[Ss]orry|[Uu]nfortunately|[Bb]ased on the [a-z ]+)[,.]? )?"
+_PLACE = r"(?: (?:in|from|by|at|on|to|with|for|about|of|that|regarding|within|based on)\b|[.,!;]|$)"
 _SENTENCES = (
     # The birth date of X is unknown. The answer could not be found in the passages.
     re.compile(
         rf"^[^\"\u201c\u00ab]+? (?:(?:is|are|was|were|remains?|has been|have been) {_QUALIFIED}{_UNSETTLED}"
-        r"|(?:can ?not|can't|could not|couldn't|can not) be (?:determined|found|identified|established|inferred"
+        r"|(?:can ?not|can't|could not|couldn't) be (?:determined|found|identified|established|inferred"
         r"|answered|confirmed|verified|known))"
         r"(?: (?:in|from|by|at|on|to|with|based on|within)(?: [a-z0-9',-]+)*)?[.!\s]*$"
     ),
     # I don't know who wrote it. I could not find any information on X.
     re.compile(
-        r"^(?:(?:[Ss]orry|[Uu]nfortunately|[Bb]ased on the [a-z ]+)[,.]? )?(?:I|We|i|we) "
-        r"(?:do not|don't|cannot|can not|can't|could not|couldn't|did not|didn't|am unable to|was unable to|am not able to"
-        r"|am not sure|have no|have not|haven't|found no)(?: (?:know|find|determine|tell|say|see|identify|locate|answer"
-        r"|have|who|what|when|where|which|how|about|information|idea|knowledge|enough|found|access|any|mention|been"
-        r"|relevant|evidence|data|records?))\b"
+        _APOLOGY + r"(?:I|We|i|we) (?:do not|don't|cannot|can not|can't|could not|couldn't|did not|didn't|am unable to"
+        r"|was unable to|am not able to|am not sure|have no|have not|haven't|found no)"
+        r"(?: (?:know|find|determine|tell|say|see|identify|locate|answer|have|found|been able to|relevant))*"
+        r"(?: (?:who|what|when|where|which|whose|how|why|whether|if|about|any|enough|access|this|that|it|the [a-z]+(?! [A-Z])"
+        r"|information|knowledge|mention|evidence|data|records?|idea (?:who|what|when|where|which|how))\b|[.,!]|$)"
+        r"(?! or [A-Z]| [A-Z][a-z]+$)"
     ),
     # No information available. There is no mention of X in the passages.
     re.compile(
-        r"^(?:(?:[Ss]orry|[Uu]nfortunately)[,.]? )?(?:There (?:is|are|was|were) |there (?:is|are) )?"
-        r"(?:[Nn]o|[Nn]ot enough|[Nn]ot any|[Ii]nsufficient) "
-        rf"(?:(?:relevant|specific|further|such|direct|clear|explicit|additional|reliable|useful|context) )*{_THING}?"
-        r"(?: (?:is|was|are|were))? ?(?:available|found|given|provided|about|on|regarding|concerning|of|for|in|that"
-        r"|to|was|were|exists?|context|data|evidence|details?|information)\b"
+        _APOLOGY + r"(?:[Tt]here (?:is|are|was|were) )?(?:[Nn]o|[Nn]ot enough|[Nn]ot any|[Ii]nsufficient) "
+        r"(?:(?:relevant|specific|further|such|direct|clear|explicit|additional|reliable|useful) )*"
+        rf"(?:{_THING}|context)(?: (?:is|was|are|were))?(?: (?:available|found|given|provided|exists?))?{_PLACE}"
     ),
     # The passages do not mention who wrote it. None of the documents says so.
     re.compile(
@@ -212,7 +213,7 @@ _SENTENCES = (
         r"(?:(?:provided|given|retrieved|available|above|two|three|five) )*"
         r"(?:[Pp]assages?|[Dd]ocuments?|docs|context|texts?|information|sources?|search results|evidence|articles?)"
         r"(?: (?:provided|given|retrieved|available|above))?"
-        r" (?:(?:do|does|did)(?: not|n't)|says?|mentions?|states?|contains?|fails? to|provides? no|contains? no|gives? no)\b"
+        r" (?:(?:do|does|did)(?: not|n't)|says?|mentions?|states?|contains?|fails? to|(?:provide|contain|give)s? no)\b"
     ),
 )
 _FOLLOWED_BY_ANSWER = re.compile(r"\b(?:but|however|although|though)\b", re.IGNORECASE)
