@@ -197,7 +197,8 @@ _SENTENCES = (
         _APOLOGY + r"(?:I|We|i|we) (?:do not|don't|cannot|can not|can't|could not|couldn't|did not|didn't|am unable to"
         r"|was unable to|am not able to|am not sure|have no|have not|haven't|found no)"
         r"(?: (?:know|find|determine|tell|say|see|identify|locate|answer|have|found|been able to|relevant))*"
-        r"(?: (?:who|what|when|where|which|whose|how|why|whether|if|about|any|enough|access|this|that|it|the [a-z]+(?! [A-Z])"
+        r"(?: (?:who|what|when|where|which|whose|how|why|whether|if|about|any|enough|access|this|that|it"
+        r"|the [a-z]+(?! [A-Z])"
         r"|information|knowledge|mention|evidence|data|records?|idea (?:who|what|when|where|which|how))\b|[.,!]|$)"
         r"(?! or [A-Z]| [A-Z][a-z]+$)"
     ),
