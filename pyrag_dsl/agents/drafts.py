@@ -15,7 +15,8 @@ from pyrag_dsl.agents.models.errors import BadReply
 from pyrag_dsl.agents.plan_prompts import Messages, with_feedback, without_reply
 from pyrag_dsl.grammar.decoding import SHAPE, constrained_fields
 from pyrag_dsl.grammar.diagnostics import Diagnostic, Fix, PlanRejected
-from pyrag_dsl.grammar.fix import fix
+from pyrag_dsl.grammar.extract import extract_code
+from pyrag_dsl.grammar.fix import fix, look
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, Signature
 from pyrag_dsl.grammar.program import Program
 
@@ -109,6 +110,11 @@ class Drafter:
 
     def read(self, reply: str, truncated: bool = False) -> Draft:
         """The program in a reply, mended and vetted. One that never says what its answer is is rejected too."""
+        if truncated:
+            code = extract_code(reply)
+            _, found = look(code, self.tools)
+            if any(each.code == "PLAN211" or each.phase == "syntax" for each in found):
+                return Draft(code, None, (), found, truncated)  # what is missing was cut off, and is nobody's to guess
         fixed = fix(reply, self.tools)
         silent = any(each.code == "PLAN211" for each in fixed.remaining)
         return Draft(fixed.text, None if silent else fixed.program, fixed.applied, fixed.remaining, truncated)

@@ -318,8 +318,9 @@ class Session:
         self.source = program.source
         try:
             result = await self.execute(program, Journal(self.entries, by_content=True), self.carried(program))
-            if result.final_answer is None:
-                found = Diagnostic("PLAN310", "the plan ended and its answer is None", _last(program))
+            if _is_nothing(result.final_answer):
+                shown = "None" if result.final_answer is None else "an empty text"
+                found = Diagnostic("PLAN310", f"the plan ended and its answer is {shown}", _last(program))
                 raise PlanFailed((found,), result.trace)
         except PlanError as error:
             self.attempts.append(Attempt(by, program.source, error.diagnostics, error.trace, drafts))
@@ -403,7 +404,7 @@ class Session:
             self.attempts.append(Attempt("rerun", program.source, failure.diagnostics, failure.trace))
             raise
         self.attempts.append(Attempt("rerun", program.source, (), again.trace))
-        return again if again.final_answer is not None else result
+        return result if _is_nothing(again.final_answer) else again
 
     # -------------------------------------------------------------------- ends
 
@@ -458,6 +459,10 @@ class Session:
         write_folder(self.folder, answered.record, error)
         if answered.trace is not None:
             answered.trace.save(self.folder / "trace.jsonl")
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _is_sentinel(value: Any) -> bool:

@@ -97,7 +97,7 @@ class _Checker:
     def if_(self, node: n.If, known: set[str]) -> Known:
         self.expr(node.test, known)
         then = self.block(node.body, self.way(known))
-        if _is_main(node.test):
+        if is_main(node.test):
             return then
         return _either([then, self.block(node.orelse, self.way(known))])
 
@@ -249,7 +249,7 @@ def _is_filled(iterable: Any) -> bool:
     return False
 
 
-def _is_main(test: Any) -> bool:
+def is_main(test: Any) -> bool:
     """`if __name__ == "__main__":`, where the vetter has put in the name."""
     if type(test) is not n.Compare or type(test.left) is not n.Const or len(test.rest) != 1:
         return False

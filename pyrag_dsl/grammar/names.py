@@ -7,12 +7,12 @@ error only if no path could have bound the name: what may be bound on some path 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .diagnostics import Diagnostic, Edit, Fix, Span
 from .findings import Findings
-from .language import BUILTINS, IMPLICIT, IMPLICIT_MEMBERS, MODULES
+from .language import BUILTINS, IMPLICIT, IMPLICIT_MEMBERS, MODULES, Signature
 
 FORBIDDEN = dict.fromkeys(
     [
@@ -62,6 +62,13 @@ FORBIDDEN = dict.fromkeys(
     ],
     "it could reach the host",
 )
+_LANGUAGE_TAGS = frozenset({"python", "python3", "py"})
+_MEANT = {  # what models call the tools
+    "retrieve": frozenset(
+        {"search", "lookup", "search_docs", "search_web", "retrieve_docs", "retrieve_documents", "find"}
+    ),
+    "answer": frozenset({"ask", "query", "llm", "call_llm", "generate", "answer_question", "qa", "ask_llm", "read"}),
+}
 WAY_OUT = {
     "type": "Use isinstance(value, str) and the like.",
     "open": "Plans have no files: use what the tools return.",
@@ -95,7 +102,8 @@ class Scope:
 class Names:
     """All bindings and uses of one plan."""
 
-    def __init__(self, tools: Iterable[str], found: Findings) -> None:
+    def __init__(self, tools: Mapping[str, Signature], found: Findings) -> None:
+        self.signatures = tools
         self.tools = frozenset(tools)
         self.found = found
         self.module = Scope()
@@ -196,12 +204,24 @@ class Names:
             line = f"import {name}"
             fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
             return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=f"Add `{line}`.", fixes=(fix,))
+        if span.line == 1 and name.casefold() in _LANGUAGE_TAGS:
+            fix = Fix("leave the line out", (Edit(span, "pass"),), "safe")
+            message = f"`{name}` is the tag of a fence that is not there"
+            return Diagnostic("PLAN208", message, span, help="Leave the line out.", fixes=(fix,))
         close = self.found.suggest("name", name, known)
         fixes: tuple[Fix, ...] = ()
         way_out = ""
         if close:
             way_out = f"Did you mean `{close[0]}`?"
             fixes = (Fix(f"write `{close[0]}`", (Edit(span, close[0]),), "safe" if len(close) == 1 else "maybe"),)
+        elif name in self.called and self.tools:
+            way_out = f"The tools are {', '.join(map(str, self.signatures.values()))}."
+            meant = next(
+                (tool for tool, others in _MEANT.items() if name.casefold() in others and tool in self.tools), ""
+            )
+            if meant:
+                way_out = f"Did you mean the tool `{meant}`? {way_out}"
+                fixes = (Fix(f"write `{meant}`", (Edit(span, meant),), "maybe"),)
         return Diagnostic("PLAN208", f"`{name}` is not defined", span, help=way_out, fixes=fixes)
 
 

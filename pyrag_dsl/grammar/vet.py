@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from . import nodes as n
+from .bindings import is_main
 from .diagnostics import Diagnostic, Edit, Fix, PlanRejected, Span
 from .expressions import Expressions
 from .findings import PARSING, Budget, Findings, Overspent
@@ -161,11 +162,15 @@ class Vetter(Expressions):
         if type(last) is n.Assign and type(last.targets[0]) is n.Name:
             name = last.targets[0].id
             end = Span(last.span.end_line, last.span.end_column, last.span.end_line, last.span.end_column)
-            safe = type(last.value) is n.ToolCall and last.value.tool == "answer"
+            safe = (type(last.value) is n.ToolCall and last.value.tool == "answer") or (
+                "answer" in name.lower() and name not in self.tools
+            )
             edit = Edit(end, f"\nfinal_answer = {name}")
             fixes = (Fix(f"add `final_answer = {name}`", (edit,), "safe" if safe else "maybe"),)
         elif type(last) is n.ExprStmt and type(last.value) is n.ToolCall and last.value.tool == "answer":
             fixes = (Fix("assign it to `final_answer`", (Edit(place, "final_answer = "),), "safe"),)
+        elif edits := _what_is_left(body):
+            fixes = (Fix("let `final_answer` be what the plan leaves", edits, "safe"),)
         data_only = all(type(s) is n.ExprStmt and type(s.value) in _DATA for s in body)
         severity = "error" if self.answers or data_only else "warning"
         if self.found and not (fixes and fixes[0].applicability == "safe"):
@@ -353,6 +358,11 @@ class Vetter(Expressions):
             self.annotation(node.returns)
         if getattr(node, "type_params", None):  # Python 3.12 and later
             self.refuse("PLAN201", "plans have no type parameters", span, help="Delete them.")
+        if node.name in self.tools and _is_stub(node):
+            fix = Fix("leave the function out", (Edit(span, "pass"),), "safe")
+            message = f"`{node.name}` is a tool, which is there without being defined"
+            self.refuse("PLAN206", message, span, help="Leave it out.", fixes=(fix,))
+            return n.Pass(span)
         params = self.params(node.args)
         self.bind(node.name, span)
         self.chained = False  # what a call of it needs is not known here
@@ -451,7 +461,10 @@ class Vetter(Expressions):
         if module == "__future__" and self.begun:
             self.refuse("PLAN213", "`from __future__ import` must come first", node)
         if node.level or module not in MODULES:
-            self.not_offered("." * node.level + module, node)
+            tools_only = all(alias.name in self.tools and alias.asname in (None, alias.name) for alias in node.names)
+            self.not_offered("." * node.level + module, node, "the tools are there without it" if tools_only else "")
+            if tools_only:
+                return n.Pass(self.span(node))
             for alias in node.names:
                 self.names.bind(alias.asname or alias.name, self.span(node))
             return n.Pass(self.span(node))
@@ -476,7 +489,13 @@ class Vetter(Expressions):
         else:
             self.bind(name, self.span(node))
 
-    def not_offered(self, module: str, node: ast.stmt) -> None:
+    def not_offered(self, module: str, node: ast.stmt, needless: str = "") -> None:
+        """Refuse an import. `needless`: why the plan is the same without it."""
+        if needless:
+            fix = Fix("leave the import out", (Edit(self.span(node), "pass"),), "safe")
+            message = f"the module `{module}` is not offered, and {needless}"
+            self.refuse("PLAN205", message, node, help="Leave it out.", fixes=(fix,))
+            return
         root = module.partition(".")[0]
         way_out = _MODULE_HELP.get(root) or f"Plans can import: {', '.join(sorted(set(MODULES) - {'__future__'}))}."
         self.refuse("PLAN205", f"the module `{module}` is not offered", node, help=way_out)
@@ -495,6 +514,66 @@ class Vetter(Expressions):
         if self.functions:
             self.names.declare(kind, node.names)
         return n.ScopeStmt(span, kind, tuple(node.names))
+
+
+def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
+    """Edits that make `final_answer` of what a last `print(x)` shows, or of what a last `main()` returns or prints."""
+    last = body[-1]
+    if type(last) is n.If and is_main(last.test) and last.body:
+        last = last.body[-1]
+    if type(last) is not n.ExprStmt or type(last.value) is not n.Call or type(last.value.function) is not n.Name:
+        return ()
+    if (printed := _print_in(last)) is not None:
+        return (Edit(printed, "final_answer = "),)
+    name = last.value.function.id
+    function = next((s for s in body if type(s) is n.FunctionDef and s.name == name), None)
+    if function is None or not function.body:
+        return ()
+    place = last.span._replace(end_line=last.span.line, end_column=last.span.column)
+    end = function.body[-1]
+    if type(end) is n.Return and end.value is not None:
+        return (Edit(place, "final_answer = "),)
+    printed = _print_in(end)
+    if printed is not None and not any(type(s) is n.Return for s in function.body):
+        return (Edit(printed, "return "), Edit(place, "final_answer = "))
+    return ()
+
+
+def _print_in(statement: Any) -> Span | None:
+    """Where `print` stands in the statement `print(x)`, of one value and with nothing else; None for any other."""
+    if type(statement) is not n.ExprStmt or type(statement.value) is not n.Call:
+        return None
+    call = statement.value
+    if type(call.function) is not n.Name or call.function.id != "print":
+        return None
+    return (
+        call.function.span
+        if len(call.args) == 1 and type(call.args[0]) is not n.Starred and not call.keywords
+        else None
+    )
+
+
+def _is_stub(node: ast.FunctionDef) -> bool:
+    """Whether a function does nothing: a docstring, `pass`, `...`, `raise NotImplementedError`, a constant."""
+    for statement in node.body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        if isinstance(statement, (ast.Pass, ast.Raise)):
+            continue
+        if isinstance(statement, ast.Return) and _is_empty(statement.value):
+            continue
+        return False
+    return True
+
+
+def _is_empty(node: ast.expr | None) -> bool:
+    return (
+        node is None or isinstance(node, ast.Constant) or (isinstance(node, (ast.List, ast.Dict)) and not _parts(node))
+    )
+
+
+def _parts(node: ast.List | ast.Dict) -> Any:
+    return node.elts if isinstance(node, ast.List) else node.values
 
 
 def _is_constant(node: ast.expr) -> bool:

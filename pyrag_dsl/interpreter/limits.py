@@ -18,8 +18,8 @@ class Limits:
         integer_bits: bits in one integer (14,284 bits are at most 4,300 digits, CPython's own limit for text).
         recursion: plan functions that are active at once.
         tool_calls: calls of tools, in program order.
-        regex_seconds: seconds for one operation of a regular expression that may have to look at much; those of one
-            pass may take eight times as long together.
+        regex_seconds: seconds for one regular-expression operation. Those of one pass may take eight times as long
+            together.
         pattern: characters in one regular expression.
         output: characters that the plan may print.
         depth: containers inside containers, in values that are copied, shown or compared.

@@ -50,7 +50,7 @@ def test_a_diagnostic_has_its_code_its_place_its_line_and_the_way_out() -> None:
         "  |\n"
         "2 | final_answer = foo(docs)\n"
         "  |                ^^^\n"
-        "  = help: Assign it first.\n"
+        "  = help: The tools are retrieve(query, topk=5), answer(query, docs=None).\n"
     )
 
 

@@ -96,3 +96,7 @@ def test_comparing_two_years_agrees_with_arithmetic(first: int, second: int) -> 
     else:
         assert {older, younger} == {"Ann Bell", "Carl Dee"}
         assert older == ("Ann Bell" if first < second else "Carl Dee")
+
+
+def test_a_fact_that_is_the_word_unknown_is_no_answer() -> None:
+    assert compose("unknown:0E00#ANSWER THE QUESTION:0E00") == Reading(UNKNOWN, 0.0, "")

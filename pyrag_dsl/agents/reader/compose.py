@@ -28,7 +28,7 @@ def compose(prompt: str) -> Reading:
     for method in (choose, judge, copy_through):
         reading = method(known)
         if reading is not None:
-            return reading
+            return NOTHING if reading.answer == UNKNOWN else reading
     return NOTHING
 
 
