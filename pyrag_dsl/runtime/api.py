@@ -52,7 +52,9 @@ def run(program: Program | str, tools: Tools | None = None, **options: Any) -> R
         now: the time of day that the plan sees; the start of the run if not given.
         strict: have RestrictedPython check the plan too.
         isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
-            `runtime/isolation.py`; tools stay here); a `Pool` for workers of your own; "none" in this process.
+            `runtime/isolation.py`; tools stay here), and raises `IsolationUnavailable` where the platform has no filter
+            of system calls; "rlimits" is the weaker wall that any POSIX system has; a `Pool` for workers of your own;
+            "none" in this process.
 
     Raises:
         PlanRejected: the plan was refused; nothing was called.

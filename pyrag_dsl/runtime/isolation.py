@@ -8,9 +8,10 @@ Whatever happens to a worker is an end of that pass and of nothing else: one tha
 rubbish, is a `LimitExceeded` of code PLAN400; one that does not stop when the time is over is killed, PLAN402; one
 that meets the limit of its memory, PLAN403. The next pass gets a fresh one.
 
-What is not walled off: a plan that has taken over its worker could lie to the later runs that this worker serves
-until it is retired (`Pool.passes`), within what `admission.py` lets through. And where the host is not root, its
-workers have its user: they can start nothing and open nothing, but they could send signals.
+A worker is taken to be the attacker's. What holds it is a filter of system calls (`seccomp.py`), whoever its user is;
+where the platform has none, "process" is refused, and "rlimits" is the name of what is left: limits of resources, and
+another user if the host is root. What is not walled off: a plan that has taken over its worker could lie to the later
+runs that this worker serves until it is retired (`Pool.passes`), within what `admission.py` lets through.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from .admission import Admission, plan_variables
 from .pool import DIED, OVERDUE, Interrupt, Member, Memory, OutOfTime, Pool, Watch, WorkerLost, default_pool
 from .wire import Garbled, encode, pack, signature_rows
 
-KINDS = ("none", "process")
+KINDS = ("none", "process", "rlimits")
 _PATIENCE = 300.0  # seconds for a pass that nobody can interrupt, where the limits set no deadline
 _RUNS = 8  # runs that a worker remembers
 _BYTES = 32 * 2**20  # of their requests
@@ -48,8 +49,9 @@ class Isolated:
     trace, if the worker is lost.
     """
 
-    def __init__(self, pool: Pool | None = None) -> None:
+    def __init__(self, pool: Pool | None = None, *, filtered: bool = True) -> None:
         self._pool = pool
+        self._filtered = filtered
         self._common: tuple[Any, ...] = ()
         self._run = 0
         self._admission: Admission | None = None
@@ -92,7 +94,7 @@ class Isolated:
 
     @property
     def pool(self) -> Pool:
-        return self._pool or default_pool()
+        return self._pool or default_pool(self._filtered)
 
     def identify(self, one: Pass) -> tuple[int, Admission]:
         """The number of the run that this pass belongs to, and what checks its replies."""
@@ -229,12 +231,16 @@ class Pass:
 
 
 def isolated(isolation: str | Pool) -> Callable[..., Outcome]:
-    """What interprets the passes of one run: in this process for "none", by workers for "process" or a pool."""
+    """What interprets the passes of one run: in this process for "none", else by workers.
+
+    "process" has their system calls filtered, and raises `IsolationUnavailable` at the first pass where the platform
+    cannot; "rlimits" does without, knowingly; a `Pool` is as it was made.
+    """
     if isinstance(isolation, Pool):
         return Isolated(isolation)
     if isolation not in KINDS:
         raise ValueError(f"isolation must be one of {', '.join(KINDS)}, or a Pool, not {isolation!r}")
-    return Isolated() if isolation == "process" else interpret
+    return interpret if isolation == "none" else Isolated(filtered=isolation == "process")
 
 
 def _rules(overrides: Overrides) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic
+from . import seccomp
 from .wire import HEADER, Garbled, unpack
 
 DIED = "the isolated interpreter died"
@@ -35,8 +36,9 @@ _LOOK = 0.05  # seconds between two looks at the interrupt
 _START = 60.0  # seconds for a worker to come up
 _BOOT = (
     "import json, sys; sys.path.extend(p for p in json.loads(sys.argv[1]) if p not in sys.path); "
-    "from pyrag_dsl.runtime.worker import main; main(int(sys.argv[2]))"
+    "from pyrag_dsl.runtime.worker import main; main(int(sys.argv[2]), sys.argv[3:] == ['filtered'])"
 )
+_WEAKER = 'isolation="rlimits" asks for the weaker wall, of limits without a filter (see SECURITY.md)'
 Interrupt = Callable[[], bool]
 
 
@@ -64,16 +66,28 @@ class Memory:
 class Member:
     """One worker, seen from the host. Used by one thread at a time."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, filtered: bool = True) -> None:
         if not hasattr(socket, "AF_UNIX") or os.name != "posix" or not sys.executable:
-            raise IsolationUnavailable('isolation="process" needs a POSIX system and a Python to start')
+            raise IsolationUnavailable("isolation needs a POSIX system and a Python to start")
+        if filtered and (why := seccomp.missing()):
+            raise IsolationUnavailable(f'isolation="process" cannot wall a worker off here: {why}. {_WEAKER}')
         home = str(Path(__file__).resolve().parents[2])
         paths = [home, *(os.path.abspath(path) for path in sys.path)]
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 self.process: subprocess.Popen[bytes] = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-B", "-c", _BOOT, json.dumps(paths), str(memory)],
+                    [
+                        sys.executable,
+                        "-I",
+                        "-S",
+                        "-B",
+                        "-c",
+                        _BOOT,
+                        json.dumps(paths),
+                        str(memory),
+                        *["filtered"] * filtered,
+                    ],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -95,7 +109,8 @@ class Member:
             raise IsolationUnavailable(f"a worker ended while it started (status {status})") from None
         if told != {"ready": True}:
             self.kill()
-            raise IsolationUnavailable(f"a worker could not start: {told.get('failed')}")
+            why = told.get("failed") if type(told) is dict else "it said something else"
+            raise IsolationUnavailable(f"a worker could not start: {why}" + (f". {_WEAKER}" if filtered else ""))
 
     @property
     def alive(self) -> bool:
@@ -186,16 +201,21 @@ class Watch:
 class Pool:
     """Workers, started when they are first needed and replaced when they are lost. Safe for threads."""
 
-    def __init__(self, size: int | None = None, *, memory: int = 2**30, passes: int = 10_000) -> None:
+    def __init__(
+        self, size: int | None = None, *, memory: int = 2**30, passes: int = 10_000, filtered: bool = True
+    ) -> None:
         """
         Args:
             size: workers at most; one for each processor, but no more than 4, if not given.
             memory: bytes that a worker may take beyond what it starts with, whatever the limits of a run say.
             passes: after so many a worker is replaced.
+            filtered: whether the system calls of workers are filtered; without it there are limits of resources
+                only (`isolation="rlimits"`).
         """
         self.size = size or min(4, os.cpu_count() or 1)
         self.memory = memory
         self.passes = passes
+        self.filtered = filtered
         self.closed = False
         self._changed = threading.Condition()
         self._idle: list[Member] = []
@@ -230,7 +250,7 @@ class Pool:
                 watch.look()
         started: Member | None = None
         try:
-            started = Member(self.memory)
+            started = Member(self.memory, self.filtered)
         finally:
             with self._changed:
                 self._starting -= 1
@@ -285,16 +305,17 @@ def _obituary(status: int) -> Diagnostic:
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-_default: list[Pool] = []
+_default: dict[bool, Pool] = {}
 _lock = threading.Lock()
 
 
-def default_pool() -> Pool:
-    """The pool of `isolation="process"`, made when it is first asked for."""
+def default_pool(filtered: bool = True) -> Pool:
+    """The pool of `isolation="process"`, or of "rlimits" if not filtered, made when it is first asked for."""
     with _lock:
-        if not _default or _default[0].closed:
-            _default[:] = [Pool()]
-        return _default[0]
+        found = _default.get(filtered)
+        if found is None or found.closed:
+            found = _default[filtered] = Pool(filtered=filtered)
+        return found
 
 
 @atexit.register

@@ -14,6 +14,7 @@ import os
 import pkgutil
 import resource
 import signal
+import sys
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -33,6 +34,7 @@ from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Entry, Journal, Override
 from ..interpreter.limits import Limits
 from ..interpreter.previews import Preview
+from . import seccomp
 from .wire import HEADER, decode, encode, pack, signatures, unpack
 
 SOCKET = 0
@@ -241,14 +243,16 @@ def load_everything() -> None:
     encode(outcome.value)
 
 
-def lock_down(memory: int) -> tuple[int, int]:
+def lock_down(memory: int, filtered: bool = True) -> tuple[int, int]:
     """Give up all that a pass does not need. Returns the bytes of address space in use, and the ceiling.
 
     A limit of no descriptors leaves those that are open and refuses every new one. Root could raise its limits
-    again and is not held by the one of processes, so it is given up where the system allows that.
+    again and is not held by the one of processes, so it is given up where the system allows that. The filter of
+    system calls comes last: it would refuse all of this. Without it (`filtered`) the limits are what there is.
+    Raises `OSError` where there can be no filter.
     """
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:
+        with open("/proc/self/statm", "rb") as file:
             baseline = int(file.read().split()[0]) * resource.getpagesize()
     except OSError:
         baseline = 256 * 2**20
@@ -265,7 +269,10 @@ def lock_down(memory: int) -> tuple[int, int]:
             os.setgid(nobody)
             os.setuid(nobody)
         except OSError:
-            pass  # a container without that user: the limits hold as far as they go
+            pass  # a container without that user: the filter is the same for root
+    sys.meta_path.clear()  # nothing is imported any more
+    if filtered:
+        seccomp.install()
     return baseline, baseline + memory
 
 
@@ -308,11 +315,14 @@ def _write(data: bytes) -> None:
         view = view[os.write(SOCKET, view) :]
 
 
-def main(memory: int) -> None:
-    """The life of a worker. `memory` is what it may ever take beyond what it starts with, in bytes."""
+def main(memory: int, filtered: bool) -> None:
+    """The life of a worker. `memory` is what it may ever take beyond what it starts with, in bytes.
+
+    `filtered`: whether system calls are filtered too, without which a worker does not start.
+    """
     try:
         load_everything()
-        worker = Worker(*lock_down(memory))
+        worker = Worker(*lock_down(memory, filtered))
     except Exception as error:
         _write(pack({"failed": f"{type(error).__name__}: {error}"}))
         return

@@ -39,7 +39,7 @@ def test_what_models_do_by_habit_runs_after_safe_fixes(name: str) -> None:
         asked.append(query)
         return ["Momo is a book by Ende."] * topk
 
-    def answer(query: str, docs: list[str] | None = None) -> str:
+    def answer(query: str, docs: list[str] | None = None) -> str:  # noqa: ARG001
         asked.append(query)
         return "Ende"
 

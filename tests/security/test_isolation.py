@@ -388,38 +388,6 @@ def test_a_worker_has_a_socket_and_nothing_else(monkeypatch: pytest.MonkeyPatch,
             assert "CapEff:\t0000000000000000" in status
 
 
-TRIES = """
-import os, socket, sys, threading
-from pyrag_dsl.runtime.worker import lock_down
-lock_down(2**28)
-def thread():
-    threading.Thread(target=print).start()
-def raised():
-    import resource
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-tries = {
-    "open": lambda: open("/etc/passwd"), "write": lambda: open("/tmp/x", "w"), "socket": socket.socket,
-    "pipe": os.pipe, "fork": os.fork, "thread": thread, "raise": raised, "allocate": lambda: bytearray(2**30),
-    "freed": lambda: (os.close(0), open("/dev/null")),
-}
-for name, attempt in tries.items():
-    try:
-        attempt()
-        print(name)
-    except (OSError, ValueError, RuntimeError, MemoryError):
-        pass
-print("done")
-"""
-
-
-@linux
-def test_code_in_a_worker_can_open_and_start_nothing() -> None:
-    allowed = subprocess.run(
-        [sys.executable, "-c", TRIES], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert allowed.stdout.split() == ["done"]
-
-
 # ---------------------------------------------------------------------------- pools
 
 
@@ -526,7 +494,7 @@ def test_workers_of_a_host_that_is_killed_end() -> None:
 
 
 def test_an_unknown_isolation_is_refused() -> None:
-    with pytest.raises(ValueError, match="none, process"):
+    with pytest.raises(ValueError, match="none, process, rlimits"):
         pd.run(PLAN, StubTools(1).functions(), isolation="thread")
 
 
