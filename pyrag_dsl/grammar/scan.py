@@ -90,7 +90,14 @@ def scan(text: str, found: Findings | None = None) -> Scan:
     found = Findings() if found is None else found
     text = text.removeprefix("\ufeff")
     if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\r\n", "\n")
+        at = text.find("\r")
+        text = text.replace("\r", "\n")
+        if at >= 0:
+            line, begin = text.count("\n", 0, at) + 1, text.rfind("\n", 0, at) + 1
+            message = "a carriage return without a line feed, which shows as no end of a line and is one"
+            place = Span(line, at - begin + 1, line, at - begin + 2)
+            found.add(Diagnostic("PLAN103", message, place, help="End lines with line feeds."))
     if len(text) > MAX_SOURCE:
         message = f"the plan has {len(text):,} characters; the limit is {MAX_SOURCE:,}"
         found.add(Diagnostic("PLAN102", message, Span(1, 1, 1, 2)))

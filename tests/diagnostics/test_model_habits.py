@@ -6,6 +6,7 @@ import pytest
 
 import pyrag_dsl as pd
 from pyrag_dsl.agents.drafts import Drafter
+from pyrag_dsl.grammar.diagnostics import Span
 from pyrag_dsl.grammar.fix import fix
 
 BEFORE = 'docs = retrieve("Momo")\n'
@@ -84,3 +85,15 @@ def test_a_plan_that_was_cut_off_is_nobodys_to_finish(reply: str) -> None:
 def test_a_plan_that_was_cut_off_after_its_end_is_whole() -> None:
     reply = '```python\ndocs = retrieve("Momo")\nfinal_answer = answer("Who?", docs)\n```\nThis plan first looks'
     assert Drafter(model=None).read(reply, truncated=True).program is not None  # type: ignore[arg-type]
+
+
+def test_a_carriage_return_alone_hides_nothing_from_a_reader() -> None:
+    text = 'final_answer = "shown"  # a note\rfinal_answer = "hidden"\n'
+    with pytest.raises(pd.PlanRejected) as caught:
+        pd.parse(text)
+    assert [(each.code, each.span) for each in caught.value.diagnostics] == [("PLAN103", Span(1, 33, 1, 34))]
+    fixed = fix(text)
+    assert fixed.program is not None
+    assert fixed.text.count("\n") == 2
+    assert "\r" not in fixed.text
+    assert pd.parse('a = 1\r\nfinal_answer = "x"\r\n').source.count("\n") == 2
