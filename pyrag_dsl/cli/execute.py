@@ -13,7 +13,7 @@ import typer
 from pyrag_dsl.cli import options as o
 from pyrag_dsl.cli import status
 from pyrag_dsl.cli.inputs import PlanText, check_output, load_trace, read_plan, recorded_source
-from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, show_diagnostics
+from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from pyrag_dsl.cli.screen import Screen, stderr
 from pyrag_dsl.cli.services import Sources, tools_of
 from pyrag_dsl.cli.status import Stop
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyrag_dsl.interpreter.limits import Limits
     from pyrag_dsl.runtime.trace import Trace
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ def execute(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the plan is accepted.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Apply all safe fixes to the plan first, and say which.")] = False,
     quiet: o.Quiet = False,
+    version: o.Version = False,  # noqa: ARG001
 ) -> int:
     """Run the plan that a language model wrote.
 
@@ -201,37 +202,13 @@ def _vet(request: Request, plan: PlanText, question: str, signatures: Any) -> Ou
     try:
         program: Program = parse(plan.source, signatures, strict=request.strict)
     except PlanRejected as rejected:
-        trace = _rejected_trace(plan.source, question, rejected) if not request.check else None
+        trace = rejected_trace(plan.source, question, rejected) if not request.check else None
         return of_error(rejected, question, plan.source, plan.name, trace)
     except ImportError:
         raise Stop("--strict needs RestrictedPython: pip install RestrictedPython") from None
     if request.check:
         stderr(quiet=request.quiet).line(("ok ", "good"), f"{plan.name}: the plan is accepted")
     return Outcome(status.OK, "checked", question, plan.source, plan.name, program.diagnostics)
-
-
-def _rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
-    """A trace of a run that never began: what was refused, and why."""
-    from dataclasses import asdict
-    from datetime import datetime
-
-    from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
-    from pyrag_dsl.interpreter.limits import Limits
-    from pyrag_dsl.runtime.events import DiagnosticFound, Event, RunFinished, RunStarted
-    from pyrag_dsl.runtime.trace import Trace, signatures_to_json
-
-    events: list[Event] = [
-        RunStarted(
-            source=source,
-            question=question,
-            started=datetime.now().isoformat(),
-            signatures=signatures_to_json(dict(DEFAULT_SIGNATURES)),
-            limits=asdict(Limits()),
-        ),
-        *[DiagnosticFound(diagnostic=found) for found in rejected.diagnostics],
-        RunFinished(status="rejected"),
-    ]
-    return Trace([replace(event, seq=seq) for seq, event in enumerate(events)])
 
 
 def _limits(request: Request, recorded: Trace | None) -> Limits:
@@ -275,7 +252,10 @@ def _perform(
     except PlanError as error:
         outcome = of_error(error, question, plan.source, plan.name)
     except KeyboardInterrupt:
-        kept = f"; what was done is in {request.trace}, go on with --resume" if request.trace else ""
+        kept = ""
+        if request.trace:
+            kept = f"; what was done is in {request.trace}, go on with --resume"
+            _save(request, Outcome(status.INTERRUPTED, "cancelled", trace=load_trace(request.trace)), screen)
         raise Stop(f"interrupted{kept}", status.INTERRUPTED) from None
     if outcome.trace is not None and not request.quiet:
         if request.replay:

@@ -8,11 +8,25 @@ from typing import Annotated
 
 import typer
 
+from pyrag_dsl import __version__
+
 MOST_PASSAGES = 100
 
 _SOURCES = "Passages and answers"
 _LIMITS = "Limits"
 _OUTPUT = "Output"
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pyrag_dsl {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is, and leave."),
+]
 
 
 class Mode(str, Enum):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyrag_dsl.cli import status
 from pyrag_dsl.cli.screen import Screen, answer_text, write
-from pyrag_dsl.grammar.diagnostics import Diagnostic, PlanError
+from pyrag_dsl.grammar.diagnostics import Diagnostic, PlanError, PlanRejected
 from pyrag_dsl.grammar.render import render_json, render_terminal
 
 if TYPE_CHECKING:
@@ -52,6 +52,30 @@ def of_error(error: PlanError, question: str, source: str, name: str, trace: Tra
     code, word = status.of_error(error)
     found = trace if error.trace is None else error.trace
     return Outcome(code, word, question, source, name, error.diagnostics, found)
+
+
+def rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
+    """A trace of a run that never began: what was refused, and why."""
+    from dataclasses import asdict
+    from datetime import datetime
+
+    from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
+    from pyrag_dsl.interpreter.limits import Limits
+    from pyrag_dsl.runtime.events import DiagnosticFound, Event, RunFinished, RunStarted
+    from pyrag_dsl.runtime.trace import Trace, signatures_to_json
+
+    events: list[Event] = [
+        RunStarted(
+            source=source,
+            question=question,
+            started=datetime.now().isoformat(),
+            signatures=signatures_to_json(dict(DEFAULT_SIGNATURES)),
+            limits=asdict(Limits()),
+        ),
+        *[DiagnosticFound(diagnostic=found) for found in rejected.diagnostics],
+        RunFinished(status="rejected"),
+    ]
+    return Trace([replace(event, seq=seq) for seq, event in enumerate(events)])
 
 
 def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: str, name: str) -> None:

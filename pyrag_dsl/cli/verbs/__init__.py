@@ -7,18 +7,19 @@ from importlib import import_module
 
 import typer
 
+from pyrag_dsl.cli.options import Version
+
 
 def app() -> typer.Typer:
     """The command with all its verbs."""
     made = typer.Typer(
-        add_completion=False,
         pretty_exceptions_enable=False,
         no_args_is_help=True,
         help="Plans that answer questions.",
     )
 
     @made.callback()
-    def pyrag() -> None:
+    def pyrag(version: Version = False) -> None:
         """Work with plans, passages and traces. `pyrag-exec` runs a plan."""
 
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):

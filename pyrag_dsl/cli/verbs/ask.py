@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from contextlib import ExitStack
@@ -13,11 +14,11 @@ import typer
 from pyrag_dsl.cli import options as o
 from pyrag_dsl.cli import status
 from pyrag_dsl.cli.inputs import check_output
-from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, show_diagnostics
+from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from pyrag_dsl.cli.screen import Screen, stderr
 from pyrag_dsl.cli.services import Sources, opened_retriever, retrieve_tool
 from pyrag_dsl.cli.status import Stop
-from pyrag_dsl.grammar.diagnostics import PlanError
+from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
 
 _PLANNING = "Models"
 
@@ -98,6 +99,9 @@ def ask(
             from pyrag_dsl.report import write_report
 
             write_report(outcome.trace, report)
+    if outcome.code == status.INTERRUPTED:
+        kept = [str(path) for path in (trace, report, output_dir) if path is not None and outcome.trace is not None]
+        raise Stop("interrupted" + (f"; what was done is in {', '.join(kept)}" if kept else ""), outcome.code)
     if not (quiet and outcome.code == status.OK):
         show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
     (print_json if as_json else print_answer)(outcome)
@@ -123,11 +127,25 @@ def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -
     from pyrag_dsl.agents.pyrag import PyRAG
 
     progress = None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True)
+    kept: list[Any] = []  # what was made, where the question ends before its answer
+
+    async def ask_it() -> Any:
+        try:
+            return await PyRAG(retriever, progress=progress, **settings).arun(question)
+        except BaseException as error:
+            kept.append(getattr(error, "answered", None))
+            raise
+
     try:
-        answered = PyRAG(retriever, progress=progress, **settings).run(question)
+        answered = asyncio.run(ask_it())
     except PlanError as error:
-        made = getattr(error, "answered", None)
-        return of_error(error, question, made.source if made else "", "the plan", made.trace if made else None)
+        source, made = (kept[0].source, kept[0].trace) if kept[0] is not None else ("", None)
+        if made is None and isinstance(error, PlanRejected):
+            made = rejected_trace(source, question, error)
+        return of_error(error, question, source, "the plan", made)
+    except KeyboardInterrupt:
+        made = kept[0].trace if kept and kept[0] is not None else None
+        return Outcome(status.INTERRUPTED, "cancelled", question, name="the plan", trace=made)
     result = answered.result
     diagnostics = result.diagnostics if result is not None else ()
     return Outcome(status.OK, "done", question, answered.source, "the plan", diagnostics, answered.trace, result)
