@@ -102,9 +102,11 @@ class Scheduler:
                 await self.landings()
                 if run.expired():
                     raise run.out_of_time(run.snapshot())
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             run.cancelled = True
-            run.close(run.trace(run.snapshot(), "cancelled", ()))
+            trace = run.trace(run.snapshot(), "cancelled", ())
+            run.close(trace)
+            cancelled.__dict__["trace"] = trace  # for whoever asked, and did not name a file
             raise
         finally:
             if alarm is not None:

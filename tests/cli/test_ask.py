@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pyrag_dsl import Trace
+from pyrag_dsl import Trace, __version__
+from pyrag_dsl.cli import main as pyrag_exec
 from pyrag_dsl.cli import pyrag
+from pyrag_dsl.runtime.events import CallFinished
 from pyrag_dsl.testing.server import Request, ScriptedModelServer, status
 
 PLAN = """```python
@@ -87,3 +96,57 @@ def test_a_model_that_refuses(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 5
     assert "403" in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_what_was_made_is_written_when_no_plan_is_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def prose(request: Request) -> str:
+        return "I would look for both birth dates first." if request.body["model"] == "plans" else reply(request)
+
+    trace, report = tmp_path / "t.jsonl", tmp_path / "r.html"
+    with ScriptedModelServer(prose) as server:
+        models = ["--llm-base-url", server.base_url, "--model", "m", "--plan-model", "plans"]
+        code = pyrag(["ask", QUESTION, *models, "--trace", str(trace), "--report", str(report), "--quiet"])
+    assert code == 3
+    assert "Traceback" not in capsys.readouterr().err
+    finished = Trace.load(trace).finished
+    assert finished is not None
+    assert finished.status == "rejected"
+    assert "rejected" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
+def test_what_was_made_is_written_on_an_interrupt(tmp_path: Path) -> None:
+    reached = threading.Event()
+
+    def slow(request: Request) -> str:
+        if "Who is older" in json.dumps(request.body["messages"]) and "<answer>" in json.dumps(
+            request.body["messages"]
+        ):
+            reached.set()
+            time.sleep(3)
+        return reply(request)
+
+    trace = tmp_path / "t.jsonl"
+    with ScriptedModelServer(slow) as server:
+        models = ["--llm-base-url", server.base_url, "--model", "m", "--plan-model", "plans"]
+        start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        start += "from pyrag_dsl.cli import pyrag; sys.exit(pyrag(sys.argv[1:]))"
+        process = subprocess.Popen(
+            [sys.executable, "-c", start, "ask", QUESTION, *models, "--trace", str(trace)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert reached.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert str(trace) in err
+    assert len(Trace.load(trace).of(CallFinished)) >= 4
+
+
+@pytest.mark.parametrize("command", [pyrag, pyrag_exec])
+def test_the_version_is_said(command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["--version"]) == 0
+    assert capsys.readouterr().out == f"pyrag_dsl {__version__}\n"
