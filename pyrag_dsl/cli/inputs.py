@@ -97,7 +97,6 @@ def _stdin() -> bytes:
 
 def load_trace(path: Path) -> Trace:
     """The trace in a file. Raises Stop."""
-    from pyrag_dsl.cli.soundness import flaw
     from pyrag_dsl.runtime.trace import Trace, TraceError, read_header
 
     try:
@@ -106,10 +105,6 @@ def load_trace(path: Path) -> Trace:
         trace = Trace.load(path)
     except (TraceError, ValueError) as error:
         raise Stop(str(error)) from None
-    for number, event in enumerate(trace, start=1):
-        wrong = flaw(event)
-        if wrong:
-            raise Stop(f"{path}: the trace is damaged: `{wrong}` of event {number} ({event.type}) makes no sense")
     try:
         header = read_header(trace.header)
     except (TraceError, ValueError, AttributeError) as error:

@@ -35,6 +35,7 @@ from .events import (
     to_json,
 )
 from .plain import decode, dumps, encode
+from .soundness import flaw
 
 E = TypeVar("E", bound=Event)
 _CALL_FAILED = frozenset({"PLAN500", "PLAN502", "PLAN503", "PLAN505"})
@@ -87,7 +88,10 @@ class Trace:
             elif isinstance(event, HookDecided) and event.decision == "change":
                 found.setdefault(event.node, []).append(Override(event.detail, event.seen))
             elif isinstance(event, HookDecided) and event.decision == "undo":
-                found[event.node].remove(Override(event.detail, event.seen))
+                undone = Override(event.detail, event.seen)
+                if undone not in found.get(event.node, ()):
+                    raise TraceError(f"the trace takes back a change of {event.node} that it does not hold")
+                found[event.node].remove(undone)
         return {node: tuple(rules) for node, rules in found.items() if rules}
 
     def failures(self) -> dict[str, tuple[dict[str, Any], Diagnostic]]:
@@ -155,8 +159,10 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             event = from_json(_decoded(data))
         except TraceError:
             raise
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise TraceError(f"{name}, line {number}, is damaged: {error}") from None
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise TraceError(f"{name}, line {number}, is damaged: {str(error)[:200]}") from None
+        if event is not None and (field := flaw(event)):
+            raise TraceError(f"{name}, line {number}, is damaged: `{field}` does not hold what it should")
         if event is not None:
             events.append(event)
     if not events:

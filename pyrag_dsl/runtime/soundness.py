@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any
 
-from pyrag_dsl.grammar.codes import CODES
-from pyrag_dsl.grammar.diagnostics import Diagnostic, Span
-from pyrag_dsl.interpreter.limits import Limits
-from pyrag_dsl.runtime.events import Event
+from ..grammar.codes import CODES
+from ..grammar.diagnostics import Diagnostic, Span
+from ..interpreter.limits import Limits
+from .events import Event
 
 Test = Callable[[Any], bool]
 
@@ -63,6 +63,7 @@ def _place(value: Any) -> bool:
 def _diagnostic(value: Any) -> bool:
     return (
         isinstance(value, Diagnostic)
+        and _text(value.code)
         and value.code in CODES
         and value.severity in ("error", "warning", "note")
         and all(map(_text, (value.message, value.help, *value.notes, *value.nodes)))
@@ -86,6 +87,7 @@ _BY_NAME: dict[str, Test] = {
     **dict.fromkeys(("arguments", "usage", "detail", "signatures"), _record),
     "elapsed": _seconds,
     "overrides": _record,
+    "seen": lambda value: value is None or _record(value),
     "names": _previews,
     "limits": _limits,
     "span": _place,
