@@ -163,7 +163,7 @@ def _copy(machine: Machine, value: Any, /) -> Any:
     machine.take(_MAPPING + _ENTRY * len(value))
     machine.rehash(value)
     if type(value) is DefaultDict:
-        made = DefaultDict(value.factory)
+        made = make_default_dict(machine, value.factory)
         made.update(value)
         return made
     return value.copy()
