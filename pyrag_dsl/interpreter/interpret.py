@@ -149,6 +149,7 @@ def interpret(
         diagnostics.append(diagnose_border(fault))
     if ending and diagnostics and diagnostics[0].span is None and (place := answer_span(program)):
         diagnostics[0] = replace(diagnostics[0], span=place)
+    ended = status in ("failed", "limit")
     if status != "waiting" and concurrent and machine.pending:
         status = "waiting"
     if progress is not None:
@@ -172,7 +173,7 @@ def interpret(
         variables,
         error,
         resolved,
-        *((machine.blocked_by(blocked), machine.taken_ahead) if isinstance(machine, ConcurrentMachine) else ()),
+        *((machine.blocked_by(blocked, ended), machine.taken_ahead) if isinstance(machine, ConcurrentMachine) else ()),
     )
 
 

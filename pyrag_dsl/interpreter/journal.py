@@ -46,7 +46,7 @@ class ByCall(Generic[T]):
     def get(self, node: str, arguments: Mapping[str, Any]) -> T | None:
         """What is known of this call."""
         for asked, value in self._found.get(node, ()):
-            if asked == arguments or same_arguments(asked, arguments):
+            if asked is arguments or asked == arguments or same_arguments(asked, arguments):
                 return value
         return None
 
@@ -58,9 +58,11 @@ class ByCall(Generic[T]):
 
     def discard(self, node: str, arguments: Mapping[str, Any]) -> T | None:
         """Know nothing of a call any more; what was known."""
-        known = self._found.get(node, [])
+        known = self._found.get(node)
+        if known is None:
+            return None
         for at, (asked, value) in enumerate(known):
-            if same_arguments(asked, arguments):
+            if asked is arguments or same_arguments(asked, arguments):
                 del known[at]
                 if not known:
                     del self._found[node]

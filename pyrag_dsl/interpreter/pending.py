@@ -162,10 +162,14 @@ class ConcurrentMachine(Machine):
         if self.ahead is not None and self.taken_ahead > self.ahead:
             raise PassOver
 
-    def blocked_by(self, node: str) -> frozenset[str]:
-        """Nodes of which one has to come back before another pass wants other calls; none if that is not known."""
+    def blocked_by(self, node: str, ended: bool) -> frozenset[str]:
+        """Nodes of which one has to come back before another pass wants other calls; none if that is not known.
+
+        So it is where an error has ended the pass: the calls that are still missing may be all
+        that the run has to wait for before it fails.
+        """
         cut = self.ahead is not None and self.taken_ahead > self.ahead
-        return frozenset() if cut else frozenset({node, *self.blockers})
+        return frozenset() if cut or ended else frozenset({node, *self.blockers})
 
     def needed(self, values: Iterable[Any]) -> Needs | None:
         """The call that must come back first before these values can be used; of several the highest."""

@@ -36,6 +36,7 @@ from .tools import Reported, Tool
 from .trace import Trace, TraceFile, overrides_to_json, signatures_to_json
 
 MODES = ("concurrent", "sequential")
+_SLOW = 0.001  # seconds
 _AHEAD = 5_000  # steps that any concurrent pass may read on for, past the first call that is missing
 
 
@@ -85,6 +86,7 @@ class Run:
             arguments.
         trusting: whether concurrent passes are believed. Once the two readings disagree about a call, the run goes on
             one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
+        slow: whether a pass has taken so long that it is worth the while to keep what the next need not do again.
         ahead: steps that concurrent passes may still take beyond the first call that is missing: together as many as
             the plan may take at all, and then a few in each.
         made: calls made, those left out that were made by mistake.
@@ -113,6 +115,7 @@ class Run:
         self.last: tuple[Call, ...] = ()  # the calls that the last pass met
         self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
         self.ahead = options.limits.steps
+        self.slow = False
         self.passes = 0
         self.tokens = 0
         self.cost = 0.0
@@ -132,10 +135,11 @@ class Run:
     def look(self, concurrent: bool, supply: Any, interrupt: Callable[[], bool] | None) -> Outcome:
         self.passes += 1
         more: dict[str, Any] = {}
-        if interrupt is not None and supply is None and self.options.interpreter is interpret:
+        if self.slow and interrupt is not None and supply is None and self.options.interpreter is interpret:
             more["progress"] = self.progress.setdefault((concurrent, self.epoch), Progress())
             if concurrent:
                 more["ahead"] = max(_AHEAD, self.ahead)
+        began = time.perf_counter()
         outcome = self.options.interpreter(
             self.program,
             self.journal,
@@ -149,6 +153,7 @@ class Run:
             cautious=concurrent and not self.options.speculate,
             **more,
         )
+        self.slow = self.slow or time.perf_counter() - began > _SLOW
         self.last = outcome.calls
         self.ahead -= outcome.ahead
         return outcome

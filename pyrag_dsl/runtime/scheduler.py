@@ -136,29 +136,26 @@ class Scheduler:
 
     async def interpret(self, *, concurrent: bool = False) -> Outcome:
         """One pass. It does not hold the caller's loop for long: a long one is made again in a thread."""
-        began = self.loop.time()
+        run, clock = self.run, self.loop.time
+        began = clock()
         try:
-            return await self.make_pass(concurrent)
+            if self.visiting and not self.elsewhere:
+                ends = began + _SLICE
+
+                def interrupt() -> bool:
+                    if clock() > ends:
+                        raise TooLong
+                    return run.expired()
+
+                try:
+                    return run.interpret(concurrent=concurrent, interrupt=interrupt)
+                except TooLong:
+                    self.elsewhere = True
+            if self.elsewhere:
+                return cast(Outcome, await in_thread(lambda _: run.interpret(concurrent=concurrent), None))
+            return run.interpret(concurrent=concurrent)
         finally:
-            self.pause = min(self.loop.time() - began, _LONGEST_PAUSE)
-
-    async def make_pass(self, concurrent: bool) -> Outcome:
-        run = self.run
-        if self.visiting and not self.elsewhere:
-            ends = self.loop.time() + _SLICE
-
-            def interrupt() -> bool:
-                if self.loop.time() > ends:
-                    raise TooLong
-                return run.expired()
-
-            try:
-                return run.interpret(concurrent=concurrent, interrupt=interrupt)
-            except TooLong:
-                self.elsewhere = True
-        if self.elsewhere:
-            return cast(Outcome, await in_thread(lambda _: run.interpret(concurrent=concurrent), None))
-        return run.interpret(concurrent=concurrent)
+            self.pause = min(clock() - began, _LONGEST_PAUSE)
 
     def decided(self, first: Call, outcome: Outcome) -> bool:
         """Settle what the first call that is missing waits for; whether there was anything. Raises `ToolFailed`."""
@@ -290,6 +287,8 @@ class Scheduler:
         goes into passes, however many calls come back one by one.
         """
         useless = await self.landing()
+        if not self.flights:
+            return
         until = self.loop.time() + self.pause
         while self.flights and (useless or (self.pause > _SHORT and self.loop.time() < until)):
             useless = await self.landing(None if useless else until) and useless

@@ -292,3 +292,18 @@ def test_calls_that_need_nothing_of_each_other_are_made_at_once(name: str) -> No
     assert found.ending == "done", found.value
     assert len(found.made) == 4
     assert found.seconds == 1.0
+
+
+def test_a_run_that_fails_does_not_wait_for_a_call_that_was_made_ahead() -> None:
+    text = """\
+a, b = "A", answer("slow")
+d = {"A": 1}
+del d[answer(answer(a))]
+final_answer = answer("slower")
+"""
+    seconds = {"slow": 2.0, "slower": 9.0}
+
+    def latency(call: Any) -> float:
+        return seconds.get(dict(call[2])["query"], 0.5)
+
+    check_concurrent(text, {"answer": lambda query, docs=None: query.lower() if docs is None else ""}, latency)
