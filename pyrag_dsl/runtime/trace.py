@@ -159,7 +159,7 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             event = from_json(_decoded(data))
         except TraceError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
             raise TraceError(f"{name}, line {number}, is damaged: {str(error)[:200]}") from None
         if event is not None and (field := flaw(event)):
             raise TraceError(f"{name}, line {number}, is damaged: `{field}` does not hold what it should")

@@ -43,6 +43,7 @@ PLACES = [(number, path) for number, text in enumerate(LINES) for path in places
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(PLACES), st.sampled_from(ODD))
 @example((PLACES[-1][0], ("final_answer", 0)), {"$deque": [[1], 10**30]})
+@example((PLACES[-1][0], ("final_answer", 1, "$deque")), [])
 def test_a_trace_that_was_changed_gives_errors_of_its_own(place: tuple[int, tuple[Any, ...]], odd: Any) -> None:
     number, path = place
     changed = json.loads(LINES[number])
