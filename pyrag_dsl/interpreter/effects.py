@@ -77,7 +77,7 @@ class _Reader:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.levels: dict[str, int] = {}
-        self.declared: set[str] = set()  # names that a function inside binds outside of itself
+        self.declared: set[str] = set()  # names that a function or a generator inside binds outside of itself
 
     def read(self, node: Any, level: int) -> None:
         """`level`: what becomes of the node's value."""
@@ -168,6 +168,11 @@ class _Reader:
             self.levels[name] = max(level, self.levels.get(name, 0))
         self.declared |= inner.declared
 
+    def walrus(self, node: n.Walrus, _level: int) -> None:
+        """In a generator it binds a name of the scope around, whenever the generator is read."""
+        self.read(node.value, HANDED_ON)
+        self.declared.add(node.name)
+
     # ----------------------------------------------------------------- statements
 
     def target(self, node: Any) -> None:
@@ -240,6 +245,7 @@ _READ: dict[type, Callable[[_Reader, Any, int], None]] = {
     n.Call: _Reader.call,
     n.Lambda: _Reader.function,
     n.Comprehension: _Reader.comprehension,
+    n.Walrus: _Reader.walrus,
     n.Assign: _Reader.assign,
     n.AugAssign: _Reader.aug_assign,
     n.Delete: _Reader.assign,

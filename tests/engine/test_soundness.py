@@ -307,3 +307,25 @@ final_answer = answer("slower")
         return seconds.get(dict(call[2])["query"], 0.5)
 
     check_concurrent(text, {"answer": lambda query, docs=None: query.lower() if docs is None else ""}, latency)
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "sum(1 for x in e if (n := 1) > 2)",
+        "sum([1 for x in e if (n := 1) > 2])",
+        "any((n := 1) > 2 for x in e)",
+        "len([*(1 for x in e.values() if (n := 1) > 2)])",
+        "list(map(len, (str(n := n + 1) for x in e)))",
+        "next((n := 5 for x in e), 0)",
+    ],
+)
+def test_a_generator_binds_names_around_it_when_it_is_read(reading: str) -> None:
+    text = f"""\
+n = 0
+e = {{"a": 1}}
+e[answer("B")] = 1
+a = {reading}
+final_answer = answer(f"{{n}}")
+"""
+    check_concurrent(text, {"answer": lambda query, docs=None: docs or query.lower()}, lambda _call: 1.0)
