@@ -268,14 +268,22 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any
             raise TypeError(f"{name} expected at least 1 argument, got 0")
         if len(args) > 1 and default is not _MISSING:
             raise TypeError(f"Cannot specify a default for {name}() with multiple positional arguments")
-        items = machine.consume(args[0]) if len(args) == 1 else iter(args)
+        if len(args) > 1:
+            items = iter(args)
+        elif key is None or type(key) is Builtin:
+            items = machine.consume(args[0])
+        else:  # the function may change what it is called for, so each item is read just before its call
+            items = machine.iterate(args[0])
         call = machine.caller()
         found: Any = _MISSING
         best: Any = None
         keys: Iterator[Any] | None = None
         if key is not None and machine.concurrent and not machine.guarded:  # all calls, before anything is compared
-            known = list(machine.counted(items))
-            items, keys = iter(known), iter([call(key, item) for item in known])
+            known, made = [], []
+            for item in machine.counted(items):
+                known.append(item)
+                made.append(call(key, item))
+            items, keys = iter(known), iter(made)
         for item in machine.counted(items):
             value = item if key is None else next(keys) if keys is not None else call(key, item)
             machine.scan(value)

@@ -329,3 +329,13 @@ a = {reading}
 final_answer = answer(f"{{n}}")
 """
     check_concurrent(text, {"answer": lambda query, docs=None: docs or query.lower()}, lambda _call: 1.0)
+
+
+@pytest.mark.parametrize("source", ["ys", "(y for y in ys)", "iter(ys)", "list(ys)"])
+def test_what_a_key_changes_is_read_just_before_each_call(source: str) -> None:
+    text = f"""\
+ys = ["A", "D", "E"]
+best = max({source}, key=lambda y: (ys.pop(), y)[1], default="none")
+final_answer = answer(f"{{ys}} {{best}}") + min(["x", "y"], key=lambda q: answer(q))
+"""
+    check_concurrent(text, {"answer": lambda query, docs=None: docs or query.lower()}, lambda _call: 1.0)
