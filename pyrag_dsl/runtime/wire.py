@@ -21,6 +21,7 @@ from ..interpreter.values import VIEWS, DefaultDict, PlanFrozenSet, PlanSet
 
 HEADER = struct.Struct("!I")
 _NATIVE_INT = 2**63  # beyond it digits cost more than linear time, and CPython refuses to write many
+_CROWDING = 32_000_000  # comparisons of keys that share a hash, in one message: more than a plan can pay for
 _NATIVE = frozenset({str, bool, float, type(None)})
 _HOSTS = {"list": list, "dict": dict, "int": int, "str": str, "float": float, "set": set, "bool": bool,
           "tuple": tuple}  # fmt: skip
@@ -132,15 +133,16 @@ def _decoded(message: Any, decoders: Decoders) -> Any:
         return Reader(decoders).read(message)
     except Garbled:
         raise
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         raise Garbled("a value that was never encoded") from None
 
 
 class Reader:
-    """Decodes by one table."""
+    """Decodes one message by one table."""
 
     def __init__(self, decoders: Decoders) -> None:
         self.decoders = decoders
+        self.crowding = _CROWDING
 
     def read(self, message: Any) -> Any:
         kind = type(message)
@@ -159,8 +161,22 @@ class Reader:
     def all(self, content: Any) -> list[Any]:
         return [self.read(item) for item in content]
 
+    def keys(self, content: Any) -> list[Any]:
+        """`all` of what will be members or keys. Raises `Garbled` where they are chosen to collide."""
+        return self.parted(self.all(content))
+
     def pairs(self, content: Any) -> list[tuple[Any, Any]]:
-        return [(self.read(key), self.read(item)) for key, item in content]
+        found = [(self.read(key), self.read(item)) for key, item in content]
+        self.parted([key for key, _ in found])
+        return found
+
+    def parted(self, keys: list[Any]) -> list[Any]:
+        """The keys. Each is compared with all that share its hash, so a few thousand could hold the host for long."""
+        if len(set(hashes := [hash(key) for key in keys])) < len(keys):
+            self.crowding -= sum(often * often for often in Counter(hashes).values())
+            if self.crowding < 0:
+                raise Garbled("keys that were chosen to collide")
+        return keys
 
 
 def _read_clock(content: Any, reader: Reader) -> tuple[list[int], dict[str, Any]]:
@@ -193,7 +209,7 @@ _COMMON: Decoders = {
     "$deque": lambda content, reader: deque(reader.all(content[0]), content[1]),
     "$counter": lambda content, reader: Counter(dict(reader.pairs(content))),
     "$ordereddict": lambda content, reader: OrderedDict(reader.pairs(content)),
-    "$keys": lambda content, reader: dict.fromkeys(reader.all(content)).keys(),
+    "$keys": lambda content, reader: dict.fromkeys(reader.keys(content)).keys(),
     "$values": lambda content, reader: dict(enumerate(reader.all(content))).values(),
     "$items": lambda content, reader: dict(reader.pairs(content)).items(),
     "$range": lambda content, reader: range(*reader.all(content)),
@@ -205,18 +221,18 @@ _COMMON: Decoders = {
 }
 _PLAN: Decoders = {
     **_COMMON,
-    "$set": lambda content, reader: PlanSet(reader.all(content)),
-    "$frozenset": lambda content, reader: PlanFrozenSet(reader.all(content)),
+    "$set": lambda content, reader: PlanSet(reader.keys(content)),
+    "$frozenset": lambda content, reader: PlanFrozenSet(reader.keys(content)),
     "$defaultdict": lambda content, reader: DefaultDict(
         None if content[0] is None else BUILTINS[content[0]], reader.pairs(content[1])
     ),
 }
 _FAITHFUL: Decoders = {
     **_COMMON,
-    "$set": lambda content, reader: set(reader.all(content)),
-    "$frozenset": lambda content, reader: frozenset(reader.all(content)),
-    "$planset": lambda content, reader: PlanSet(reader.all(content)),
-    "$planfrozenset": lambda content, reader: PlanFrozenSet(reader.all(content)),
+    "$set": lambda content, reader: set(reader.keys(content)),
+    "$frozenset": lambda content, reader: frozenset(reader.keys(content)),
+    "$planset": lambda content, reader: PlanSet(reader.keys(content)),
+    "$planfrozenset": lambda content, reader: PlanFrozenSet(reader.keys(content)),
     "$defaultdict": lambda content, reader: defaultdict(
         None if content[0] is None else _HOSTS[content[0]], reader.pairs(content[1])
     ),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+import random
 from collections import Counter, OrderedDict, defaultdict, deque
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
+from time import process_time
 from typing import Any
 
 import pytest
@@ -14,7 +18,8 @@ from hypothesis import strategies as st
 
 import pyrag_dsl as pd
 from pyrag_dsl.interpreter.values import PlanFrozenSet, PlanSet
-from pyrag_dsl.runtime.admission import Admission
+from pyrag_dsl.runtime import wire
+from pyrag_dsl.runtime.admission import Admission, plan_variables
 from pyrag_dsl.runtime.wire import HEADER, Garbled, decode, decode_plan, encode, pack, signature_rows, unpack
 from pyrag_dsl.runtime.worker import Worker
 
@@ -234,6 +239,43 @@ def test_sets_and_the_like_cross_as_what_is_asked_for() -> None:
     assert type(decode(encode(PlanSet([3, 1])))) is PlanSet
     with pytest.raises(Garbled):
         decode_plan(encode(object()))
+
+
+@pytest.mark.parametrize("tag", ["$set", "$frozenset", "$keys", "$dict", "$counter", "$ordereddict"])
+def test_keys_that_collide_do_not_hold_the_host(tag: str) -> None:
+    keys = [encode(number * (2**61 - 1)) for number in range(1, 100_000)]
+    began = process_time()
+    with pytest.raises(Garbled):
+        decode_plan({tag: keys if tag in ("$set", "$frozenset", "$keys") else [[key, 1] for key in keys]})
+    assert process_time() - began < 1.0
+    few = [encode(number * (2**61 - 1)) for number in range(1, 2_000)]
+    assert len(decode_plan({"$set": few})) == len(few)
+
+
+@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_random_messages_raise_what_is_documented_and_nothing_else(slow: bool) -> None:
+    chance = random.Random(11)
+    tags = [*wire._FAITHFUL, "$bogus", "a"]
+    atoms = [None, True, 0, -1, 2**62, 1e308, math.nan, "", "x", "-ff", "list", "\ud800", 10**30]
+
+    def message(depth: int) -> Any:
+        kind = chance.randrange(4) if depth else 0
+        if kind == 0:
+            return chance.choice(atoms)
+        inner = [message(depth - 1) for _ in range(chance.randrange(4))]
+        return inner if kind == 1 else {chance.choice(tags): inner if chance.randrange(2) else message(depth - 1)}
+
+    honest = _HONEST[True]
+    entries = journal()
+    told(entries, done=True)
+    for _ in range(200_000 if slow else 4_000):
+        said = message(chance.randrange(5))
+        reply = {**honest, chance.choice(list(honest)): said}
+        began = process_time()
+        for check in (decode, decode_plan, plan_variables, lambda reply: admitted(reply, entries)):
+            with suppress(Garbled):
+                check(reply if check.__name__ == "<lambda>" else said)
+        assert process_time() - began < 1.0
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 100_000])
