@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from pyrag_dsl.agents.models.errors import EmptyReply
+from pyrag_dsl.agents.models.errors import ContextExceeded, EmptyReply, ModelError
 from pyrag_dsl.agents.models.reply import Reply, Usage
-from pyrag_dsl.agents.prompts import NO_ANSWER, RETRY_NOTE, PromptLimits, answer_prompt, is_cut, read_answer
+from pyrag_dsl.agents.prompts import (
+    NO_ANSWER,
+    RETRY_NOTE,
+    AnswerPrompt,
+    PromptLimits,
+    answer_prompt,
+    is_cut,
+    read_answer,
+)
+from pyrag_dsl.agents.quoting import one_line
+from pyrag_dsl.runtime.tools import Reported, Tool, tool
+
+_LEAST_PASSAGES = 400  # characters of all passages: with fewer there is nothing left to read
 
 
 class Completes(Protocol):
@@ -33,7 +45,8 @@ class Answered:
     None where unknown). citations: passage numbers named in the reply; bad_citations: those that no passage
     has. truncated: whether the reply was cut off at the token limit. cached: whether it came from the
     response cache. replies: how many replies it took, 1 or 2. failed: whether none of them held a whole answer;
-    `text` is then the sentinel `NO_ANSWER`. elapsed: seconds.
+    `text` is then the sentinel `NO_ANSWER`. shortened: whether passages were cut to what the model can hold.
+    elapsed: seconds.
     """
 
     text: str
@@ -46,18 +59,29 @@ class Answered:
     cached: bool
     replies: int
     failed: bool
+    shortened: bool
     elapsed: float
 
 
 class Answerer:
     """Answers questions by one model. May be used from many tasks and threads at once.
 
-    model: a ``ChatModel`` or anything with its ``acomplete``. limits: sizes of the prompt. max_answer_chars:
+    model: a ``ChatModel`` or anything with its ``acomplete``. limits: sizes of the prompt; they shrink where the
+    endpoint says that its context is shorter. always: whether a question without passages is to be answered in any
+    case, as benchmarks that count exact matches want it. max_answer_chars:
     longest answer that is returned; answers go into later questions, and a page of text has no place there.
     """
 
-    def __init__(self, model: Completes, *, limits: PromptLimits | None = None, max_answer_chars: int = 2_000) -> None:
+    def __init__(
+        self,
+        model: Completes,
+        *,
+        limits: PromptLimits | None = None,
+        always: bool = False,
+        max_answer_chars: int = 2_000,
+    ) -> None:
         self.model = model
+        self.always = always
         self.limits = limits or PromptLimits()
         self.max_answer_chars = max_answer_chars
         self._lock = threading.Lock()
@@ -90,15 +114,27 @@ class Answerer:
 
     async def ask(self, query: str, docs: Sequence[str] | str | None = None) -> Answered:
         """``answer`` with what is known about how it came about."""
-        prompt = answer_prompt(query, docs, self.limits)
+        prompt = answer_prompt(query, docs, self.limits, always=self.always)
         messages = list(prompt.messages)
         more: dict[str, Any] = {}
         usage, elapsed = Usage(), 0.0
         cost: float | None = 0.0
         reply: Reply | None
-        for turn in (1, 2):
+        turn, shortened = 1, False
+        while True:
             try:
                 reply = await self.model.acomplete(messages, **more)
+            except ContextExceeded:
+                # What is too long may be the room for the reply, and else it is the passages.
+                if not more:
+                    tighter = _tighter(self.limits, docs)
+                    if tighter is None:
+                        raise
+                    self.limits, shortened = tighter, True
+                    prompt = answer_prompt(query, docs, tighter, always=self.always)
+                    messages = list(prompt.messages) if turn == 1 else _again(prompt)
+                more = {}
+                continue
             except EmptyReply:
                 self._count(Usage(known=False), None)
                 usage, cost = usage + Usage(known=False), None
@@ -112,10 +148,8 @@ class Answerer:
             whole = reply is not None and bool(read.text) and not (cut and is_cut(reply.text))
             if whole or turn == 2:
                 break
-            messages = [*prompt.messages[:-1], _with_note(prompt.messages[-1])]
-            most = getattr(self.model, "max_tokens", None)
-            if cut and type(most) is int:
-                more = {"max_tokens": 2 * most}
+            turn, messages = 2, _again(prompt)
+            more = more_room(self.model) if cut else {}
         return Answered(
             text=read.text if whole else NO_ANSWER,
             raw="" if reply is None else reply.raw_text,
@@ -127,6 +161,7 @@ class Answerer:
             cached=reply is not None and reply.cached,
             replies=turn,
             failed=not whole,
+            shortened=shortened,
             elapsed=elapsed,
         )
 
@@ -137,5 +172,54 @@ class Answerer:
             self._cost = None if cost is None or self._cost is None else self._cost + cost
 
 
-def _with_note(message: dict[str, str]) -> dict[str, str]:
-    return {**message, "content": message["content"] + "\n\n" + RETRY_NOTE}
+def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always: bool = False) -> Tool:
+    """The ``answer`` tool over a model; tokens, cost, citations and the whole reply go into the trace."""
+    answerer = Answerer(model, limits=limits, always=always)
+
+    async def answer(query: str, docs: list[str] | None = None) -> Reported:
+        try:
+            asked = await answerer.ask(query, docs)
+        except ModelError as error:
+            # Made for people, and scrubbed: the trace may say it.
+            error.__dict__["public_message"] = one_line(str(error))
+            raise
+        usage: dict[str, Any] = {"raw": asked.raw}
+        if asked.usage.known:
+            usage["tokens"] = asked.usage.prompt_tokens + asked.usage.completion_tokens
+            usage["prompt_tokens"] = asked.usage.prompt_tokens
+            usage["completion_tokens"] = asked.usage.completion_tokens
+        if asked.cost is not None:
+            usage["cost"] = asked.cost
+        notes = [
+            *(["two replies held no whole answer"] if asked.failed else []),
+            *(["passages were shortened to what the model can hold"] if asked.shortened else []),
+        ]
+        if notes:
+            usage["note"] = "; ".join(notes)
+        if asked.citations:
+            usage["citations"] = list(asked.citations)
+        return Reported(asked.text, usage)
+
+    # What is sampled may come out otherwise each time: two equal calls are then two votes.
+    return tool(answer, "answer", idempotent=getattr(model, "temperature", None) == 0)
+
+
+def more_room(model: Completes) -> dict[str, Any]:
+    """The override that lets a reply of this model be twice as long, where the model says how long it may be."""
+    most = getattr(model, "max_tokens", None)
+    return {"max_tokens": 2 * most} if type(most) is int else {}
+
+
+def _tighter(limits: PromptLimits, docs: Sequence[str] | str | None) -> PromptLimits | None:
+    """Half the room that these passages take; None where nothing is left to shorten."""
+    passages = [docs] if isinstance(docs, str) else list(docs or ())
+    taken = min(sum(min(len(passage), limits.passage_chars) for passage in passages), limits.total_chars)
+    if taken < _LEAST_PASSAGES:
+        return None
+    return replace(limits, total_chars=taken // 2)
+
+
+def _again(prompt: AnswerPrompt) -> list[dict[str, str]]:
+    """The messages, with what was wrong with the reply to them."""
+    *first, last = prompt.messages
+    return [*first, {**last, "content": last["content"] + "\n\n" + RETRY_NOTE}]

@@ -30,6 +30,14 @@ class Console:
         if fallback:
             self._say(f"  (not split: {one_line(fallback)})")
 
+    def doing(self, what: str) -> None:
+        """Something is begun that may take long."""
+        self._say(f"[Wait] {what}")
+
+    def note(self, what: str) -> None:
+        """Something that the user should know."""
+        self._say(f"[Note] {one_line(what)}")
+
     def code(self, source: str, title: str = "Generated Code") -> None:
         """There is a plan."""
         self._say(f"=== {title} ===", *[f"  {line}".rstrip() for line in visible(source).rstrip("\n").split("\n")])

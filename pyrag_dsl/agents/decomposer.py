@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyrag_dsl.agents.answerer import Completes
-from pyrag_dsl.agents.models.errors import BadReply, ModelError
+from pyrag_dsl.agents.models.errors import AccessDenied, BadReply, ModelError
 from pyrag_dsl.agents.models.reply import strip_thinking
 from pyrag_dsl.agents.plan_prompts import decompose_prompt
 from pyrag_dsl.agents.quoting import clean_unicode, one_line
@@ -36,8 +36,8 @@ class Decomposer:
     """Splits questions by one model.
 
     model: a ``ChatModel`` or anything with its ``acomplete``. tries: requests before the question is left
-    whole. Without a decomposition a plan is still possible, so nothing that a model does or fails to do is an error
-    here: what went wrong is in ``Decomposition.fallback``.
+    whole. Without a decomposition a plan is still possible, so hardly anything that a model does or fails to do is an
+    error here: what went wrong is in ``Decomposition.fallback``.
     """
 
     def __init__(self, model: Completes, *, tries: int = 3) -> None:
@@ -47,7 +47,10 @@ class Decomposer:
         self.tries = tries
 
     async def decompose(self, question: str) -> Decomposition:
-        """The sub-queries of ``question``. Raises nothing but cancellation."""
+        """The sub-queries of ``question``.
+
+        Raises ``AccessDenied``: a key that is refused here is refused everywhere.
+        """
         reason = ""
         for turn in range(1, self.tries + 1):
             try:
@@ -55,6 +58,8 @@ class Decomposer:
             except BadReply as error:
                 reason = f"{type(error).__name__}: {error.detail}"
                 continue
+            except AccessDenied:
+                raise
             except ModelError as error:
                 # The client has been patient already.
                 return Decomposition((question,), f"{type(error).__name__}: {error.detail}", turn)

@@ -7,18 +7,22 @@ goes back to the model with the program it is about.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pyrag_dsl.agents.answerer import Completes
-from pyrag_dsl.agents.models.errors import BadReply
+from pyrag_dsl.agents.answerer import Completes, more_room
+from pyrag_dsl.agents.models.errors import BadReply, ContextExceeded, EmptyReply
+from pyrag_dsl.agents.models.reply import Reply
 from pyrag_dsl.agents.plan_prompts import Messages, with_feedback, without_reply
-from pyrag_dsl.grammar.decoding import SHAPE, constrained_fields
+from pyrag_dsl.agents.quoting import one_line
+from pyrag_dsl.grammar.decoding import SHAPE, constrained_fields, may_be_decoded
 from pyrag_dsl.grammar.diagnostics import Diagnostic, Fix, PlanRejected
 from pyrag_dsl.grammar.extract import extract_code
 from pyrag_dsl.grammar.fix import fix, look
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, Signature
 from pyrag_dsl.grammar.program import Program
+
+_SHOWN = 120  # characters of a reply that holds no plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Draft:
     """One program that a model wrote, and what became of it.
 
     source: the code, after its fixes. program: the plan; None where it was rejected. fixes: the safe fixes that were
-    applied. diagnostics: what is wrong, or warnings. truncated: whether the reply was cut off.
+    applied. diagnostics: what is wrong, or warnings. truncated: whether the reply was cut off. free: whether it was to
+    be decoded by the grammar of plans and was not, so that the server took no notice of the grammar.
     """
 
     source: str
@@ -34,6 +39,7 @@ class Draft:
     fixes: tuple[Fix, ...]
     diagnostics: tuple[Diagnostic, ...]
     truncated: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,14 @@ class DraftsRejected(PlanRejected):
     """No reply held a plan. ``drafts``: all that were made; ``diagnostics``: of the last."""
 
     def __init__(self, drafts: tuple[Draft, ...]) -> None:
-        super().__init__(drafts[-1].diagnostics)
+        found = list(drafts[-1].diagnostics)
+        if found and found[0].code == "PLAN117":
+            tries = "1 try" if len(drafts) == 1 else f"{len(drafts)} tries"
+            begins = one_line(drafts[-1].source[:_SHOWN])
+            found[0] = replace(
+                found[0], message=f"the model wrote no plan in {tries}", notes=(f"its last reply begins: {begins}",)
+            )
+        super().__init__(tuple(found))
         self.drafts = drafts
 
 
@@ -63,7 +76,8 @@ class Drafter:
 
     model: a ``ChatModel`` or anything with its ``acomplete``. tools: the signatures that plans are vetted against.
     tries: requests before it gives up. constrained: the server behind the model ("vllm", "sglang", "llama.cpp"), if it
-    is to decode by the grammar of plans; what it sends is vetted all the same.
+    is to decode by the grammar of plans. Some servers take no notice of the field: each reply is vetted all the same,
+    and a draft says where its reply cannot have been decoded so (`Draft.free`).
     """
 
     def __init__(
@@ -93,28 +107,42 @@ class Drafter:
         if self.overrides:
             messages = ({**messages[0], "content": f"{messages[0]['content']}\n\n{SHAPE}"}, *messages[1:])
         asked = messages
+        more: dict[str, Any] = {}
         for turn in range(1, self.tries + 1):
             try:
-                reply = await self.model.acomplete(list(asked), **self.overrides)
-            except BadReply:
+                reply = await self.ask(asked, more)
+            except BadReply as error:
                 if turn == self.tries and not drafts:
                     raise
                 asked = without_reply(messages) if not drafts else asked
+                more = more_room(self.model) if isinstance(error, EmptyReply) else {}
                 continue
             draft = self.read(reply.text, reply.truncated)
             drafts.append(draft)
             if draft.program is not None:
                 return Drafted(draft.program, tuple(drafts), turn)
+            more = more_room(self.model) if draft.truncated else {}
             asked = with_feedback(messages, draft.source, draft.diagnostics, draft.truncated)
         raise DraftsRejected(tuple(drafts))
 
+    async def ask(self, messages: Messages, more: Mapping[str, Any]) -> Reply:
+        """One reply, with more room if that was too little before and the model has it."""
+        if more:
+            try:
+                return await self.model.acomplete(list(messages), **self.overrides, **more)
+            except ContextExceeded:
+                pass
+        return await self.model.acomplete(list(messages), **self.overrides)
+
     def read(self, reply: str, truncated: bool = False) -> Draft:
         """The program in a reply, mended and vetted. One that never says what its answer is is rejected too."""
+        free = bool(self.overrides) and not may_be_decoded(reply, self.tools, cut=truncated)
         if truncated:
             code = extract_code(reply)
             _, found = look(code, self.tools)
             if any(each.code == "PLAN211" or each.phase == "syntax" for each in found):
-                return Draft(code, None, (), found, truncated)  # what is missing was cut off, and is nobody's to guess
+                # What is missing was cut off, and is nobody's to guess.
+                return Draft(code, None, (), found, truncated, free)
         fixed = fix(reply, self.tools)
         silent = any(each.code == "PLAN211" for each in fixed.remaining)
-        return Draft(fixed.text, None if silent else fixed.program, fixed.applied, fixed.remaining, truncated)
+        return Draft(fixed.text, None if silent else fixed.program, fixed.applied, fixed.remaining, truncated, free)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyrag_dsl.agents.answerer import Completes
-from pyrag_dsl.agents.models.errors import BadReply
+from pyrag_dsl.agents.models.errors import BadReply, ModelError
 from pyrag_dsl.agents.models.reply import Reply, Usage
 
 
@@ -69,6 +69,11 @@ class Metered:
         return str(getattr(self.model, "endpoint", ""))
 
     @property
+    def temperature(self) -> float | None:
+        """How the model samples, if it says so."""
+        return getattr(self.model, "temperature", None)
+
+    @property
     def max_tokens(self) -> int | None:
         """How long a reply may be, if the model says so."""
         return getattr(self.model, "max_tokens", None)
@@ -77,9 +82,12 @@ class Metered:
         """The model's `acomplete`."""
         try:
             reply = await self.model.acomplete(messages, **overrides)
-        except BadReply:
-            # The endpoint has generated something that it charges for and that we could not read.
-            self.meter.add(self.role, Spent(Usage(known=False), None, 1, 1))
+        except ModelError as error:
+            # One model may play several roles: the message is about the one that it was asked to play here.
+            error.role = self.role
+            # Of a bad reply the endpoint has generated something that it charges for and that we could not read.
+            bad = isinstance(error, BadReply)
+            self.meter.add(self.role, Spent(Usage(known=False), None, 1, 1) if bad else Spent(calls=1, failed=1))
             raise
         except Exception:
             self.meter.add(self.role, Spent(calls=1, failed=1))

@@ -15,16 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pyrag_dsl.agents.answerer import Answerer, Completes
-from pyrag_dsl.agents.metering import Metered
-from pyrag_dsl.agents.models.errors import ModelError
+from pyrag_dsl.agents.answerer import Completes, answer_tool
 from pyrag_dsl.agents.prompts import PromptLimits
-from pyrag_dsl.agents.quoting import one_line
 from pyrag_dsl.agents.session import Answered, Session, Settings
 from pyrag_dsl.interpreter.limits import Limits
 from pyrag_dsl.runtime.hooks import Hook
 from pyrag_dsl.runtime.threads import wait_for_coroutine
-from pyrag_dsl.runtime.tools import Reported, Tool, tool, toolset
+from pyrag_dsl.runtime.tools import Tool, tool, toolset
 
 __all__ = ["Answered", "PyRAG"]
 
@@ -52,6 +49,10 @@ class PyRAG:
         tools: further tools for plans, by name; one named ``answer`` takes the place of the model's.
         progress: takes each line of what PyRAG prints, for example ``print``.
         prompt_limits: sizes in the prompts of the answering model.
+        always_answer: whether a question without passages, which the last step of a plan is, is to be answered in any
+            case, and not by "Not enough information".
+        constrained: the server behind the planning model ("vllm", "sglang", "llama.cpp"), if it is to decode by the
+            grammar of plans. Where it takes no notice of that, `progress` is told.
         run_options: further options of ``pyrag_dsl.run``: ``mode``, ``max_concurrency``, ``call_timeout``, ``retries``,
             ``speculate``, ``now``, ``strict``.
     """
@@ -74,6 +75,8 @@ class PyRAG:
         tools: Mapping[str, Any] | None = None,
         progress: Callable[[str], object] | None = None,
         prompt_limits: PromptLimits | None = None,
+        always_answer: bool = False,
+        constrained: str | None = None,
         run_options: Mapping[str, Any] | None = None,
     ) -> None:
         if adaptive not in MODES:
@@ -82,7 +85,8 @@ class PyRAG:
             raise ValueError("repairs must not be negative, topk at least 1")
         self.settings = Settings(
             tools={"retrieve": retrieve_tool(retriever, topk), **toolset(tools or {})},
-            answer=lambda metered: answer_tool(metered, prompt_limits),
+            answer=lambda metered: answer_tool(metered, prompt_limits, always=always_answer),
+            constrained=constrained,
             model=model,
             plan_model=plan_model or model,
             decompose_model=decompose_model or model,
@@ -145,32 +149,3 @@ def _searching(retriever: Any) -> Tool:
 
     # One request for all pays where there is a server; where there is none, threads overlap better.
     return tool(retrieve, "retrieve", batch=together if hasattr(retriever, "url") else None)
-
-
-def answer_tool(metered: Metered, limits: PromptLimits | None = None) -> Tool:
-    """The ``answer`` tool over a model; tokens, cost and the whole reply go into the trace."""
-    answerer = Answerer(metered, limits=limits)
-
-    async def answer(query: str, docs: list[str] | None = None) -> Reported:
-        try:
-            asked = await answerer.ask(query, docs)
-        except ModelError as error:
-            # Made for people, and scrubbed: the trace may say it.
-            error.__dict__["public_message"] = one_line(str(error))
-            raise
-        usage: dict[str, Any] = {
-            "prompt_tokens": asked.usage.prompt_tokens,
-            "completion_tokens": asked.usage.completion_tokens,
-            "tokens": asked.usage.prompt_tokens + asked.usage.completion_tokens,
-            "raw": asked.raw,
-        }
-        if asked.cost is not None:
-            usage["cost"] = asked.cost
-        if asked.failed:
-            usage["note"] = "two replies held no whole answer"
-        if asked.citations:
-            usage["citations"] = list(asked.citations)
-        return Reported(asked.text, usage)
-
-    # What is sampled may come out otherwise each time: two equal calls are then two votes.
-    return tool(answer, "answer", idempotent=getattr(metered.model, "temperature", None) == 0)

@@ -53,6 +53,7 @@ class Settings:
 
     tools: Mapping[str, Tool]
     answer: Callable[[Metered], Tool]
+    constrained: str | None
     model: Completes
     plan_model: Completes
     decompose_model: Completes
@@ -183,7 +184,9 @@ class Session:
         self.tools: dict[str, Tool] = {**settings.tools, **answer}
         signatures: dict[str, Signature] = {name: each.signature for name, each in self.tools.items()}
         self.signatures = signatures
-        self.planner = Planner(self.meter.of("plan", settings.plan_model), tools=signatures)
+        self.planner = Planner(
+            self.meter.of("plan", settings.plan_model), tools=signatures, constrained=settings.constrained
+        )
         self.repairer = Repairer(self.meter.of("repair", settings.repair_model), tools=signatures)
         self.decomposition: Decomposition | None = None
         self.queries: tuple[str, ...] = ()
@@ -221,7 +224,11 @@ class Session:
         """Decompose, plan, run, repair."""
         if self.settings.decompose:
             decomposer = Decomposer(self.meter.of("decompose", self.settings.decompose_model))
-            self.decomposition = await decomposer.decompose(self.question)
+            self.console.doing("a model splits the question")
+            try:
+                self.decomposition = await decomposer.decompose(self.question)
+            except ModelError as error:
+                raise _service_failed("split the question", error) from error
             self.queries = self.decomposition.queries
             self.console.sub_queries(self.queries, self.decomposition.fallback)
         drafted = await self.drafting("plan", self.planner.plan(self.question, self.queries))
@@ -297,19 +304,32 @@ class Session:
 
     async def drafting(self, role: str, work: Any, failure: PlanError | None = None) -> Drafted:
         """Await a model that writes a plan; if it cannot be asked at all, that is a service that failed."""
+        self.console.doing(f"a model writes the {'repair' if role == 'repair' else 'plan'}")
         try:
             drafted: Drafted = await work
         except DraftsRejected as rejected:
+            self.tell(rejected.drafts)
             last = rejected.drafts[-1]
             self.attempts.append(Attempt(role, last.source, last.diagnostics, None, rejected.drafts))
             self.source = self.source or last.source
             raise
         except ModelError as error:
-            message = f"the model that was to write the {'plan' if role != 'repair' else 'repair'} failed"
-            found = Diagnostic("PLAN500", message, notes=(one_line(str(error)),))
             earlier = () if failure is None else failure.diagnostics
-            raise ToolFailed((found, *earlier)) from error
+            work_of = "write the plan" if role != "repair" else "write the repair"
+            raise _service_failed(work_of, error, earlier) from error
+        self.tell(drafted.drafts)
         return drafted
+
+    def tell(self, drafts: Sequence[Draft]) -> None:
+        """Say what was mended in the last draft, and whether the server took notice of the grammar."""
+        for each in drafts[-1].fixes:
+            lines = sorted({edit.span.line for edit in each.edits})
+            self.console.note(f"fixed: {each.title}" + (f" (line {', '.join(map(str, lines))})" if lines else ""))
+        if any(draft.free for draft in drafts):
+            self.console.note(
+                f"the server did not constrain the reply to plans: check that it is {self.settings.constrained}, in a "
+                "version that reads this field"
+            )
 
     # -------------------------------------------------------------------- runs
 
@@ -459,6 +479,12 @@ class Session:
         write_folder(self.folder, answered.record, error)
         if answered.trace is not None:
             answered.trace.save(self.folder / "trace.jsonl")
+
+
+def _service_failed(work: str, error: ModelError, earlier: tuple[Diagnostic, ...] = ()) -> ToolFailed:
+    """The end of a question whose model cannot be asked at all."""
+    found = Diagnostic("PLAN500", f"the model that was to {work} failed", notes=(one_line(str(error)),))
+    return ToolFailed((found, *earlier))
 
 
 def _is_nothing(value: Any) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyrag_dsl.agents.quoting import one_line
 from pyrag_dsl.cli.options import MOST_PASSAGES
 from pyrag_dsl.cli.screen import Screen
 from pyrag_dsl.cli.status import Stop
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pyrag_dsl.runtime.retrieval.passages import Hit, Retriever
     from pyrag_dsl.runtime.tools import Tool
 
-_LONGEST_MESSAGE = 200
 _PROBLEMS_SHOWN = 5
 
 
@@ -51,21 +51,12 @@ class Sources:
             raise Stop(f"--topk: a number from 1 to {MOST_PASSAGES}, not {self.topk}")
 
 
-class ServiceError(Exception):
-    """A service failed. `public_message` goes into the diagnostic: no key and no passage is in it."""
+class RetrieverFailed(Exception):
+    """The search failed. `public_message` goes into the diagnostic: no key and no passage is in it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        flat = " ".join(message.split())
-        self.public_message = flat if len(flat) <= _LONGEST_MESSAGE else flat[: _LONGEST_MESSAGE - 1].rstrip() + "…"
-
-
-class RetrieverFailed(ServiceError):
-    """The search failed."""
-
-
-class ModelFailed(ServiceError):
-    """The model failed."""
+        self.public_message = one_line(message)
 
 
 @contextmanager
@@ -73,7 +64,7 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
     """`retrieve` and `answer` for a run; what they hold is released at the end. Raises Stop."""
     with ExitStack() as stack:
         # The model first: building an index may take minutes, and a missing key should not be found after it.
-        answer = _answerer(sources, stack)
+        answer = _answerer(sources, screen, stack)
         retriever = opened_retriever(sources, screen, stack)
         yield {
             "retrieve": retrieve_tool(retriever, sources.topk, batch=bool(sources.retriever)),
@@ -202,14 +193,14 @@ def _progress(corpus: Path, screen: Screen) -> Iterator[Callable[[int, int], Non
     yield tell
 
 
-def _answerer(sources: Sources, stack: ExitStack) -> Tool:
+def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:
     from pyrag_dsl.runtime.tools import tool
 
     if not sources.llm_base_url:
         from pyrag_dsl.agents.reader import EmbeddedReader
 
         return tool(EmbeddedReader().answer, "answer", idempotent=True)
-    from pyrag_dsl.agents.answerer import Answerer
+    from pyrag_dsl.agents.answerer import answer_tool
     from pyrag_dsl.agents.models.client import ChatModel
 
     key = None
@@ -221,32 +212,14 @@ def _answerer(sources: Sources, stack: ExitStack) -> Tool:
         timeout = 60.0 if sources.call_timeout is None else sources.call_timeout
         # It gives up a little before the engine would: its message says why, the engine's only that it took long.
         deadline = None if sources.call_timeout is None else 0.9 * sources.call_timeout
-        model = ChatModel(sources.model or "", sources.llm_base_url, api_key=key, timeout=timeout, deadline=deadline)
+        model = ChatModel(
+            sources.model or "",
+            sources.llm_base_url,
+            api_key=key,
+            timeout=timeout,
+            deadline=deadline,
+            notice=lambda line: screen.line(("waiting ", "warn"), line),
+        )
     except ValueError as error:
         raise Stop(f"--llm-base-url: {error}") from None
-    return answer_tool(Answerer(stack.enter_context(model)))
-
-
-def answer_tool(answerer: Any) -> Tool:
-    """The tool `answer(query, docs)` over an `Answerer`; tokens and cost are reported."""
-    from pyrag_dsl.agents.models.errors import ModelError
-    from pyrag_dsl.runtime.tools import Reported, tool
-
-    async def answer(query: str, docs: list[str] | None = None) -> Reported:
-        try:
-            answered = await answerer.ask(query, docs)
-        except ModelError as error:
-            raise ModelFailed(str(error)) from error
-        usage: dict[str, Any] = {}
-        if answered.usage.known:
-            tokens = answered.usage.prompt_tokens + answered.usage.completion_tokens
-            usage = {
-                "tokens": tokens,
-                "prompt_tokens": answered.usage.prompt_tokens,
-                "completion_tokens": answered.usage.completion_tokens,
-            }
-        if answered.cost is not None:
-            usage["cost"] = answered.cost
-        return Reported(answered.text, usage)
-
-    return tool(answer, "answer")
+    return answer_tool(stack.enter_context(model))

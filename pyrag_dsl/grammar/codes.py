@@ -49,6 +49,8 @@ _ROWS = (
     ("PLAN114", "empty-block", "A block has no statement.", "Indent at least one statement, or write `pass`."),
     ("PLAN115", "prose", "A line of prose among the statements.", "Make it a comment: begin it with `#`."),
     ("PLAN116", "await", "`await` in a plan.", "Tools are plain functions: delete every `await`."),
+    ("PLAN117", "no-plan", "The text holds prose and no statement of a plan.",
+     "Reply with the program alone, in one ```python block."),
     # 2xx: Python, but not a plan
     ("PLAN201", "statement-not-allowed", "A kind of statement that plans do not have.",
      "Use assignments, if, for, while, def and try."),
@@ -121,7 +123,8 @@ _ROWS = (
     ("PLAN412", "regex-size", "A regular expression is too large.", "Use a simpler pattern."),
     ("PLAN413", "budget", "The budget of tokens or money of the run is spent.", "Raise the budget."),
     # 5xx: a tool
-    ("PLAN500", "tool-failed", "A tool raised an exception.", "See the log of the service."),
+    ("PLAN500", "tool-failed", "A tool raised an exception.",
+     "Look at the service that the tool asks: its address, its key, its log."),
     ("PLAN501", "tool-arguments-at-run", "A tool was called with a value of the wrong type.",
      "Convert the value first."),
     ("PLAN502", "tool-result", "A tool returned something that it must not return.",

@@ -7,6 +7,7 @@ Python can never widen the language.
 from __future__ import annotations
 
 import ast
+import re
 import symtable
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from .names import Names, stored_names
 from .parse import parse as parse_text
 from .program import Program
 from .scan import scan
+from .surface import MAX_PLAN, has_code
 
 MAX_BLOCKS = 16  # nested blocks
 MAX_ELIFS = 40  # one behind the other, blocks inside included
@@ -56,7 +58,24 @@ def parse_within(budget: Budget, text: str, tools: Mapping[str, Signature], *, s
     else:
         if program is not None and not found.errors:
             return program
-    raise PlanRejected(found.all()) from None
+    problems = found.all()
+    if _is_prose(text, problems):
+        message = "the text holds no statement of a plan, only prose"
+        problems = (Diagnostic("PLAN117", message, problems[0].span),)
+    raise PlanRejected(problems) from None
+
+
+def _is_prose(text: str, problems: tuple[Diagnostic, ...]) -> bool:
+    """Whether a text that cannot be read was no attempt at a plan, and its lines need no naming."""
+    return (
+        len(text) <= MAX_PLAN
+        and all(each.phase == "syntax" and each.code not in ("PLAN101", "PLAN103") for each in problems)
+        and bool(_SENTENCE.search(text))
+        and not has_code(text)
+    )
+
+
+_SENTENCE = re.compile(r"(?m)^[^\w\n]{0,8}[^\W\d_][\w'\u2019]*(?:,? [\w'\u2019`\"-]+){3}")
 
 
 def _parse(found: Findings, text: str, tools: Mapping[str, Signature], strict: bool) -> Program | None:

@@ -100,7 +100,13 @@ def test_two_questions_in_one_second_do_not_share_a_folder(tmp_path: Path) -> No
 
 def test_console_lines(tmp_path: Path) -> None:
     said = ask(tmp_path)[1]
-    assert said[:3] == ["=== Sub-queries ===", "  1. Who wrote Dune?", "=== Generated Code ==="]
+    assert said[:5] == [
+        "[Wait] a model splits the question",
+        "=== Sub-queries ===",
+        "  1. Who wrote Dune?",
+        "[Wait] a model writes the plan",
+        "=== Generated Code ===",
+    ]
     assert '  docs = retrieve("Dune author")' in said
     at = said.index("=== Execution Trace ===")
     assert said[at + 1 : at + 3] == ["[Step 1] retrieve('Dune author', topk=5)", "    doc1: Dune author: passage 1"]
@@ -122,7 +128,7 @@ def test_console_tells_of_repairs_and_retries() -> None:
     )
     with scripted(roles) as chat:
         PyRAG(Passages(), chat, decompose=False, adaptive="rerun", progress=said.append).run("Who?")
-    marked = [line.split(" PLAN")[0][:40] for line in said if line.startswith("[") and "Step" not in line]
+    marked = [line.split(" PLAN")[0][:40] for line in said if line.startswith(("[Fix", "[Retry"))]
     assert marked == [
         "[Fix round 1/2]",
         "[Fix round 2/2]",

@@ -9,16 +9,18 @@ asked knows better.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyrag_dsl.agents.models.cache import ResponseCache, cache_key
 from pyrag_dsl.agents.models.errors import (
     AccessDenied,
     BadStatus,
+    ContextExceeded,
     EmptyReply,
     MalformedReply,
     ModelClosed,
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
 Message = Mapping[str, Any]
 
 _STATUS_ERRORS: dict[int, type[BadStatus]] = {401: AccessDenied, 403: AccessDenied, 429: RateLimited}
+_TOO_LONG = re.compile(
+    r"(?i)context[ _](?:length|window|size)|max_model_len|maximum (?:context|input|number of (?:input )?tokens)"
+    r"|too many (?:input )?tokens|(?:prompt|input|request) (?:is )?too (?:long|large)"
+    r"|exceeds? the (?:available )?context"
+)
 _FAULT_ERRORS: dict[str, type[ModelError]] = {
     "unreachable": Unreachable,
     "timeout": Timeout,
@@ -61,9 +68,10 @@ class ChatModel:
     endpoints reject the field, so None does not send it. cache: a ``ResponseCache`` or a path; used at
     temperature 0, or where the cache or the call says otherwise. prices: model name to ``Price``.
     retry_delay, max_retry_delay: seconds before the first retry and the most before any, where the endpoint
-    names none. max_reply_bytes: the longest response body that is read. trust_env: let the HTTP library use
-    the proxies and certificates of environment variables (HTTPS_PROXY, SSL_CERT_FILE, ...); off, nothing is
-    read from the environment.
+    names none. max_reply_bytes: the longest response body that is read. notice: told, in one line, of each
+    attempt that failed and of how long the wait for the next one is; called in a thread of the model's own.
+    trust_env: let the HTTP library use the proxies and certificates of environment variables (HTTPS_PROXY,
+    SSL_CERT_FILE, ...); off, nothing is read from the environment.
 
     One instance serves any number of asyncio tasks, event loops and threads. Close it (``close``, ``aclose``,
     ``with``, ``async with``) to end its background thread and connections; one that is forgotten is closed
@@ -90,6 +98,7 @@ class ChatModel:
         retry_delay: float = 0.5,
         max_retry_delay: float = 8.0,
         max_reply_bytes: int = 512 * 1024,
+        notice: Callable[[str], object] | None = None,
         trust_env: bool = False,
     ) -> None:
         if not model:
@@ -112,6 +121,7 @@ class ChatModel:
         self.retry_delay = retry_delay
         self.max_retry_delay = max_retry_delay
         self.max_reply_bytes = max_reply_bytes
+        self.notice = notice
         self.trust_env = trust_env
         self.cache = cache if cache is None or isinstance(cache, ResponseCache) else ResponseCache(cache)
         self._endpoint = Endpoint.parse(base_url, api_key)
@@ -261,7 +271,6 @@ class ChatModel:
         deadline: float,
     ) -> tuple[Content, int]:
         import asyncio
-        import logging
 
         started = time.monotonic()
         attempt = 0
@@ -275,16 +284,20 @@ class ChatModel:
             wait = self._wait(outcome, attempt)
             if wait is None or elapsed + wait >= deadline:
                 raise self._failure(outcome, attempt, elapsed)
-            said = self._endpoint.excerpt(outcome.text)
-            logging.getLogger(__name__).info(
-                "%s model: attempt %d failed (%s %s); next in %.2f s",
-                self.role,
-                attempt,
-                outcome.kind,
-                said,
-                wait,
-            )
+            self._tell(outcome, attempt, wait)
             await asyncio.sleep(wait)
+
+    def _tell(self, failed: Failed, attempt: int, wait: float) -> None:
+        """Say that an attempt failed and when the next one is made."""
+        import logging
+
+        what = f"HTTP {failed.status}" if failed.kind == "status" else failed.kind.replace("_", " ")
+        said = self._endpoint.excerpt(failed.text)
+        why = f"{what}: {said}" if said else what
+        line = f"model {self.model!r} at {self.endpoint}: attempt {attempt} failed ({why}); next in {wait:.1f} s"
+        logging.getLogger(__name__).info("%s", line)
+        if self.notice is not None:
+            self.notice(line)
 
     def _wait(self, failed: Failed, attempt: int) -> float | None:
         """Seconds until the next attempt, or None if there is none."""
@@ -327,6 +340,8 @@ class ChatModel:
         if failed.kind != "status":
             return self._error(_FAULT_ERRORS[failed.kind], said, attempts, elapsed)
         kind = _STATUS_ERRORS.get(failed.status, BadStatus)
+        if failed.status in (400, 413, 422) and _TOO_LONG.search(failed.text):
+            kind = ContextExceeded
         detail = f"HTTP {failed.status}: {said}" if said else f"HTTP {failed.status}"
         extra = {"retry_after": failed.retry_after} if kind is RateLimited else {}
         return self._error(kind, detail, attempts, elapsed, status=failed.status, **extra)

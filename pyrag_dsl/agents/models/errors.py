@@ -4,6 +4,7 @@
     ├── Unreachable         no connection, or it was lost before the reply was complete
     ├── Timeout             the endpoint did not reply in time
     ├── BadStatus           the endpoint replied with an HTTP status that is not 200
+    │   ├── ContextExceeded the prompt and the room for the reply are more than the model can hold
     │   ├── RateLimited     429: too many requests, or no quota left
     │   └── AccessDenied    401, 403: the key is missing, wrong or not allowed this model
     ├── BadReply            status 200, but nothing that can be used
@@ -18,6 +19,7 @@ it is shown, ends with what to do. Credentials are not in it: details are scrubb
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 
@@ -54,7 +56,12 @@ class ModelError(Exception):
     def __str__(self) -> str:
         who = f"{self.role or 'unnamed'} model {self.model!r} at {self.endpoint}" if self.endpoint else "model"
         tries = f" ({self.attempts} attempts, {self.elapsed:.1f} s)" if self.attempts > 1 else ""
-        return f"{who}: {self.detail}{tries}. {self.advice}"
+        return f"{who}: {self.detail}{tries}. {self.way_out}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do about it, in a sentence."""
+        return self.advice
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.detail, {k: v for k, v in self.__dict__.items() if k != "detail"})
@@ -82,18 +89,58 @@ class BadStatus(ModelError):
     status: int
     advice = "Check that the server knows this model and accepts these parameters (extra_body, enable_thinking)."
 
+    @property
+    def way_out(self) -> str:
+        """What to do about this status, or about what the endpoint names in its text."""
+        if self.status == 404:
+            return "Check the model's name, and that base_url is complete: it usually ends in /v1."
+        if self.status >= 500:
+            return "The endpoint failed by itself: look at its log, or ask again later."
+        return next((way for named, way in _REFUSED if named.search(self.detail)), self.advice)
+
+
+_REFUSED = (
+    (
+        re.compile(r"max_completion_tokens|max_tokens"),
+        "Send no max_tokens (max_tokens=None) and put max_completion_tokens into extra_body.",
+    ),
+    (re.compile(r"(?i)temperature"), "Leave the temperature to the endpoint (temperature=None)."),
+    (re.compile(r"(?i)system role|role.{0,20}system"), "Use a model whose chat template has a system role."),
+    (re.compile(r"(?i)\bstream\b"), "Use an endpoint that replies without streaming."),
+)
+"""What endpoints refuse most, by what they say of it, and the way out of each."""
+
+
+class ContextExceeded(BadStatus):
+    """The prompt, with the room asked for the reply, is longer than what the model can hold."""
+
+    @property
+    def way_out(self) -> str:
+        """What makes the request smaller."""
+        return "Lower max_tokens, give fewer or shorter passages (topk, prompt_limits), or use a longer context."
+
 
 class RateLimited(BadStatus):
     """HTTP 429 to the last attempt. ``retry_after``: the wait in seconds that was asked for, if any."""
 
     retry_after: float | None = None
-    advice = "Lower max_concurrency, raise max_retries or deadline, or ask the provider for a higher limit."
+
+    @property
+    def way_out(self) -> str:
+        """How to ask less, or to be allowed more."""
+        return "Lower max_concurrency, raise max_retries or deadline, or ask the provider for a higher limit."
 
 
 class AccessDenied(BadStatus):
     """HTTP 401 or 403."""
 
-    advice = "Pass a valid api_key for this endpoint and check that it may use this model."
+    @property
+    def way_out(self) -> str:
+        """How to pass a key."""
+        return (
+            "Pass a valid key for this endpoint (api_key; on the command line --api-key-env NAME), and check that it "
+            "may use this model."
+        )
 
 
 class BadReply(ModelError):
@@ -111,6 +158,13 @@ class EmptyReply(BadReply):
 
     finish_reason: str | None = None
     advice = "Raise max_tokens if a thinking model spent them all; else ask again or look at the server's log."
+
+    @property
+    def way_out(self) -> str:
+        """What to do about this reason."""
+        if self.finish_reason in ("tool_calls", "function_call"):
+            return "The model called a tool where text was asked for: offer it none, or use another model."
+        return self.advice
 
 
 class ReplyTooLarge(BadReply):

@@ -18,6 +18,7 @@ from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, r
 from pyrag_dsl.cli.screen import Screen, stderr
 from pyrag_dsl.cli.services import Sources, opened_retriever, retrieve_tool
 from pyrag_dsl.cli.status import Stop
+from pyrag_dsl.cli.steps import Steps
 from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
 
 _PLANNING = "Models"
@@ -48,6 +49,17 @@ def ask(
         str, typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none.")
     ] = "selective",
     repairs: Annotated[int, typer.Option(min=0, help="How often a model may mend a plan.")] = 2,
+    always_answer: Annotated[
+        bool, typer.Option("--always-answer", help="Have the last step answer in any case, from the facts found.")
+    ] = False,
+    constrained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="vllm|sglang|llama.cpp",
+            help="Have this kind of server decode the plan by the grammar of plans.",
+            rich_help_panel=_PLANNING,
+        ),
+    ] = None,
     output_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a folder for the question, as PyRAG does.")
     ] = None,
@@ -70,6 +82,8 @@ def ask(
         raise Stop("the question is empty")
     if adaptive not in ("selective", "rerun", "none"):
         raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
+    if constrained not in (None, "vllm", "sglang", "llama.cpp"):
+        raise Stop(f"--constrained: vllm, sglang or llama.cpp, not {constrained}")
     sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk)
     sources.check()
     check_output(trace, "--trace", apart_from=[corpus, report])
@@ -78,8 +92,8 @@ def ask(
     plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or name
     screen = stderr(quiet=quiet)
     with ExitStack() as stack:
-        answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer"))
-        planning = stack.enter_context(chat_model(plan_name, plan_url, api_key_env, "plan"))
+        answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen))
+        planning = stack.enter_context(chat_model(plan_name, plan_url, api_key_env, "plan", screen))
         found = opened_retriever(sources, screen, stack)
         outcome = _answer(
             question,
@@ -89,6 +103,9 @@ def ask(
             plan_model=planning,
             adaptive=None if adaptive == "none" else adaptive,
             repairs=repairs,
+            always_answer=always_answer,
+            constrained=constrained,
+            hooks=() if quiet else (Steps(screen),),
             output_dir=output_dir,
             topk=topk,
         )
@@ -108,7 +125,7 @@ def ask(
     return outcome.code
 
 
-def chat_model(name: str, base_url: str, key_variable: str | None, role: str) -> Any:
+def chat_model(name: str, base_url: str, key_variable: str | None, role: str, screen: Screen) -> Any:
     """The client of a model, which closes as a context. Raises Stop."""
     from pyrag_dsl.agents.models.client import ChatModel
 
@@ -118,7 +135,9 @@ def chat_model(name: str, base_url: str, key_variable: str | None, role: str) ->
         if not key:
             raise Stop(f"--api-key-env: the environment variable {key_variable} is not set")
     try:
-        return ChatModel(name, base_url, api_key=key, role=role)
+        return ChatModel(
+            name, base_url, api_key=key, role=role, notice=lambda line: screen.line(("[Wait] ", "warn"), line)
+        )
     except ValueError as error:
         raise Stop(f"the address of the {role} model: {error}") from None
 

@@ -10,20 +10,54 @@ write something else is held to the form and not to the sense.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from ..diagnostics import PlanRejected
 from ..language import DEFAULT_SIGNATURES, Signature
+from ..vet import parse
 from .dialects import DIALECTS
 from .plans import DEPTH, plan_rules
 from .servers import SERVERS, constrained_fields, request_fields
 
-__all__ = ["DIALECTS", "SERVERS", "SHAPE", "constrained_fields", "decoding_grammar", "plan_rules", "request_fields"]
+__all__ = [
+    "DIALECTS",
+    "SERVERS",
+    "SHAPE",
+    "constrained_fields",
+    "decoding_grammar",
+    "may_be_decoded",
+    "plan_rules",
+    "request_fields",
+]
 
 SHAPE = """\
 Write the program alone, without a fence, as a chain of hops. Hop 1 is two lines: `docs_1 = ...`, a list, then
 `fact_1 = ...`, a text. Hop 2 binds `docs_2` and `fact_2`, and so on. After a hop you may give its names other values,
 with `if` and `for item_1 in ...:`. End with `final_answer = ...`. Use double quotes, and f"..." to put facts into
 queries."""
+
+
+_BEGIN = re.compile(r"(?:#[^\n]*\n)*(?:docs_1|final_answer) = ")
+_NAME = re.compile(r"(?:docs|fact|item)_\d|final_answer")
+
+
+def may_be_decoded(text: str, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES, *, cut: bool = False) -> bool:
+    """Whether a reply can be one that was decoded by the grammar: False proves that the server did not constrain it.
+
+    What is decoded is the program alone, accepted as it stands, with no names but those of the grammar. cut: the reply
+    was cut off, so that only its beginning can be looked at.
+    """
+    text = text.strip()
+    if not _BEGIN.match(text):
+        return cut and not text
+    if cut:
+        return True
+    try:
+        program = parse(text, dict(tools))
+    except PlanRejected:
+        return False
+    return all(_NAME.fullmatch(name) for name in program.module_names if name not in tools)
 
 
 def decoding_grammar(
