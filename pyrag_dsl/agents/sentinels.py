@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pyrag_dsl.agents.sentences import says_nothing
+
 _LONGEST = 600  # an answer of more characters says something
 
 
@@ -23,10 +25,12 @@ class Sentinels:
 
     whole: phrases that are a sentinel when they are all of the answer. openings: phrases that are one also
     when the sentence goes on ("not enough information to say who ..."): only such as no name begins with.
+    sentences: whether English sentences that say so count, too.
     """
 
     whole: tuple[str, ...]
     openings: tuple[str, ...] = ()
+    sentences: bool = False
 
 
 ENGLISH = Sentinels(
@@ -171,53 +175,8 @@ CHINESE = Sentinels(
     ),
 )
 
-DEFAULT = Sentinels(ENGLISH.whole + CHINESE.whole, ENGLISH.openings + CHINESE.openings)
+DEFAULT = Sentinels(ENGLISH.whole + CHINESE.whole, ENGLISH.openings + CHINESE.openings, sentences=True)
 
-# Sentences in which models say that they found nothing. The words that say so are in lower case, which those of
-# titles are not: "The cause is unknown" is a sentinel, "The Truth Is Unknown" is a title.
-_QUALIFIED = r"(?:currently |still |also |simply |explicitly |clearly |directly |specifically |publicly |yet )?"
-_THING = r"(?:information|answers?|mention|evidence|data|details?|records?|passages?|documents?|results?|sources?)"
-_UNSETTLED = (
-    r"(?:unknown|unclear|uncertain|unspecified|undetermined|undocumented|unavailable"
-    rf"|not {_QUALIFIED}(?:known|clear|found|available|given|stated|specified|mentioned|provided|recorded"
-    r"|documented|included|disclosed|listed|named|identified|reported|determined|established|answered))"
-)
-_APOLOGY = r"^(?:(?:[Ss]orry|[Uu]nfortunately|[Bb]ased on the [a-z ]+)[,.]? )?"
-_PLACE = r"(?: (?:in|from|by|at|on|to|with|for|about|of|that|regarding|within|based on)\b|[.,!;]|$)"
-_SENTENCES = (
-    # The birth date of X is unknown. The answer could not be found in the passages.
-    re.compile(
-        rf"^[^\"\u201c\u00ab]+? (?:(?:is|are|was|were|remains?|has been|have been) {_QUALIFIED}{_UNSETTLED}"
-        r"|(?:can ?not|can't|could not|couldn't) be (?:determined|found|identified|established|inferred"
-        r"|answered|confirmed|verified|known))"
-        r"(?: (?:in|from|by|at|on|to|with|based on|within)(?: [a-z0-9',-]+)*)?[.!\s]*$"
-    ),
-    # I don't know who wrote it. I could not find any information on X.
-    re.compile(
-        _APOLOGY + r"(?:I|We|i|we) (?:do not|don't|cannot|can not|can't|could not|couldn't|did not|didn't|am unable to"
-        r"|was unable to|am not able to|am not sure|have no|have not|haven't|found no)"
-        r"(?: (?:know|find|determine|tell|say|see|identify|locate|answer|have|found|been able to|relevant))*"
-        r"(?: (?:who|what|when|where|which|whose|how|why|whether|if|about|any|enough|access|this|that|it"
-        r"|the [a-z]+(?! [A-Z])"
-        r"|information|knowledge|mention|evidence|data|records?|idea (?:who|what|when|where|which|how))\b|[.,!]|$)"
-        r"(?! or [A-Z]| [A-Z][a-z]+$)"
-    ),
-    # No information available. There is no mention of X in the passages.
-    re.compile(
-        _APOLOGY + r"(?:[Tt]here (?:is|are|was|were) )?(?:[Nn]o|[Nn]ot enough|[Nn]ot any|[Ii]nsufficient) "
-        r"(?:(?:relevant|specific|further|such|direct|clear|explicit|additional|reliable|useful) )*"
-        rf"(?:{_THING}|context)(?: (?:is|was|are|were))?(?: (?:available|found|given|provided|exists?))?{_PLACE}"
-    ),
-    # The passages do not mention who wrote it. None of the documents says so.
-    re.compile(
-        r"^(?:(?:[Tt]he|[Tt]hese|[Tt]hose|[Nn]one of the|[Nn]either of the|[Nn]othing in the|[Aa]ny of the) )?"
-        r"(?:(?:provided|given|retrieved|available|above|two|three|five) )*"
-        r"(?:[Pp]assages?|[Dd]ocuments?|docs|context|texts?|information|sources?|search results|evidence|articles?)"
-        r"(?: (?:provided|given|retrieved|available|above))?"
-        r" (?:(?:do|does|did)(?: not|n't)|says?|mentions?|states?|contains?|fails? to|(?:provide|contain|give)s? no)\b"
-    ),
-)
-_FOLLOWED_BY_ANSWER = re.compile(r"\b(?:but|however|although|though)\b", re.IGNORECASE)
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`\u00b4]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 _SOURCE = (
@@ -286,10 +245,4 @@ def is_sentinel(text: str, sentinels: Sentinels | Iterable[str] = DEFAULT) -> bo
     words = normalise(text)
     if words in whole or words.startswith(openings):
         return True
-    return sentinels is DEFAULT and _says_so(text)
-
-
-def _says_so(text: str) -> bool:
-    """Whether a sentence says that nothing is known, and does not go on with an answer after all."""
-    plain = text.strip().replace("\u2019", "'")
-    return not _FOLLOWED_BY_ANSWER.search(plain) and any(sentence.search(plain) for sentence in _SENTENCES)
+    return sentinels.sentences and says_nothing(text, lambda clause: normalise(clause) in whole)

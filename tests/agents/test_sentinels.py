@@ -189,6 +189,77 @@ The information is not available.
 This cannot be determined from the given passages.
 I was unable to find the answer.
 I have no information about that.
+The birth date of X is unknown
+No information is available.
+I don't know who directed it.
+I'm not sure who directed the film.
+I am not aware of any such film.
+It is unknown who wrote it.
+It is not clear when she was born.
+It is not known where he died.
+It is unclear from the passages who the director is.
+Nobody knows who wrote it.
+No one knows when he was born.
+The answer is not in the passages.
+The documents don't provide this information.
+The passages don't specify the year.
+The passage doesn't say where.
+Neither passage mentions her birthplace.
+None of the passages mention it.
+There isn't any information about that.
+There's no mention of his wife.
+There are no passages about him.
+Unable to determine the director.
+Unable to find the answer.
+Not able to determine.
+It is impossible to say.
+It is not possible to determine the answer from the passages.
+It's not possible to tell.
+Cannot determine the year.
+Can't be determined.
+Could not be determined from the text.
+Could not find an answer.
+Cannot find the birth date.
+Birth date unknown
+Date not specified.
+Year of death: unknown
+Director: not mentioned
+Unknown (not mentioned in the passages)
+Unknown - the passages do not say.
+Unknown. The passages do not mention it.
+Not stated.
+Information not available
+Information not found
+No answer can be given.
+No birth date is given.
+No director is mentioned in the passages.
+Insufficient information to determine the answer
+The information provided is insufficient.
+The context is insufficient to answer.
+I do not have that information.
+I don't have access to this information.
+I lack the information to answer.
+As an AI, I cannot determine this.
+His birthplace was not recorded.
+The author remains unidentified.
+The exact date is not given in Doc [1].
+Sorry, there is no information on this.
+Not determinable
+Undetermined.
+This is not specified.
+That information isn't available.
+The film's director isn't mentioned.
+The text does not contain this information.
+Nothing is known about her husband.
+Not applicable.
+Not provided in the given documents
+I'm unable to answer based on the passages.
+We don't know.
+No relevant information
+No results found
+no such person is mentioned
+It doesn't say.
+They do not say.
 """.splitlines()
 TITLES_AND_ANSWERS = """\
 The Unknown Soldier
@@ -225,6 +296,49 @@ The author is unknown, but the film was directed by Welles
 Information
 the Unknown Soldier
 the Unfound Door
+Nobody Knows the Trouble I've Seen
+No One Knows
+Nothing Is Known
+Not Fade Away
+The Unknown University
+The Residents (album Not Available)
+There Is No Alternative
+There's No Business Like Show Business
+It's Not Possible
+Unable to Love
+Nowhere
+None but the Lonely Heart
+Not Without My Daughter
+I Don't Know Who I Am
+Unclear Physics
+Impossible Princess
+yes
+no
+1949
+Nothing
+Unidentified Flying Object
+Known Unknowns
+Doctor No
+Document 12
+Passage to India
+A Passage to India
+The Information
+Missing
+He is not known for his films but for his books
+An unknown soldier buried in Paris
+the unknown soldier
+unknown soldier
+The director is Frank Herbert
+Lost in Translation
+not guilty
+No, he was not mentioned in the will
+No, it is not known to be poisonous
+Yes, the passages say so
+The documents of Nag Hammadi
+Information theory
+The text of the treaty
+The passage says Paris
+I don't know the answer or Paris
 """.splitlines()
 
 
