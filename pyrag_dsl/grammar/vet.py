@@ -181,9 +181,8 @@ class Vetter(Expressions):
         if type(last) is n.Assign and type(last.targets[0]) is n.Name:
             name = last.targets[0].id
             end = Span(last.span.end_line, last.span.end_column, last.span.end_line, last.span.end_column)
-            safe = (type(last.value) is n.ToolCall and last.value.tool == "answer") or (
-                "answer" in name.lower() and name not in self.tools
-            )
+            of_answer = type(last.value) is n.ToolCall and last.value.tool == "answer"
+            safe = of_answer or (name not in self.tools and bool(_ANSWER_NAME.fullmatch(name)))
             edit = Edit(end, f"\nfinal_answer = {name}")
             fixes = (Fix(f"add `final_answer = {name}`", (edit,), "safe" if safe else "maybe"),)
         elif type(last) is n.ExprStmt and type(last.value) is n.ToolCall and last.value.tool == "answer":
@@ -481,9 +480,13 @@ class Vetter(Expressions):
             self.refuse("PLAN213", "`from __future__ import` must come first", node)
         if node.level or module not in MODULES:
             tools_only = all(alias.name in self.tools and alias.asname in (None, alias.name) for alias in node.names)
-            self.not_offered("." * node.level + module, node, "the tools are there without it" if tools_only else "")
+            name = "." * node.level + module
             if tools_only:
+                fix = Fix("leave the import out", (Edit(self.span(node), "pass"),), "safe")
+                message = f"the module `{name}` is not offered, and the tools are there without it"
+                self.refuse("PLAN205", message, node, help="Leave it out.", fixes=(fix,))
                 return n.Pass(self.span(node))
+            self.not_offered(name, node)
             for alias in node.names:
                 self.names.bind(alias.asname or alias.name, self.span(node))
             return n.Pass(self.span(node))
@@ -508,13 +511,7 @@ class Vetter(Expressions):
         else:
             self.bind(name, self.span(node))
 
-    def not_offered(self, module: str, node: ast.stmt, needless: str = "") -> None:
-        """Refuse an import. `needless`: why the plan is the same without it."""
-        if needless:
-            fix = Fix("leave the import out", (Edit(self.span(node), "pass"),), "safe")
-            message = f"the module `{module}` is not offered, and {needless}"
-            self.refuse("PLAN205", message, node, help="Leave it out.", fixes=(fix,))
-            return
+    def not_offered(self, module: str, node: ast.stmt) -> None:
         root = module.partition(".")[0]
         way_out = _MODULE_HELP.get(root) or f"Plans can import: {', '.join(sorted(set(MODULES) - {'__future__'}))}."
         self.refuse("PLAN205", f"the module `{module}` is not offered", node, help=way_out)
@@ -535,6 +532,9 @@ class Vetter(Expressions):
         return n.ScopeStmt(span, kind, tuple(node.names))
 
 
+_ANSWER_NAME = re.compile(r"(?:\w+_)?answer(?:_(?:text|str|string|value|result))?")
+
+
 def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
     """Edits that make `final_answer` of what a last `print(x)` shows, or of what a last `main()` returns or prints."""
     last = body[-1]
@@ -553,7 +553,7 @@ def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
     if type(end) is n.Return and end.value is not None:
         return (Edit(place, "final_answer = "),)
     printed = _print_in(end)
-    if printed is not None and not any(type(s) is n.Return for s in function.body):
+    if printed is not None and not any(type(node) is n.Return for node in n.walk(function.body)):
         return (Edit(printed, "return "), Edit(place, "final_answer = "))
     return ()
 
@@ -565,11 +565,8 @@ def _print_in(statement: Any) -> Span | None:
     call = statement.value
     if type(call.function) is not n.Name or call.function.id != "print":
         return None
-    return (
-        call.function.span
-        if len(call.args) == 1 and type(call.args[0]) is not n.Starred and not call.keywords
-        else None
-    )
+    alone = len(call.args) == 1 and type(call.args[0]) is not n.Starred and not call.keywords
+    return call.function.span if alone else None
 
 
 def _is_stub(node: ast.FunctionDef) -> bool:
@@ -586,13 +583,11 @@ def _is_stub(node: ast.FunctionDef) -> bool:
 
 
 def _is_empty(node: ast.expr | None) -> bool:
-    return (
-        node is None or isinstance(node, ast.Constant) or (isinstance(node, (ast.List, ast.Dict)) and not _parts(node))
-    )
-
-
-def _parts(node: ast.List | ast.Dict) -> Any:
-    return node.elts if isinstance(node, ast.List) else node.values
+    if isinstance(node, ast.List):
+        return not node.elts
+    if isinstance(node, ast.Dict):
+        return not node.keys
+    return node is None or isinstance(node, ast.Constant)
 
 
 def _is_constant(node: ast.expr) -> bool:

@@ -53,6 +53,8 @@ def test_what_models_do_by_habit_runs_after_safe_fixes(name: str) -> None:
     [
         'a = answer("x")\nprint("the answer:", a)\n',
         'a = answer("x")\nprint(*a)\n',
+        'a = answer("x")\nanswer_docs = retrieve(a)\n',
+        'def main():\n    a = answer("x")\n    if a == "no":\n        return 1\n    print(a)\n\nmain()\n',
         'def retrieve(query):\n    return [query]\nfinal_answer = answer("x", retrieve("y"))\n',
         'from tools import retrieve, rank\nfinal_answer = answer("x", retrieve("y"))\n',
     ],
