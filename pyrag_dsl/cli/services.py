@@ -193,6 +193,14 @@ def _progress(corpus: Path, screen: Screen) -> Iterator[Callable[[int, int], Non
     yield tell
 
 
+def api_key(variable: str | None) -> str | None:
+    """What the environment variable that `--api-key-env` names holds; None if it names none. Raises Stop."""
+    key = os.environ.get(variable) if variable else None
+    if variable and not key:
+        raise Stop(f"--api-key-env: the environment variable {variable} is not set")
+    return key
+
+
 def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:
     from pyrag_dsl.runtime.tools import tool
 
@@ -203,11 +211,7 @@ def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:
     from pyrag_dsl.agents.answerer import answer_tool
     from pyrag_dsl.agents.models.client import ChatModel
 
-    key = None
-    if sources.api_key_env:
-        key = os.environ.get(sources.api_key_env)
-        if not key:
-            raise Stop(f"--api-key-env: the environment variable {sources.api_key_env} is not set")
+    key = api_key(sources.api_key_env)
     try:
         timeout = 60.0 if sources.call_timeout is None else sources.call_timeout
         # It gives up a little before the engine would: its message says why, the engine's only that it took long.

@@ -113,8 +113,8 @@ class Account:
     def measure(self, value: Any) -> int:
         """Items and characters of a value, sharing expanded, within the limits of depth and size.
 
-        Each object is looked at once, however often it is shared, and what an operation on all of it will take is
-        paid for.
+        A container of containers is looked at once, however often it is shared, and what an operation on all of it
+        will take is paid for.
         """
         kind = type(value)
         if kind is str:
@@ -226,6 +226,11 @@ class Account:
         for key in keys:
             if type(key) is not str:
                 self.key(key)
+
+    def reading(self, value: Any) -> None:
+        """Pay for going over a value. It is free but for an ordered dictionary, of which the host looks each key up."""
+        if type(value) is OrderedDict:
+            self.rehash(dict.keys(value))
 
     def _crowd(self, value: Any) -> None:
         """Pay for the others that share this hash: integers and tuples of them can be chosen to collide."""

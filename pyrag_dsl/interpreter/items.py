@@ -6,11 +6,10 @@ from collections import Counter, deque
 from typing import Any
 
 from .machine import Machine
-from .making import make_range
+from .making import ENTRY, make_range
 from .values import DefaultDict, Match, Record, type_name
 
 _SUBSCRIPTABLE = frozenset({list, tuple, str, dict, range, Record, Counter, deque})
-_ENTRY = 112  # bytes of an entry of a dictionary
 _ORDERED = frozenset({list, tuple, str, range, Record})
 
 
@@ -53,7 +52,7 @@ def default_item(machine: Machine, value: DefaultDict, key: Any) -> Any:
             raise
     made = machine.caller()(value.factory)
     value[key] = made
-    machine.take(_ENTRY)
+    machine.take(ENTRY)
     return made
 
 
@@ -73,7 +72,7 @@ def set_item(machine: Machine, value: Any, index: Any, item: Any) -> None:
         before = len(value)
         value[index] = item
         if len(value) > before:
-            machine.take(_ENTRY)
+            machine.take(ENTRY)
             if before >= machine.limits.container:
                 machine.items(before + 1)
     elif kind is deque:

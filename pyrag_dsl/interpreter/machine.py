@@ -126,8 +126,7 @@ class Machine(Account):
         if kind is range:
             return iter(value) if _is_small(value) else self._large_items(value)
         if kind in _ITERABLE:
-            if kind is OrderedDict:  # the host looks each key up
-                self.rehash(dict.keys(value))
+            self.reading(value)
             return self.watched(value, iter(value))
         if kind is Iter:
             return self.watched(value, value.producer)
@@ -176,8 +175,7 @@ class Machine(Account):
             return out
         if kind in _ITERABLE:
             self.items(len(value))
-            if kind is OrderedDict:
-                self.rehash(dict.keys(value))
+            self.reading(value)
             if kind is str and not value.isascii():
                 self.take(len(value) * 64)
             return list(value)

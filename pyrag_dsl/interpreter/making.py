@@ -19,12 +19,12 @@ from .values import (
 )
 
 # Bytes of an empty one, and of what is in it, as measured.
-_SET, _MEMBER = 400, 96
+SET, MEMBER = 400, 96
 _RECORD, _FIELD = 72, 8
 _TYPE = 400
 _PARTIAL, _ARGUMENT, _KEYWORD = 300, 8, 120
 _MATCH, _GROUP = 160, 32
-_MAPPING = 200
+MAPPING, ENTRY = 200, 112
 _EXCEPTION = 200
 _UNION = 100
 
@@ -32,7 +32,7 @@ _UNION = 100
 def make_set(account: Account, items: Collection[Any], kind: type[PlanSet] = PlanSet) -> Any:
     """A set of these items. Raises `TypeError` if one cannot be hashed."""
     account.items(len(items))
-    account.take(_SET + (_MEMBER - 16) * len(items))
+    account.take(SET + (MEMBER - 16) * len(items))
     return kind(account.keys(items))
 
 
@@ -46,7 +46,7 @@ def add_member(account: Account, members: PlanSet, item: Any) -> None:
     before = len(members.members)
     members.members[account.key(item)] = None
     if len(members.members) > before:
-        account.take(_MEMBER)
+        account.take(MEMBER)
         account.work(1)
         if before >= account.limits.container:
             account.items(before + 1)
@@ -109,7 +109,7 @@ def make_match(account: Account, host: Any, pattern: Pattern) -> Match:
 
 
 def make_default_dict(account: Account, factory: Any) -> DefaultDict:
-    account.take(_MAPPING)
+    account.take(MAPPING)
     return DefaultDict(factory)
 
 

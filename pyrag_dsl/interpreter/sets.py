@@ -7,17 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .account import Account
-from .making import make_set
+from .making import MEMBER, SET, make_set
 from .values import PlanFrozenSet, PlanSet
-
-_EMPTY = 400  # bytes of a set without members
-_MEMBER = 96
 
 
 def _begin(account: Account, a: PlanSet, b: PlanSet, most: int) -> Any:
     """Pay for an operation, and for a set of so many members; an empty one of the kind of the left operand."""
     account.items(most)
-    account.take(_EMPTY + (_MEMBER - 16) * most)
+    account.take(SET + (MEMBER - 16) * most)
     account.rehash(a.members)
     account.rehash(b.members)
     return type(a)()

@@ -240,7 +240,7 @@ def _of_counter(account: Account, value: Any) -> Iterator[Piece]:
 
 
 def _of_ordered(account: Account, value: Any) -> Iterator[Piece]:
-    account.rehash(dict.keys(value))
+    account.reading(value)
     if not value:
         yield "OrderedDict()"
     elif sys.version_info >= (3, 12):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -163,8 +162,7 @@ def translate(machine: Machine, value: str, table: Any) -> str:
         raise TypeError(f"'{type_name(table)}' object is not subscriptable")
     longest = 1
     machine.work((len(table) >> 3) + (len(value) * (1 + machine.crowded) >> 3))
-    if type(table) is OrderedDict:  # the host looks each key up
-        machine.rehash(dict.keys(table))
+    machine.reading(table)
     for item in dict.values(table):
         if type(item) is str:
             longest = max(longest, len(item))

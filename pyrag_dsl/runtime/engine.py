@@ -36,7 +36,7 @@ from .tools import Reported, Tool
 from .trace import Trace, TraceFile, overrides_to_json, signatures_to_json
 
 MODES = ("concurrent", "sequential")
-_SLOW = 0.001  # seconds
+_SLOW = 0.001  # seconds that a pass takes before its state is kept for the next
 _AHEAD = 5_000  # steps that any concurrent pass may read on for, past the first call that is missing
 
 

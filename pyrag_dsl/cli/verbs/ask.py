@@ -16,7 +16,7 @@ from pyrag_dsl.cli import status
 from pyrag_dsl.cli.inputs import check_output
 from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from pyrag_dsl.cli.screen import Screen, stderr
-from pyrag_dsl.cli.services import Sources, opened_retriever, retrieve_tool
+from pyrag_dsl.cli.services import Sources, api_key, opened_retriever, retrieve_tool
 from pyrag_dsl.cli.status import Stop
 from pyrag_dsl.cli.steps import Steps
 from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
@@ -129,11 +129,7 @@ def chat_model(name: str, base_url: str, key_variable: str | None, role: str, sc
     """The client of a model, which closes as a context. Raises Stop."""
     from pyrag_dsl.agents.models.client import ChatModel
 
-    key = None
-    if key_variable:
-        key = os.environ.get(key_variable)
-        if not key:
-            raise Stop(f"--api-key-env: the environment variable {key_variable} is not set")
+    key = api_key(key_variable)
     try:
         return ChatModel(
             name, base_url, api_key=key, role=role, notice=lambda line: screen.line(("[Wait] ", "warn"), line)

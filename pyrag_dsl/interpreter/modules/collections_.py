@@ -11,7 +11,7 @@ from .. import operators
 from ..container_methods import comparing_all, index_shown, sorting
 from ..items import set_item
 from ..machine import Machine
-from ..making import make_default_dict, make_record, make_record_type
+from ..making import ENTRY, MAPPING, make_default_dict, make_record, make_record_type
 from ..values import (
     Builtin,
     DefaultDict,
@@ -25,8 +25,6 @@ from .functools_ import CALLABLE
 
 # Bytes, as measured on an empty one and on an item more.
 _DEQUE = 1_000
-_MAPPING = 200
-_ENTRY = 112
 _LONGEST_NAME = 200
 
 
@@ -112,7 +110,7 @@ _count_out = _tally("-")
 def _counter(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
     if len(args) > 1:
         raise TypeError(f"Counter expected at most 1 argument, got {len(args)}")
-    machine.take(_MAPPING)
+    machine.take(MAPPING)
     made: Any = Counter()
     _count_in(machine, made, *args, **kwargs)
     return made
@@ -160,7 +158,7 @@ def _copy(machine: Machine, value: Any, /) -> Any:
     if type(value) is deque:
         machine.take(_DEQUE)
         return value.copy()
-    machine.take(_MAPPING + _ENTRY * len(value))
+    machine.take(MAPPING + ENTRY * len(value))
     machine.rehash(value)
     if type(value) is DefaultDict:
         made = make_default_dict(machine, value.factory)
@@ -185,7 +183,7 @@ COUNTER_METHODS: dict[str, Method] = _table(
 
 
 def _ordered_dict(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
-    machine.take(_MAPPING)
+    machine.take(MAPPING)
     made: Any = OrderedDict()
     _fill(machine, made, args, kwargs)
     return made
@@ -205,7 +203,7 @@ def _view(name: str) -> Method:
     # after move_to_end: the view is of a copy.
     def view(machine: Machine, value: Any, /) -> Any:
         machine.items(len(value))
-        machine.take(_MAPPING + _ENTRY * len(value))
+        machine.take(MAPPING + ENTRY * len(value))
         machine.rehash(value)
         return getattr(dict(value), name)()
 
@@ -369,7 +367,7 @@ def _named_tuple(
 
 def _as_dict(machine: Machine, value: Record, /) -> dict[str, Any]:
     machine.items(len(value))
-    machine.take(_ENTRY * len(value))
+    machine.take(ENTRY * len(value))
     return dict(zip(value.type.fields, value, strict=True))
 
 
