@@ -75,6 +75,7 @@ def test_a_tool_by_another_name_is_told_with_the_tools_that_there_are() -> None:
     "reply",
     [
         'docs = retrieve("Momo")\na1 = answer("Who?", docs)\na2 = answer("When?", docs)\n',
+        'docs = retrieve("Momo")\nwho = answer("Who?", docs)\nborn = answer(f"When was {who} born?")\n',
         'docs = retrieve("Momo")\nfinal_answer = answer("Who?", docs)\nmore = retrieve("Mo',
     ],
 )
