@@ -59,10 +59,10 @@ def read_plan(place: str) -> PlanText:
         raise Stop(f"{name}: not UTF-8 text (byte {error.start + 1}); {hint}") from None
     from pyrag_dsl.grammar.extract import extract_code
 
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n")
     code = extract_code(text)
-    if code.strip() == text.strip():
-        return PlanText(text, name)
+    if code.strip() == text.replace("\r", "\n").strip():
+        return PlanText(text, name)  # with a carriage return that stands alone, which the vetter refuses
     return PlanText(code, name, _left_out(text, code))
 
 

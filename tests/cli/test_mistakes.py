@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pyrag_dsl.cli import pyrag
+
 URL = "http://127.0.0.1:9/v1"
 
 
@@ -153,3 +155,12 @@ def test_a_trace_that_somebody_has_changed_is_refused(pyrag_exec, pyrag_verb, ol
     ):
         assert (ended.status, ended.out) == (2, "")
         assert ended.err.count("\n") == 1
+
+
+def test_a_carriage_return_alone_is_refused_in_a_file_too(tmp_path, capsys):
+    path = tmp_path / "plan.py"
+    path.write_bytes(b'final_answer = "shown"  # a note\rfinal_answer = "hidden"\n')
+    assert pyrag(["check", str(path)]) == 3
+    assert "PLAN103" in capsys.readouterr().err
+    path.write_bytes(b'a = "x"\r\nfinal_answer = a\r\n')
+    assert pyrag(["check", str(path)]) == 0
