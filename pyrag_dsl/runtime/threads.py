@@ -10,7 +10,10 @@ import asyncio
 import atexit
 import os
 import queue
+import select
+import selectors
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -101,12 +104,21 @@ class _Thread:
             loop.close()
 
 
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop of ours. A process that is forked off may close what it has inherited of it."""
+    if not hasattr(os, "fork") or not hasattr(selectors, "EpollSelector"):  # nothing is shared with a child
+        return asyncio.new_event_loop()
+    selector = selectors.EpollSelector()
+    _selectors.add(selector)
+    return asyncio.SelectorEventLoop(selector)
+
+
 def _in_own_loop(
     make: Callable[[], Coroutine[Any, Any, Any]], running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]]
 ) -> Any:
     loop = getattr(_own, "loop", None)
     if loop is None:
-        loop = _own.loop = asyncio.new_event_loop()
+        loop = _own.loop = new_loop()
     task = loop.create_task(make())
     running.append((loop, task))
     try:
@@ -136,7 +148,20 @@ def _dismiss() -> None:
         thread.thread.join(0.1)
 
 
+def _part() -> None:
+    """In a child of this process: threads do not survive a fork, and what their loops wait with is the parent's.
+
+    Both processes hold the same epoll object. To close a loop in the child, as the collector does, would take from it
+    what wakes the parent's loop up: the child gets an object of its own in its place.
+    """
+    _idle.clear()
+    for selector in list(_selectors):
+        with suppress(OSError, ValueError), select.epoll() as fresh:  # it may be closed
+            os.dup2(fresh.fileno(), selector.fileno(), inheritable=False)
+
+
 _own = threading.local()
 _idle: list[_Thread] = []
+_selectors: weakref.WeakSet[Any] = weakref.WeakSet()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_part)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -16,6 +18,7 @@ import pytest
 
 import pyrag_dsl as pd
 
+ROOT = Path(__file__).resolve().parents[2]
 TWO = 'a = answer("a")\nb = answer("b")\nfinal_answer = a + b\n'
 MODES = pytest.mark.parametrize("mode", ["concurrent", "sequential"])
 asked_by = ContextVar("asked_by", default="nobody")
@@ -147,3 +150,48 @@ def test_a_person_who_interrupts_a_run_has_its_calls_cancelled_and_its_trace_wri
     trace = pd.Trace.load(path)
     assert trace.finished.status == "cancelled"
     assert [entry.node for entry in trace.journal()] == ["answer@1:5"]
+
+
+FORKS = """
+import gc, os, sys, time
+import pyrag_dsl as pd
+from pyrag_dsl.agents.models import ChatModel
+from pyrag_dsl.testing.server import ScriptedModelServer
+
+def slow(text):
+    time.sleep(0.01)
+    return text
+
+tools = {"retrieve": lambda query, topk=5: [slow(query)], "answer": lambda query, docs=None: slow(query)}
+plan = 'a = answer("1")\\nb = answer("2")\\nfinal_answer = a + b\\n'
+
+def ask(model):
+    run = pd.run(plan, tools, limits=pd.Limits(deadline=20.0)).final_answer
+    return run, model.complete([{"role": "user", "content": "?"}], timeout=20).text
+
+with ScriptedModelServer(lambda request: "yes") as server, ChatModel("m", server.base_url) as model:
+    assert ask(model) == ("12", "yes")
+    for way in ("collect", "run", "leave"):
+        child = os.fork()
+        if not child:
+            if way == "collect":
+                del model
+                gc.collect()
+            if way == "run":
+                assert pd.run(plan, tools).final_answer == "12"
+            if way == "leave":
+                sys.exit(0)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        began = time.monotonic()
+        assert ask(model) == ("12", "yes")
+        assert time.monotonic() - began < 10, way
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_of_the_host_does_not_put_the_loops_of_the_host_to_sleep() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKS], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pyrag_dsl.agents.models.secrets import Endpoint
+from pyrag_dsl.runtime.threads import new_loop
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Transport:
         self._endpoint = endpoint
         self._trust_env = trust_env
         self._client: Any = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._slots: asyncio.Semaphore | None = None
         self._max_concurrency = max_concurrency
         self._lock = threading.Lock()
