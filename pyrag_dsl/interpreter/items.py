@@ -19,7 +19,9 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
     if kind is DefaultDict:
         return default_item(machine, value, index)
     if kind in _SUBSCRIPTABLE or isinstance(value, dict):
-        if type(index) is slice:
+        if isinstance(value, dict):
+            machine.key(index)
+        elif type(index) is slice:
             if kind is str:
                 machine.text(len(value), not value.isascii())
             elif kind in _ORDERED and kind is not range:
@@ -28,8 +30,6 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
                 return tuple(value)[index]
             if kind is range:
                 return make_range(machine, value[index])
-        elif isinstance(value, dict):
-            machine.key(index)
         elif kind is deque:
             machine.work(len(value) >> 10)
         elif kind is range:
