@@ -116,6 +116,7 @@ class Run:
         self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
         self.ahead = options.limits.steps
         self.slow = False
+        self.computing = True  # no tool holds the thread: it is the interpreter's, or has not begun
         self.passes = 0
         self.tokens = 0
         self.cost = 0.0
@@ -139,6 +140,7 @@ class Run:
             more["progress"] = self.progress.setdefault((concurrent, self.epoch), Progress())
             if concurrent:
                 more["ahead"] = max(_AHEAD, self.ahead)
+        self.computing = True
         began = time.perf_counter()
         outcome = self.options.interpreter(
             self.program,
@@ -153,6 +155,7 @@ class Run:
             cautious=concurrent and not self.options.speculate,
             **more,
         )
+        self.computing = False
         self.slow = self.slow or time.perf_counter() - began > _SLOW
         self.last = outcome.calls
         self.ahead -= outcome.ahead
@@ -550,9 +553,11 @@ def run_inline(run: Run) -> Result:
         for attempt in range(attempts):
             began = clock()
             try:
+                run.computing = False
                 result = tool.call(call.arguments)
                 if inspect.iscoroutine(result):
                     result = awaited(result)
+                run.computing = True
                 entry = run.receive(call, result, clock() - began)
                 run.journal.record(entry)
                 return entry
@@ -582,10 +587,17 @@ def awaited(coroutine: Any) -> Any:
 
 
 def in_time(run: Run, job: Callable[[], Any], waiting: Callable[..., Any]) -> Any:
-    """What a job for this run returns, unless a tool holds it for long after the deadline."""
-    left = None if run.deadline is None else max(0.0, run.deadline - time.monotonic()) + _AFTER
+    """What a job for this run returns, unless a tool holds it after the deadline.
+
+    A pass notices the deadline by itself and says where it was, if a busy machine lets it: it gets longer for that.
+    """
+    left = None if run.deadline is None else max(0.0, run.deadline + _AFTER - time.monotonic())
+
+    def ending() -> bool:
+        return run.computing and run.deadline is not None and time.monotonic() < run.deadline + _BUSY
+
     try:
-        return waiting(job, left)
+        return waiting(job, left, ending)
     except Hanging:
         run.cancelled = True
         raise run.out_of_time(None) from None
@@ -595,3 +607,4 @@ def in_time(run: Run, job: Callable[[], Any], waiting: Callable[..., Any]) -> An
 
 
 _AFTER = 0.15  # seconds after the deadline that a run has to end by itself
+_BUSY = 3.0  # the same where it is a pass that has not ended, on a machine that is busy

@@ -23,6 +23,7 @@ Job = Callable[[], Any]
 Deliver = Callable[[Any, "BaseException | None"], None]
 
 _MOST_IDLE = 64
+_SOON = 0.02  # seconds between two looks at a job that is ending
 _LAST_WORDS = 2.0  # seconds that a coroutine has to end when its caller is interrupted
 
 
@@ -39,20 +40,32 @@ def start(job: Job, deliver: Deliver) -> None:
     thread.jobs.put((copy_context(), job, deliver))
 
 
-def wait(job: Job, seconds: float | None = None) -> Any:
-    """What a job in another thread returns or raises. Raises `Hanging` where that takes too long."""
+def wait(job: Job, seconds: float | None = None, ending: Callable[[], bool] = lambda: False) -> Any:
+    """What a job in another thread returns or raises.
+
+    Raises:
+        Hanging: where that takes longer than `seconds`, and the job is not `ending` by itself.
+    """
     answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
     start(job, lambda result, error: answers.put((result, error)))
-    try:
-        result, error = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise Hanging from None
+    while True:
+        try:
+            result, error = answers.get(timeout=seconds)
+            break
+        except queue.Empty:
+            if not ending():
+                raise Hanging from None
+            seconds = _SOON
     if error is not None:
         raise error
     return result
 
 
-def wait_for_coroutine(make: Callable[[], Coroutine[Any, Any, Any]], seconds: float | None = None) -> Any:
+def wait_for_coroutine(
+    make: Callable[[], Coroutine[Any, Any, Any]],
+    seconds: float | None = None,
+    ending: Callable[[], bool] = lambda: False,
+) -> Any:
     """`wait` for the coroutine that `make` makes. If the caller is interrupted it is cancelled, and may end well."""
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
     ended = threading.Event()
@@ -64,7 +77,7 @@ def wait_for_coroutine(make: Callable[[], Coroutine[Any, Any, Any]], seconds: fl
             ended.set()
 
     try:
-        return wait(job, seconds)
+        return wait(job, seconds, ending)
     except BaseException as error:
         if running and not ended.is_set():
             loop, task = running[0]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.runtime import engine
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = 'a = answer("a")\nb = answer("b")\nfinal_answer = a + b\n'
@@ -155,6 +156,7 @@ def test_a_person_who_interrupts_a_run_has_its_calls_cancelled_and_its_trace_wri
 FORKS = """
 import gc, os, sys, time
 import pyrag_dsl as pd
+from pyrag_dsl.runtime import engine
 from pyrag_dsl.agents.models import ChatModel
 from pyrag_dsl.testing.server import ScriptedModelServer
 
@@ -195,3 +197,30 @@ def test_a_child_of_the_host_does_not_put_the_loops_of_the_host_to_sleep() -> No
         [sys.executable, "-c", FORKS], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@MODES
+def test_a_run_that_computes_ends_by_itself_and_says_where_on_a_busy_machine_too(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the machine had given the thread no time at all before its caller lost patience."""
+    monkeypatch.setattr(engine, "_AFTER", -0.015)
+    limits = pd.Limits(deadline=0.02, steps=10**9)
+    with pytest.raises(pd.LimitExceeded) as caught:
+        pd.run("n = 0\nwhile True:\n    n += 1\n", {}, limits=limits, mode=mode)
+    assert caught.value.diagnostics[0].span is not None
+
+
+@MODES
+def test_a_tool_that_computes_does_not_hold_its_caller(mode: str) -> None:
+    began = time.monotonic()
+    ended = threading.Event()
+    with pytest.raises(pd.LimitExceeded):
+        pd.run(
+            'a = wait("a")',
+            {"wait": lambda query: ended.wait(30) and query},
+            limits=pd.Limits(deadline=0.05),
+            mode=mode,
+        )
+    assert time.monotonic() - began < 2.5
+    ended.set()
