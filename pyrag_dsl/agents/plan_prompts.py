@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from pyrag_dsl.agents.prompts import quote_query
 from pyrag_dsl.agents.quoting import break_tokens, one_line, shorten, visible
@@ -18,6 +17,7 @@ from pyrag_dsl.agents.sentinels import is_sentinel
 from pyrag_dsl.grammar.diagnostics import Diagnostic
 from pyrag_dsl.grammar.language import REQUIRED, Signature
 from pyrag_dsl.grammar.render import render_prompt
+from pyrag_dsl.grammar.wording import form
 
 Messages = tuple[dict[str, str], ...]
 
@@ -200,8 +200,7 @@ def quote_code(source: str, limit: int = CODE_CHARS) -> list[str]:
 
 
 def _failure(source: str, diagnostics: Sequence[Diagnostic]) -> list[str]:
-    told = [each if each.phase in ("syntax", "vet") else _impersonal(each, source) for each in diagnostics]
-    problems = break_tokens(visible(render_prompt(told, source)))
+    problems = break_tokens(visible(render_prompt(diagnostics, source)))
     lines = quote_code(source)
     if problems.strip():
         lines += ["", "What is wrong:", *[f"> {line}".rstrip() for line in problems.split("\n")]]
@@ -212,34 +211,6 @@ def _failure(source: str, diagnostics: Sequence[Diagnostic]) -> list[str]:
     if nodes:
         lines.append("> calls: " + one_line(", ".join(nodes[:8])))
     return lines
-
-
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
-_WORD = re.compile(r"['\"][A-Za-z_]\w{0,29}['\"]")
-_OWN_WORDS = re.compile(r"\s*(?:raise|assert)\b")
-
-
-def _impersonal(diagnostic: Diagnostic, source: str) -> Diagnostic:
-    """A diagnostic of a run whose message quotes nothing but the program: an answer in it may be a stranger's."""
-    lines = source.split("\n")
-    span = diagnostic.span
-    message = diagnostic.message
-    if span is not None and span.line <= len(lines) and _OWN_WORDS.match(lines[span.line - 1]):
-        message = message.partition(":")[0]
-    message = _QUOTED.sub(
-        lambda quoted: (
-            quoted.group()
-            if _WORD.fullmatch(quoted.group()) or quoted.group()[1:-1] in source
-            else _form(quoted.group())
-        ),
-        message,
-    )
-    message = re.sub(r"(unconverted data remains: ).*", r"\1...", message, flags=re.DOTALL)
-    return replace(diagnostic, message=message, notes=())
-
-
-def _form(text: str) -> str:
-    return "".join("0" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in text)
 
 
 _TEXT = re.compile(r"str (['\"])(.*)\1", re.DOTALL)
@@ -256,7 +227,7 @@ def describe_value(value: str) -> str:
         return one_line(value)
     if is_sentinel(text[2]):
         return "text that says that no answer was found"
-    return f'text of the form "{break_tokens(one_line(_form(text[2])))}"'
+    return f'text of the form "{break_tokens(one_line(form(text[2])))}"'
 
 
 def describe_tools(tools: Mapping[str, Signature]) -> str:

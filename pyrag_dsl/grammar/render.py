@@ -14,6 +14,7 @@ from typing import Any
 
 from .diagnostics import Diagnostic, Edit, Fix, Span
 from .edits import apply_edits
+from .wording import told
 
 _TAB = 4
 _MOST_LINES = 4
@@ -23,7 +24,6 @@ _HIDES = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_LONG_QUOTE = re.compile(r"""'(?:[^'\\]|\\.){41,}(?:'|\\?\Z)|"(?:[^"\\]|\\.){41,}(?:"|\\?\Z)""", re.DOTALL)
 
 _STYLES = {
     "error": "1;31",
@@ -68,8 +68,8 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
 def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int = 4_000) -> str:
     """Diagnostics for the model that must repair the plan: code, line, message, the line itself, the way out.
 
-    Values of variables stay out, and so does any longer text that a message quotes: it may come from a
-    passage, and a passage must not speak to the model that writes plans.
+    Of a message of a run only our own wording is told, and what stands in the plan (`wording.told`): a passage must
+    not speak to the model that writes plans. Values of variables stay out.
 
     Args:
         diagnostics: the decisive ones first, which are kept where not all fit; the rest is counted.
@@ -77,7 +77,7 @@ def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int 
         limit: characters of the result.
     """
     lines = _lines(source)
-    blocks = [_block(number, each, lines) for number, each in enumerate(diagnostics, start=1)]
+    blocks = [_block(number, each, source, lines) for number, each in enumerate(diagnostics, start=1)]
     kept: list[str] = []
     room = limit - 40
     for block in blocks:
@@ -90,10 +90,10 @@ def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int 
     return "\n".join(kept)
 
 
-def _block(number: int, diagnostic: Diagnostic, lines: list[str]) -> str:
+def _block(number: int, diagnostic: Diagnostic, source: str, lines: list[str]) -> str:
     place = f" line {diagnostic.span.line}" if diagnostic.span else ""
     reading = diagnostic.phase in ("syntax", "vet")
-    text = shown(diagnostic.message if reading else _LONG_QUOTE.sub(_measured, diagnostic.message))
+    text = shown(told(diagnostic, source))
     out = [f"{number}. {diagnostic.code}{place}: {_shorten(text, 300)}"]
     if diagnostic.span and 1 <= diagnostic.span.line <= len(lines):
         out.append(f"   {diagnostic.span.line} | {_around(lines[diagnostic.span.line - 1], diagnostic.span)}")
@@ -109,10 +109,6 @@ def _block(number: int, diagnostic: Diagnostic, lines: list[str]) -> str:
 def _lines(source: str) -> list[str]:
     """The lines as spans count them: those of the text that the parser sees."""
     return source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-def _measured(match: re.Match[str]) -> str:
-    return f"<text of {len(match.group()) - 2} or more characters>"
 
 
 def _around(line: str, span: Span, room: int = 200) -> str:

@@ -285,7 +285,9 @@ class Machine(Account):
                 self.take(size + (len(value) * 16 if type(value) is list else size * 8))
         for name in kwargs:
             if name not in arguments:
-                raise PlanFault("PLAN501", f"`{signature.name}` has no parameter `{name}`")
+                raise PlanFault(
+                    "PLAN501", f"`{signature.name}` has no parameter `{name if len(name) < 60 else name[:57] + '...'}`"
+                )
         return arguments
 
     # ----------------------------------------------------------------- pending

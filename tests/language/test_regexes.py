@@ -34,7 +34,7 @@ since_311 = pytest.mark.skipif(sys.version_info < (3, 11), reason="possessive re
 def machine(**limits: Any) -> Machine:
     return Machine(
         signatures={},
-        limits=Limits(**limits),
+        limits=Limits(**{"regex_seconds": 30.0, **limits}),  # a busy machine may pause for longer than is allowed
         journal=Journal(),
         overrides={},
         withheld=frozenset(),
