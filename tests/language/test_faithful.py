@@ -16,10 +16,15 @@ TABLE = [pytest.param(text, id=f"{topic}: {name}") for topic in TOPICS for name,
 OPEN = [pytest.param(text, id=name) for name, text in programs("open")]
 
 
+# Where versions of CPython differ, plans do what is said here on all of them: a slice is no key.
+ON_ANY_VERSION = {"{1: 2}[1:2]": "TypeError"}
+
+
 def expected(text: str) -> Seen:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
-        return cpythons(text)
+        seen = cpythons(text)
+    return replace(seen, error=next((error for part, error in ON_ANY_VERSION.items() if part in text), seen.error))
 
 
 @pytest.mark.parametrize("text", TABLE)

@@ -170,10 +170,18 @@ def _wrong_types(path: Path) -> None:
     (path / "manifest.json").write_text(json.dumps(manifest))
 
 
-def _foreign_names(path: Path) -> None:
+def _names_file(path: Path, name: str) -> None:
     manifest = json.loads((path / "manifest.json").read_text())
-    manifest["files"]["../../corpus.jsonl"] = [1, "0"]
+    manifest["files"][name] = [1, "0"]
     (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _foreign_names(path: Path) -> None:
+    _names_file(path, "../../corpus.jsonl")
+
+
+def _no_names(path: Path) -> None:
+    _names_file(path, "a\0b")
 
 
 def _wrong_count(path: Path) -> None:
@@ -190,6 +198,7 @@ DAMAGES = [
     _no_manifest,
     _wrong_types,
     _foreign_names,
+    _no_names,
     _wrong_count,
 ]
 

@@ -310,6 +310,6 @@ def _str(value: Any) -> str:
 
 def _name(value: str) -> str:
     # A manifest is data from a directory that others may write: it must not make us read outside of it.
-    if not value or value in {".", ".."} or "/" in value or "\\" in value:
+    if not value or value in {".", ".."} or not {"/", "\\", "\0"}.isdisjoint(value):
         raise ValueError(value)
     return value
