@@ -113,6 +113,7 @@ def _with_fix(diagnostic: Diagnostic, text: str, lines: list[str], found: tuple[
     return diagnostic if mended is None else replace(diagnostic, fixes=(mended,))
 
 
+_MAY_FAIL = frozenset({"PLAN302", "PLAN309"})  # warnings that an error may have hidden, of what a plan has not tested
 _Better = tuple[str, list[Fix], "Program | None", tuple[Diagnostic, ...]]
 
 
@@ -141,7 +142,7 @@ def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Seq
         after = [each for each in after if each.phase == "syntax"]
     kinds = [(each.code, each.message) for each in before]
     for each in after:
-        if each.code == REST:
+        if each.code == REST or (each.severity == "warning" and each.code in _MAY_FAIL):
             continue
         if (each.code, each.message) not in kinds:
             return False
@@ -149,10 +150,12 @@ def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Seq
     return True
 
 
-def _rank(found: Sequence[Diagnostic]) -> tuple[int, int]:
-    """Orders texts from good to bad: those that can be read first, then by how much is wrong."""
+def _rank(found: Sequence[Diagnostic]) -> tuple[int, int, int]:
+    """Orders texts from good to bad: those that can be read first, then by how much is wrong, warnings last."""
     unread = sum(each.phase == "syntax" for each in found)
-    return unread, 0 if unread else sum(each.count for each in found)
+    if unread:
+        return unread, 0, 0
+    return 0, sum(each.count for each in found if each.severity != "warning"), sum(each.count for each in found)
 
 
 def _first(diagnostic: Diagnostic, maybe: bool) -> Fix | None:

@@ -1,7 +1,8 @@
 """Warnings about values whose kind is known before the run: a list as a query, text plus number, `.group()` of None.
 
 A forward visit in the order of the text. What a branch or a loop may change is not known after it, and nothing is
-known inside functions about what is outside: every warning is about something that must fail if it is reached.
+known inside functions about what is outside. A warning is about something that must fail if it is reached, or, of what
+a search found and of what a tool answered, about something that the plan relies on and has not tested.
 """
 
 from __future__ import annotations
@@ -24,8 +25,16 @@ _TEXT_TO_TEXT = frozenset(
     " rstrip strip swapcase title upper zfill".split()
 )
 _TEXT_TO_LIST = frozenset({"split", "rsplit", "splitlines"})
-_METHODS = {"text": TYPES["str"], "list": TYPES["list"], "dict": TYPES["dict"], "set": TYPES["set"]}
-_NAMES = {"text": "text", "list": "a list", "number": "a number", "dict": "a dictionary", "set": "a set"}
+_METHODS = {
+    "text": TYPES["str"], "answer": TYPES["str"], "list": TYPES["list"], "dict": TYPES["dict"], "set": TYPES["set"],
+}  # fmt: skip
+_NAMES = {
+    "text": "text", "answer": "text", "list": "a list", "number": "a number", "dict": "a dictionary", "set": "a set",
+    "search": "what a search found",
+}  # fmt: skip
+_AS_QUERY = {"list": "Ask once for each item.", "search": "Ask with its text: m.group() if m else ..."}
+# Kinds of values that may be other than a plan hopes, and what they are to one that has tested the value.
+_UNTESTED = {"search": "", "answer": "text"}
 _SEARCHES = frozenset({"search", "match", "fullmatch"})
 _OF_A_MATCH = frozenset({"group", "groups", "groupdict", "start", "end", "span"})
 
@@ -39,6 +48,8 @@ class _Checker:
     def __init__(self, tools: dict[str, Signature], found: Findings) -> None:
         self.tools = tools
         self.found = found
+        self.returned: list[str] = []  # the kinds that the function returns
+        self.guarded = 0  # how many `try` with a handler are around
 
     def block(self, statements: n.Block, kinds: dict[str, str]) -> None:
         for statement in statements:
@@ -53,11 +64,19 @@ class _Checker:
                 if type(target) is n.Name and value:
                     kinds[target.id] = value
         elif kind is n.FunctionDef:
-            kinds.pop(node.name, None)
+            self.forget(node, kinds)
+            outer, self.returned = self.returned, []
             self.block(node.body, {})
+            if len(set(self.returned)) == 1:
+                kinds[_result(node.name)] = self.returned[0]
+            self.returned = outer
+        elif kind is n.Return and node.value is not None:
+            self.returned.append(self.expr(node.value, kinds))
         elif kind in (n.If, n.For, n.While, n.Try):
             if kind is not n.Try:
-                self.expr(node.iterable if kind is n.For else node.test, kinds if kind is n.If else {})
+                test = node.iterable if kind is n.For else node.test
+                self.expr(test, kinds if kind is n.If else {})
+                self.tested(test, kinds)
             blocks = [node.body, node.orelse]
             if kind is n.Try:
                 blocks += [handler.body for handler in node.handlers] + [node.finalbody]
@@ -65,12 +84,23 @@ class _Checker:
                 self.forget(node, kinds)
             for block in blocks:
                 self.found.pay(len(kinds) >> 5)
+                guarded = kind is n.Try and block is node.body and bool(node.handlers)
+                self.guarded += guarded
                 self.block(block, dict(kinds))
+                self.guarded -= guarded
             self.forget(node, kinds)
         else:
             for part in node:
                 self.expr(part, kinds)
+            if kind is n.Assert:
+                self.tested(node, kinds)
             self.forget(node, kinds)
+
+    def tested(self, node: Any, kinds: dict[str, str]) -> None:
+        """The plan has looked at whatever these nodes name."""
+        for part in self.found.walk(node):
+            if type(part) is n.Name and kinds.get(part.id) in _UNTESTED:
+                kinds[part.id] = _UNTESTED[kinds[part.id]]
 
     def forget(self, node: Any, kinds: dict[str, str]) -> None:
         """Whatever these nodes may bind has no known kind any more."""
@@ -81,8 +111,10 @@ class _Checker:
                     self.forget(target, kinds)
             elif kind is n.Name:
                 kinds.pop(part.id, None)
+                kinds.pop(_result(part.id), None)
             elif kind is n.Walrus or kind is n.FunctionDef:
                 kinds.pop(part.name, None)
+                kinds.pop(_result(part.name), None)
 
     def expr(self, node: Any, kinds: dict[str, str]) -> str:
         """The kind of an expression, "" if unknown; warnings about its parts on the way."""
@@ -101,8 +133,18 @@ class _Checker:
             return self.call(node, kinds)
         if kind is n.Binary:
             return self.binary(node, kinds)
+        if kind is n.Logic:
+            self.found.pay(len(kinds) >> 5)
+            known = dict(kinds)
+            for operand in node.operands:
+                self.expr(operand, known)
+                self.tested(operand, known)
+            return ""
         if kind is n.Conditional:
             self.expr(node.test, kinds)
+            self.found.pay(len(kinds) >> 5)
+            kinds = dict(kinds)
+            self.tested(node.test, kinds)
             then, otherwise = self.expr(node.then, kinds), self.expr(node.otherwise, kinds)
             return then if then == otherwise else ""
         self.inside(node, kinds)
@@ -123,13 +165,15 @@ class _Checker:
         declared = {param.name: param.type for param in signature.params}
         for name, value in given:
             kind = self.expr(value, kinds)
-            if declared.get(name or "") == "str" and kind not in ("", "text"):
+            if declared.get(name or "") == "str" and kind not in ("", "text", "answer"):
                 message = f"`{name}` of `{signature.name}` must be text, and this is {_NAMES[kind]}"
-                self.warn("PLAN210", message, value, "Ask once for each item." if kind == "list" else "")
-        return _RETURNS.get(signature.returns, "")
+                self.warn("PLAN210", message, value, _AS_QUERY.get(kind, "Convert it with str(...)."))
+        return "answer" if signature.returns == "str" else _RETURNS.get(signature.returns, "")
 
     def binary(self, node: n.Binary, kinds: dict[str, str]) -> str:
-        left, right = self.expr(node.left, kinds), self.expr(node.right, kinds)
+        left, right = (
+            "text" if of == "answer" else of for of in (self.expr(node.left, kinds), self.expr(node.right, kinds))
+        )
         if node.op == "+" and left and right and left != right:
             message = f"`+` between {_NAMES[left]} and {_NAMES[right]} always fails"
             literal = {type(node.left), type(node.right)} <= {n.Const, n.FString, n.ListDisplay}
@@ -139,10 +183,12 @@ class _Checker:
 
     def call(self, node: n.Call, kinds: dict[str, str]) -> str:
         function = node.function
-        for part in (*node.args, *[value for _, value in node.keywords]):
-            self.expr(part, kinds)
+        given = [self.expr(part, kinds) for part in (*node.args, *[value for _, value in node.keywords])]
         if type(function) is n.Name:
-            return _CALLS.get(function.id, "") if function.id not in kinds else ""
+            if function.id in ("int", "float") and given == ["answer"] and not self.guarded:
+                message = f"`{function.id}()` of what a tool answered: it fails where that is more than a number"
+                self.warn("PLAN302", message, node, _NUMBER)
+            return kinds.get(_result(function.id)) or (_CALLS.get(function.id, "") if function.id not in kinds else "")
         if type(function) is not n.Attribute:
             self.expr(function, kinds)
             return ""
@@ -150,15 +196,31 @@ class _Checker:
         if name in _OF_A_MATCH and _is_search(function.value):
             message = f"`.{name}()` of a search: it is None where the pattern does not match"
             self.warn("PLAN309", message, node, f"Keep the match, and test it: m.{name}(...) if m else ...")
+        if name in _SEARCHES and type(function.value) is n.Name:
+            return "search"
+        if name == "strptime" and given[:1] == ["answer"] and not self.guarded:
+            message = "`strptime()` of what a tool answered: it fails where that has another form"
+            self.warn("PLAN302", message, node, "Catch ValueError, and try another format or use the text as it is.")
         of = self.expr(function.value, kinds)
+        if of == "search" and name in _OF_A_MATCH and not self.guarded and not _is_search(function.value):
+            message = f"`.{name}()` of what a search found: it is None where the pattern does not match"
+            self.warn("PLAN309", message, node, f"Test it first: m.{name}(...) if m else ...")
         if of in _METHODS and name not in _METHODS[of]:
             self.warn("PLAN305", f"{_NAMES[of]} has no method `{name}`", node, _other_type(of, name))
-        if of == "text":
-            return "text" if name in _TEXT_TO_TEXT else "list" if name in _TEXT_TO_LIST else ""
+        if of in ("text", "answer"):
+            return of if name in _TEXT_TO_TEXT else "list" if name in _TEXT_TO_LIST else ""
         return ""
 
     def warn(self, code: str, message: str, node: Any, way_out: str) -> None:
         self.found.add(Diagnostic(code, message, node.span, "warning", help=way_out))
+
+
+_NUMBER = "Take the number out first: m = re.search(r'\\d+', text), then int(m.group()) if m else ..."
+
+
+def _result(name: str) -> str:
+    """What stands among the kinds for the result of a function of the plan."""
+    return f"{name}()"
 
 
 def _is_search(node: Any) -> bool:

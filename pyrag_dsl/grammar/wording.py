@@ -285,6 +285,9 @@ the answer of the plan cannot leave it: its text is not valid Unicode (a lone su
 `{name}` of `{name}` cannot leave the plan: its text is not valid Unicode (a lone surrogate)
 `{name}` of `{name}` must be {host}, not {}
 `{name}` of `{name}` must be 1 to {}, not {}
+`{}()` of what a tool answered: it fails where that is more than a number
+`strptime()` of what a tool answered: it fails where that has another form
+`.{}()` of what a search found: it is None where the pattern does not match
 `.{}()` of a search: it is None where the pattern does not match
 text has no method `{}`
 a list has no method `{}`

@@ -55,7 +55,7 @@ def diagnose(error: Exception, machine: Any) -> Diagnostic:
         code,
         f"{name}: {text}" if text else name,
         _span(node),
-        help=_help(code, error),
+        help=_way_out(text),
         values=_values(node, error, machine),
     )
 
@@ -96,7 +96,7 @@ def diagnose_limit(hit: LimitHit) -> Diagnostic:
 
 
 def diagnose_border(fault: PlanFault) -> Diagnostic:
-    return Diagnostic(fault.code, fault.message, _span(locate(fault)))
+    return Diagnostic(fault.code, fault.message, _span(locate(fault)), help=_way_out(fault.message))
 
 
 def _span(node: Any) -> Span | None:
@@ -119,15 +119,63 @@ def _message(error: Exception) -> str:
     return shorten(text, 200)
 
 
-def _help(code: str, error: Exception) -> str:
-    if code == "PLAN309":
-        return "The pattern did not match: test it first, m.group() if m else ..."
-    text = str(error.args[0]) if error.args else ""
-    if "invalid literal for int()" in text:
-        return "Answers are free text: take the digits out first, for example with re.search(r'\\d+', text)."
-    if "does not match format" in text:
-        return "Catch ValueError and try another format."
-    return ""
+# The way out of a failure, by what its message says; the first that fits. For others the table of codes has one.
+_WAYS_OUT = [
+    (re.compile(said), way_out)
+    for said, way_out in (
+        (
+            r"'NoneType' object has no attribute '(group|groups|groupdict|start|end|span)'",
+            "The pattern did not match: test it first, m.group() if m else ...",
+        ),
+        (
+            r"'NoneType'",
+            "The value is None, as of a search that found nothing or of .get() without a default: test for None first.",
+        ),
+        (
+            r"invalid literal for int\(\)|could not convert string to float",
+            "Answers are free text: take the digits out first, for example with re.search(r'\\d+', text).",
+        ),
+        (r"does not match format|unconverted data|Invalid isoformat", "Catch ValueError and try another format."),
+        (
+            r"index out of range|pop from empty",
+            "There are fewer items than that: test the length first, x[0] if x else ...",
+        ),
+        (
+            r"values to unpack",
+            "The parts are more or fewer than the names: test their number first, or take them by index.",
+        ),
+        (r"arg is an empty sequence|argument is empty", "Nothing is in it: give a default, max(items, default=...)."),
+        (r"at least one data point|no median|no mode", "Nothing is in it: test the length first."),
+        (r"substring not found|not in list", "It is not in there: test with `in` first."),
+        (r"division by zero|modulo", "Test the divisor first: a / b if b else ..."),
+        (
+            r"can only concatenate str|requires string as left operand|expected str instance|must be str, not",
+            "Convert it with str(...), or use an f-string.",
+        ),
+        (
+            r"unsupported operand|not supported between",
+            "The two are of different types: convert both first, with int(...) or str(...).",
+        ),
+        (r"indices must be integers", "It is a list or a text, which has positions and no keys: index it by a number."),
+        (
+            r"object is not iterable|is not a container",
+            "It is one value and no list: use it as it is, or put it into a list.",
+        ),
+        (
+            r"must be text, not (a list|a tuple|a set|a dict)",
+            "Ask once for each item, or join the items: ' '.join(items).",
+        ),
+        (r"must be text, not None", "The value is None: test for None first, and use another text then."),
+        (r"must be text, not", "Convert it with str(...)."),
+        (r"must be a list of texts, not (a str|text)", "Put the text into a list: docs=[text]."),
+        (r"must be a list of texts", "Every item must be text: [str(item) for item in items]."),
+        (r"must be 1 to", "Pass a number in that range, or leave the argument out."),
+    )
+]
+
+
+def _way_out(message: str) -> str:
+    return next((way_out for said, way_out in _WAYS_OUT if said.search(message)), "")
 
 
 def _values(node: Any, error: Exception, machine: Any) -> dict[str, str]:

@@ -82,7 +82,7 @@ def test_what_is_mended(case: str) -> None:
     text, wanted = MENDED[case]
     fixed = fix(text)
     assert fixed.text == wanted
-    assert fixed.remaining == ()
+    assert [each.code for each in fixed.remaining if each.code != "PLAN302"] == []  # a warning of dates in answers
     assert fixed.program is not None
     assert fixed.program.source == wanted
 
