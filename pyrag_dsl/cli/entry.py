@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import typer
 
@@ -19,7 +23,11 @@ def enter(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
     """Carry out a command line; the exit status."""
     # What a library logs is for services that set up logging; here it would be noise among the messages.
     logging.getLogger().addHandler(logging.NullHandler())
+    _open_streams()
+    if sys.stdout is None:
+        return _say(name, "standard output is closed: there is nowhere to write the answer", status.USAGE)
     command = typer.main.get_command(app)
+    _tidy_help(command)
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         returned = command.main(args=arguments, prog_name=name, standalone_mode=False)
@@ -35,9 +43,42 @@ def enter(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
             message = getattr(error, "format_message", error.__str__)()
             if not message:
                 return status.USAGE
-            return _say(name, f"{message.rstrip('.')}. See `{name} --help`.", status.USAGE)
+            verb = getattr(getattr(error, "ctx", None), "command_path", name)
+            return _say(
+                name, f"{message.replace(': Value error, ', ': ').rstrip('.')}. See `{verb} --help`.", status.USAGE
+            )
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _say(name, f"internal error, please report it: {what[:500]}", status.INTERNAL)
+
+
+def _open_streams() -> None:
+    """Write to streams that take any text: one that is closed gets no messages, one of an ASCII locale is UTF-8."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr) if not os.environ.get("PYTHONIOENCODING") else ():
+        with suppress(AttributeError, LookupError, ValueError):  # what stands in for a stream in a test is let alone
+            if codecs.lookup(stream.encoding).name == "ascii":
+                stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+
+
+def _tidy_help(command: Any) -> None:
+    """Help that reads well with any version of typer: some break lines where the source does, and show `<bool>`."""
+    if command.help:
+        command.help = "\n\n".join(" ".join(part.split()) for part in command.help.split("\n\n"))
+    help_option = command.get_help_option
+    command.get_help_option = lambda ctx: _untyped(help_option(ctx))
+    for param in command.params:
+        if getattr(param, "is_flag", False) or param.param_type_name == "argument":
+            _untyped(param)
+    for below in getattr(command, "commands", {}).values():
+        _tidy_help(below)
+
+
+def _untyped(param: Any) -> Any:
+    """A parameter beside which no type is shown: it takes no value, or its name says what it is."""
+    if param is not None:
+        param.display_type_rich = lambda **_context: None
+    return param
 
 
 def _say(name: str, message: str, code: int) -> int:

@@ -48,7 +48,13 @@ class Request:
     fix: bool = False
 
 
-@app.command()
+@app.command(
+    epilog=o.examples(
+        'pyrag-exec plan.py --question "Who is older?" --trace run.jsonl --report run.html',
+        "pyrag-exec --replay run.jsonl",
+        "pyrag-exec plan.py --corpus passages.jsonl --llm-base-url http://localhost:8000/v1 --model NAME",
+    )
+)
 def execute(
     plan: Annotated[
         str | None,
@@ -61,6 +67,7 @@ def execute(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    strict_corpus: o.StrictCorpus = False,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     api_key_env: o.ApiKeyEnv = None,
@@ -92,7 +99,7 @@ def execute(
     Exit status: 0 done, 1 the plan failed, 2 wrong usage, 3 the plan was rejected, 4 a limit was met, 5 a
     tool or service failed.
     """
-    sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout)
+    sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus)
     request = Request(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
         max_calls, fix,

@@ -29,6 +29,11 @@ Version = Annotated[
 ]
 
 
+def examples(*lines: str) -> str:
+    """What stands at the end of a command's help."""
+    return "\n\n".join(["Examples:", *lines])
+
+
 class Mode(str, Enum):
     """How calls are made."""
 
@@ -39,6 +44,10 @@ class Mode(str, Enum):
 Corpus = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Search this JSON-Lines file of passages.", rich_help_panel=_SOURCES),
+]
+StrictCorpus = Annotated[
+    bool,
+    typer.Option("--strict-corpus", help="Refuse a corpus with a line that is no passage.", rich_help_panel=_SOURCES),
 ]
 Retriever = Annotated[
     str | None,
@@ -66,7 +75,13 @@ ApiKeyEnv = Annotated[
 ]
 TopK = Annotated[
     int,
-    typer.Option(min=1, max=MOST_PASSAGES, help="Passages of a retrieve that does not say.", rich_help_panel=_SOURCES),
+    typer.Option(
+        min=1,
+        max=MOST_PASSAGES,
+        metavar="N",
+        help="Passages of a retrieve that does not say.",
+        rich_help_panel=_SOURCES,
+    ),
 ]
 ModeOption = Annotated[
     Mode,

@@ -16,6 +16,7 @@ from pyrag_dsl.cli.status import Stop
 
 if TYPE_CHECKING:
     from pyrag_dsl.runtime.retrieval.corpus import CorpusReport
+    from pyrag_dsl.runtime.retrieval.index import BM25Index
     from pyrag_dsl.runtime.retrieval.passages import Hit, Retriever
     from pyrag_dsl.runtime.tools import Tool
 
@@ -34,6 +35,7 @@ class Sources:
     api_key_env: str | None = None
     topk: int = 5
     call_timeout: float | None = None
+    strict_corpus: bool = False
 
     def check(self) -> None:
         """Raise Stop where the options contradict each other or something is missing."""
@@ -41,6 +43,8 @@ class Sources:
             raise Stop("--corpus and --retriever: give one of them")
         if self.index and not self.corpus:
             raise Stop("--index: there is only an index of a --corpus")
+        if self.strict_corpus and not self.corpus:
+            raise Stop("--strict-corpus: there is no --corpus")
         if self.model and not self.llm_base_url:
             raise Stop("--model: say where it is, with --llm-base-url")
         if self.llm_base_url and not self.model:
@@ -112,7 +116,9 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
         except ValueError as error:
             raise Stop(f"--retriever: {error}") from None
     if sources.corpus:
-        opened: Retriever = stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
+        opened = stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
+        if sources.strict_corpus and not opened.report.complete:
+            raise Stop("--strict-corpus: the corpus has lines that are no passages")
         return opened
     from pyrag_dsl.runtime.retrieval.bundled import bundled_retriever
 
@@ -121,18 +127,27 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
 
 def open_corpus(
     corpus: Path, index: Path | None, screen: Screen, *, verify: bool = False, rebuild: bool = False
-) -> Any:
+) -> BM25Index:
     """The `BM25Index` of a corpus, built with a progress bar where there is none. Raises Stop."""
     from pyrag_dsl.runtime.retrieval.errors import CorpusError, IndexStorageError
     from pyrag_dsl.runtime.retrieval.index import BM25Index
 
     try:
-        with _progress(corpus, screen) as progress:
+        built = False
+        with _progress(corpus, screen) as show:
+
+            def progress(done: int, total: int) -> None:
+                nonlocal built
+                built = True
+                show(done, total)
+
             made = BM25Index.open(corpus, index, verify=verify, rebuild=rebuild, progress=progress)
     except CorpusError as error:
         raise Stop(f"--corpus {error}") from None
     except IndexStorageError as error:
         raise Stop(f"--index {error}") from None
+    if built and made.path is not None:
+        screen.line(("index: ", "dim"), f"kept in {made.path.parent}")
     for notice in made.notices:
         screen.say(("note: ", "warn"), notice)
     _tell_skipped(corpus, made.report, screen)

@@ -45,6 +45,7 @@ def files(tmp_path: Path) -> Path:
         (["good.py", "--question", "q", "--corpus", "other.jsonl"], 'no "contents"'),
         (["good.py", "--question", "q", "--corpus", "empty.jsonl"], "empty"),
         (["good.py", "--question", "q", "--index", "directory"], "--index"),
+        (["good.py", "--question", "q", "--strict-corpus"], "--corpus"),
         (["good.py", "--question", "q", "--retriever", "ftp://x"], "--retriever"),
         (["good.py", "--question", "q", "--model", "m"], "--llm-base-url"),
         (["good.py", "--question", "q", "--llm-base-url", URL], "--model"),
@@ -164,3 +165,37 @@ def test_a_carriage_return_alone_is_refused_in_a_file_too(tmp_path, capsys):
     assert "PLAN103" in capsys.readouterr().err
     path.write_bytes(b'a = "x"\r\nfinal_answer = a\r\n')
     assert pyrag(["check", str(path)]) == 0
+
+
+def test_a_mistake_below_a_verb_names_the_help_of_the_verb(pyrag_verb):
+    ended = pyrag_verb("trace", "rerun")
+    assert ended.status == 2
+    assert "See `pyrag trace rerun --help`." in ended.err
+
+
+def test_a_search_that_tried_nothing_does_not_say_that_all_is_well(pyrag_verb, tmp_path):
+    ended = pyrag_verb("fuzz", "--minutes", "0.000001", "--law", "total", "--out", tmp_path / "out")
+    assert ended.status == 2
+    assert "no case of total was tried" in ended.err
+
+
+@pytest.mark.parametrize("verb", [["check"], ["ask"], ["fuzz"], ["index"], ["trace", "rerun"], ["grammar"]])
+def test_help_shows_no_type_beside_a_flag_and_ends_with_examples(verb, pyrag_verb):
+    ended = pyrag_verb(*verb, "--help")
+    assert ended.status == 0
+    assert "<bool>" not in ended.out
+    assert "<int range>" not in ended.out
+    assert "Examples:" in ended.out
+
+
+def test_a_corpus_that_is_half_broken_is_searched_with_a_warning_or_refused(pyrag_exec, older, tmp_path):
+    corpus = tmp_path / "half.jsonl"
+    corpus.write_text('{"id": "1", "contents": "Jed Hoyer\\nborn December 7, 1973"}\nno passage\n')
+    ended = pyrag_exec(older, "--corpus", corpus)
+    assert ended.status == 0
+    assert "1 line without a passage skipped" in ended.err
+    assert f"kept in {corpus}.pyrag-index" in ended.err
+    ended = pyrag_exec(older, "--corpus", corpus, "--strict-corpus")
+    assert (ended.status, ended.out) == (2, "")
+    assert "line 2: not JSON" in ended.err
+    assert "--strict-corpus: the corpus has lines that are no passages" in ended.err

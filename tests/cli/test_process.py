@@ -43,6 +43,42 @@ def test_an_answer_that_the_encoding_lacks_is_escaped(plan):
     assert (ended.returncode, ended.stdout) == (0, b"M\\xe1laga\n")
 
 
+def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `pyrag-exec`, which `$RUN` names, as a shell does."""
+    return subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "RUN": f"{sys.executable} -m pyrag_dsl.cli check", **environment},
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
+def test_a_closed_standard_output_is_one_message(older):
+    ended = in_shell(f"$RUN {older} >&-")
+    assert ended.returncode == 2
+    assert ended.stderr == b"pyrag: standard output is closed: there is nowhere to write the answer\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
+def test_a_closed_standard_error_takes_no_answer_away(older):
+    assert in_shell(f"$RUN {older} 2>&-").returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
+def test_an_answer_is_utf_8_in_an_ascii_locale(plan):
+    path = plan("final_answer = 'Málaga'")
+    ended = subprocess.run(
+        [*START, str(path), "--question", "q", "-q"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )
+    assert (ended.returncode, ended.stdout) == (0, "Málaga\n".encode())
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
 def test_an_interrupted_run_leaves_its_trace(plan, tmp_path):
     trace = tmp_path / "run.jsonl"

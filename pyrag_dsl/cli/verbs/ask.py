@@ -25,7 +25,12 @@ _PLANNING = "Models"
 
 
 def add(app: typer.Typer) -> None:
-    app.command()(ask)
+    app.command(
+        epilog=o.examples(
+            'pyrag ask "Who is older, A or B?" --llm-base-url http://localhost:8000/v1 --model NAME',
+            'pyrag ask "Who is older, A or B?" --llm-base-url URL --model NAME --corpus passages.jsonl',
+        )
+    )(ask)
 
 
 def ask(
@@ -44,11 +49,12 @@ def ask(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    strict_corpus: o.StrictCorpus = False,
     topk: o.TopK = 5,
     adaptive: Annotated[
         str, typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none.")
     ] = "selective",
-    repairs: Annotated[int, typer.Option(min=0, help="How often a model may mend a plan.")] = 2,
+    repairs: Annotated[int, typer.Option(min=0, metavar="N", help="How often a model may mend a plan.")] = 2,
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help="Have the last step answer in any case, from the facts found.")
     ] = False,
@@ -84,7 +90,7 @@ def ask(
         raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
     if constrained not in (None, "vllm", "sglang", "llama.cpp"):
         raise Stop(f"--constrained: vllm, sglang or llama.cpp, not {constrained}")
-    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk)
+    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk, strict_corpus=strict_corpus)
     sources.check()
     check_output(trace, "--trace", apart_from=[corpus, report])
     check_output(report, "--report", apart_from=[corpus])

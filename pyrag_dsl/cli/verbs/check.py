@@ -14,7 +14,9 @@ from pyrag_dsl.cli.services import Sources
 
 
 def add(app: typer.Typer) -> None:
-    app.command()(check)
+    app.command(epilog=o.examples("pyrag check plan.py", "pyrag check plan.py --prompt", "pyrag check - < plan.py"))(
+        check
+    )
 
 
 def check(

@@ -26,7 +26,7 @@ _EVERY = 10.0  # seconds between lines where there is no terminal
 
 
 def add(app: typer.Typer) -> None:
-    app.command()(fuzz)
+    app.command(epilog=o.examples("pyrag fuzz --minutes 5", "pyrag fuzz --law concurrent --seed 7"))(fuzz)
 
 
 def fuzz(
@@ -42,7 +42,9 @@ def fuzz(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Write failures here.")] = Path("pyrag-fuzz"),
     quiet: o.Quiet = False,
 ) -> int:
-    """Test the laws of the engine on generated plans. Exit status 0 if all held, 1 if one was broken."""
+    """Test the laws of the engine on generated plans.
+
+    Exit status 0 if all held, 1 if one was broken, 2 if one was not tried."""
     if not 0 < minutes < 1e6:
         raise Stop("--minutes must be more than 0")
     if out.exists() and not out.is_dir():
@@ -93,6 +95,9 @@ def _search(laws: Sequence[Law], seconds: float, seed: int, out: Path, screen: S
         write(sys.stdout, f"{alike:,} more cases broke a law in ways already written\n")
     for path in written:
         write(sys.stdout, f"{path}\n")
+    untried = [name for name, count in cases.items() if not count]
+    if untried and not written:
+        raise Stop(f"no case of {', '.join(untried)} was tried: give more --minutes")
     return status.FAILED if written else status.OK
 
 

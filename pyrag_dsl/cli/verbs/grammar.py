@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pyrag_dsl.cli import options as o
 from pyrag_dsl.cli.screen import write
 from pyrag_dsl.cli.status import Stop
 
@@ -33,7 +34,7 @@ class ServerName(str, Enum):
 
 
 def add(app: typer.Typer) -> None:
-    app.command()(grammar)
+    app.command(epilog=o.examples("pyrag grammar --dialect gbnf", "pyrag grammar --server vllm"))(grammar)
 
 
 def grammar(
@@ -50,8 +51,8 @@ def grammar(
             metavar="FILE", help="Python stubs of the tools (def name(query: str) -> str: ...); retrieve and answer."
         ),
     ] = None,
-    hops: Annotated[int | None, typer.Option(min=1, max=9, help="Hops at most.")] = None,
-    depth: Annotated[int, typer.Option(min=0, max=3, help="Nested blocks at most.")] = 3,
+    hops: Annotated[int | None, typer.Option(min=1, max=9, metavar="N", help="Hops at most.")] = None,
+    depth: Annotated[int, typer.Option(min=0, max=3, metavar="N", help="Nested blocks at most.")] = 3,
 ) -> int:
     """Print the grammar under which a model can write nothing but plans. See docs/decoding.md."""
     from pyrag_dsl.grammar.decoding import SERVERS, decoding_grammar, request_fields

@@ -14,7 +14,7 @@ from pyrag_dsl.cli.services import open_corpus
 
 
 def add(app: typer.Typer) -> None:
-    app.command()(index)
+    app.command(epilog=o.examples("pyrag index passages.jsonl", "pyrag index passages.jsonl --verify"))(index)
 
 
 def index(

@@ -23,8 +23,9 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace
 
 def add(app: typer.Typer) -> None:
     verbs = typer.Typer(no_args_is_help=True, help="Look at a recorded run, run it again, change one call of it.")
-    for verb in (show, replay, rerun):
-        verbs.command()(verb)
+    verbs.command(epilog=o.examples("pyrag trace show run.jsonl", "pyrag trace show run.jsonl --report run.html"))(show)
+    verbs.command(epilog=o.examples("pyrag trace replay run.jsonl"))(replay)
+    verbs.command(epilog=o.examples("pyrag trace rerun run.jsonl 'retrieve#1' --topk 10 --out new.jsonl"))(rerun)
     app.add_typer(verbs, name="trace")
 
 
@@ -63,7 +64,7 @@ def rerun(
     file: _File,
     node: Annotated[str, typer.Argument(metavar="NODE", help="The call: retrieve#2, or its whole node.")],
     topk: Annotated[
-        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, help="How many passages it shall find.")
+        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="How many passages it shall find.")
     ] = None,
     query: Annotated[str | None, typer.Option(metavar="TEXT", help="What it shall ask instead.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write the trace of the new run.")] = None,
