@@ -51,16 +51,17 @@ def attempt(action: Action, skip: Skip, harmless: bool, frame: Frame, *values: A
         frame: the variables of the plan at this place.
     """
     machine: ConcurrentMachine = frame[0]
-    needs = machine.needed(values) if machine.pending else None
+    needs = machine.needed(values) if values and machine.pending else None
     if needs is None:
         try:
             result = action(frame, *values)
         except Suspended as suspended:
             needs = suspended.needs
         else:
-            if machine.unknown and type(result) is not Pending and (found := machine.needed((result,))) is not None:
-                return Pending(found, (result,), kind=type(result))
-            return result
+            if result is None or not machine.unknown or type(result) is Pending:
+                return result
+            found = machine.needed((result,))
+            return result if found is None else Pending(found, (result,), kind=type(result))
     machine.blockers.add(needs[1])
     result = skip(frame, values, needs)
     if machine.guarded and not harmless:
