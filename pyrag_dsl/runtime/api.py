@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.nodes import ToolCall, walk
@@ -22,6 +22,9 @@ from .scheduler import Scheduler
 from .threads import wait, wait_for_coroutine
 from .tools import Tool, toolset
 from .trace import Trace, TraceFile, read_header
+
+if TYPE_CHECKING:
+    from .isolation import Isolated
 
 Tools = Mapping[str, Any] | Sequence[Tool]
 
@@ -150,15 +153,17 @@ def _prepare(
         raise TypeError("a run needs tools: tools={'retrieve': ..., 'answer': ...}")
     made = toolset(tools)
     signatures = {name: each.signature for name, each in made.items()}
+    limits = limits or Limits()
+    interpreter = _interpreter(isolation)
     if isinstance(program, str):
+        if interpreter is not interpret:
+            cast("Isolated", interpreter).vet(program, signatures, limits)
         program = parse(program, signatures, strict=strict)
     else:
         missing = sorted(set(program.tools) - set(made))
         if missing and _calls(program, missing):
             raise ValueError(f"the plan may call `{missing[0]}`, which is not among the tools")
     entries = recorded if recorded is not None else Journal()
-    limits = limits or Limits()
-    interpreter = _interpreter(isolation)
     named = _by_node(program, entries, overrides or {}, signatures, interpreter)
     rules = {
         node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in given])

@@ -1,7 +1,8 @@
 """`isolation="process"`: passes in worker processes, as a second wall behind the interpreter.
 
-A pass is a pure function of the program and the journal, so it can be made anywhere: the host parses the plan and
-calls the tools, and a worker that can reach nothing interprets. There is one exchange for each pass, of what the
+A pass is a pure function of the program and the journal, so it can be made anywhere: the host calls the tools, and a
+worker that can reach nothing interprets. A plan that is given as text is read by a worker first (`Isolated.vet`), and
+by the host, which needs its nodes, only once that has gone well. There is one exchange for each pass, of what the
 worker does not know yet; no worker is held while a tool is at work.
 
 Whatever happens to a worker is an end of that pass and of nothing else: one that is killed, or dies, or answers
@@ -39,6 +40,7 @@ KINDS = ("none", "process", "rlimits")
 _PATIENCE = 300.0  # seconds for a pass that nobody can interrupt, where the limits set no deadline
 _RUNS = 8  # runs that a worker remembers
 _BYTES = 32 * 2**20  # of their requests
+_BRIEF = 2**12  # bytes of a reply that says next to nothing
 _runs = itertools.count(1)
 
 
@@ -91,6 +93,29 @@ class Isolated:
                 return outcome
             if journal.find(call.node, call.tool, call.arguments) is None:
                 journal.record(entry)
+
+    def vet(self, source: str, signatures: Mapping[str, Signature], limits: Limits) -> None:
+        """Have a worker read a text before this process does: a parser that hangs, dies or eats memory does it there.
+
+        Raises:
+            LimitExceeded: if it did. A text that is no plan is none of that: whoever parses it here finds out why.
+        """
+        watch = Watch(None, limits.deadline or _PATIENCE)
+        frame = pack({"vet": source, "tools": signature_rows(signatures), "cap": _BRIEF})
+        try:
+            member = self.pool.acquire(0, watch)
+            usable = False
+            try:
+                told = member.exchange(frame, _BRIEF, watch)
+                usable = told == {"vetted": True, "retire": False}
+            finally:
+                self.pool.release(member, usable)
+        except OutOfTime:
+            raise LimitExceeded((Diagnostic("PLAN402", OVERDUE),)) from None
+        except WorkerLost as lost:
+            raise LimitExceeded((lost.diagnostic,)) from None
+        if not usable:
+            raise LimitExceeded(((_ended(told) if type(told) is dict else None) or Diagnostic("PLAN400", DIED),))
 
     @property
     def pool(self) -> Pool:

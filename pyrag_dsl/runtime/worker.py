@@ -24,7 +24,7 @@ from importlib import import_module
 from typing import Any
 
 from .. import interpreter as interpreter_package
-from ..grammar.diagnostics import Diagnostic
+from ..grammar.diagnostics import Diagnostic, PlanRejected
 from ..grammar.language import DEFAULT_SIGNATURES, Signature
 from ..grammar.nodes import walk
 from ..grammar.program import Program
@@ -62,6 +62,7 @@ except ValueError as error:
     final_answer = str(error)
 final_answer = [text, when, sorted({3, 1}), Counter("abca").most_common(1)]
 """
+MISTAKES = "docs = retreive('a')\nfinal_answer = anser(docs, tpok=1).splitt()\nimport os\n"
 
 
 @dataclass(slots=True)
@@ -91,7 +92,9 @@ class Worker:
         self.stopped = True
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One pass."""
+        """What a plan is to be vetted as, or one pass."""
+        if "vet" in request:
+            return self.vet(request["vet"], request["tools"])
         for run in request["forget"]:
             self.runs.pop(run, None)
         if request["new"] is not None:
@@ -122,20 +125,30 @@ class Worker:
         brief = request["concurrent"] or bool(request["withheld"])
         return {**report(outcome, known, brief, request["variables"]), "retire": retire}
 
-    def meet(self, new: dict[str, Any]) -> Known:
-        source, tools = new["source"], signatures(new["tools"])
-        key = f"{new['tools']!r}\n{source}"
+    def vet(self, source: str, tools: Any) -> dict[str, Any]:
+        """Read a text that nobody has read before: if that ends this process, it ends no other."""
+        self.restrain(Limits())
+        with suppress(PlanRejected):  # the host finds out why
+            self.program(source, tools)
+        return {"vetted": True, "retire": False}
+
+    def program(self, source: str, tools: Any) -> tuple[Program, dict[int, int]]:
+        """A plan, with the numbers of its nodes. Raises `PlanRejected`."""
+        key = f"{tools!r}\n{source}"
         if key not in self.programs:
-            program = parse(source, tools)
+            program = parse(source, signatures(tools))
             self.programs[key] = (program, {id(node): at for at, node in enumerate(walk(program.body))})
             if len(self.programs) > PROGRAMS:
                 self.programs.popitem(last=False)
         self.programs.move_to_end(key)
-        program, index = self.programs[key]
+        return self.programs[key]
+
+    def meet(self, new: dict[str, Any]) -> Known:
+        program, index = self.program(new["source"], new["tools"])
         return Known(
             program,
             index,
-            tools if new["signatures"] is None else signatures(new["signatures"]),
+            signatures(new["tools"] if new["signatures"] is None else new["signatures"]),
             Limits(**new["limits"]),
             decode(new["now"]),
         )
@@ -231,6 +244,8 @@ def load_everything() -> None:
         import_module(module.name)
     for name in ("regex", "unicodedata", "encodings.idna", "_strptime", "decimal"):
         import_module(name)
+    with suppress(PlanRejected):  # what only a text with mistakes needs
+        parse(MISTAKES, DEFAULT_SIGNATURES)
     program = parse(WARM_UP, DEFAULT_SIGNATURES)
     journal = Journal()
     for concurrent in (True, False):

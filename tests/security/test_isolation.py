@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.runtime import api
 from pyrag_dsl.runtime.isolation import Isolated
 from pyrag_dsl.runtime.plain import dumps, encode
-from pyrag_dsl.runtime.pool import IsolationUnavailable, Pool, default_pool
+from pyrag_dsl.runtime.pool import IsolationUnavailable, Member, OutOfTime, Pool, WorkerLost, default_pool
 from pyrag_dsl.testing.plans import plans
 from pyrag_dsl.testing.stateful import stateful_plans
 from pyrag_dsl.testing.stubs import StubTools
@@ -512,3 +513,47 @@ def test_a_closed_pool_is_refused() -> None:
 
 def test_the_default_pool_is_one() -> None:
     assert default_pool() is default_pool()
+
+
+def test_a_text_is_read_by_a_worker_before_the_host_reads_it(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the parser hung, died or ate the memory: the host never comes to it."""
+
+    def parsed(*_args: Any, **_options: Any) -> Any:
+        raise AssertionError("the host has read the text")
+
+    monkeypatch.setattr(api, "parse", parsed)
+    for reply, code in (
+        (WorkerLost(pd.Diagnostic("PLAN400", "it died")), "PLAN400"),
+        (OutOfTime(), "PLAN402"),
+        ({"memory": True}, "PLAN403"),
+        ({"crashed": "SystemError"}, "PLAN400"),
+        ({"vetted": "perhaps"}, "PLAN400"),
+        (["rubbish"], "PLAN400"),
+    ):
+
+        def exchange(self: Member, request: bytes, cap: int, watch: Any, reply: Any = reply) -> Any:  # noqa: ARG001
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+
+        with monkeypatch.context() as played:
+            played.setattr(Member, "exchange", exchange)
+            with pytest.raises(pd.LimitExceeded) as caught:
+                pd.run(PLAN, StubTools(7).functions(), isolation=pool)
+        assert caught.value.diagnostics[0].code == code
+
+
+MISTAKES = (
+    "", "x = (", "final_answer = retreive('a')\n", "x.y = 1\n" * 300, "import os\n", "(" * 5_000, "a = b\n" * 9_000,
+    "\ud800", "x = 1 +\n", "Let us see.\n", "def f(:\n  pass",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_text_that_is_no_plan_is_rejected_as_in_this_process(text: str, pool: Pool) -> None:
+    found = []
+    for isolation in ("none", pool):
+        with pytest.raises(pd.PlanRejected) as caught:
+            pd.run(text, StubTools(7).functions(), isolation=isolation)
+        found.append(caught.value.diagnostics)
+    assert found[0] == found[1]
