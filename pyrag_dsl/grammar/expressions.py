@@ -15,6 +15,7 @@ from .diagnostics import Diagnostic, Edit, Fix, Span
 from .findings import Findings
 from .language import ATTRIBUTES, BINARY, COMPARE, MODULES, REQUIRED, TYPES, UNARY, Signature
 from .names import Names
+from .rewrites import instance_test
 
 MAX_DEPTH = 64  # nested expressions
 MAX_NAME = 200  # characters of a name
@@ -216,6 +217,10 @@ class Expressions:
         return n.Logic(self.span(node), op, (first, *rest))
 
     def compare(self, node: ast.Compare) -> Any:
+        if isinstance(node.left, ast.Call) and (text := instance_test(node)) is not None:
+            fix = Fix("write it with isinstance", (Edit(self.span(node), text),), "safe")
+            self.refuse("PLAN204", "`type` is not part of the language", node, help=f"Write {text}.", fixes=(fix,))
+            return n.Const(self.span(node), False)
         left = self.expr(node.left)
         rest = [(COMPARE[type(op)], self.expr(e)) for op, e in zip(node.ops, node.comparators, strict=True)]
         return n.Compare(self.span(node), left, tuple(rest))

@@ -22,10 +22,12 @@ from .language import BINARY, DEFAULT_SIGNATURES, MODULES, RESULT_NAMES, Signatu
 from .names import Names, stored_names
 from .parse import parse as parse_text
 from .program import Program
+from .rewrites import rewritten, without_import
 from .scan import scan
 from .surface import MAX_PLAN, has_code
 
 MAX_BLOCKS = 16  # nested blocks
+MAX_SPARE = 8  # imports that are left out with the statements that need them
 MAX_ELIFS = 40  # one behind the other, blocks inside included
 _STATEMENT = 4  # units of the budget
 
@@ -146,6 +148,7 @@ class Vetter(Expressions):
         self.functions = 0
         self.answers = False  # some name is bound to what `answer` returned
         self.returns = False
+        self.spare: list[Edit] = []  # imports that only statements which are rewritten need
         self.begun = False  # some statement that is neither a docstring nor a `__future__` import has been seen
 
     def module(self, tree: ast.Module) -> n.Block:
@@ -223,12 +226,20 @@ class Vetter(Expressions):
         what, way_out = _REFUSED.get(type(node).__name__, (f"`{type(node).__name__}`", ""))
         span = self.span(node)
         first_line = span._replace(end_line=span.line, end_column=len(self.lines[span.line - 1]) + 1)
-        self.refuse("PLAN201", f"plans have no {what}", first_line, help=way_out)
+        text = rewritten(node, self.found.pay)
+        edits = () if text is None else (Edit(self.whole(node), text), *self.spare)
+        fixes = (Fix("write it as plans do", edits, "safe"),) if edits else ()
+        self.refuse("PLAN201", f"plans have no {what}", first_line, help=way_out, fixes=fixes)
         self.unknown |= {part.name for part in ast.walk(node) if isinstance(part, ast.FunctionDef)}
         for name in stored_names([node], self.found) | {getattr(node, "name", "")} - {""}:
             if isinstance(name, str) and name:
                 self.bind(name, span)
         return n.Pass(span)
+
+    def whole(self, node: ast.stmt) -> Span:
+        """The span of a statement, its decorators included."""
+        span, decorators = self.span(node), getattr(node, "decorator_list", ())
+        return span._replace(line=decorators[0].lineno) if decorators else span
 
     def assign(self, node: ast.Assign) -> Any:
         self.reads = self.control
@@ -497,6 +508,7 @@ class Vetter(Expressions):
                     message, way_out = f"`from {module} import *`", "Name what you need."
                 else:
                     message, way_out = f"the module `{module}` offers no `{alias.name}`", ""
+                self.spare_import(node)
                 self.refuse("PLAN205", message, node, help=way_out)
             self.bind_import(name, "", node)
             if (module, alias.name) == ("datetime", "datetime"):
@@ -514,7 +526,14 @@ class Vetter(Expressions):
     def not_offered(self, module: str, node: ast.stmt) -> None:
         root = module.partition(".")[0]
         way_out = _MODULE_HELP.get(root) or f"Plans can import: {', '.join(sorted(set(MODULES) - {'__future__'}))}."
+        self.spare_import(node)
         self.refuse("PLAN205", f"the module `{module}` is not offered", node, help=way_out)
+
+    def spare_import(self, node: Any) -> None:
+        """Take note of an import that goes where the statement that needs it is rewritten."""
+        text = without_import(node)
+        if text is not None and len(self.spare) < MAX_SPARE:
+            self.spare.append(Edit(self.span(node), text))
 
     def scope(self, node: Any) -> Any:
         span = self.span(node)
