@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .agents.adaptive import AdaptiveRetrieval
+    from .agents.models import ChatModel
     from .agents.pyrag import PyRAG
+    from .agents.reader import EmbeddedReader
+    from .agents.session import Answered
     from .grammar.diagnostics import (
         Diagnostic,
         Edit,
@@ -31,44 +35,98 @@ if TYPE_CHECKING:
     )
     from .grammar.extract import extract_code
     from .grammar.fix import fix
+    from .grammar.language import Signature, ToolParam
     from .grammar.program import Program
     from .grammar.vet import parse
     from .interpreter.interpret import Outcome, interpret
-    from .interpreter.journal import Entry, Journal
+    from .interpreter.journal import Call, Entry, Journal, Override
     from .interpreter.limits import Limits
-    from .runtime.api import arun, rerun, run
-    from .runtime.hooks import Answer, Change, Hook, Rerun, Veto
-    from .runtime.result import Result
+    from .report import write_report
+    from .runtime.api import Stream, arerun, arun, astream, rerun, run
+    from .runtime.events import (
+        CallFinished,
+        CallStarted,
+        DiagnosticFound,
+        Event,
+        HookDecided,
+        NodeRerun,
+        Printed,
+        RepairApplied,
+        RunFinished,
+        RunStarted,
+        StatementEnded,
+    )
+    from .runtime.hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
+    from .runtime.lineage import Lineage
+    from .runtime.options import RunOptions
+    from .runtime.pool import IsolationUnavailable, Pool
+    from .runtime.result import CallRecord, Result
+    from .runtime.retrieval import BM25Index, Hit, Passage, RemoteRetriever, Retriever, bundled_retriever
     from .runtime.tools import Reported, Tool, tool
     from .runtime.trace import Trace, TraceError
 
 _HOMES = {
+    "AdaptiveRetrieval": "agents.adaptive",
     "Answer": "runtime.hooks",
+    "Answered": "agents.session",
+    "BM25Index": "runtime.retrieval",
+    "Call": "interpreter.journal",
+    "CallRecord": "runtime.result",
+    "CallFinished": "runtime.events",
+    "CallStarted": "runtime.events",
     "Change": "runtime.hooks",
+    "ChatModel": "agents.models",
     "Diagnostic": "grammar.diagnostics",
+    "DiagnosticFound": "runtime.events",
     "Edit": "grammar.diagnostics",
+    "EmbeddedReader": "agents.reader",
     "Entry": "interpreter.journal",
+    "Event": "runtime.events",
+    "Finished": "runtime.hooks",
     "Fix": "grammar.diagnostics",
+    "Hit": "runtime.retrieval",
     "Hook": "runtime.hooks",
+    "HookDecided": "runtime.events",
+    "IsolationUnavailable": "runtime.pool",
     "Journal": "interpreter.journal",
     "LimitExceeded": "grammar.diagnostics",
     "Limits": "interpreter.limits",
+    "Lineage": "runtime.lineage",
+    "NodeRerun": "runtime.events",
     "Outcome": "interpreter.interpret",
+    "Override": "interpreter.journal",
+    "Passage": "runtime.retrieval",
     "PlanError": "grammar.diagnostics",
     "PlanFailed": "grammar.diagnostics",
     "PlanRejected": "grammar.diagnostics",
+    "Pool": "runtime.pool",
+    "Printed": "runtime.events",
     "Program": "grammar.program",
     "PyRAG": "agents.pyrag",
+    "RemoteRetriever": "runtime.retrieval",
+    "RepairApplied": "runtime.events",
     "Reported": "runtime.tools",
     "Rerun": "runtime.hooks",
     "Result": "runtime.result",
+    "Retriever": "runtime.retrieval",
+    "RunFinished": "runtime.events",
+    "RunOptions": "runtime.options",
+    "RunStarted": "runtime.events",
+    "Signature": "grammar.language",
     "Span": "grammar.diagnostics",
+    "StatementEnded": "runtime.events",
+    "Stream": "runtime.api",
     "Tool": "runtime.tools",
     "ToolFailed": "grammar.diagnostics",
+    "ToolParam": "grammar.language",
     "Trace": "runtime.trace",
     "TraceError": "runtime.trace",
     "Veto": "runtime.hooks",
+    "Wait": "runtime.hooks",
+    "arerun": "runtime.api",
     "arun": "runtime.api",
+    "astream": "runtime.api",
+    "bundled_retriever": "runtime.retrieval",
     "extract_code": "grammar.extract",
     "fix": "grammar.fix",
     "interpret": "interpreter.interpret",
@@ -76,36 +134,72 @@ _HOMES = {
     "rerun": "runtime.api",
     "run": "runtime.api",
     "tool": "runtime.tools",
+    "write_report": "report",
 }
 
 __all__ = [
+    "AdaptiveRetrieval",
     "Answer",
+    "Answered",
+    "BM25Index",
+    "Call",
+    "CallFinished",
+    "CallRecord",
+    "CallStarted",
     "Change",
+    "ChatModel",
     "Diagnostic",
+    "DiagnosticFound",
     "Edit",
+    "EmbeddedReader",
     "Entry",
+    "Event",
+    "Finished",
     "Fix",
+    "Hit",
     "Hook",
+    "HookDecided",
+    "IsolationUnavailable",
     "Journal",
     "LimitExceeded",
     "Limits",
+    "Lineage",
+    "NodeRerun",
     "Outcome",
+    "Override",
+    "Passage",
     "PlanError",
     "PlanFailed",
     "PlanRejected",
+    "Pool",
+    "Printed",
     "Program",
     "PyRAG",
+    "RemoteRetriever",
+    "RepairApplied",
     "Reported",
     "Rerun",
     "Result",
+    "Retriever",
+    "RunFinished",
+    "RunOptions",
+    "RunStarted",
+    "Signature",
     "Span",
+    "StatementEnded",
+    "Stream",
     "Tool",
     "ToolFailed",
+    "ToolParam",
     "Trace",
     "TraceError",
     "Veto",
+    "Wait",
     "__version__",
+    "arerun",
     "arun",
+    "astream",
+    "bundled_retriever",
     "extract_code",
     "fix",
     "interpret",
@@ -113,16 +207,18 @@ __all__ = [
     "rerun",
     "run",
     "tool",
+    "write_report",
 ]
 
+if not TYPE_CHECKING:  # a type checker sees the names above, and that there are no others
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{home}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -246,7 +246,7 @@ def _perform(
         tools,
         question=question,
         limits=_limits(request, recorded),
-        mode=request.mode,
+        mode="sequential" if request.mode == "sequential" else "concurrent",
         journal=recorded,
         hooks=() if request.quiet or request.replay else (Steps(screen),),
         trace=request.trace,

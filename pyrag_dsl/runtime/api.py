@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,9 +15,9 @@ from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal, Override
 from ..interpreter.limits import Limits
-from .engine import MODES, Options, Run, fitting, in_time, run_inline
-from .events import CallStarted
-from .hooks import Hook
+from .engine import Run, fitting, in_time, run_inline
+from .events import CallStarted, Event
+from .options import MODES, Options, RunOptions, check_numbers, check_switches, checked_hooks, checked_limits, known
 from .result import Result
 from .scheduler import Scheduler
 from .threads import wait, wait_for_coroutine
@@ -24,48 +25,156 @@ from .tools import Tool, toolset
 from .trace import Trace, TraceFile, read_header
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .isolation import Isolated
 
-Tools = Mapping[str, Any] | Sequence[Tool]
+Tools = Mapping[str, Callable[..., Any] | Tool] | Sequence[Callable[..., Any] | Tool]
 
 
-def run(program: Program | str, tools: Tools | None = None, **options: Any) -> Result:
+def run(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Result:
     """Run a plan to its end.
 
     Args:
         program: a plan, or its text.
         tools: the callables that the plan may call, by name: plain or async, `retrieve(query, topk)` and
             `answer(query, docs)` and any others with a typed signature. Not needed for a replay.
-        question: what is asked; recorded in the trace.
-        limits: `Limits` of the run.
-        mode: "concurrent" makes all calls whose arguments are known at once, "sequential" one after the other.
-            The result is the same.
-        journal: a `Journal`, a `Trace` or the path of one, whose results are used instead of calling. From a trace
-            question, limits, overrides and time of day are taken too, where they are not given.
-        overrides: arguments to change, by node or alias: `{"retrieve#2": {"topk": 10}}`.
-        hooks: `Hook` objects, asked in this order.
-        trace: a path to write the trace to as the run goes on.
-        fsync: force every line of that file to the disk.
-        max_concurrency: calls in flight at most.
-        call_timeout: seconds for one call.
-        retries: how often a failed call of an idempotent tool is made again.
-        replay: never call a tool; a call that is not in the journal is an error: the one that the trace has
-            recorded for it, if any.
-        speculate: whether calls may be made that a run which fails would not have come to.
-        now: the time of day that the plan sees; the start of the run if not given.
-        strict: have RestrictedPython check the plan too.
-        isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
-            `runtime/isolation.py`; tools stay here), and raises `IsolationUnavailable` where the platform has no filter
-            of system calls; "rlimits" is the weaker wall that any POSIX system has; a `Pool` for workers of your own;
-            "none" in this process.
+        options: see `RunOptions`.
 
     Raises:
         PlanRejected: the plan was refused; nothing was called.
         PlanFailed: the plan raised an exception.
         LimitExceeded: it met a limit.
-        ToolFailed: a tool failed. All four carry `.diagnostics` and `.trace`.
+        ToolFailed: a tool failed; its exception is the cause. All four carry `.diagnostics` and `.trace`.
+        TypeError, ValueError: an option is not what it has to be; nothing was called.
     """
-    prepared = _prepare(program, tools, **options)
+    return _finish(_prepare("run", program, tools, options))
+
+
+async def arun(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Result:
+    """`run` for asynchronous hosts. A waiting run holds no thread, frame or generator of the plan."""
+    return await Scheduler(_prepare("arun", program, tools, options), visiting=True).drive()
+
+
+def astream(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Stream:
+    """`arun`, event by event as they happen:
+
+        stream = pd.astream(program, tools)
+        async for event in stream:
+            print(event)
+        print(stream.result.final_answer)
+
+    The last event is that the run has finished. A run that fails raises after its last event, as `arun` does. To leave
+    the loop early, `await stream.aclose()` ends the run; so does the end of the program that holds the stream.
+    """
+    given = known("astream", options)
+    told = given.get("on_event")
+    stream = Stream()
+
+    def tell(event: Event) -> None:
+        if told is not None:
+            told(event)
+        stream.queue.put_nowait(event)
+
+    prepared = _prepare("astream", program, tools, {**given, "on_event": tell})
+    stream.begin = lambda: Scheduler(prepared, visiting=True).drive()
+    return stream
+
+
+class Stream:
+    """The events of a run that goes on while they are read; see `astream`."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.begin: Callable[[], Coroutine[Any, Any, Result]]
+        self.task: asyncio.Task[Result] | None = None
+
+    @property
+    def result(self) -> Result:
+        """How the run ended. Raises what it raised, and `asyncio.InvalidStateError` while it goes on."""
+        if self.task is None:
+            raise asyncio.InvalidStateError("the run has not begun: read its events first")
+        return self.task.result()
+
+    def __aiter__(self) -> Stream:
+        if self.task is None:
+            self.task = asyncio.ensure_future(self.begin())
+            self.task.add_done_callback(lambda _task: self.queue.put_nowait(None))
+        return self
+
+    async def __anext__(self) -> Event:
+        event = await self.queue.get()
+        if event is not None:
+            return event
+        self.queue.put_nowait(None)
+        self.result  # noqa: B018  # raises what the run raised
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End the run, if it goes on."""
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+            await asyncio.wait([self.task])
+
+
+def rerun(
+    recorded: Trace | str | os.PathLike[str],
+    changes: Mapping[str, Mapping[str, Any]],
+    tools: Tools | None = None,
+    **options: Unpack[RunOptions],
+) -> Result:
+    """Make calls of a recorded run again with other arguments, and what depended on them; keep the rest.
+
+    Args:
+        recorded: the trace of the run, or its path; it is not changed.
+        changes: by call, as a node or an alias, the arguments that change: `{"retrieve#2": {"topk": 10}}`.
+        tools: as for `run`.
+        options: as for `run`; question, limits and time of day are those of the recorded run where they are not given.
+    """
+    return _finish(_prepare("rerun", *_changed(recorded, changes, tools, known("rerun", options))))
+
+
+async def arerun(
+    recorded: Trace | str | os.PathLike[str],
+    changes: Mapping[str, Mapping[str, Any]],
+    tools: Tools | None = None,
+    **options: Unpack[RunOptions],
+) -> Result:
+    """`rerun` for asynchronous hosts."""
+    prepared = _prepare("arerun", *_changed(recorded, changes, tools, known("arerun", options)))
+    return await Scheduler(prepared, visiting=True).drive()
+
+
+def _changed(
+    recorded: Trace | str | os.PathLike[str],
+    changes: Mapping[str, Mapping[str, Any]],
+    tools: Tools | None,
+    options: RunOptions,
+) -> tuple[str, Tools | None, RunOptions]:
+    """The program, tools and options of a recorded run in which calls are changed. Raises `TypeError`, `ValueError`."""
+    if not isinstance(changes, Mapping) or not all(isinstance(each, Mapping) for each in changes.values()):
+        raise TypeError("changes must be a mapping of mappings, for example {'retrieve#2': {'topk': 10}}")
+    if not changes or not all(changes.values()):
+        raise ValueError("say what to change, for example {'retrieve#2': {'topk': 10}}")
+    recorded = recorded if isinstance(recorded, Trace) else Trace.load(recorded)
+    header = read_header(recorded.header)
+    overrides: dict[str, Sequence[Override]] = dict(recorded.overrides)
+    calls = recorded.of(CallStarted)
+    for node, arguments in changes.items():
+        found = next((call for call in calls if node in (call.node, call.alias)), None)
+        if found is None:
+            raise ValueError(f"the trace has no call {node!r}; it has: {', '.join(c.alias for c in calls) or 'none'}")
+        unknown = set(arguments) - set(found.arguments)
+        if unknown:
+            names = ", ".join(found.arguments)
+            raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {names}")
+        overrides[found.node] = (*overrides.get(found.node, ()), Override(dict(arguments)))
+    recorded_options = RunOptions(question=header.question, limits=header.limits, now=header.started)
+    return header.source, tools, {**recorded_options, **options, "journal": recorded, "overrides": overrides}
+
+
+def _finish(prepared: Run) -> Result:
+    """Carry out a run for a caller that waits."""
     if not _inline(prepared):
         return in_time(prepared, lambda: _drive(prepared), wait_for_coroutine)  # type: ignore[no-any-return]
     if prepared.deadline is None:
@@ -73,76 +182,25 @@ def run(program: Program | str, tools: Tools | None = None, **options: Any) -> R
     return in_time(prepared, lambda: run_inline(prepared), wait)  # type: ignore[no-any-return]
 
 
-async def arun(program: Program | str, tools: Tools | None = None, **options: Any) -> Result:
-    """`run` for asynchronous hosts. A waiting run holds no thread, frame or generator of the plan."""
-    return await Scheduler(_prepare(program, tools, **options), visiting=True).drive()
-
-
-def rerun(
-    trace: Trace | str | os.PathLike[str],
-    node: str,
-    tools: Tools | None = None,
-    *,
-    options: Any = None,
-    **arguments: Any,
-) -> Result:
-    """Make one call of a recorded run again with other arguments, and what depended on it; keep the rest.
-
-    Args:
-        trace: the recorded run; it is not changed.
-        node: the call, as a node or an alias: `retrieve#2`.
-        tools: as for `run`.
-        options: more options of `run`, as a dictionary.
-        arguments: what changes: `topk=10`.
-    """
-    if not arguments:
-        raise ValueError("say what to change, for example topk=10")
-    recorded = trace if isinstance(trace, Trace) else Trace.load(trace)
-    header = read_header(recorded.header)
-    found = next((call for call in recorded.of(CallStarted) if node in (call.node, call.alias)), None)
-    if found is None:
-        names = ", ".join(call.alias for call in recorded.of(CallStarted)) or "none"
-        raise ValueError(f"the trace has no call {node!r}; it has: {names}")
-    unknown = set(arguments) - set(found.arguments)
-    if unknown:
-        raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {', '.join(found.arguments)}")
-    more: dict[str, Any] = {"question": header.question, "limits": header.limits, "now": header.started}
-    more.update(options or {})
-    before = recorded.overrides
-    overrides = {**before, found.node: (*before.get(found.node, ()), Override(arguments))}
-    return run(header.source, tools, journal=recorded, overrides=overrides, **more)
-
-
-def _prepare(
-    program: Program | str,
-    tools: Tools | None = None,
-    *,
-    question: str = "",
-    limits: Limits | None = None,
-    mode: str = "concurrent",
-    journal: Journal | Trace | str | os.PathLike[str] | None = None,
-    overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]] | None = None,
-    hooks: Iterable[Hook] = (),
-    trace: str | os.PathLike[str] | None = None,
-    fsync: bool = False,
-    max_concurrency: int = 32,
-    call_timeout: float | None = None,
-    retries: int = 0,
-    replay: bool = False,
-    speculate: bool = True,
-    now: datetime | None = None,
-    strict: bool = False,
-    isolation: Any = "none",
-) -> Run:
+def _prepare(caller: str, program: Program | str, tools: Tools | None, options: Mapping[str, Any]) -> Run:
+    """A run of these options, checked. `caller`: the function that a message names."""
+    given = known(caller, options)
+    mode, journal, overrides = given.get("mode", "concurrent"), given.get("journal"), given.get("overrides")
+    max_concurrency, retries = given.get("max_concurrency", 32), given.get("retries", 0)
+    call_timeout, trace = given.get("call_timeout"), given.get("trace")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
-    if max_concurrency < 1:
-        raise ValueError("max_concurrency must be at least 1")
+    check_numbers(max_concurrency, call_timeout, retries)
+    check_switches(given)
+    hooks = checked_hooks(given.get("hooks", ()), given.get("on_event"))
+    question, now, limits = given.get("question", ""), given.get("now"), given.get("limits")
     recorded = Trace.load(journal) if isinstance(journal, (str, os.PathLike)) else journal
     failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
+    usual = Limits()
     if isinstance(recorded, Trace):
         header = read_header(recorded.header)
-        now, limits, question = now or header.started, limits or header.limits, question or header.question
+        now, question = now or header.started, question or header.question
+        usual = header.limits
         failures = recorded.failures()
         if tools is None:
             tools = {name: Tool(signature, _absent) for name, signature in header.signatures.items()}
@@ -153,12 +211,12 @@ def _prepare(
         raise TypeError("a run needs tools: tools={'retrieve': ..., 'answer': ...}")
     made = toolset(tools)
     signatures = {name: each.signature for name, each in made.items()}
-    limits = limits or Limits()
-    interpreter = _interpreter(isolation)
+    limits = checked_limits(limits, usual)
+    interpreter = _interpreter(given.get("isolation", "none"))
     if isinstance(program, str):
         if interpreter is not interpret:
             cast("Isolated", interpreter).vet(program, signatures, limits)
-        program = parse(program, signatures, strict=strict)
+        program = parse(program, signatures, strict=given.get("strict", False))
     else:
         missing = sorted(set(program.tools) - set(made))
         if missing and _calls(program, missing):
@@ -166,25 +224,25 @@ def _prepare(
     entries = recorded if recorded is not None else Journal()
     named = _by_node(program, entries, overrides or {}, signatures, interpreter)
     rules = {
-        node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in given])
-        for node, given in named.items()
+        node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in changed])
+        for node, changed in named.items()
     }
-    options = Options(
+    engines = Options(
         question,
         limits,
         mode,
         rules,
-        tuple(hooks),
+        hooks,
         max_concurrency,
         call_timeout,
         retries,
-        replay,
-        speculate,
+        given.get("replay", False),
+        given.get("speculate", True),
         now or datetime.now(),
-        TraceFile(trace, fsync=fsync) if trace is not None else None,
+        TraceFile(trace, fsync=given.get("fsync", False)) if trace is not None else None,
         interpreter,
     )
-    prepared = Run(program, made, entries, options)
+    prepared = Run(program, made, entries, engines)
     prepared.recorded_failures = failures
     return prepared
 

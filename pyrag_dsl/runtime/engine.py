@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
@@ -22,41 +22,24 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, admit, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, Overrides, same_arguments
+from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
 from ..interpreter.values import kind_name
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
+from .options import Options
 from .record import build_trace
 from .result import Result
 from .threads import Hanging, wait_for_coroutine
 from .tools import Reported, Tool
-from .trace import Trace, TraceFile, overrides_to_json, signatures_to_json
+from .trace import Trace, overrides_to_json, signatures_to_json
 
-MODES = ("concurrent", "sequential")
+logger = logging.getLogger("pyrag_dsl")
+logger.addHandler(logging.NullHandler())  # a host that sets up no logging sees nothing
 _SLOW = 0.001  # seconds that a pass takes before its state is kept for the next
 _AHEAD = 5_000  # steps that any concurrent pass may read on for, past the first call that is missing
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run. The defaults suit a service; each field is documented at `pyrag_dsl.run`."""
-
-    question: str = ""
-    limits: Limits = field(default_factory=Limits)
-    mode: str = "concurrent"
-    overrides: Overrides = field(default_factory=dict)
-    hooks: tuple[Hook, ...] = ()
-    max_concurrency: int = 32
-    call_timeout: float | None = None
-    retries: int = 0
-    replay: bool = False
-    speculate: bool = True
-    now: datetime = field(default_factory=datetime.now)
-    file: TraceFile | None = None
-    interpreter: Callable[..., Outcome] = interpret
 
 
 class Failure(Exception):
@@ -71,6 +54,7 @@ class Escaped(Exception):
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(type(error).__name__)
+        self.error = error
         self.name = kind_name(type(error))
 
 
@@ -102,6 +86,7 @@ class Run:
         self.fresh: dict[int, Entry] = {}
         self.decisions: list[Event] = []
         self.failures: ByCall[Diagnostic] = ByCall()
+        self.causes: dict[int, tuple[Diagnostic, BaseException]] = {}  # what tools raised, by the diagnostic's identity
         # What a replay fails with: the arguments and the diagnostic of the calls that failed on record.
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
@@ -294,9 +279,19 @@ class Run:
         return entry
 
     def failed(self, call: Call, error: BaseException) -> Diagnostic:
-        """The diagnostic of a call that raised: neither its message nor anything it may quote."""
+        """The diagnostic of a call that raised: neither its message nor anything it may quote.
+
+        What it raised is for the host alone: in its log, and as the cause of what the run raises.
+        """
         if isinstance(error, Failure):
             return error.diagnostic
+        raised = error.error if isinstance(error, Escaped) else error
+        logger.warning("the tool %s failed", call.alias or call.tool, exc_info=raised)
+        diagnostic = self._told(call, error)
+        self.causes[id(diagnostic)] = diagnostic, raised
+        return diagnostic
+
+    def _told(self, call: Call, error: BaseException) -> Diagnostic:
         if isinstance(error, PlanError) and error.diagnostics:
             return error.diagnostics[0]
         if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and self.options.call_timeout is not None:
@@ -307,10 +302,10 @@ class Run:
         notes = tuple(_public_notes(error))
         return Diagnostic("PLAN500", message, call.span, notes=notes, nodes=(call.node,))
 
-    def before(self, call: Call) -> tuple[Call, Answer | None]:
+    async def before(self, call: Call) -> tuple[Call, Answer | None]:
         """Ask the hooks about a call. Raises `Failure` on a veto."""
         for hook in self.options.hooks:
-            decided = hook.before_call(call)
+            decided = await decision(hook, "before_call", (Change, Veto, Answer), call)
             name = type(hook).__name__
             if isinstance(decided, Veto):
                 self.decide(HookDecided(hook=name, node=call.node, decision="veto", detail={"reason": decided.reason}))
@@ -332,12 +327,12 @@ class Run:
         """Make this call with other arguments from now on, where it is asked with those that it has."""
         self.overrides[call.node] = (*self.overrides.get(call.node, ()), Override(changes, dict(call.arguments)))
 
-    def after(self, call: Call, entry: Entry, settled: bool) -> Entry | None:
+    async def after(self, call: Call, entry: Entry, settled: bool) -> Entry | None:
         """Ask the hooks about a result: what the journal is to hold; None to keep it back until later."""
         lineage = self.lineage()
         for hook in self.watchers:
             finished = Finished(call, entry.result, settled, lineage, self.known)
-            decided = hook.after_call(finished)
+            decided = await decision(hook, "after_call", (Answer, Rerun, Wait), finished)
             name = type(hook).__name__
             if isinstance(decided, Wait):
                 if not settled:
@@ -444,7 +439,9 @@ class Run:
     ) -> PlanError:
         trace = self.trace(outcome, status, diagnostics)
         self.close(trace)
-        return kind(diagnostics, trace)
+        error = kind(diagnostics, trace)
+        _, error.__cause__ = self.causes.get(id(diagnostics[0]), (None, None))
+        return error
 
     def close(self, trace: Trace) -> None:
         if self.options.file is not None:
@@ -475,6 +472,17 @@ class Run:
         seconds = self.options.limits.deadline
         diagnostic = Diagnostic("PLAN402", f"the run took longer than {seconds:g} s")
         return self.error(LimitExceeded, (diagnostic,), outcome, "limit")
+
+
+async def decision(hook: Hook, method: str, kinds: tuple[type, ...], *told: Any) -> Any:
+    """What a hook decides. Raises `TypeError` if it is no decision: what is meant as a veto must not be let pass."""
+    decided = getattr(hook, method)(*told)
+    if inspect.isawaitable(decided):
+        decided = await decided
+    if decided is not None and not isinstance(decided, kinds):
+        names = ", ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{type(hook).__name__}.{method} must return one of {names} or None, not {decided!r:.80}")
+    return decided
 
 
 def fitting(

@@ -5,7 +5,9 @@
             if "password" in call.arguments["query"]:
                 return pd.Veto("not about passwords")
 
-Every method may be left out. What a hook decides is written to the trace, so that a replay decides alike without it.
+Every method may be left out; all but `on_event` may be `async def`. One that returns what is no decision ends the run
+with a `TypeError`, and so does, before anything is called, one that nobody would ask because its name is misspelt. What
+a hook decides is written to the trace, so that a replay decides alike without it.
 """
 
 from __future__ import annotations

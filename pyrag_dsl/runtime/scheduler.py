@@ -14,8 +14,9 @@ from typing import Any, cast
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, ToolFailed
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import ByCall, Call, Entry, same_arguments
-from .engine import Escaped, Failure, Run
+from .engine import Escaped, Failure, Run, decision
 from .events import HookDecided
+from .hooks import Answer
 from .plain import dumps, encode
 from .result import Result
 from .threads import start
@@ -89,7 +90,7 @@ class Scheduler:
                     return run.finish(outcome)
                 if run.options.replay:
                     raise run.not_recorded(await self.interpret())
-                if outcome is not None and self.decided(outcome.wanted[0], outcome):
+                if outcome is not None and await self.decided(outcome.wanted[0], outcome):
                     continue
                 departing = [call for call in wanted if not self.in_flight.get(call.node, call.arguments)]
                 if run.trusting and run.contradicted(departing):
@@ -97,7 +98,7 @@ class Scheduler:
                     continue
                 if self.flights or run.room > 0:  # what has no room now may turn out not to be asked
                     departing = departing[: max(run.room, 0)]
-                self.launch(departing)
+                await self.launch(departing)
                 del outcome, wanted, departing  # a waiting run holds nothing of a pass
                 await self.landings()
                 if run.expired():
@@ -157,7 +158,7 @@ class Scheduler:
         finally:
             self.pause = min(clock() - began, _LONGEST_PAUSE)
 
-    def decided(self, first: Call, outcome: Outcome) -> bool:
+    async def decided(self, first: Call, outcome: Outcome) -> bool:
         """Settle what the first call that is missing waits for; whether there was anything. Raises `ToolFailed`."""
         run = self.run
         failure = run.failures.get(first.node, first.arguments)
@@ -170,12 +171,12 @@ class Scheduler:
             return False
         call, entry = kept
         self.in_flight.discard(call.node, call.arguments)
-        run.journal.record(run.after(call, entry, True) or entry)
+        run.journal.record(await run.after(call, entry, True) or entry)
         return True
 
     # ------------------------------------------------------------------ departure
 
-    def launch(self, calls: list[Call]) -> None:
+    async def launch(self, calls: list[Call]) -> None:
         """Send calls off; equal ones of idempotent tools share a flight, and tools that can take a batch get one."""
         run = self.run
         batches: dict[str, Flight] = {}
@@ -185,14 +186,14 @@ class Scheduler:
                 raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
             if run.options.hooks:
                 try:
-                    call, given = run.before(call)
+                    call, given = await run.before(call)
                 except Failure as failure:
                     run.failures.put(call.node, call.arguments, failure.diagnostic)
                     continue
                 run.launch(call)
                 run.started(call)
                 if given is not None:
-                    self.land(call, given.result, 0.0)
+                    await self.land(call, given.result, 0.0)
                     continue
             else:
                 run.launch(call)
@@ -318,13 +319,13 @@ class Scheduler:
             self.depart(self.waiting.popleft())
         failed = len(run.failures)
         for flight in landed:
-            self.unload(flight)
+            await self.unload(flight)
         nothing_new = bool(self.blockers) and self.blockers.isdisjoint(
             call.node for flight in landed for call in flight.calls
         )
         return nothing_new and bool(self.flights) and len(run.failures) == failed and not run.watchers
 
-    def unload(self, flight: Flight) -> None:
+    async def unload(self, flight: Flight) -> None:
         """Hand the result of a flight to the calls that wait for it."""
         assert flight.task is not None
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
@@ -338,14 +339,14 @@ class Scheduler:
             error = TypeError("a batch must return one result for each set of arguments")
         for call in flight.calls:
             if error is not None:
-                self.fail(call, error)
+                await self.fail(call, error)
             elif len(flight.keys) > 1:
                 assert isinstance(results, list)
-                self.land(call, results[flight.keys.index(_key(call))], elapsed)
+                await self.land(call, results[flight.keys.index(_key(call))], elapsed)
             else:
-                self.land(call, results, elapsed)
+                await self.land(call, results, elapsed)
 
-    def land(self, call: Call, result: Any, elapsed: float) -> None:
+    async def land(self, call: Call, result: Any, elapsed: float) -> None:
         """A result has come: ask the hooks, and into the journal with it."""
         run = self.run
         self.in_flight.discard(call.node, call.arguments)
@@ -354,21 +355,21 @@ class Scheduler:
         except Failure as failure:
             run.failures.put(call.node, call.arguments, failure.diagnostic)
             return
-        kept = run.after(call, entry, not run.trusting) if run.watchers else entry
+        kept = await run.after(call, entry, not run.trusting) if run.watchers else entry
         if kept is None:
             self.held.put(call.node, call.arguments, (call, entry))
             self.in_flight.put(call.node, call.arguments, True)
         else:
             run.journal.record(kept)
 
-    def fail(self, call: Call, error: BaseException) -> None:
+    async def fail(self, call: Call, error: BaseException) -> None:
         run = self.run
         self.in_flight.discard(call.node, call.arguments)
         for hook in run.options.hooks:
-            stand_in = hook.on_error(call, error)
+            stand_in = await decision(hook, "on_error", (Answer,), call, error)
             if stand_in is not None:
                 run.decide(HookDecided(hook=type(hook).__name__, node=call.node, decision="stand-in"))
-                self.land(call, stand_in.result, 0.0)
+                await self.land(call, stand_in.result, 0.0)
                 return
         run.failures.put(call.node, call.arguments, run.failed(call, error))
 

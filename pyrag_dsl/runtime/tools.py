@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -10,8 +11,9 @@ from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
-from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature, ToolParam
+from ..grammar.language import BUILTINS, DEFAULT_SIGNATURES, MODULES, REQUIRED, RESULT_NAMES, Signature, ToolParam
 
+_TAKEN = BUILTINS | frozenset(MODULES) | frozenset(RESULT_NAMES)
 _DECLARED = {
     str: "str",
     int: "int",
@@ -123,10 +125,13 @@ def tool(
     )
 
 
-def toolset(tools: Mapping[str, Any] | Sequence[Tool]) -> dict[str, Tool]:
+def toolset(tools: Mapping[str, Any] | Sequence[Any]) -> dict[str, Tool]:
     """Tools by name, from what users pass: `{"retrieve": function, ...}` or a list of declared tools."""
     if not isinstance(tools, Mapping):
-        tools = {each.name: each for each in tools}
+        tools = {_name_of(each): each for each in tools}
+    for name in tools:
+        if not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN or name.startswith("__"):
+            raise ValueError(f"a tool cannot be named {name!r}: that is no name, or one of the language")
     made: dict[str, Tool] = {}
     for name, each in tools.items():
         if isinstance(each, Tool):
@@ -136,6 +141,16 @@ def toolset(tools: Mapping[str, Any] | Sequence[Tool]) -> dict[str, Tool]:
         else:
             raise TypeError(f"the tool {name!r} must be callable, not {type(each).__name__}")
     return made
+
+
+def _name_of(tool: Any) -> str:
+    """The name of a tool in a list: of a function its own."""
+    name = tool.name if isinstance(tool, Tool) else getattr(tool, "__name__", None)
+    if not callable(tool) and not isinstance(tool, Tool):
+        raise TypeError(f"tools must be a mapping by name, or a list of functions, not of {type(tool).__name__}")
+    if not isinstance(name, str) or name == "<lambda>":
+        raise TypeError("a tool in a list must have a name: tools={'name': function}")
+    return name
 
 
 def _remembered(function: Callable[..., Any], name: str) -> Tool:

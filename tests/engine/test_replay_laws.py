@@ -112,7 +112,7 @@ def test_a_rerun_is_a_run_with_other_arguments(
     changes: dict[str, Any] = {"topk": topk} if node.startswith("retrieve") else {"docs": [f"Other {topk}."]}
     watch = Watch()
     options = {"mode": "concurrent" if concurrent else "sequential", "hooks": [watch]}
-    again = ended(lambda: pd.rerun(first.trace, node, coroutine_tools(tools), options=options, **changes))
+    again = ended(lambda: pd.rerun(first.trace, {node: changes}, coroutine_tools(tools), **options))
     whole = run_here(text, tools.functions(), overrides={node: changes})
     assert again.same == whole.same
     recorded = set(first.calls)

@@ -131,7 +131,7 @@ def test_a_header_that_cannot_be_read(field: str, value: Any, saved: Path) -> No
     with pytest.raises(pd.TraceError):
         pd.run(PLAN, journal=saved, replay=True)
     with pytest.raises(pd.TraceError):
-        pd.rerun(saved, "retrieve#1", topk=3)
+        pd.rerun(saved, {"retrieve#1": {"topk": 3}})
 
 
 def test_a_changed_plan_is_told_where_it_leaves_its_trace(saved: Path) -> None:
@@ -144,12 +144,12 @@ def test_a_changed_plan_is_told_where_it_leaves_its_trace(saved: Path) -> None:
 
 def test_rerun_says_what_there_is_to_change(saved: Path) -> None:
     with pytest.raises(ValueError, match="it has: retrieve#1, answer#1"):
-        pd.rerun(saved, "retrieve#2", topk=3)
+        pd.rerun(saved, {"retrieve#2": {"topk": 3}})
     with pytest.raises(ValueError, match="has no argument 'k'; it has: query, topk"):
-        pd.rerun(saved, "retrieve#1", k=3)
+        pd.rerun(saved, {"retrieve#1": {"k": 3}})
     with pytest.raises(ValueError, match="say what to change"):
-        pd.rerun(saved, "retrieve#1")
-    assert pd.rerun(saved, "answer#1", TOOLS, query="Who read Dune?").final_answer == "Who read Dune?"
+        pd.rerun(saved, {"retrieve#1": {}})
+    assert pd.rerun(saved, {"answer#1": {"query": "Who read Dune?"}}, TOOLS).final_answer == "Who read Dune?"
 
 
 ATOMS = st.one_of(

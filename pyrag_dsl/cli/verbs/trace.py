@@ -94,14 +94,10 @@ def rerun(
     from pyrag_dsl.cli.steps import Steps
     from pyrag_dsl.runtime.api import rerun as run_again
 
-    more: dict[str, Any] = {
-        "hooks": () if quiet else (Steps(screen),),
-        "trace": out,
-        "call_timeout": call_timeout,
-    }
+    hooks = () if quiet else (Steps(screen),)
     with tools_of(sources, screen) as tools:
         try:
-            result = run_again(recorded, node, tools, options=more, **changes)
+            result = run_again(recorded, {node: changes}, tools, hooks=hooks, trace=out, call_timeout=call_timeout)
             outcome = Outcome(
                 status.OK,
                 "done",

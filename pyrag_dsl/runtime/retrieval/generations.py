@@ -35,6 +35,8 @@ _LOCKS = frozenset({".tantivy-writer.lock", ".tantivy-meta.lock"})
 _RACY_NS = 2_000_000_000
 """A file that changed less than this before it was indexed may change again within the same tick of the file
 system's clock, so its time proves nothing (git calls such entries racy)."""
+_TRIES = 5  # to delete a directory
+_PAUSE = 0.02  # seconds between them
 _ABANDONED_S = 24 * 3600
 
 
@@ -246,8 +248,12 @@ def sweep(directory: Path, kept: Path, manifest: Manifest) -> None:
 
 
 def discard(path: Path) -> None:
-    """Delete a directory as far as that is possible."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Delete a directory as far as that is possible. A reader that opens it just then may put its lock back."""
+    for _ in range(_TRIES):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            break
+        time.sleep(_PAUSE)
 
 
 def _succeeds(new: Manifest, old: Manifest) -> bool:

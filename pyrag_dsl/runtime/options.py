@@ -1,0 +1,190 @@
+"""How to run: the options of `run` and its kin with their types, and what they are checked to be at the door."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from ..interpreter.interpret import Outcome, interpret
+from ..interpreter.journal import Journal, Override, Overrides
+from ..interpreter.limits import UNLIMITED, Limits
+from .events import Event
+from .hooks import Hook
+from .trace import Trace, TraceFile
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+Mode = Literal["concurrent", "sequential"]
+MODES = ("concurrent", "sequential")
+Recorded = Journal | Trace | str | os.PathLike[str]
+
+
+class RunOptions(TypedDict, total=False):
+    """The options of `run`, `arun`, `astream`, `rerun` and `arerun`.
+
+    Attributes:
+        question: what is asked; recorded in the trace.
+        limits: `Limits` of the run, or those of them that are other than usual: `{"deadline": 5.0}`.
+        mode: "concurrent" makes all calls whose arguments are known at once, "sequential" one after the other.
+            The result is the same.
+        journal: a `Journal`, a `Trace` or the path of one, whose results are used instead of calling. From a trace
+            question, limits, overrides and time of day are taken too, where they are not given.
+        overrides: arguments to change, by node or alias: `{"retrieve#2": {"topk": 10}}`.
+        hooks: `Hook` objects, asked in this order.
+        on_event: called with each `Event` as it happens.
+        trace: a path to write the trace to as the run goes on.
+        fsync: force every line of that file to the disk.
+        max_concurrency: calls in flight at most.
+        call_timeout: seconds for one call.
+        retries: how often a failed call of an idempotent tool is made again.
+        replay: never call a tool; a call that is not in the journal is an error: the one that the trace has
+            recorded for it, if any.
+        speculate: whether calls may be made that a run which fails would not have come to.
+        now: the time of day that the plan sees; the start of the run if not given.
+        strict: have RestrictedPython check the plan too.
+        isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
+            `runtime/isolation.py`; tools stay here), and raises `IsolationUnavailable` where the platform has no filter
+            of system calls; "rlimits" is the weaker wall that any POSIX system has; a `Pool` for workers of your own;
+            "none" in this process.
+    """
+
+    question: str
+    limits: Limits | Mapping[str, Any] | None
+    mode: Mode
+    journal: Recorded | None
+    overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]] | None
+    hooks: Iterable[Hook]
+    on_event: Callable[[Event], Any] | None
+    trace: str | os.PathLike[str] | None
+    fsync: bool
+    max_concurrency: int
+    call_timeout: float | None
+    retries: int
+    replay: bool
+    speculate: bool
+    now: datetime | None
+    strict: bool
+    isolation: Literal["none", "process", "rlimits"] | Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one run as the engine takes them; `RunOptions` says what each means."""
+
+    question: str = ""
+    limits: Limits = field(default_factory=Limits)
+    mode: str = "concurrent"
+    overrides: Overrides = field(default_factory=dict)
+    hooks: tuple[Hook, ...] = ()
+    max_concurrency: int = 32
+    call_timeout: float | None = None
+    retries: int = 0
+    replay: bool = False
+    speculate: bool = True
+    now: datetime = field(default_factory=datetime.now)
+    file: TraceFile | None = None
+    interpreter: Callable[..., Outcome] = interpret
+
+
+def known(caller: str, given: Mapping[str, Any]) -> RunOptions:
+    """Options, all of whose names are known. Raises `TypeError`, which names the function that was called."""
+    for name in given:
+        if name not in RunOptions.__annotations__:
+            close = get_close_matches(name, RunOptions.__annotations__, 1)
+            meant = f": did you mean {close[0]!r}?" if close else f"; it has {', '.join(RunOptions.__annotations__)}"
+            raise TypeError(f"{caller}() has no option {name!r}{meant}")
+    return given  # type: ignore[return-value]
+
+
+def checked_limits(given: Any, usual: Limits) -> Limits:
+    """Limits, or the usual ones with some of them changed. Raises `TypeError` or `ValueError`."""
+    if given is None or isinstance(given, Limits):
+        return given or usual
+    if not isinstance(given, Mapping):
+        raise TypeError(f"limits must be Limits or a mapping such as {{'deadline': 5.0}}, not {type(given).__name__}")
+    names = {each.name: each for each in fields(Limits)}
+    for name, value in given.items():
+        if name not in names:
+            close = get_close_matches(str(name), names, 1)
+            raise ValueError(f"there is no limit {name!r}" + (f": did you mean {close[0]!r}?" if close else ""))
+        _number(f"limits[{name!r}]", value, 0, whole=names[name].type == "int", none=name in UNLIMITED)
+    return replace(usual, **given)
+
+
+def checked_hooks(given: Any, on_event: Any) -> tuple[Hook, ...]:
+    """Hooks, each with methods that are asked. Raises `TypeError`."""
+    if isinstance(given, (Hook, type)) or not isinstance(given, Iterable):
+        raise TypeError(f"hooks must be a list of Hook objects, not {_kind(given)}: hooks=[...]")
+    hooks = tuple(given)
+    for hook in hooks:
+        if not isinstance(hook, Hook):
+            raise TypeError(f"hooks must be Hook objects, and one of them is {_kind(hook)}")
+        _check_methods(type(hook))
+    if on_event is None:
+        return hooks
+    if not callable(on_event):
+        raise TypeError(f"on_event must be a function of an event, not {_kind(on_event)}")
+    return (*hooks, _Listener(on_event))
+
+
+def _check_methods(kind: type[Hook]) -> None:
+    """A method that nobody asks is a mistake: it may be the one that should have said no."""
+    asked = [name for name, method in vars(Hook).items() if inspect.isfunction(method)]
+    for name, _ in inspect.getmembers(kind, inspect.isfunction):
+        if name in asked or name.startswith("__"):
+            continue
+        close = get_close_matches(name, asked, 1, cutoff=0.8)
+        if close:
+            raise TypeError(f"{kind.__name__}.{name} is never called: did you mean {close[0]!r}?")
+    if inspect.iscoroutinefunction(kind.on_event):
+        raise TypeError(f"{kind.__name__}.on_event is told of events in their order and cannot be async")
+
+
+class _Listener(Hook):
+    """Tells a function of the host what happens."""
+
+    def __init__(self, told: Callable[[Event], Any]) -> None:
+        self.told = told
+
+    def on_event(self, event: Event) -> None:
+        self.told(event)
+
+
+def check_numbers(max_concurrency: Any, call_timeout: Any, retries: Any) -> None:
+    """Raises `TypeError` or `ValueError`."""
+    _number("max_concurrency", max_concurrency, 1, whole=True)
+    _number("retries", retries, 0, whole=True)
+    _number("call_timeout", call_timeout, 0, none=True)
+    if call_timeout == 0:
+        raise ValueError("call_timeout must be more than 0 seconds")
+
+
+def check_switches(given: Mapping[str, Any]) -> None:
+    """Raises `TypeError`."""
+    for name in ("replay", "speculate", "fsync", "strict"):
+        if not isinstance(given.get(name, False), bool):
+            more = ": name the trace with journal=" if name == "replay" else ""
+            raise TypeError(f"{name} must be True or False, not {_kind(given[name])}{more}")
+
+
+def _number(name: str, value: Any, least: int, *, whole: bool = False, none: bool = False) -> None:
+    if value is None and none:
+        return
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        wanted = "a whole number" if whole else "a number"
+        raise TypeError(f"{name} must be {wanted}, not {_kind(value)}")
+    if not (math.isfinite(value) and value >= least):
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return "None" if value is None else f"{type(value).__name__} {value!r}"[:80]
