@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
+from tests.conftest import QUICK
+
 from .examples import ROOT
 
 
@@ -14,3 +16,7 @@ def test_pages_are_up_to_date() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert [path.name for path in generate.stale()] == [], "run python docs/generate.py"
+
+
+def test_the_quick_heart_is_made_of_tests_that_are_there() -> None:
+    assert [name for name in sorted(QUICK) if not (ROOT / "tests" / name).is_file()] == []
