@@ -164,14 +164,15 @@ def test_a_stream_gives_events_as_they_happen_and_then_the_result() -> None:
 
 
 def test_a_stream_of_a_run_that_fails_raises_after_its_events() -> None:
-    async def follow() -> list[str]:
-        seen = []
-        with pytest.raises(pd.PlanFailed):
-            async for event in pd.astream("answer('a')\nx = 1 / 0\nfinal_answer = x\n", TOOLS):
-                seen.append(event.type)
-        return seen
+    seen: list[str] = []
 
-    assert asyncio.run(follow())[-1] == "run_finished"
+    async def follow() -> None:
+        async for event in pd.astream("answer('a')\nx = 1 / 0\nfinal_answer = x\n", TOOLS):
+            seen.append(event.type)
+
+    with pytest.raises(pd.PlanFailed):
+        asyncio.run(follow())
+    assert seen[-1] == "run_finished"
 
 
 def test_a_stream_that_is_closed_ends_the_run() -> None:
