@@ -54,7 +54,7 @@ class PyRAG:
         constrained: the server behind the planning model ("vllm", "sglang", "llama.cpp"), if it is to decode by the
             grammar of plans. Where it takes no notice of that, `progress` is told.
         run_options: further options of ``pyrag_dsl.run``: ``mode``, ``max_concurrency``, ``call_timeout``, ``retries``,
-            ``speculate``, ``now``, ``strict``.
+            ``speculate``, ``now``, ``isolation``.
     """
 
     def __init__(

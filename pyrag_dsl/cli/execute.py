@@ -6,7 +6,7 @@ import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,6 @@ from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
 
 if TYPE_CHECKING:
     from pyrag_dsl.grammar.program import Program
-    from pyrag_dsl.interpreter.limits import Limits
     from pyrag_dsl.runtime.trace import Trace
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -46,6 +45,7 @@ class Request:
     deadline: float | None = None
     max_calls: int | None = None
     fix: bool = False
+    isolation: Literal["none", "process", "rlimits"] = "none"
 
 
 @app.command(
@@ -76,6 +76,7 @@ def execute(
     deadline: o.Deadline = None,
     max_calls: o.MaxCalls = None,
     call_timeout: o.CallTimeout = None,
+    isolation: o.IsolationOption = o.Isolation.none,
     strict: o.Strict = False,
     trace: o.TraceOut = None,
     replay: Annotated[
@@ -102,7 +103,7 @@ def execute(
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus)
     request = Request(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
-        max_calls, fix,
+        max_calls, fix, isolation.value,
     )  # fmt: skip
     return carry_out(request)
 
@@ -218,25 +219,13 @@ def _vet(request: Request, plan: PlanText, question: str, signatures: Any) -> Ou
     return Outcome(status.OK, "checked", question, plan.source, plan.name, program.diagnostics)
 
 
-def _limits(request: Request, recorded: Trace | None) -> Limits:
-    """The limits of the recorded run or the usual ones, with what the options change."""
-    from pyrag_dsl.interpreter.limits import Limits
-    from pyrag_dsl.runtime.trace import read_header
-
-    limits = read_header(recorded.header).limits if recorded is not None else Limits()
-    if request.deadline is not None:
-        limits = replace(limits, deadline=request.deadline)
-    if request.max_calls is not None:
-        limits = replace(limits, tool_calls=request.max_calls)
-    return limits
-
-
 def _perform(
     request: Request, plan: PlanText, question: str, recorded: Trace | None, tools: Any, screen: Screen
 ) -> Outcome:
     from pyrag_dsl.cli.steps import Steps, bound, show_printed, show_trace, show_variables
     from pyrag_dsl.runtime.api import arun
     from pyrag_dsl.runtime.events import CallFinished, RunFinished
+    from pyrag_dsl.runtime.pool import IsolationUnavailable
 
     if recorded is not None:
         count = len(recorded.of(CallFinished))
@@ -245,19 +234,22 @@ def _perform(
         plan.source,
         tools,
         question=question,
-        limits=_limits(request, recorded),
+        limits=o.limits(request.deadline, request.max_calls),
         mode="sequential" if request.mode == "sequential" else "concurrent",
         journal=recorded,
         hooks=() if request.quiet or request.replay else (Steps(screen),),
         trace=request.trace,
         call_timeout=request.sources.call_timeout,
         replay=request.replay is not None,
+        isolation=request.isolation,
     )
     try:
         result = asyncio.run(run)
         outcome = Outcome(status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result)
     except PlanError as error:
         outcome = of_error(error, question, plan.source, plan.name)
+    except IsolationUnavailable as error:
+        raise Stop(f"--isolation: {error}") from None
     except KeyboardInterrupt:
         kept = ""
         if request.trace:

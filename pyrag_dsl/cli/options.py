@@ -29,9 +29,23 @@ Version = Annotated[
 ]
 
 
+def limits(deadline: float | None, max_calls: int | None) -> dict[str, float | int]:
+    """The limits that these options change."""
+    given = {"deadline": deadline, "tool_calls": max_calls}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def examples(*lines: str) -> str:
     """What stands at the end of a command's help."""
     return "\n\n".join(["Examples:", *lines])
+
+
+class Isolation(str, Enum):
+    """Where plans are interpreted."""
+
+    none = "none"
+    process = "process"
+    rlimits = "rlimits"
 
 
 class Mode(str, Enum):
@@ -97,6 +111,13 @@ MaxCalls = Annotated[
 CallTimeout = Annotated[
     float | None,
     typer.Option(min=0.001, metavar="SECONDS", help="For one call.", rich_help_panel=_LIMITS),
+]
+IsolationOption = Annotated[
+    Isolation,
+    typer.Option(
+        help="Interpret in a process that can reach nothing (process), or has limits of resources only (rlimits).",
+        rich_help_panel=_LIMITS,
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Have RestrictedPython check the plan too.", rich_help_panel=_LIMITS)

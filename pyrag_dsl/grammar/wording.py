@@ -17,6 +17,8 @@ from .diagnostics import Diagnostic
 
 MAX_FORM = 60
 """Characters of a form."""
+MAX_MESSAGE = 500
+"""Characters of a message that are looked at: a trace or a worker may say more."""
 
 _TYPES = """
     str int float bool list dict set tuple frozenset bytes range NoneType None function builtin_function_or_method
@@ -314,7 +316,7 @@ def told(diagnostic: Diagnostic, source: str) -> str:
     """
     if diagnostic.phase in ("syntax", "vet"):
         return diagnostic.message
-    message = diagnostic.message
+    message = diagnostic.message[:MAX_MESSAGE]
     found = _filled(_OF_RUNS, message, source)
     if found is not None:
         return found

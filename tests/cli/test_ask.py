@@ -17,6 +17,7 @@ import pytest
 from pyrag_dsl import Trace, __version__
 from pyrag_dsl.cli import main as pyrag_exec
 from pyrag_dsl.cli import pyrag
+from pyrag_dsl.cli import status as status_codes
 from pyrag_dsl.runtime.events import CallFinished
 from pyrag_dsl.testing.server import Request, ScriptedModelServer, status
 
@@ -150,3 +151,13 @@ def test_what_was_made_is_written_on_an_interrupt(tmp_path: Path) -> None:
 def test_the_version_is_said(command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["--version"]) == 0
     assert capsys.readouterr().out == f"pyrag_dsl {__version__}\n"
+
+
+def test_limits_and_isolation_hold_for_a_question_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with ScriptedModelServer(reply) as server:
+        asked = ["ask", QUESTION, "--llm-base-url", server.base_url, "--model", "m", "--plan-model", "plans", "-q"]
+        code = pyrag([*asked, "--max-calls", "2"])
+        assert code == status_codes.LIMIT
+        assert "PLAN408" in capsys.readouterr().err
+        code = pyrag([*asked, "--mode", "sequential", "--deadline", "60", "--isolation", "rlimits"])
+    assert (code, capsys.readouterr().out) == (0, "John William Henry II\n")

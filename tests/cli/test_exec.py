@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,8 @@ def test_tools_of_the_run_never_see_the_file_of_the_plan(pyrag_exec, plan, tmp_p
     pyrag_exec(plan(ASK), "--question", "q")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "plan.py"])
     assert Path(tmp_path / "plan.py").read_text() == ASK
+
+
+@pytest.mark.skipif(os.name != "posix", reason="worker processes need a POSIX system")
+def test_isolation_gives_the_same_answer(pyrag_exec, older):
+    assert pyrag_exec(older, "-q", "--isolation", "rlimits").out == "John William Henry II\n"

@@ -40,6 +40,13 @@ def test_snippets_of_the_readme_run_and_print_what_they_say(tmp_path: Path, monk
         assert printed.getvalue().splitlines() == promised, block.name
 
 
+def test_the_page_on_pyrag_runs_and_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [block for block in blocks("docs/pyrag.md") if block.info == ("python",)]
+    exec(compile(block.text, block.name, "exec"), {"__name__": "docs"})
+    promised = [line[2:] for line in block.text.split("\n") if line.startswith("# ")]
+    assert capsys.readouterr().out.splitlines() == promised
+
+
 @pytest.mark.parametrize("page", ["docs/architecture.md", "docs/reader.md"])
 def test_snippets_of_the_docs_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

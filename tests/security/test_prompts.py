@@ -137,6 +137,13 @@ def test_only_our_words_and_those_of_the_plan_are_told(code: str, message: str) 
     assert not [word for word in WORDS if word in told]
 
 
+def test_a_long_message_takes_no_time() -> None:
+    """Patterns with several holes are tried on it; a hostile trace may hold any message."""
+    for said in ("'" * 100_000, "a missing b required " * 20_000, "`x` of `y` must be " * 20_000):
+        diagnostic = Diagnostic("PLAN301", f"TypeError: {said}")
+        assert wording.told(diagnostic, "x = 1\n") == "TypeError"
+
+
 def test_what_stands_in_the_plan_is_told() -> None:
     message = "ValueError: time data '12 May 1922' does not match format '%d.%m.%Y'"
     told = wording.told(Diagnostic("PLAN302", message), "strptime(a, '%d.%m.%Y')")

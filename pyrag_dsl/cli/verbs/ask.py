@@ -66,6 +66,11 @@ def ask(
             rich_help_panel=_PLANNING,
         ),
     ] = None,
+    mode: o.ModeOption = o.Mode.concurrent,
+    deadline: o.Deadline = None,
+    max_calls: o.MaxCalls = None,
+    call_timeout: o.CallTimeout = None,
+    isolation: o.IsolationOption = o.Isolation.none,
     output_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a folder for the question, as PyRAG does.")
     ] = None,
@@ -97,6 +102,9 @@ def ask(
     plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or base_url
     plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or name
     screen = stderr(quiet=quiet)
+    from pyrag_dsl.interpreter.limits import Limits
+    from pyrag_dsl.runtime.options import checked_limits
+
     with ExitStack() as stack:
         answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen))
         planning = stack.enter_context(chat_model(plan_name, plan_url, api_key_env, "plan", screen))
@@ -114,6 +122,8 @@ def ask(
             hooks=() if quiet else (Steps(screen),),
             output_dir=output_dir,
             topk=topk,
+            limits=checked_limits(o.limits(deadline, max_calls), Limits()),
+            run_options={"mode": mode.value, "call_timeout": call_timeout, "isolation": isolation.value},
         )
     if outcome.trace is not None:
         if trace is not None:
@@ -146,6 +156,7 @@ def chat_model(name: str, base_url: str, key_variable: str | None, role: str, sc
 
 def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -> Outcome:
     from pyrag_dsl.agents.pyrag import PyRAG
+    from pyrag_dsl.runtime.pool import IsolationUnavailable
 
     progress = None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True)
     kept: list[Any] = []  # what was made, where the question ends before its answer
@@ -164,6 +175,8 @@ def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -
         if made is None and isinstance(error, PlanRejected):
             made = rejected_trace(source, question, error)
         return of_error(error, question, source, "the plan", made)
+    except IsolationUnavailable as error:
+        raise Stop(f"--isolation: {error}") from None
     except KeyboardInterrupt:
         made = kept[0].trace if kept and kept[0] is not None else None
         return Outcome(status.INTERRUPTED, "cancelled", question, name="the plan", trace=made)
