@@ -11,7 +11,7 @@ from typing import Any
 from . import sets
 from .container_methods import comparing_all, extend, update
 from .machine import Machine
-from .making import make_default_dict, make_set, make_union
+from .making import DEQUE, make_default_dict, make_set, make_union
 from .text import percent
 from .values import (
     CONTAINERS,
@@ -29,7 +29,6 @@ from .values import (
 
 Binary = Callable[[Machine, Any, Any], Any]
 _SEQUENCES = frozenset({list, tuple, Record})
-_DEQUE = 640  # bytes of one that is empty
 _SETS = frozenset({PlanSet, PlanFrozenSet})
 _NESTED = CONTAINERS | frozenset(VIEWS)
 _KEYS, _VALUES, _ITEMS = VIEWS
@@ -52,7 +51,7 @@ def add(machine: Machine, a: Any, b: Any) -> Any:
         if type(b) in _SEQUENCES or type(b) is deque:
             machine.items(len(a) + len(b))
             if kind is deque:
-                machine.take(_DEQUE)
+                machine.take(DEQUE)
             if kind is Record or type(b) is Record:
                 return tuple(a) + tuple(b) if kind is not list and type(b) is not list else a + b
     elif kind is Counter and type(b) is Counter:
@@ -89,7 +88,7 @@ def mul(machine: Machine, a: Any, b: Any) -> Any:
         elif kind in _SEQUENCES or kind is deque:
             machine.items(len(a) * max(b, 0))
             if kind is deque:
-                machine.take(_DEQUE)
+                machine.take(DEQUE)
         elif kind is int:
             machine.bits(a.bit_length() + b.bit_length() - 1)
             multiplying(machine, a, b)

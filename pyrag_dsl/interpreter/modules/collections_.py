@@ -11,7 +11,7 @@ from .. import operators
 from ..container_methods import comparing_all, index_shown, sorting
 from ..items import set_item
 from ..machine import Machine
-from ..making import ENTRY, MAPPING, make_default_dict, make_record, make_record_type
+from ..making import DEQUE, ENTRY, MAPPING, make_default_dict, make_record, make_record_type
 from ..values import (
     Builtin,
     DefaultDict,
@@ -24,7 +24,6 @@ from ..values import (
 from .functools_ import CALLABLE
 
 # Bytes, as measured on an empty one and on an item more.
-_DEQUE = 1_000
 _LONGEST_NAME = 200
 
 
@@ -156,7 +155,7 @@ def _counter_from_keys(machine: Machine, /, *args: Any) -> Any:
 def _copy(machine: Machine, value: Any, /) -> Any:
     machine.items(len(value))
     if type(value) is deque:
-        machine.take(_DEQUE)
+        machine.take(DEQUE)
         return value.copy()
     machine.take(MAPPING + ENTRY * len(value))
     machine.rehash(value)
@@ -241,7 +240,7 @@ DEFAULT_DICT_METHODS: dict[str, Method] = _table(Method("fromkeys", _on_value(_d
 def _deque(machine: Machine, /, iterable: Any = (), maxlen: Any = None) -> Any:
     if maxlen is not None and type(maxlen) not in (int, bool):
         raise TypeError("an integer is required")
-    machine.take(_DEQUE)
+    machine.take(DEQUE)
     made: Any = deque(maxlen=maxlen)
     _extend(machine, made, iterable)
     return made
