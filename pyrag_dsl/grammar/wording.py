@@ -28,7 +28,11 @@ _TYPES = """
     collections.deque partial functools.partial method lambda <lambda> + - * / // % ** << >> & | ^ ~ < > <= >= == != in
     += -= *= /= //= %= **= &= |= ^= ** or pow() complex ellipsis
 """
-_WORDS = frozenset(_TYPES.split()) | {"** or pow()", "a list of texts", "text", "a text", "a number", "an integer"}
+_WORDS = (
+    frozenset({"list[str]", "any"})
+    | frozenset(_TYPES.split())
+    | {"** or pow()", "a list of texts", "text", "a whole number"}
+)
 _ERRORS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)
 ) | {"re.error", "error", "JSONDecodeError", "json.JSONDecodeError", "StatisticsError", "statistics.StatisticsError"}
@@ -238,9 +242,8 @@ Object of type {} is not JSON serializable
 keys must be str, int, float, bool or None, not {}
 """
 
-# Messages of limits, of the border and of tools. `{name}` is a name that the host chose, of a tool, a parameter or a
-# type, and `{host}` what else it says. Each of them follows nothing but our own words and such names, so that no text
-# of a stranger is ever taken for it.
+# Messages of limits and of the border. `{name}` is a name that the host chose, of a tool or a parameter. It follows
+# nothing but our own words and such names, so that no text of a stranger is ever taken for it.
 _OF_RUNS = r"""
 function calls or expressions are nested too deeply
 more than {} function calls are nested
@@ -278,14 +281,14 @@ the answer of the plan cannot leave it: it is nested more than {} deep, or conta
 the answer of the plan cannot leave it: its text is not valid Unicode (a lone surrogate)
 `{name}` takes {} arguments, {} are given
 `{name}` gets `{name}` twice
-`{name}` needs `{name}`: its signature is {host}
+`{name}` needs `{name}`: its signature is {}
 `{name}` has no parameter `{}`
 `{name}` of `{name}` has {} characters
 `{name}` of `{name}` cannot leave the plan: it holds {}
 `{name}` of `{name}` cannot leave the plan: it has more than {} items and characters
 `{name}` of `{name}` cannot leave the plan: it is nested more than {} deep, or contains itself
 `{name}` of `{name}` cannot leave the plan: its text is not valid Unicode (a lone surrogate)
-`{name}` of `{name}` must be {host}, not {}
+`{name}` of `{name}` must be {}, not {}
 `{name}` of `{name}` must be 1 to {}, not {}
 `{}()` of what a tool answered: it fails where that is more than a number
 `strptime()` of what a tool answered: it fails where that has another form
@@ -296,6 +299,10 @@ a list has no method `{}`
 a number has no method `{}`
 a dictionary has no method `{}`
 a set has no method `{}`
+"""
+
+# Messages that only the host makes, never a pass, so that nothing in them is a stranger's: `{host}` is told as it is.
+_OF_HOSTS = r"""
 the tool `{name}` did not answer within {} s
 the tool `{name}` raised {name}
 the tool `{name}` must return {host}, not {host}
@@ -305,6 +312,8 @@ the tool `{name}` reported a usage that is not names with numbers, texts or list
 the call {name} is not in the trace
 the model that was to {host} failed
 """
+HOST_CODES = frozenset({"PLAN500", "PLAN502", "PLAN503", "PLAN504", "PLAN505"})
+"""Codes of such messages."""
 
 
 def told(diagnostic: Diagnostic, source: str) -> str:
@@ -317,7 +326,7 @@ def told(diagnostic: Diagnostic, source: str) -> str:
     if diagnostic.phase in ("syntax", "vet"):
         return diagnostic.message
     message = diagnostic.message[:MAX_MESSAGE]
-    found = _filled(_OF_RUNS, message, source)
+    found = _filled(_OF_HOSTS if diagnostic.code in HOST_CODES else _OF_RUNS, message, source)
     if found is not None:
         return found
     name, _, text = message.partition(": ")
@@ -344,7 +353,7 @@ _HOLES = {"{}": "(.*?)", "{name}": r"([\w.#@:]{1,100})", "{host}": "(.*?)"}
 _HOLE = re.compile(r"(\{(?:name|host)?\})")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _patterns(templates: str) -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
     """Of each template its pieces, the holes among them, and the pattern of the messages that are made of it."""
     pieces = [tuple(_HOLE.split(line)) for line in templates.splitlines() if line]

@@ -174,6 +174,10 @@ _WAYS_OUT = [
 ]
 
 
+WAYS_OUT = frozenset(way_out for _, way_out in _WAYS_OUT) | {""}
+"""All that a pass may say as the way out of a failure."""
+
+
 def _way_out(message: str) -> str:
     return next((way_out for said, way_out in _WAYS_OUT if said.search(message)), "")
 

@@ -16,7 +16,9 @@ from ..grammar.diagnostics import Diagnostic, Span
 from ..grammar.language import REQUIRED, Signature
 from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
+from ..grammar.wording import HOST_CODES
 from ..interpreter.border import check_argument, final_value
+from ..interpreter.faults import WAYS_OUT
 from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Call, Entry, Journal, Overrides, overridden
 from ..interpreter.limits import LimitHit, Limits, PlanFault
@@ -159,7 +161,7 @@ class Admission:
     def diagnostic(self, told: Any) -> Diagnostic:
         found = Diagnostic.from_json(told)
         _require(found.code in CODES and found.phase in _PHASES and found.severity in ("error", "warning", "note"))
-        _require(found.count == 1)
+        _require(found.count == 1 and found.code not in HOST_CODES and found.help in WAYS_OUT)
         if found.span is not None:
             self.span(found.span)
         parts = [found.message, found.help, *found.notes, *found.nodes, *found.values, *found.values.values()]

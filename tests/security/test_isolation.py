@@ -320,7 +320,7 @@ def test_killing_at_any_moment_gives_the_answer_or_a_typed_failure() -> None:
                     assert pd.run(PLAN, tools, isolation=pool).final_answer == wanted
                 except pd.LimitExceeded as lost:
                     assert lost.diagnostics[0].code == "PLAN400"  # noqa: PT017
-                    assert lost.trace.finished.status == "limit"  # noqa: PT017
+                    assert lost.trace is None or lost.trace.finished.status == "limit"  # noqa: PT017
                 except IsolationUnavailable:  # killed before it was up
                     continue
         finally:
