@@ -53,7 +53,7 @@ def pool() -> Iterator[Pool]:
         yield made
 
 
-def ending(source: str, *, isolation: Any = "none", tools: Any = None, **options: Any) -> tuple[Any, ...]:
+def ending(source: str | pd.Program, *, isolation: Any = "none", tools: Any = None, **options: Any) -> tuple[Any, ...]:
     """All that can be seen of a run but for times: value, variables, lineage, or failure; and the trace."""
     try:
         result = pd.run(source, tools or StubTools(7).functions(), now=NOW, isolation=isolation, **options)
@@ -265,7 +265,7 @@ def test_a_worker_killed_in_a_pass_is_a_typed_failure_and_is_replaced() -> None:
         for _ in range(3):
             (pid,) = pool.pids
             with ThreadPoolExecutor(1) as threads:
-                run = threads.submit(ending, LOOP, isolation=pool, limits=FOREVER)
+                run = threads.submit(ending, pd.parse(LOOP), isolation=pool, limits=FOREVER)
                 wait_for(lambda pid=pid: busy(pid))
                 os.kill(pid, signal.SIGKILL)
                 kind, diagnostics, trace = run.result()
