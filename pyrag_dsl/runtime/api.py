@@ -19,7 +19,7 @@ from .engine import Run, fitting, in_time, run_inline
 from .events import CallStarted, Event
 from .options import MODES, Options, RunOptions, check_numbers, check_switches, checked_hooks, checked_limits, known
 from .result import Result
-from .scheduler import Scheduler
+from .scheduler import Scheduler, in_thread
 from .threads import wait, wait_for_coroutine
 from .tools import Tool, toolset
 from .trace import Trace, TraceFile, read_header
@@ -53,7 +53,7 @@ def run(program: Program | str, tools: Tools | None = None, **options: Unpack[Ru
 
 async def arun(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Result:
     """`run` for asynchronous hosts. A waiting run holds no thread, frame or generator of the plan."""
-    return await Scheduler(_prepare("arun", program, tools, options), visiting=True).drive()
+    return await _drive_here(options, lambda: _prepare("arun", program, tools, options))
 
 
 def astream(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Stream:
@@ -76,8 +76,7 @@ def astream(program: Program | str, tools: Tools | None = None, **options: Unpac
             told(event)
         stream.queue.put_nowait(event)
 
-    prepared = _prepare("astream", program, tools, {**given, "on_event": tell})
-    stream.begin = lambda: Scheduler(prepared, visiting=True).drive()
+    stream.begin = lambda: _drive_here(given, lambda: _prepare("astream", program, tools, {**given, "on_event": tell}))
     return stream
 
 
@@ -141,8 +140,8 @@ async def arerun(
     **options: Unpack[RunOptions],
 ) -> Result:
     """`rerun` for asynchronous hosts."""
-    prepared = _prepare("arerun", *_changed(recorded, changes, tools, known("arerun", options)))
-    return await Scheduler(prepared, visiting=True).drive()
+    given = known("arerun", options)
+    return await _drive_here(given, lambda: _prepare("arerun", *_changed(recorded, changes, tools, given)))
 
 
 def _changed(
@@ -171,6 +170,13 @@ def _changed(
         overrides[found.node] = (*overrides.get(found.node, ()), Override(dict(arguments)))
     recorded_options = RunOptions(question=header.question, limits=header.limits, now=header.started)
     return header.source, tools, {**recorded_options, **options, "journal": recorded, "overrides": overrides}
+
+
+async def _drive_here(options: Mapping[str, Any], prepare: Callable[[], Run]) -> Result:
+    """Carry out a run on the caller's loop, which does not wait for the worker that reads the plan first."""
+    isolated = options.get("isolation", "none") != "none"
+    prepared = await in_thread(lambda _: prepare(), None) if isolated else prepare()
+    return await Scheduler(prepared, visiting=True).drive()
 
 
 def _finish(prepared: Run) -> Result:

@@ -570,6 +570,7 @@ def run_inline(run: Run) -> Result:
                 run.journal.record(entry)
                 return entry
             except BaseException as error:
+                run.computing = True
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                     raise
                 if attempt + 1 < attempts and tool.idempotent and not isinstance(error, Failure):

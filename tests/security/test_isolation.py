@@ -515,6 +515,19 @@ def test_the_default_pool_is_one() -> None:
     assert default_pool() is default_pool()
 
 
+def test_the_callers_loop_does_not_wait_for_the_worker_that_reads(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = threading.Event()
+    monkeypatch.setattr(Isolated, "vet", lambda *_: read.wait(30))
+
+    async def meanwhile() -> Any:
+        run = asyncio.ensure_future(pd.arun(PLAN, StubTools(7).functions(), isolation=pool))
+        await asyncio.sleep(0.01)
+        read.set()  # who waited on the loop would not come to this
+        return await run
+
+    assert asyncio.run(asyncio.wait_for(meanwhile(), 20)).final_answer is not None
+
+
 def test_a_text_is_read_by_a_worker_before_the_host_reads_it(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the parser hung, died or ate the memory: the host never comes to it."""
 
