@@ -113,7 +113,7 @@ def _with_fix(diagnostic: Diagnostic, text: str, lines: list[str], found: tuple[
     return diagnostic if mended is None else replace(diagnostic, fixes=(mended,))
 
 
-_MAY_FAIL = frozenset({"PLAN302", "PLAN309"})  # warnings that an error may have hidden, of what a plan has not tested
+_MAY_FAIL = frozenset({"PLAN222", "PLAN302", "PLAN309"})  # warnings of what may fail, which an error may have hidden
 _Better = tuple[str, list[Fix], "Program | None", tuple[Diagnostic, ...]]
 
 

@@ -23,12 +23,13 @@ _IMPORTED = {
 _TYPES = frozenset({"str", "int", "float", "bool", "list", "dict", "tuple", "set"})
 
 
-def rewritten(node: ast.stmt, pay: Callable[[int], None]) -> str | None:
+def rewritten(node: ast.stmt, pay: Callable[[int], None], source: Callable[[ast.AST], str]) -> str | None:
     """The text to put in the place of a statement, its first line without indentation.
 
     Args:
         node: a statement that the vetter refuses.
         pay: called with the work before it is done.
+        source: gives the text of a node as it was written.
     """
     rewrite = _REWRITES.get(type(node).__name__)
     if rewrite is None:
@@ -42,11 +43,32 @@ def rewritten(node: ast.stmt, pay: Callable[[int], None]) -> str | None:
     statements = rewrite(node)
     if statements is None:
         return None
-    try:
-        text = "\n".join(ast.unparse(ast.fix_missing_locations(statement)) for statement in statements)
-    except (ValueError, RecursionError):  # CPython before 3.12 cannot write every f-string
-        return None
-    return text.replace("\n", "\n" + " " * node.col_offset)
+    kept = _FStrings(source, {part.id for part in ast.walk(node) if isinstance(part, ast.Name)})
+    written = [ast.unparse(ast.fix_missing_locations(kept.visit(statement))) for statement in statements]
+    text = "\n".join(written).replace("\n", "\n" + " " * node.col_offset)
+    for name, original in kept.texts.items():
+        text = text.replace(name, original, 1)
+    return text
+
+
+class _FStrings(ast.NodeTransformer):
+    """Puts names in the place of f-strings, which are to be written as they were.
+
+    CPython's own way to write them differs from version to version, and not all of them can be read by all versions.
+    """
+
+    def __init__(self, source: Callable[[ast.AST], str], used: set[str]) -> None:
+        self.source = source
+        self.used = used
+        self.texts: dict[str, str] = {}
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        name = f"f_string_{len(self.texts)}_"
+        while any(name in each or each in name for each in self.used):
+            name += "_"
+        text = self.source(node)
+        self.texts[name] = f"({text})" if "\n" in text else text
+        return ast.Name(name, ast.Load())
 
 
 def without_import(node: ast.Import | ast.ImportFrom) -> str | None:
@@ -100,6 +122,9 @@ class _Maps(ast.NodeTransformer):
     def __init__(self, pool: str, item: str) -> None:
         self.pool = pool
         self.item = item
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        return node  # it is written as it was
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)

@@ -226,7 +226,7 @@ class Vetter(Expressions):
         what, way_out = _REFUSED.get(type(node).__name__, (f"`{type(node).__name__}`", ""))
         span = self.span(node)
         first_line = span._replace(end_line=span.line, end_column=len(self.lines[span.line - 1]) + 1)
-        text = rewritten(node, self.found.pay)
+        text = rewritten(node, self.found.pay, self.source)
         edits = () if text is None else (Edit(self.whole(node), text), *self.spare)
         fixes = (Fix("write it as plans do", edits, "safe"),) if edits else ()
         self.refuse("PLAN201", f"plans have no {what}", first_line, help=way_out, fixes=fixes)
@@ -235,6 +235,14 @@ class Vetter(Expressions):
             if isinstance(name, str) and name:
                 self.bind(name, span)
         return n.Pass(span)
+
+    def source(self, node: ast.AST) -> str:
+        """The text of a node as it was written."""
+        span = self.span(node)
+        lines = self.lines[span.line - 1 : span.end_line]
+        lines[-1] = lines[-1][: span.end_column - 1]
+        lines[0] = lines[0][span.column - 1 :]
+        return "\n".join(lines)
 
     def whole(self, node: ast.stmt) -> Span:
         """The span of a statement, its decorators included."""

@@ -68,6 +68,16 @@ with contextlib.suppress(ValueError, KeyError):
     found['n'] = int(found['a'])
     found['b'] = answer('b')
 final_answer = found
+# f-strings of every kind
+import contextlib
+state = {'a': 'x', "b": [1.5]}
+with contextlib.suppress(KeyError):
+    first = answer(f"Who is {state['a']}? It is 'quoted'.")
+    second = f'{state["b"][0]:>{len("four")}.1f}' + (f"over {first} "
+        f"lines {'in' if first else 'no'} parts")
+    third = f'''three
+      lines of {first!r}'''
+final_answer = [first, second, third]
 # suppress by its name
 from contextlib import suppress
 x = 1
@@ -142,7 +152,11 @@ def test_what_is_rewritten_does_the_same(name: str, mode: str) -> None:
     assert fixed.program is not None, fixed.remaining
     seen, wanted = ours(fixed.text, mode=mode), cpythons(SAME[name])
     assert wanted.error == ""
-    assert (seen.value, seen.error, seen.calls, seen.printed) == (wanted.value, "", wanted.calls, wanted.printed)
+    assert (seen.value, seen.error, seen.printed) == (wanted.value, "", wanted.printed)
+    if "ThreadPoolExecutor" in SAME[name]:  # threads call in any order
+        assert sorted(seen.calls) == sorted(wanted.calls)
+    else:
+        assert seen.calls == wanted.calls
 
 
 @pytest.mark.parametrize("name", LEFT_ALONE)
