@@ -33,7 +33,7 @@ class Request:
     plan: str | None
     question: str | None
     sources: Sources
-    mode: str = "concurrent"
+    mode: Literal["concurrent", "sequential"] = "concurrent"
     trace: Path | None = None
     replay: Path | None = None
     resume: Path | None = None
@@ -235,7 +235,7 @@ def _perform(
         tools,
         question=question,
         limits=o.limits(request.deadline, request.max_calls),
-        mode="sequential" if request.mode == "sequential" else "concurrent",
+        mode=request.mode,
         journal=recorded,
         hooks=() if request.quiet or request.replay else (Steps(screen),),
         trace=request.trace,

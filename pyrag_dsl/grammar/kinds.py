@@ -196,7 +196,7 @@ class _Checker:
         if name in _OF_A_MATCH and _is_search(function.value):
             message = f"`.{name}()` of a search: it is None where the pattern does not match"
             self.warn("PLAN309", message, node, f"Keep the match, and test it: m.{name}(...) if m else ...")
-        if name in _SEARCHES and type(function.value) is n.Name:
+        if _is_search(node):
             return "search"
         if name == "strptime" and given[:1] == ["answer"] and not self.guarded:
             message = "`strptime()` of what a tool answered: it fails where that has another form"

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -31,52 +32,46 @@ def test_a_reader_that_goes_away_is_no_error(older):
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_an_answer_that_the_encoding_lacks_is_escaped(plan):
-    path = plan("final_answer = 'Málaga'")
+def answered(path: Path, **environment: str) -> tuple[int, bytes]:
+    """The status and the answer of a plan in a process with other variables of the environment."""
     ended = subprocess.run(
         [*START, str(path), "--question", "q", "-q"],
         capture_output=True,
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, **environment},
     )
-    assert (ended.returncode, ended.stdout) == (0, b"M\\xe1laga\n")
+    return ended.returncode, ended.stdout
 
 
-def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run `pyrag-exec`, which `$RUN` names, as a shell does."""
-    return subprocess.run(
-        ["sh", "-c", command],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "RUN": f"{sys.executable} -m pyrag_dsl.cli check", **environment},
-    )
+def test_an_answer_that_the_encoding_lacks_is_escaped(plan):
+    path = plan("final_answer = 'Málaga'")
+    assert answered(path, PYTHONIOENCODING="ascii") == (0, b"M\\xe1laga\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locale")
+def test_an_answer_is_utf_8_in_an_ascii_locale(plan):
+    path = plan("final_answer = 'Málaga'")
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert answered(path, **ascii_locale) == (0, "Málaga\n".encode())
+
+
+def checked_in_shell(path: Path, redirection: str) -> subprocess.CompletedProcess[bytes]:
+    """`pyrag check` of a plan, with a stream of it redirected by a shell."""
+    command = f"{sys.executable} -m pyrag_dsl.cli check {path} {redirection}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=False)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
 def test_a_closed_standard_output_is_one_message(older):
-    ended = in_shell(f"$RUN {older} >&-")
+    ended = checked_in_shell(older, ">&-")
     assert ended.returncode == 2
     assert ended.stderr == b"pyrag: standard output is closed: there is nowhere to write the answer\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
 def test_a_closed_standard_error_takes_no_answer_away(older):
-    assert in_shell(f"$RUN {older} 2>&-").returncode == 0
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no sh")
-def test_an_answer_is_utf_8_in_an_ascii_locale(plan):
-    path = plan("final_answer = 'Málaga'")
-    ended = subprocess.run(
-        [*START, str(path), "--question", "q", "-q"],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    )
-    assert (ended.returncode, ended.stdout) == (0, "Málaga\n".encode())
+    assert checked_in_shell(older, "2>&-").returncode == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
@@ -134,6 +134,9 @@ def messages(draw: st.DrawFn) -> str:
 
 
 @given(st.sampled_from([code for code in CODES if code >= "PLAN3" and code not in wording.HOST_CODES]), messages())
+@example("PLAN301", "the model that was to zorblify failed")  # only a host says that, under another code
+@example("PLAN302", "`x` was refused: quuxinate")
+@example("PLAN501", "`answer` has no parameter `x` needs `y`: its signature is vexalize`")
 def test_only_our_words_and_those_of_the_plan_are_told(code: str, message: str) -> None:
     told = wording.told(Diagnostic(code, message), "x = 1\n").lower()
     assert not [word for word in WORDS if word in told]

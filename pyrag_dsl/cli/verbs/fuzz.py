@@ -44,7 +44,8 @@ def fuzz(
 ) -> int:
     """Test the laws of the engine on generated plans.
 
-    Exit status 0 if all held, 1 if one was broken, 2 if one was not tried."""
+    Exit status 0 if all held, 1 if one was broken, 2 if one was not tried.
+    """
     if not 0 < minutes < 1e6:
         raise Stop("--minutes must be more than 0")
     if out.exists() and not out.is_dir():
