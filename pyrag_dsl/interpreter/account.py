@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from .border import all_texts
 from .limits import LimitHit, Limits
 from .parts import SHAPES, exception_parts
-from .values import DefaultDict, PlanFrozenSet, PlanSet, Record, TypeUnion
+from .values import VIEWS, DefaultDict, PlanFrozenSet, PlanSet, Record, TypeUnion
 
 _CHUNK = 4_000  # steps between two looks at the clock
 _HEADER = 56  # bytes of a text beyond its characters
@@ -22,7 +22,7 @@ _MODULUS = 2**61 - 1  # hashes of integers are remainders
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 _DEEP_KEYS = frozenset({tuple, Record, PlanFrozenSet, range, TypeUnion})
 _MAPPINGS = frozenset({dict, DefaultDict, Counter, OrderedDict})
-_BY_HASH = _MAPPINGS | {PlanSet, PlanFrozenSet}
+_BY_HASH = _MAPPINGS | {PlanSet, PlanFrozenSet, *VIEWS}
 _PLAIN_KEYS = frozenset({str, bool, type(None)})
 _SMALL_KEYS = _PLAIN_KEYS | {int, float}
 
@@ -148,6 +148,7 @@ class Account:
                 return 1, 16, 0
             held, characters = exception_parts(value), 16
         elif shape.leaf:
+            self.work(4)  # the host does arithmetic to compare times and ranges
             return 1, shape.name(value), 0
         else:
             if shape.copied is not None:
@@ -194,9 +195,11 @@ class Account:
                 self.work(len(value) >> 10)
         elif kind is int:
             if self.crowded or not -_MODULUS < value < _MODULUS:
-                self.work(value.bit_length() >> 7)
+                # Where keys share a hash, others are found behind them.
+                self.work((value.bit_length() >> 7) + (self.crowded >> 4))
                 self._crowd(value)
         elif kind in _DEEP_KEYS:
+            self.work(4)
             if kind is not range:
                 self.measure(value)
             self._crowd(value)

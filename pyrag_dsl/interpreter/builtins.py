@@ -88,7 +88,7 @@ def round_(machine: Machine, number: Any, ndigits: Any = None) -> Any:
     if type(number) is int and ndigits is not None:
         multiplying(machine, number, number)
     elif type(ndigits) is int:
-        machine.work(abs(ndigits) >> 4)
+        machine.work(32 + (abs(ndigits) >> 4))  # the digits of a large float are many
     return _kept(machine, round(number, ndigits))
 
 
@@ -240,7 +240,7 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
         raise TypeError("sum() can't sum strings [use ''.join(seq) instead]")
     total = start
     if type(items) is range:
-        machine.work(range_length(items))
+        machine.work(2 * range_length(items))
         return machine.integer(sum(items) + start)
     source = machine.counted(machine.consume(items))
     while True:

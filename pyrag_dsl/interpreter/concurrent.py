@@ -79,7 +79,8 @@ class Concurrent(Lower):
         found = self.effects_of(nodes)
 
         def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> MaybeLeft | None:
-            frame[0].change([(value, HELD) for value in values], needs)
+            if values:
+                frame[0].change([(value, HELD) for value in values], needs)
             skip_text(frame, found(), needs)
             ways = found().ways
             return MaybeLeft(ways, needs) if ways else None
@@ -582,7 +583,7 @@ class Concurrent(Lower):
         def run(frame: Frame) -> Any:
             arguments = args(frame)
             named = {} if keywords is None else keywords(frame)
-            return attempt(ask, _of_nothing, harmless, frame, arguments, named)
+            return attempt(ask, _of_asking, harmless, frame, arguments, named)
 
         return run
 
@@ -726,6 +727,12 @@ class Concurrent(Lower):
 
 def _of_nothing(_frame: Frame, _values: tuple[Any, ...], needs: Needs) -> Pending:
     """The operation leaves its operands as they are, and its value holds nothing of them."""
+    return Pending(needs)
+
+
+def _of_asking(frame: Frame, _values: tuple[Any, ...], needs: Needs) -> Pending:
+    """A tool call whose arguments are not known."""
+    frame[0].complete = False
     return Pending(needs)
 
 

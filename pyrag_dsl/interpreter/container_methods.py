@@ -90,7 +90,7 @@ def sorting(machine: Machine, items: list[Any]) -> None:
     if int in kinds:
         machine.work((sum([item.bit_length() for item in items if type(item) is int]) >> 14) * rounds)
     if not kinds.isdisjoint(_SLOW):
-        machine.work(4 * len(items) * rounds)
+        machine.work(8 * len(items) * rounds)
 
 
 def comparing_all(machine: Machine, sought: Any, items: Any) -> None:
@@ -101,7 +101,7 @@ def comparing_all(machine: Machine, sought: Any, items: Any) -> None:
         machine.measure(sought)
         machine.measure(items)
     elif kind in _SLOW:
-        machine.work(len(items) * 4)
+        machine.work(len(items) * 8)
     machine.comparing(sought, len(items))
 
 
@@ -126,8 +126,18 @@ def _cheap(kind: type, name: str, *, reads: bool = False) -> Method:
     return Method(name, call, shallow=True, reads=reads)
 
 
+def remove_shown(machine: Machine, value: Any, sought: Any, /) -> None:
+    """`remove` of a deque. The host's own message shows what is sought, however large and whatever it is."""
+    comparing_all(machine, sought, value)
+    try:
+        at = operator.indexOf(value, sought)
+    except ValueError:
+        raise ValueError(f"{show(machine, sought)} is not in deque") from None
+    del value[at]
+
+
 def index_shown(kind: type) -> Method:
-    """`index` of a list or a deque. The host's own message shows what is sought, however large that is."""
+    """`index` of a list or a deque. The host's own message shows what is sought, as that of `remove_shown`."""
 
     def index(machine: Machine, value: Any, sought: Any, /, start: Any = 0, stop: Any = sys.maxsize) -> int:
         for bound in (start, stop):
@@ -223,7 +233,7 @@ def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
         if len(pair) != 2:
             raise ValueError(f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required")
         machine.items(8)
-        machine.work(1)
+        machine.work(2)
         yield machine.key(machine.check(pair[0])), pair[1]
 
 

@@ -30,6 +30,7 @@ class Effects(NamedTuple):
         binds: places of the names that they may bind or unbind.
         ways: the jumps by which they may leave their block: "break", "continue", "return", "raise".
         lasting: whether they make functions or generators, which may do the same again whenever they are used.
+        asks: whether a tool call stands among them.
     """
 
     names: tuple[tuple[Place, int], ...]
@@ -37,6 +38,7 @@ class Effects(NamedTuple):
     binds: tuple[Place, ...]
     ways: frozenset[str]
     lasting: bool
+    asks: bool
 
 
 def effects(nodes: Iterable[Any], scope: Scope) -> Effects:
@@ -51,12 +53,14 @@ def effects(nodes: Iterable[Any], scope: Scope) -> Effects:
         tuple([scope.find(name) for name, level in giver.levels.items() if level > reader.levels.get(name, 0)]),
         tuple([scope.find(name) for name in sorted(bound_names(nodes) | reader.declared)]),
         frozenset(_ways(nodes, False)),
-        _makes_functions(nodes),
+        any(map(_makes_function, n.walk(nodes))),
+        _asks(nodes),
     )
 
 
 def effects_outside(nodes: Iterable[Any], scope: Scope) -> Effects:
     """What nodes that have a frame of their own may do beyond it: the body of a function, or of a generator."""
+    nodes = tuple(nodes)
     reader = _Reader(scope)
     for node in nodes:
         reader.read(node, HANDED_ON)
@@ -68,6 +72,7 @@ def effects_outside(nodes: Iterable[Any], scope: Scope) -> Effects:
         tuple([place for place in binds if place[0] != "local"]),
         frozenset(),
         True,
+        _asks(nodes),
     )
 
 
@@ -259,11 +264,12 @@ _READ: dict[type, Callable[[_Reader, Any, int], None]] = {
 }
 
 
-def _makes_functions(nodes: tuple[Any, ...]) -> bool:
-    return any(
-        type(node) in (n.FunctionDef, n.Lambda) or (type(node) is n.Comprehension and node.kind == "generator")
-        for node in n.walk(nodes)
-    )
+def _asks(nodes: Any) -> bool:
+    return any(type(node) is n.ToolCall for node in n.walk(nodes))
+
+
+def _makes_function(node: Any) -> bool:
+    return type(node) in (n.FunctionDef, n.Lambda) or (type(node) is n.Comprehension and node.kind == "generator")
 
 
 def _ways(node: Any, in_loop: bool) -> set[str]:

@@ -49,6 +49,7 @@ class Outcome(NamedTuple):
         resolved: whether `value` is the answer although something else is still waiting.
         blockers: of a concurrent pass, nodes of the calls that something waits for: until one of them has come back,
             another pass wants no other calls.
+        complete: of a concurrent pass, whether it has met all calls that the run will make, if that goes well.
         ahead: of a concurrent pass, the steps that it took past the first call that is missing.
     """
 
@@ -65,6 +66,7 @@ class Outcome(NamedTuple):
     error: Exception | None = None
     resolved: bool = False
     blockers: frozenset[str] = frozenset()
+    complete: bool = False
     ahead: int = 0
 
 
@@ -116,13 +118,14 @@ def interpret(
     )
     machine = ConcurrentMachine(*given, cautious=cautious, ahead=ahead) if concurrent else Machine(*given)
     reading = "cautious" if cautious else "concurrent" if concurrent else "sequential"
-    status, value, error, resolved, ending, blocked = "done", None, None, False, False, ""
+    status, value, error, resolved, read, ending, blocked = "done", None, None, False, False, False, ""
     diagnostics: list[Diagnostic] = []
     if progress is not None:
         machine.progress = progress
         progress.begin(machine)
     try:
         signal = lowered(program, reading)(machine.globals)
+        read = True
         if type(signal) is MaybeLeft:
             status = "waiting"
         else:
@@ -173,7 +176,11 @@ def interpret(
         variables,
         error,
         resolved,
-        *((machine.blocked_by(blocked, ended), machine.taken_ahead) if isinstance(machine, ConcurrentMachine) else ()),
+        *(
+            (machine.blocked_by(blocked, ended), machine.complete and read, machine.taken_ahead)
+            if isinstance(machine, ConcurrentMachine)
+            else ()
+        ),
     )
 
 

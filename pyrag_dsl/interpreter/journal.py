@@ -76,6 +76,9 @@ class ByCall(Generic[T]):
     def __len__(self) -> int:
         return sum(map(len, self._found.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
     def __iter__(self) -> Iterator[T]:
         return (value for known in self._found.values() for _, value in known)
 

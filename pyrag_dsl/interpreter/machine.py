@@ -137,7 +137,7 @@ class Machine(Account):
         size = max(value.start.bit_length(), value.stop.bit_length()) >> 3
         for item in value:
             self.take(size)
-            self.work(size >> 6)
+            self.work(2 + (size >> 6))
             yield item
 
     def watched(self, _value: Any, host: Iterator[Any]) -> Iterator[Any]:
@@ -188,10 +188,10 @@ class Machine(Account):
         """`iterate`, for what reads all items unless something is raised."""
         return self.iterate(value)
 
-    def counted(self, host: Iterator[Any], size: int = 0) -> Iterator[Any]:
-        """The same items, each a step, and `size` bytes of what is made of it."""
+    def counted(self, host: Iterator[Any], size: int = 0, steps: int = 2) -> Iterator[Any]:
+        """The same items, each so many steps, and `size` bytes of what is made of it."""
         for item in host:
-            self.fuel -= 1
+            self.fuel -= steps
             if self.fuel < 0:
                 self.refuel()
             if size:

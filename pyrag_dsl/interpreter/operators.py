@@ -265,7 +265,7 @@ def _comparison(host: Any) -> Binary:
             machine.measure(a)
             machine.measure(b)
         elif kind in _SLOW:
-            machine.work(4)
+            machine.work(8)
         return host(a, b)
 
     return apply

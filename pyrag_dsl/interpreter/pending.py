@@ -12,7 +12,7 @@ from typing import Any
 
 from .effects import HANDED_ON, HELD, LOOKED_AT, Effects
 from .machine import Caller, Machine
-from .parts import MUTABLE, parts
+from .parts import MUTABLE, SHAPES, parts
 from .scopes import Place
 from .signals import Needs, PassOver, Suspended, rank
 from .values import (
@@ -35,6 +35,8 @@ Action = Callable[..., Any]
 Skip = Callable[[Frame, tuple[Any, ...], Needs], Any]
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
+_INERT = _ATOMS | {kind for kind, shape in SHAPES.items() if shape.leaf}
+_CONSUMED = frozenset({Iter, DefaultDict, Maybe})  # to read one may change something
 _PLAN_CALLABLES = frozenset({Function, Partial, BoundMethod})
 _END: Any = object()
 
@@ -76,9 +78,12 @@ def skip_text(frame: Frame, found: Effects, needs: Needs) -> tuple[Any, ...]:
     """Take note of what nodes may have done that were not carried out; what their value may be, or hold."""
     machine: ConcurrentMachine = frame[0]
     aliases: list[Any] = [value for value, _ in _reached(machine, frame, [(place, 0) for place in found.aliases])]
-    machine.change(_reached(machine, frame, found.names), needs)
+    if found.names:
+        machine.change(_reached(machine, frame, found.names), needs)
     if found.lasting:
         machine.remember(Closure(found, frame))
+    if found.asks:
+        machine.complete = False
     _bind(machine, frame, found.binds, needs)
     return tuple(aliases)
 
@@ -136,6 +141,7 @@ class ConcurrentMachine(Machine):
         unknown: objects whose state is not known, by id, each with the call that is needed to know it.
         blockers: nodes of the calls that something waits for. Until one of them has come back, another pass would
             want no more than this one.
+        complete: whether nothing that has been skipped may ask, as far as that is seen.
         callables: functions and generators that what is unknown may hold, so that to use it may do what they do.
         ahead: how many steps to go on past the first call that is missing; None for no end.
         guarded: how many `try` with handlers are being carried out. Nothing that may raise is gone past in one.
@@ -147,6 +153,7 @@ class ConcurrentMachine(Machine):
         super().__init__(*args)
         self.unknown: dict[int, tuple[Any, Needs]] = {}
         self.blockers: set[str] = set()
+        self.complete = True
         self.callables: dict[int, Any] = {}
         self.guarded = int(cautious)
         self.ahead = ahead
@@ -194,7 +201,9 @@ class ConcurrentMachine(Machine):
     def change(self, values: Iterable[tuple[Any, int]], needs: Needs) -> None:
         """Somebody may change these values from now on, each as far as its level says."""
         unknown = self.unknown
-        stack = list(values)
+        stack = [item for item in values if not self._stays(*item)]
+        if not stack:
+            return
         seen: set[tuple[int, int]] = set()
         used = LOOKED_AT - 1  # how far what is not known is used itself
         while stack:
@@ -231,6 +240,17 @@ class ConcurrentMachine(Machine):
                     self.remember(value)
             stack += [(part, HANDED_ON) for part in parts(value)]
 
+    def _stays(self, value: Any, level: int) -> bool:
+        """Whether no more is unknown after this than before, as nearly always."""
+        kind = type(value)
+        if kind in _INERT:
+            return True
+        if kind is Pending:
+            return not (value.behind or self.callables)
+        if id(value) in self.unknown:
+            return not self.callables
+        return level < HELD and kind not in _CONSUMED
+
     def _behind_what_is_unknown(self, level: int) -> list[tuple[Any, int]]:
         """What may be called if an unknown value is called; if it is only read, it may be an iterator."""
         found: list[tuple[Any, int]] = []
@@ -248,6 +268,8 @@ class ConcurrentMachine(Machine):
             found, frame = value.code.effects, {0: self, 1: value.frame}
         else:
             found, frame = value.effects, value.frame
+        if found.asks:
+            self.complete = False
         reached = _reached(self, frame, found.names)
         _bind(self, frame, found.binds, needs)
         return reached

@@ -35,7 +35,7 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
 
 def remember(machine: Machine, error: Exception) -> None:
     """Keep where an exception came from, in case that it is raised again; of the last few, and paid for."""
-    machine.work(8)
+    machine.work(24)
     machine.take(400 + 4 * sum([len(arg) for arg in error.args if type(arg) is str]))
     origins = machine.origins
     if id(error) not in origins:

@@ -66,17 +66,20 @@ def _part(machine: Machine, match: Match, group: int, default: Any) -> Any:
 def _group(machine: Machine, match: Match, /, *groups: Any) -> Any:
     if len(groups) < 2:
         return _part(machine, match, _number(match, groups[0]) if groups else 0, None)
+    machine.work(2 * len(groups))
     return tuple([_part(machine, match, _number(match, group), None) for group in groups])
 
 
 def _groups(machine: Machine, match: Match, /, default: Any = None) -> tuple[Any, ...]:
     machine.items(match.pattern.groups)
+    machine.work(match.pattern.groups)
     return tuple([_part(machine, match, number, default) for number in range(1, match.pattern.groups + 1)])
 
 
 def _groupdict(machine: Machine, match: Match, /, default: Any = None) -> dict[str, Any]:
     index = match.pattern.groupindex
     machine.items(len(index))
+    machine.work(len(index))
     return {name: _part(machine, match, number, default) for name, number in index.items()}
 
 

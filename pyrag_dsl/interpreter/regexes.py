@@ -229,17 +229,17 @@ def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, e
 
 
 def _all(machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Iterator[Any]:
-    """The matches of the host, from left to right; each is a step."""
+    """The matches of the host, from left to right; each takes steps, and more of them if it has many groups."""
     start, end = _window(string, pos, endpos)
     if start > end:
         return iter(())
     engine = _engine(machine, pattern, end - start, True)
     if engine is pattern.fast:
-        return machine.counted(engine.finditer(string, start, end))
-    return _all_slowly(machine, engine, string, start, end)
+        return machine.counted(engine.finditer(string, start, end), steps=2 + (pattern.groups >> 1))
+    return _all_slowly(machine, engine, string, start, end, 2 + (pattern.groups >> 1))
 
 
-def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int) -> Iterator[Any]:
+def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int, steps: int) -> Iterator[Any]:
     left = machine.regex_seconds - machine.limits.regex_seconds
     matches = engine.finditer(string, start, end, timeout=machine.limits.regex_seconds)
     while True:
@@ -249,7 +249,7 @@ def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int
             raise _took_long(machine, end - start)
         if host is None:
             return
-        machine.work(2)
+        machine.work(steps)
         yield host
 
 
@@ -327,6 +327,7 @@ def _subn(machine: Machine, self: Pattern, /, repl: Any, string: Any, count: Any
         for host in hosts:
             start, end = host.span()
             _grow(machine, out, 2)
+            machine.work(4)
             if start > last:
                 out.append(paid(machine, string[last:start]))
             new = replacement(host)
@@ -364,7 +365,7 @@ def _escape(machine: Machine, /, pattern: Any) -> str:
     if type(pattern) is not str:
         raise TypeError(f"decoding to str: need a bytes-like object, {type_name(pattern)} found")
     machine.text(2 * len(pattern), not pattern.isascii())
-    machine.work(len(pattern) >> 5)
+    machine.work(len(pattern) >> 3)
     return re.escape(pattern)
 
 

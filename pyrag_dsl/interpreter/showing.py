@@ -93,7 +93,7 @@ def _atom_length(account: Account, value: Any) -> int:
 
 def _quoted_length(account: Account, text: str) -> int:
     """The length of `repr(text)`."""
-    account.work(len(text) >> 7)
+    account.work(len(text) >> 6)
     if text.isprintable():
         return len(text) + 2 + text.count("'") + text.count("\\")
     return sum(len(repr(text[at : at + _SLICE])) for at in range(0, len(text), _SLICE))
@@ -117,7 +117,7 @@ class _Writer:
         self.length += length
         if self.length > account.limits.string:
             account.text(self.length)  # says so
-        account.fuel -= 2 + (length >> 7)
+        account.fuel -= 6 + (length >> 7)
         if account.fuel < 0:
             account.refuel()
         account.take(_PIECE + (length * 4 if wide else length))
@@ -156,7 +156,7 @@ class _Writer:
         """Write a container of nothing but atoms at once, if it is one."""
         if not {*map(type, value)} <= _ATOMS:
             return False
-        self.account.work(len(value) >> 1)
+        self.account.work(len(value) * (4 if type(value) is dict else 2))
         atoms = list(value)
         if type(value) is dict:
             if not {*map(type, value.values())} <= _ATOMS:
@@ -319,7 +319,7 @@ def _of_zone(account: Account, value: Any) -> Iterator[Piece]:
 
 def _of_other(account: Account, value: Any) -> Iterator[Piece]:
     """Dates, and what shows no more than its name."""
-    account.work(8)
+    account.work(16)
     yield repr(value)
 
 

@@ -52,6 +52,7 @@ def format_value(machine: Machine, value: Any, spec: str) -> str:
     if not spec:
         return to_str(machine, value)
     bound_spec(machine, spec)
+    machine.work(8)
     kind = type(value)
     if kind is int:
         charge_digits(machine, value)

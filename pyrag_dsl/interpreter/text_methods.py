@@ -57,6 +57,9 @@ def _testing(name: str) -> Method:
     return Method(name, call)
 
 
+_SLOW = frozenset({"swapcase", "title"})  # the host looks at each character by itself
+
+
 def _growing(name: str) -> Method:
     """A method that can make a text up to three times as long (German sharp s, ligatures)."""
     host = getattr(str, name)
@@ -67,7 +70,7 @@ def _growing(name: str) -> Method:
             ascii_only = value.isascii()
             machine.text(size if ascii_only else size * 3, not ascii_only)
             machine.take(size)  # the host works on four bytes for each character
-            if not ascii_only:
+            if not ascii_only or name in _SLOW:
                 machine.work(size >> 4)
         return host(value, *args)
 

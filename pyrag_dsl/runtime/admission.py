@@ -97,7 +97,7 @@ class Admission:
         _require(status != "done" or not wanted)
         blockers = [_text(node, _NODE) for node in _list(told["blockers"], self.limits.tool_calls + 1)]
         printed = _text(told["printed"], self.limits.output)
-        _require(_count(told["left_out"]) and type(told["resolved"]) is bool)
+        _require(_count(told["left_out"]) and type(told["resolved"]) is type(told["complete"]) is bool)
         return Outcome(
             status,
             final_value(decode_plan(told["value"]), self.limits) if status == "done" else None,
@@ -112,6 +112,7 @@ class Admission:
             None,
             told["resolved"],
             frozenset(blockers),
+            told["complete"],
         )
 
     def calls(self, rows: Any, entries: Mapping[int, Entry], overrides: Overrides) -> tuple[Call, ...]:

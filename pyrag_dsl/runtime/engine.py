@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
@@ -68,8 +69,9 @@ class Run:
         launched: the arguments with which each node was asked last, and in which epoch.
         epoch: how often a hook has changed what was asked before: only within one epoch a node has one set of
             arguments.
-        trusting: whether concurrent passes are believed. Once the two readings disagree about a call, the run goes on
-            one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
+        trusting: whether concurrent passes are made and believed. Once the two readings disagree about a call, the run
+            goes on one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
+            A plan in which every call needs the one before has no use for them.
         slow: whether a pass has taken so long that it is worth the while to keep what the next need not do again.
         ahead: steps that concurrent passes may still take beyond the first call that is missing: together as many as
             the plan may take at all, and then a few in each.
@@ -95,7 +97,7 @@ class Run:
         self.undone: ByCall[bool] = ByCall()
         self.launched: dict[str, tuple[Mapping[str, Any], int]] = {}
         self.epoch = 0
-        self.trusting = options.mode == "concurrent"
+        self.trusting = options.mode == "concurrent" and not (program.chained and not options.hooks)
         self.made = 0
         self.last: tuple[Call, ...] = ()  # the calls that the last pass met
         self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
@@ -108,6 +110,15 @@ class Run:
         self.began = time.monotonic()
         self.deadline = None if options.limits.deadline is None else self.began + options.limits.deadline
         self.cancelled = False
+        self.read = partial(
+            options.interpreter,
+            program,
+            journal,
+            signatures=self.signatures,
+            limits=options.limits,
+            overrides=self.overrides,
+            now=options.now,
+        )
 
     # ------------------------------------------------------------------ passes
 
@@ -121,25 +132,15 @@ class Run:
     def look(self, concurrent: bool, supply: Any, interrupt: Callable[[], bool] | None) -> Outcome:
         self.passes += 1
         more: dict[str, Any] = {}
+        if concurrent:
+            more["cautious"] = not self.options.speculate
         if self.slow and interrupt is not None and supply is None and self.options.interpreter is interpret:
             more["progress"] = self.progress.setdefault((concurrent, self.epoch), Progress())
             if concurrent:
                 more["ahead"] = max(_AHEAD, self.ahead)
         self.computing = True
         began = time.perf_counter()
-        outcome = self.options.interpreter(
-            self.program,
-            self.journal,
-            signatures=self.signatures,
-            limits=self.options.limits,
-            overrides=self.overrides,
-            supply=supply,
-            interrupt=interrupt,
-            now=self.options.now,
-            concurrent=concurrent,
-            cautious=concurrent and not self.options.speculate,
-            **more,
-        )
+        outcome: Outcome = self.read(supply=supply, interrupt=interrupt, concurrent=concurrent, **more)
         self.computing = False
         self.slow = self.slow or time.perf_counter() - began > _SLOW
         self.last = outcome.calls

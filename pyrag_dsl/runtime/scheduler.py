@@ -7,7 +7,7 @@ import inspect
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -59,7 +59,8 @@ class Scheduler:
         in_flight: calls that are on their way, or whose result is kept back until others are settled.
         held: of those, the ones that are kept back.
         blockers: what the last pass said: until one of these has come back, another finds nothing new.
-        pause: seconds that the last pass took.
+        complete: whether the last pass has met all calls of the run.
+        pause: seconds that the last pass took, by the loop's clock.
     """
 
     def __init__(self, run: Run, *, visiting: bool) -> None:
@@ -74,6 +75,7 @@ class Scheduler:
         self.in_flight: ByCall[bool] = ByCall()
         self.held: ByCall[tuple[Call, Entry]] = ByCall()
         self.blockers: frozenset[str] = frozenset()
+        self.complete = False
         self.pause = 0.0
         self.wake: asyncio.Future[None] | None = None
 
@@ -90,15 +92,20 @@ class Scheduler:
                     return run.finish(outcome)
                 if run.options.replay:
                     raise run.not_recorded(await self.interpret())
-                if outcome is not None and await self.decided(outcome.wanted[0], outcome):
+                first = outcome.wanted[0] if outcome is not None and (run.failures or self.held) else None
+                if first is not None and await self.decided(first, cast(Outcome, outcome)):
                     continue
-                departing = [call for call in wanted if not self.in_flight.get(call.node, call.arguments)]
+                departing: Sequence[Call] = wanted
+                if self.in_flight:
+                    departing = [call for call in wanted if not self.in_flight.get(call.node, call.arguments)]
                 if run.trusting and run.contradicted(departing):
                     run.distrust()
                     continue
-                if self.flights or run.room > 0:  # what has no room now may turn out not to be asked
-                    departing = departing[: max(run.room, 0)]
-                await self.launch(departing)
+                room = run.room
+                if len(departing) > room and (self.flights or room > 0):  # the rest may turn out not to be asked
+                    departing = departing[: max(room, 0)]
+                if departing:
+                    await self.launch(departing)
                 del outcome, wanted, departing  # a waiting run holds nothing of a pass
                 await self.landings()
                 if run.expired():
@@ -118,14 +125,15 @@ class Scheduler:
         """What is known now: a sequential outcome where that decides, and the calls to make."""
         run = self.run
         self.blockers = frozenset()
-        if not run.trusting or (run.program.chained and not run.options.hooks):
+        if not run.trusting:
             outcome = await self.interpret()
             return outcome, outcome.wanted
-        if not self.flights and len(run.journal) == run.program.call_sites:  # this may well be all
+        if not self.flights and (self.complete or len(run.journal) == run.program.call_sites):  # likely all
             outcome = await self.interpret()
             if outcome.status != "waiting":
                 return outcome, ()
         ahead = await self.interpret(concurrent=True)
+        self.complete = ahead.complete
         missing = [call for call in ahead.wanted if run.failures.get(call.node, call.arguments) is None]
         if missing and len(missing) == len(ahead.wanted) and not self.held:
             self.blockers = ahead.blockers
@@ -140,23 +148,27 @@ class Scheduler:
         run, clock = self.run, self.loop.time
         began = clock()
         try:
-            if self.visiting and not self.elsewhere:
-                ends = began + _SLICE
-
-                def interrupt() -> bool:
-                    if clock() > ends:
-                        raise TooLong
-                    return run.expired()
-
-                try:
-                    return run.interpret(concurrent=concurrent, interrupt=interrupt)
-                except TooLong:
-                    self.elsewhere = True
             if self.elsewhere:
                 return cast(Outcome, await in_thread(lambda _: run.interpret(concurrent=concurrent), None))
-            return run.interpret(concurrent=concurrent)
+            if not self.visiting:
+                return run.interpret(concurrent=concurrent)
+            return self.briefly(concurrent, began + _SLICE)
+        except TooLong:
+            self.elsewhere = True
+            return await self.interpret(concurrent=concurrent)
         finally:
             self.pause = min(clock() - began, _LONGEST_PAUSE)
+
+    def briefly(self, concurrent: bool, ends: float) -> Outcome:
+        """A pass on the caller's loop. Raises `TooLong` where it has not ended at this time."""
+        run, clock = self.run, self.loop.time
+
+        def interrupt() -> bool:
+            if clock() > ends:
+                raise TooLong
+            return run.expired()
+
+        return run.interpret(concurrent=concurrent, interrupt=interrupt)
 
     async def decided(self, first: Call, outcome: Outcome) -> bool:
         """Settle what the first call that is missing waits for; whether there was anything. Raises `ToolFailed`."""
@@ -176,7 +188,7 @@ class Scheduler:
 
     # ------------------------------------------------------------------ departure
 
-    async def launch(self, calls: list[Call]) -> None:
+    async def launch(self, calls: Sequence[Call]) -> None:
         """Send calls off; equal ones of idempotent tools share a flight, and tools that can take a batch get one."""
         run = self.run
         batches: dict[str, Flight] = {}

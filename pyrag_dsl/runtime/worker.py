@@ -171,6 +171,7 @@ def report(outcome: Outcome, known: Known, brief: bool, variables: bool) -> dict
         "diagnostics": [diagnostic.to_json() for diagnostic in outcome.diagnostics],
         "calls": [_call(call, numbers) for call in outcome.calls],
         "blockers": sorted(outcome.blockers),
+        "complete": outcome.complete,
         "calls_after": outcome.calls_after,
         "left_out": outcome.statements_left_out,
         "statements": [] if brief else [[known.index[id(node)], _shown(item)] for node, item in outcome.statements],

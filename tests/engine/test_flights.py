@@ -291,3 +291,27 @@ def test_many_runs_share_one_loop() -> None:
     assert {result.final_answer for result in results} == {"Who wrote Dune?"}
     assert seconds == 2
     assert threading.active_count() <= before
+
+
+# ---------------------------------------------------------------------- passes
+
+IN_A_FUNCTION = """
+def about(name):
+    text = answer(f"Who wrote {name}?")
+    return text.strip() if text else "nobody"
+final_answer = about("Dune") + about("Emma")
+"""
+
+
+@pytest.mark.parametrize("text", [VOTES, IN_A_FUNCTION])
+def test_a_run_that_has_met_all_its_calls_looks_no_further_ahead(text: str) -> None:
+    """One pass finds all calls, whatever is done with their results; the next one gives the answer."""
+
+    async def retrieve(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001
+        return []
+
+    async def answer(query: str, docs: Any = None) -> str:  # noqa: ARG001
+        return query
+
+    text = text.replace('docs = retrieve("Dune")', "docs = []")
+    assert run_virtually(pd.arun(text, {"retrieve": retrieve, "answer": answer}))[0].passes == 2

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from pyrag_dsl.testing.meter import Bench, piece
+from pyrag_dsl.testing.probes import Group, groups
+
 Verdict = dict[str, Any]
 
 _ENTRY = re.compile(r"^=== (?P<name>.+?) \| (?P<wanted>.+)\n(?P<source>(?:(?!===|# ).*\n)*)", re.MULTILINE)
@@ -42,3 +45,25 @@ def test_hole_is_closed(name: str, verdicts: dict[str, Verdict]) -> None:
     assert verdict["plain"]
     assert verdict["cpu"] < PROCESSOR_SECONDS, verdict
     assert verdict["grown"] < GROWTH, verdict
+
+
+# What the host's own text would give away, as an argument of one value of each kind, and with all other words.
+SHOWN = ("a function of any", "a wide partial", "a match of many groups")
+FIRST = {group.kind: group.operand for group in reversed(list(groups()))}
+
+
+@pytest.mark.parametrize(
+    "group",
+    [each for each in groups() if (each.given in SHOWN and each.operand == FIRST[each.kind]) or each.operand in SHOWN],
+    ids=str,
+)
+def test_no_message_shows_an_object_of_the_host(group: Group) -> None:
+    """Some of the host's own messages show what a method was given, as that of `deque.remove` does."""
+    bench = Bench(group.setup)
+    for probe in group.probes():
+        told = piece(f"try:\n    W = {probe.use}\nexcept Exception as error:\n    W = str(error)\n")
+        if told is not None:
+            bench.run(told, 1_000, 2**20)
+            text = bench.machine.globals.get("W")
+            assert not (isinstance(text, str) and re.search(r"object at 0x|pyrag_dsl", text)), f"{probe}: {text}"
+            bench.tidy()

@@ -8,7 +8,7 @@ from keyword import iskeyword
 from typing import Any
 
 from .. import operators
-from ..container_methods import comparing_all, index_shown, sorting
+from ..container_methods import comparing_all, index_shown, remove_shown, sorting
 from ..items import set_item
 from ..machine import Machine
 from ..making import DEQUE, ENTRY, MAPPING, make_default_dict, make_record, make_record_type
@@ -46,6 +46,7 @@ def _fill(machine: Machine, target: Any, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _pair(machine: Machine, index: int, pair: Any) -> tuple[Any, Any]:
+    machine.work(4)
     try:
         parts = machine.drain(pair)
     except TypeError:
@@ -89,6 +90,7 @@ def _tally(operation: str) -> Callable[..., None]:
                 continue
             if not isinstance(source, dict):
                 for item in machine.counted(machine.consume(source)):
+                    machine.work(2)
                     machine.key(machine.check(item))
                     set_item(machine, value, item, combine(machine, value.get(item, 0), 1))
             elif value or operation == "-":
@@ -311,7 +313,7 @@ DEQUE_METHODS: dict[str, Method] = _table(
     _host("clear"),
     _host("count", shallow=False),
     index_shown(deque),
-    _host("remove", shallow=False),
+    Method("remove", remove_shown),
     _host("reverse"),
     _host("rotate"),
     _end("pop"),

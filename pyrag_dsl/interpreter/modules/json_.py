@@ -267,7 +267,7 @@ def _loads(
     if type(s) is not str:
         raise TypeError(f"the JSON object must be str, bytes or bytearray, not {type_name(s)}")
     machine.text(len(s), not s.isascii())
-    machine.work(_DECODER)
+    machine.work(_DECODER + (len(s) >> 3))
     _survey(machine, s)
     call = machine.caller()
 

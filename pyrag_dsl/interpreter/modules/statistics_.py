@@ -31,7 +31,7 @@ def _numbers(machine: Machine, data: Any) -> list[Any]:
 def _values(machine: Machine, data: Any) -> list[Any]:
     """Of any type: they are compared or counted only."""
     items = machine.drain(data)
-    machine.work(len(items) * len(items).bit_length() >> 2)
+    machine.work(16 + (len(items) * len(items).bit_length() >> 2))
     sorting(machine, items)
     found: list[Any] = machine.keys(items)
     return found
