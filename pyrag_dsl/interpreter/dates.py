@@ -113,6 +113,12 @@ def _iso_calendar(machine: Machine, value: date, /) -> Record:
     return make_record(machine, _ISO_CALENDAR, value.isocalendar())
 
 
+def _date_replace(machine: Machine, value: date, /, *args: Any, **kwargs: Any) -> date:  # noqa: ARG001
+    """`date.replace`. Given a datetime, the host's own leaves the zone of the new one uninitialised, and may crash."""
+    day = date(value.year, value.month, value.day).replace(*args, **kwargs)
+    return day if type(value) is date else type(value)(day.year, day.month, day.day)
+
+
 def _total_seconds(machine: Machine, value: timedelta, /) -> float:  # noqa: ARG001
     return value.total_seconds()
 
@@ -165,7 +171,12 @@ for _kind in (date, datetime, time, timedelta):
 _ISO_CALENDAR_METHOD = Method("isocalendar", _iso_calendar)
 _STRFTIME = Method("strftime", _strftime)
 _METHODS: dict[Any, list[Method]] = {
-    date: [*(_host_method(date, name) for name in _OF_DAYS), _ISO_CALENDAR_METHOD, _STRFTIME],
+    date: [
+        *(_host_method(date, name) for name in _OF_DAYS if name != "replace"),
+        Method("replace", _date_replace),
+        _ISO_CALENDAR_METHOD,
+        _STRFTIME,
+    ],
     datetime: [
         *(_host_method(datetime, name) for name in (*_OF_DAYS, "date", "time")),
         _ISO_CALENDAR_METHOD,

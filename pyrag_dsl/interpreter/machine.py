@@ -51,7 +51,7 @@ class Caller:
 
     def __call__(self, function: Any, *args: Any) -> Any:
         machine = self.machine
-        machine.fuel -= 4
+        machine.fuel -= 8
         if machine.fuel < 0:
             machine.refuel()
         times = self.times

@@ -77,9 +77,9 @@ def attempt(action: Action, skip: Skip, harmless: bool, frame: Frame, *values: A
 def skip_text(frame: Frame, found: Effects, needs: Needs) -> tuple[Any, ...]:
     """Take note of what nodes may have done that were not carried out; what their value may be, or hold."""
     machine: ConcurrentMachine = frame[0]
-    aliases: list[Any] = [value for value, _ in _reached(machine, frame, [(place, 0) for place in found.aliases])]
-    if found.names:
-        machine.change(_reached(machine, frame, found.names), needs)
+    aliases = [home[slot] for home, slot in _homes(machine, frame, found.aliases) if slot in home]
+    if reached := _reached(machine, frame, found.names):
+        machine.change(reached, needs)
     if found.lasting:
         machine.remember(Closure(found, frame))
     if found.asks:
@@ -106,29 +106,31 @@ def _runs_plan(value: Any) -> bool:
     return kind in _PLAN_CALLABLES or (kind is Builtin and not value.reads)
 
 
-def _reached(machine: Machine, frame: Frame, names: Iterable[tuple[Place, int]]) -> list[tuple[Any, int]]:
-    """What names stand for, with their levels; those that are unbound left out."""
+def _reached(machine: ConcurrentMachine, frame: Frame, names: Iterable[tuple[Place, int]]) -> list[tuple[Any, int]]:
+    """What names stand for, with their levels; those that are unbound left out, and what stays as it is."""
     found = []
-    for place, level in names:
-        home, slot = _home(machine, frame, place)
-        if slot in home:
+    for (where, hops, slot), level in names:  # as `_homes` does, but that this is done all the time
+        home = machine.globals if where == "global" else frame
+        for _ in range(hops):
+            home = home[1]
+        if slot in home and not machine.stays(home[slot], level):
             found.append((home[slot], level))
     return found
 
 
 def _bind(machine: Machine, frame: Frame, places: Iterable[Place], needs: Needs) -> None:
     """Whether these names are bound, and to what, is not known: perhaps as before."""
-    for place in places:
-        home, slot = _home(machine, frame, place)
+    for home, slot in _homes(machine, frame, places):
         home[slot] = Pending(needs, (home[slot],) if slot in home else (), unsure=True)
 
 
-def _home(machine: Machine, frame: Frame, place: Place) -> tuple[Frame, str]:
-    where, hops, slot = place
-    home = machine.globals if where == "global" else frame
-    for _ in range(hops):
-        home = home[1]
-    return home, slot
+def _homes(machine: Machine, frame: Frame, places: Iterable[Place]) -> Iterator[tuple[Frame, str]]:
+    """The frames that places lie in, each with the name there."""
+    for where, hops, slot in places:
+        home = machine.globals if where == "global" else frame
+        for _ in range(hops):
+            home = home[1]
+        yield home, slot
 
 
 # --------------------------------------------------------------------- machine
@@ -201,7 +203,7 @@ class ConcurrentMachine(Machine):
     def change(self, values: Iterable[tuple[Any, int]], needs: Needs) -> None:
         """Somebody may change these values from now on, each as far as its level says."""
         unknown = self.unknown
-        stack = [item for item in values if not self._stays(*item)]
+        stack = [item for item in values if not self.stays(*item)]
         if not stack:
             return
         seen: set[tuple[int, int]] = set()
@@ -240,7 +242,7 @@ class ConcurrentMachine(Machine):
                     self.remember(value)
             stack += [(part, HANDED_ON) for part in parts(value)]
 
-    def _stays(self, value: Any, level: int) -> bool:
+    def stays(self, value: Any, level: int) -> bool:
         """Whether no more is unknown after this than before, as nearly always."""
         kind = type(value)
         if kind in _INERT:

@@ -21,6 +21,7 @@ def _plain(name: str) -> Method:
         size = len(value)
         if size > 16:
             machine.text(size, not value.isascii())
+            machine.work(size >> 5)
         return host(value, *args, **kwargs)
 
     return Method(name, call)

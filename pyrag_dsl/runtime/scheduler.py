@@ -17,7 +17,6 @@ from ..interpreter.journal import ByCall, Call, Entry, same_arguments
 from .engine import Escaped, Failure, Run, decision
 from .events import HookDecided
 from .hooks import Answer
-from .plain import dumps, encode
 from .result import Result
 from .threads import start
 from .tools import Tool, handed
@@ -72,6 +71,8 @@ class Scheduler:
         self.waiting: deque[Flight] = deque()  # for a free place among `max_concurrency`
         self.airborne = 0
         self.landed: list[Flight] = []
+        self.asked: dict[tuple[str, str], Flight] = {}  # what is in flight, where it can be shared
+        self.alone: list[Flight] = []  # those of them whose arguments have not been written out yet
         self.in_flight: ByCall[bool] = ByCall()
         self.held: ByCall[tuple[Call, Entry]] = ByCall()
         self.blockers: frozenset[str] = frozenset()
@@ -212,30 +213,33 @@ class Scheduler:
             self.in_flight.put(call.node, call.arguments, True)
             tool = run.tools[call.tool]
             key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
-            shared = self.sharing(call, key) if key else None
+            shared = self.sharing(call, key) if key and tool.idempotent else None
             if shared is not None:
                 shared.calls.append(call)
-            elif tool.batch is not None:
+                continue
+            if tool.batch is not None:
                 flight = batches.setdefault(call.tool, Flight(tool, [], []))
                 flight.calls.append(call)
                 if key not in flight.keys:
                     flight.keys.append(key)
             else:
-                self.depart(Flight(tool, [call], [key]))
+                flight = Flight(tool, [call], [key])
+                self.depart(flight)
+            if not key:
+                self.alone.append(flight)
+            elif tool.idempotent:
+                self.asked[call.tool, key] = flight
         for flight in batches.values():
             self.depart(flight)
 
     def sharing(self, call: Call, key: str) -> Flight | None:
         """A flight that already asks for these arguments of an idempotent tool."""
-        for flight in self.flights.values():
-            if (
-                flight.tool.name == call.tool
-                and flight.tool.idempotent
-                and key in (k or _key(flight.calls[0]) for k in flight.keys)
-            ):
-                flight.keys = [k or key for k in flight.keys]
-                return flight
-        return None
+        while self.alone:
+            flight = self.alone.pop()
+            flight.keys = [_key(flight.calls[0])]
+            if flight.tool.idempotent and id(flight) in self.flights:
+                self.asked[flight.tool.name, flight.keys[0]] = flight
+        return self.asked.get((call.tool, key))
 
     def depart(self, flight: Flight) -> None:
         """Start a flight, or let it wait for a free place."""
@@ -327,6 +331,10 @@ class Scheduler:
         self.airborne -= len(landed)
         for flight in landed:
             del self.flights[id(flight)]
+            for key in flight.keys if self.asked else ():
+                self.asked.pop((flight.tool.name, key), None)
+        if not self.flights:
+            self.alone.clear()
         while self.waiting and self.airborne < run.options.max_concurrency:
             self.depart(self.waiting.popleft())
         failed = len(run.failures)
@@ -417,7 +425,8 @@ def _same(one: Call, other: Call) -> bool:
 
 
 def _key(call: Call) -> str:
-    return dumps(encode(dict(call.arguments)))
+    """Its arguments, written out: two that are equal by `==` and differ in type are different."""
+    return repr(call.arguments)
 
 
 def in_thread(function: Any, argument: Any) -> Awaitable[Any]:

@@ -122,7 +122,7 @@ def _most_common(machine: Machine, value: Any, /, n: Any = None) -> list[Any]:
         raise TypeError(f"'{type_name(n)}' object cannot be interpreted as an integer")
     size = len(value)
     machine.items(size * 3)
-    machine.work(size * size.bit_length() >> 2)
+    machine.work(16 + (size * size.bit_length() >> 2))
     sorting(machine, list(value.values()))
     ranked = sorted(value.items(), key=lambda pair: pair[1], reverse=True)
     return ranked if n is None else ranked[: max(n, 0)]

@@ -24,7 +24,7 @@ def _numbers(machine: Machine, data: Any) -> list[Any]:
             raise TypeError(f"can't convert type '{type_name(item)}' to numerator/denominator")
         if type(item) is int:
             bits += item.bit_length()
-    machine.work(len(items) * _WORK + (bits >> 5))
+    machine.work(64 + len(items) * _WORK + (bits >> 5))
     return items
 
 
