@@ -66,7 +66,7 @@ class _Writer:
     def pay(self, length: int, wide: bool = False) -> None:
         self.length += length
         self.machine.text(length, wide)
-        self.machine.work(4)
+        self.machine.work(6)
         if self.length > self.machine.limits.string:
             self.machine.text(self.length)
 
