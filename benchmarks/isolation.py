@@ -13,8 +13,8 @@ from time import perf_counter
 from typing import Any
 
 import pyrag_dsl as pd
-from pyrag_dsl.runtime.isolation import Isolated
-from pyrag_dsl.runtime.pool import Pool
+from pyrag_dsl.isolation.isolated import Isolated
+from pyrag_dsl.isolation.pool import Pool
 
 RUNS = 300
 HOP = """

@@ -26,8 +26,8 @@ from typing import Any
 from reader import exact_match, f1, half_of, reference
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.reader import EmbeddedReader
-from pyrag_dsl.runtime.retrieval import BM25Index
+from pyrag_dsl.reader import EmbeddedReader
+from pyrag_dsl.retrieval import BM25Index
 
 COMPARED = frozenset({"comparison", "bridge_comparison"})
 

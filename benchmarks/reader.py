@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyrag_dsl.agents.reader import read
+from pyrag_dsl.reader import read
 
 SETS = ("2wiki", "musique", "popqa")
 

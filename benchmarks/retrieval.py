@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pyrag_dsl.runtime.retrieval import BM25Index, bundled_retriever
+from pyrag_dsl.retrieval import BM25Index, bundled_retriever
 
 TOPK = 5
 

@@ -18,9 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .agents.adaptive import AdaptiveRetrieval
-    from .agents.models import ChatModel
     from .agents.pyrag import PyRAG
-    from .agents.reader import EmbeddedReader
     from .agents.session import Answered
     from .grammar.diagnostics import (
         Diagnostic,
@@ -41,7 +39,11 @@ if TYPE_CHECKING:
     from .interpreter.interpret import Outcome, interpret
     from .interpreter.journal import Call, Entry, Journal, Override
     from .interpreter.limits import Limits
+    from .isolation.pool import IsolationUnavailable, Pool
+    from .models import ChatModel
+    from .reader import EmbeddedReader
     from .report import write_report
+    from .retrieval import BM25Index, Hit, Passage, RemoteRetriever, Retriever, bundled_retriever
     from .runtime.api import Stream, arerun, arun, astream, rerun, run
     from .runtime.events import (
         CallFinished,
@@ -59,9 +61,7 @@ if TYPE_CHECKING:
     from .runtime.hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
     from .runtime.lineage import Lineage
     from .runtime.options import RunOptions
-    from .runtime.pool import IsolationUnavailable, Pool
     from .runtime.result import CallRecord, Result
-    from .runtime.retrieval import BM25Index, Hit, Passage, RemoteRetriever, Retriever, bundled_retriever
     from .runtime.tools import Reported, Tool, tool
     from .runtime.trace import Trace, TraceError
 
@@ -69,25 +69,25 @@ _HOMES = {
     "AdaptiveRetrieval": "agents.adaptive",
     "Answer": "runtime.hooks",
     "Answered": "agents.session",
-    "BM25Index": "runtime.retrieval",
+    "BM25Index": "retrieval",
     "Call": "interpreter.journal",
     "CallRecord": "runtime.result",
     "CallFinished": "runtime.events",
     "CallStarted": "runtime.events",
     "Change": "runtime.hooks",
-    "ChatModel": "agents.models",
+    "ChatModel": "models",
     "Diagnostic": "grammar.diagnostics",
     "DiagnosticFound": "runtime.events",
     "Edit": "grammar.diagnostics",
-    "EmbeddedReader": "agents.reader",
+    "EmbeddedReader": "reader",
     "Entry": "interpreter.journal",
     "Event": "runtime.events",
     "Finished": "runtime.hooks",
     "Fix": "grammar.diagnostics",
-    "Hit": "runtime.retrieval",
+    "Hit": "retrieval",
     "Hook": "runtime.hooks",
     "HookDecided": "runtime.events",
-    "IsolationUnavailable": "runtime.pool",
+    "IsolationUnavailable": "isolation.pool",
     "Journal": "interpreter.journal",
     "LimitExceeded": "grammar.diagnostics",
     "Limits": "interpreter.limits",
@@ -95,20 +95,20 @@ _HOMES = {
     "NodeRerun": "runtime.events",
     "Outcome": "interpreter.interpret",
     "Override": "interpreter.journal",
-    "Passage": "runtime.retrieval",
+    "Passage": "retrieval",
     "PlanError": "grammar.diagnostics",
     "PlanFailed": "grammar.diagnostics",
     "PlanRejected": "grammar.diagnostics",
-    "Pool": "runtime.pool",
+    "Pool": "isolation.pool",
     "Printed": "runtime.events",
     "Program": "grammar.program",
     "PyRAG": "agents.pyrag",
-    "RemoteRetriever": "runtime.retrieval",
+    "RemoteRetriever": "retrieval",
     "RepairApplied": "runtime.events",
     "Reported": "runtime.tools",
     "Rerun": "runtime.hooks",
     "Result": "runtime.result",
-    "Retriever": "runtime.retrieval",
+    "Retriever": "retrieval",
     "RunFinished": "runtime.events",
     "RunOptions": "runtime.options",
     "RunStarted": "runtime.events",
@@ -126,7 +126,7 @@ _HOMES = {
     "arerun": "runtime.api",
     "arun": "runtime.api",
     "astream": "runtime.api",
-    "bundled_retriever": "runtime.retrieval",
+    "bundled_retriever": "retrieval",
     "extract_code": "grammar.extract",
     "fix": "grammar.fix",
     "interpret": "interpreter.interpret",

@@ -9,28 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyrag_dsl.agents.adaptive import AdaptiveRetrieval
-    from pyrag_dsl.agents.answerer import Answerer
-    from pyrag_dsl.agents.decomposer import Decomposer, Decomposition
-    from pyrag_dsl.agents.metering import Spent
-    from pyrag_dsl.agents.models import ChatModel
-    from pyrag_dsl.agents.planner import Planner
-    from pyrag_dsl.agents.pyrag import PyRAG
-    from pyrag_dsl.agents.record import Record
-    from pyrag_dsl.agents.repairer import Repairer
-    from pyrag_dsl.agents.session import Answered, Attempt
+    from .adaptive import AdaptiveRetrieval
+    from .answerer import Answerer
+    from .decomposer import Decomposer, Decomposition
+    from .metering import Spent
+    from .planner import Planner
+    from .pyrag import PyRAG
+    from .record import QuestionRecord
+    from .repairer import Repairer
+    from .session import Answered, Attempt
 
 _HOMES = {
     "AdaptiveRetrieval": "adaptive",
     "Answered": "session",
     "Answerer": "answerer",
     "Attempt": "session",
-    "ChatModel": "models",
     "Decomposer": "decomposer",
     "Decomposition": "decomposer",
     "Planner": "planner",
     "PyRAG": "pyrag",
-    "Record": "record",
+    "QuestionRecord": "record",
     "Repairer": "repairer",
     "Spent": "metering",
 }
@@ -40,12 +38,11 @@ __all__ = [
     "Answered",
     "Answerer",
     "Attempt",
-    "ChatModel",
     "Decomposer",
     "Decomposition",
     "Planner",
     "PyRAG",
-    "Record",
+    "QuestionRecord",
     "Repairer",
     "Spent",
 ]

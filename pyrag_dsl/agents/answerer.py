@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from pyrag_dsl.agents.models.errors import ContextExceeded, EmptyReply, ModelError
-from pyrag_dsl.agents.models.reply import Reply, Usage
-from pyrag_dsl.agents.prompts import (
+from ..models.errors import ContextExceeded, EmptyReply, ModelError
+from ..models.reply import Reply, Usage
+from ..quoting import one_line
+from ..runtime.tools import Reported, Tool, tool
+from .prompts import (
     NO_ANSWER,
     RETRY_NOTE,
     AnswerPrompt,
@@ -23,8 +25,6 @@ from pyrag_dsl.agents.prompts import (
     is_cut,
     read_answer,
 )
-from pyrag_dsl.agents.quoting import one_line
-from pyrag_dsl.runtime.tools import Reported, Tool, tool
 
 _LEAST_PASSAGES = 400  # characters of all passages: with fewer there is nothing left to read
 
@@ -38,7 +38,7 @@ class Completes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredCall:
     """An answer and how it came about.
 
     text: the answer, the tool's value. raw: the whole reply. usage, cost: of all requests made for it (cost
@@ -112,7 +112,7 @@ class Answerer:
         """
         return (await self.ask(query, docs)).text
 
-    async def ask(self, query: str, docs: Sequence[str] | str | None = None) -> Answered:
+    async def ask(self, query: str, docs: Sequence[str] | str | None = None) -> AnsweredCall:
         """``answer`` with what is known about how it came about."""
         prompt = answer_prompt(query, docs, self.limits, always=self.always)
         messages = list(prompt.messages)
@@ -150,7 +150,7 @@ class Answerer:
                 break
             turn, messages = 2, _again(prompt)
             more = more_room(self.model) if cut else {}
-        return Answered(
+        return AnsweredCall(
             text=read.text if whole else NO_ANSWER,
             raw="" if reply is None else reply.raw_text,
             usage=usage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pyrag_dsl.agents.quoting import one_line, visible
+from ..quoting import one_line, visible
 
 _SHOWN = 80  # characters of a passage
 

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pyrag_dsl.agents.answerer import Completes
-from pyrag_dsl.agents.models.errors import AccessDenied, BadReply, ModelError
-from pyrag_dsl.agents.models.reply import strip_thinking
-from pyrag_dsl.agents.plan_prompts import decompose_prompt
-from pyrag_dsl.agents.quoting import clean_unicode, one_line
+from ..models.errors import AccessDenied, BadReply, ModelError
+from ..models.reply import strip_thinking
+from ..quoting import clean_unicode, one_line
+from .answerer import Completes
+from .plan_prompts import decompose_prompt
 
 MOST_QUERIES = 20
 _QUERY_CHARS = 500

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyrag_dsl.agents.answerer import Completes, more_room
-from pyrag_dsl.agents.models.errors import BadReply, ContextExceeded, EmptyReply
-from pyrag_dsl.agents.models.reply import Reply
-from pyrag_dsl.agents.plan_prompts import Messages, with_feedback, without_reply
-from pyrag_dsl.agents.quoting import one_line
-from pyrag_dsl.grammar.decoding import SHAPE, constrained_fields, may_be_decoded
-from pyrag_dsl.grammar.diagnostics import Diagnostic, Fix, PlanRejected
-from pyrag_dsl.grammar.extract import extract_code
-from pyrag_dsl.grammar.fix import fix, look
-from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, Signature
-from pyrag_dsl.grammar.program import Program
+from ..decoding import SHAPE, constrained_fields, may_be_decoded
+from ..grammar.diagnostics import Diagnostic, Fix, PlanRejected
+from ..grammar.extract import extract_code
+from ..grammar.fix import fix, look
+from ..grammar.language import DEFAULT_SIGNATURES, Signature
+from ..grammar.program import Program
+from ..models.errors import BadReply, ContextExceeded, EmptyReply
+from ..models.reply import Reply
+from ..quoting import one_line
+from .answerer import Completes, more_room
+from .plan_prompts import Messages, with_feedback, without_reply
 
 _SHOWN = 120  # characters of a reply that holds no plan
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyrag_dsl.agents.answerer import Completes
-from pyrag_dsl.agents.models.errors import BadReply, ModelError
-from pyrag_dsl.agents.models.reply import Reply, Usage
+from ..models.errors import BadReply, ModelError
+from ..models.reply import Reply, Usage
+from .answerer import Completes
 
 
 @dataclass(frozen=True, slots=True)

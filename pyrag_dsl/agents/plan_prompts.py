@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pyrag_dsl.agents.prompts import quote_query
-from pyrag_dsl.agents.quoting import break_tokens, one_line, shorten, visible
-from pyrag_dsl.agents.sentinels import is_sentinel
-from pyrag_dsl.grammar.diagnostics import Diagnostic
-from pyrag_dsl.grammar.language import REQUIRED, Signature
-from pyrag_dsl.grammar.render import render_prompt
-from pyrag_dsl.grammar.wording import form
+from ..grammar.diagnostics import Diagnostic
+from ..grammar.language import REQUIRED, Signature
+from ..grammar.render import render_prompt
+from ..grammar.wording import form
+from ..quoting import break_tokens, one_line, shorten, visible
+from .prompts import quote_query
+from .sentinels import is_sentinel
 
 Messages = tuple[dict[str, str], ...]
 

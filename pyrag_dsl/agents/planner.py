@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyrag_dsl.agents.drafts import Drafted, Drafter
-from pyrag_dsl.agents.plan_prompts import plan_prompt
-from pyrag_dsl.grammar.diagnostics import Diagnostic
+from ..grammar.diagnostics import Diagnostic
+from .drafts import Drafted, Drafter
+from .plan_prompts import plan_prompt
 
 
 class Planner(Drafter):

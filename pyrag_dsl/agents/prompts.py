@@ -22,8 +22,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyrag_dsl.agents.models.reply import strip_thinking
-from pyrag_dsl.agents.quoting import (
+from ..models.reply import strip_thinking
+from ..quoting import (
     break_tokens,
     clean_unicode,
     cut_tokens,
@@ -114,7 +114,7 @@ class AnswerPrompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerReply:
     """What a reply says.
 
     citations: the passage numbers it names, in order, each once. bad_citations: those that no passage has.
@@ -263,7 +263,7 @@ def _tagged(text: str) -> str | None:
     return text[opened:] if opened is not None else None
 
 
-def read_answer(reply: str, passages: int = 0, *, limit: int = 2_000) -> Answer:
+def read_answer(reply: str, passages: int = 0, *, limit: int = 2_000) -> AnswerReply:
     """The answer of a reply to a prompt with ``passages`` passages, in at most ``limit`` characters.
 
     Citations are looked for in all of the reply; one at the end of the answer is taken off it.
@@ -278,4 +278,4 @@ def read_answer(reply: str, passages: int = 0, *, limit: int = 2_000) -> Answer:
         while shorter.strip() and shorter != answer:
             answer, shorter = shorter, _LAST_CITATION.sub("", shorter)
     bad = tuple(number for number in citations if not 1 <= number <= passages)
-    return Answer(shorten(answer.strip(), limit), citations, bad)
+    return AnswerReply(shorten(answer.strip(), limit), citations, bad)

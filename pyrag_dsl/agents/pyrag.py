@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pyrag_dsl.agents.answerer import Completes, answer_tool
-from pyrag_dsl.agents.prompts import PromptLimits
-from pyrag_dsl.agents.session import Answered, Session, Settings
-from pyrag_dsl.interpreter.limits import Limits
-from pyrag_dsl.runtime.hooks import Hook
-from pyrag_dsl.runtime.threads import wait_for_coroutine
-from pyrag_dsl.runtime.tools import Tool, tool, toolset
+from ..interpreter.limits import Limits
+from ..runtime.hooks import Hook
+from ..runtime.tools import Tool, tool, toolset
+from ..threads import wait_for_coroutine
+from .answerer import Completes, answer_tool
+from .prompts import PromptLimits
+from .session import Answered, Session, Settings
 
 __all__ = ["Answered", "PyRAG"]
 

@@ -13,16 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pyrag_dsl.agents.quoting import one_line, visible
-from pyrag_dsl.runtime.events import CallFinished
-from pyrag_dsl.runtime.trace import Trace, replace_file
+from ..quoting import one_line, visible
+from ..runtime.events import CallFinished
+from ..runtime.trace import Trace, replace_file
 
 RULE = "=" * 60
 _DEEPEST = 40  # containers inside containers that are written out
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class QuestionRecord:
     """What PyRAG keeps of a question, under its names.
 
     original_query: the question. sub_queries: as decomposed. generated_code: the plan that ran last, or the last
@@ -110,7 +110,7 @@ def make_folder(output_dir: str | Path, now: datetime) -> Path:
     raise FileExistsError(f"no name is left for a folder in {base}")
 
 
-def write_folder(folder: Path, record: Record, error: str = "") -> None:
+def write_folder(folder: Path, record: QuestionRecord, error: str = "") -> None:
     """Write `generated_code.py`, `execution_log.txt` and `result.json`, the last with `error` if there is one."""
     replace_file(folder / "generated_code.py", visible(record.generated_code))
     replace_file(folder / "execution_log.txt", render_log(record))
@@ -122,7 +122,7 @@ def write_folder(folder: Path, record: Record, error: str = "") -> None:
     replace_file(folder / "result.json", json.dumps(data, ensure_ascii=True, indent=2) + "\n")
 
 
-def render_log(record: Record) -> str:
+def render_log(record: QuestionRecord) -> str:
     """The calls as text: a rule before each, a line for each thing known of it."""
     lines: list[str] = []
     for entry in record.execution_log:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pyrag_dsl.agents.sentences import says_nothing
+from .sentences import says_nothing
 
 _LONGEST = 600  # an answer of more characters says something
 

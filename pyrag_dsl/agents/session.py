@@ -13,32 +13,32 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pyrag_dsl.agents.adaptive import AdaptiveRetrieval
-from pyrag_dsl.agents.answerer import Completes
-from pyrag_dsl.agents.console import Console
-from pyrag_dsl.agents.decomposer import Decomposer, Decomposition
-from pyrag_dsl.agents.drafts import Draft, Drafted, DraftsRejected
-from pyrag_dsl.agents.metering import Meter, Metered, Spent
-from pyrag_dsl.agents.models.errors import ModelError
-from pyrag_dsl.agents.planner import Planner
-from pyrag_dsl.agents.quoting import one_line
-from pyrag_dsl.agents.record import Record, execution_log, make_folder, write_folder
-from pyrag_dsl.agents.repairer import Repairer
-from pyrag_dsl.agents.sentinels import is_sentinel
-from pyrag_dsl.grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
-from pyrag_dsl.grammar.edits import apply_edits
-from pyrag_dsl.grammar.fix import fix
-from pyrag_dsl.grammar.language import Signature
-from pyrag_dsl.grammar.program import Program
-from pyrag_dsl.interpreter.interpret import interpret
-from pyrag_dsl.interpreter.journal import Entry, Journal, Override
-from pyrag_dsl.interpreter.limits import Limits
-from pyrag_dsl.runtime.api import arun
-from pyrag_dsl.runtime.events import CallFinished, Event, NodeRerun, RepairApplied
-from pyrag_dsl.runtime.hooks import Hook
-from pyrag_dsl.runtime.result import Result
-from pyrag_dsl.runtime.tools import Tool
-from pyrag_dsl.runtime.trace import Trace
+from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
+from ..grammar.edits import apply_edits
+from ..grammar.fix import fix
+from ..grammar.language import Signature
+from ..grammar.program import Program
+from ..interpreter.interpret import interpret
+from ..interpreter.journal import Entry, Journal, Override
+from ..interpreter.limits import Limits
+from ..models.errors import ModelError
+from ..quoting import one_line
+from ..runtime.api import arun
+from ..runtime.events import CallFinished, Event, NodeRerun, RepairApplied
+from ..runtime.hooks import Hook
+from ..runtime.result import Result
+from ..runtime.tools import Tool
+from ..runtime.trace import Trace
+from .adaptive import AdaptiveRetrieval
+from .answerer import Completes
+from .console import Console
+from .decomposer import Decomposer, Decomposition
+from .drafts import Draft, Drafted, DraftsRejected
+from .metering import Meter, Metered, Spent
+from .planner import Planner
+from .record import QuestionRecord, execution_log, make_folder, write_folder
+from .repairer import Repairer
+from .sentinels import is_sentinel
 
 RERUN_TOPK = 10
 """Passages that the published code asks for the second time."""
@@ -101,7 +101,7 @@ class Answered:
     source: str
     result: Result | None
     trace: Trace | None
-    record: Record
+    record: QuestionRecord
     attempts: tuple[Attempt, ...]
     spent: Spent
     by_role: Mapping[str, Spent]
@@ -431,7 +431,7 @@ class Session:
     def outcome(self, result: Result | None, error: BaseException | None = None) -> Answered:
         """Everything there is, as it is now."""
         trace = self.whole_trace(result, error)
-        record = Record(
+        record = QuestionRecord(
             original_query=self.question,
             sub_queries=self.queries,
             generated_code=self.source,

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """`pyrag-exec`: run one plan."""
-    from pyrag_dsl.cli.entry import enter
-    from pyrag_dsl.cli.execute import app
+    from .entry import enter
+    from .execute import app
 
     return enter(app, "pyrag-exec", argv)
 
 
 def pyrag(argv: Sequence[str] | None = None) -> int:
     """`pyrag VERB ...`: each verb is a file of `pyrag_dsl.cli.verbs`."""
-    from pyrag_dsl.cli.entry import enter
-    from pyrag_dsl.cli.verbs import app
+    from .entry import enter
+    from .verbs import app
 
     return enter(app(), "pyrag", argv)

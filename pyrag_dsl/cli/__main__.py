@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from pyrag_dsl.cli import pyrag
+from . import pyrag
 
 sys.exit(pyrag())

@@ -12,8 +12,8 @@ from typing import Any
 
 import typer
 
-from pyrag_dsl.cli import status
-from pyrag_dsl.cli.screen import stderr
+from . import status
+from .screen import stderr
 
 # typer ships click under a name of its own in some versions; the class is the same.
 _ClickError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")

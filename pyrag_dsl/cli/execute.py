@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli import status
-from pyrag_dsl.cli.inputs import PlanText, check_output, load_trace, read_plan, recorded_source
-from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
-from pyrag_dsl.cli.screen import Screen, stderr
-from pyrag_dsl.cli.services import Sources, tools_of
-from pyrag_dsl.cli.status import Stop
-from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
+from ..grammar.diagnostics import PlanError, PlanRejected
+from . import options as o
+from . import status
+from .inputs import PlanText, check_output, load_trace, read_plan, recorded_source
+from .outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
+from .screen import Screen, stderr
+from .services import Sources, tools_of
+from .status import Stop
 
 if TYPE_CHECKING:
-    from pyrag_dsl.grammar.program import Program
-    from pyrag_dsl.runtime.trace import Trace
+    from ..grammar.program import Program
+    from ..runtime.trace import Trace
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RunRequest:
     """What one command line asks for; the options of the same names."""
 
     plan: str | None
@@ -101,14 +101,14 @@ def execute(
     tool or service failed.
     """
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus)
-    request = Request(
+    request = RunRequest(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
         max_calls, fix, isolation.value,
     )  # fmt: skip
     return carry_out(request)
 
 
-def carry_out(request: Request) -> int:
+def carry_out(request: RunRequest) -> int:
     """Do what is asked and print how it ended; the exit status."""
     screen = stderr(quiet=request.quiet)
     try:
@@ -118,12 +118,12 @@ def carry_out(request: Request) -> int:
             raise
         screen.say(("pyrag-exec: ", "bad"), stop.message)
         word = "cancelled" if stop.status == status.INTERRUPTED else "usage"
-        outcome = Outcome(stop.status, word, question=request.question or "", message=stop.message)
+        outcome = CommandOutcome(stop.status, word, question=request.question or "", message=stop.message)
     tell(outcome, request, screen)
     return outcome.code
 
 
-def tell(outcome: Outcome, request: Request, screen: Screen) -> None:
+def tell(outcome: CommandOutcome, request: RunRequest, screen: Screen) -> None:
     """Print an outcome."""
     if not (request.quiet and outcome.code == status.OK):
         show_diagnostics(screen, outcome.diagnostics, outcome.source, outcome.name)
@@ -133,7 +133,7 @@ def tell(outcome: Outcome, request: Request, screen: Screen) -> None:
         print_answer(outcome)
 
 
-def attempt(request: Request, screen: Screen) -> Outcome:
+def attempt(request: RunRequest, screen: Screen) -> CommandOutcome:
     """The outcome of a request. Raises Stop."""
     request.sources.check()
     if request.replay and request.resume:
@@ -163,7 +163,7 @@ def attempt(request: Request, screen: Screen) -> Outcome:
     return _run(request, plan, question, recorded, screen)
 
 
-def _plan(request: Request, recorded: Trace | None, name: str) -> PlanText:
+def _plan(request: RunRequest, recorded: Trace | None, name: str) -> PlanText:
     if request.plan is not None:
         return read_plan(request.plan)
     assert recorded is not None
@@ -172,7 +172,7 @@ def _plan(request: Request, recorded: Trace | None, name: str) -> PlanText:
 
 def _mended(plan: PlanText, screen: Screen) -> PlanText:
     """The plan after its safe fixes, each of which is said."""
-    from pyrag_dsl.grammar.fix import fix
+    from ..grammar.fix import fix
 
     fixed = fix(plan.source)
     for each in fixed.applied:
@@ -182,7 +182,7 @@ def _mended(plan: PlanText, screen: Screen) -> PlanText:
     return replace(plan, source=fixed.text)
 
 
-def _run(request: Request, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> Outcome:
+def _run(request: RunRequest, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> CommandOutcome:
     """Vet the plan; unless that is all, make the tools and run it."""
     vetted = _vet(request, plan, question, _signatures(request, recorded))
     if request.check:
@@ -196,16 +196,16 @@ def _run(request: Request, plan: PlanText, question: str, recorded: Trace | None
     return outcome
 
 
-def _signatures(request: Request, recorded: Trace | None) -> Any:
+def _signatures(request: RunRequest, recorded: Trace | None) -> Any:
     if request.replay and recorded is not None:
-        from pyrag_dsl.runtime.trace import read_header
+        from ..runtime.trace import read_header
 
         return read_header(recorded.header).signatures
     return None
 
 
-def _vet(request: Request, plan: PlanText, question: str, signatures: Any) -> Outcome:
-    from pyrag_dsl.grammar.vet import parse
+def _vet(request: RunRequest, plan: PlanText, question: str, signatures: Any) -> CommandOutcome:
+    from ..grammar.vet import parse
 
     try:
         program: Program = parse(plan.source, signatures, strict=request.strict)
@@ -216,16 +216,16 @@ def _vet(request: Request, plan: PlanText, question: str, signatures: Any) -> Ou
         raise Stop("--strict needs RestrictedPython: pip install RestrictedPython") from None
     if request.check:
         stderr(quiet=request.quiet).line(("ok ", "good"), f"{plan.name}: the plan is accepted")
-    return Outcome(status.OK, "checked", question, plan.source, plan.name, program.diagnostics)
+    return CommandOutcome(status.OK, "checked", question, plan.source, plan.name, program.diagnostics)
 
 
 def _perform(
-    request: Request, plan: PlanText, question: str, recorded: Trace | None, tools: Any, screen: Screen
-) -> Outcome:
-    from pyrag_dsl.cli.steps import Steps, bound, show_printed, show_trace, show_variables
-    from pyrag_dsl.runtime.api import arun
-    from pyrag_dsl.runtime.events import CallFinished, RunFinished
-    from pyrag_dsl.runtime.pool import IsolationUnavailable
+    request: RunRequest, plan: PlanText, question: str, recorded: Trace | None, tools: Any, screen: Screen
+) -> CommandOutcome:
+    from ..isolation.pool import IsolationUnavailable
+    from ..runtime.api import arun
+    from ..runtime.events import CallFinished, RunFinished
+    from .steps import Steps, bound, show_printed, show_trace, show_variables
 
     if recorded is not None:
         count = len(recorded.of(CallFinished))
@@ -245,7 +245,9 @@ def _perform(
     )
     try:
         result = asyncio.run(run)
-        outcome = Outcome(status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result)
+        outcome = CommandOutcome(
+            status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result
+        )
     except PlanError as error:
         outcome = of_error(error, question, plan.source, plan.name)
     except IsolationUnavailable as error:
@@ -254,7 +256,7 @@ def _perform(
         kept = ""
         if request.trace:
             kept = f"; what was done is in {request.trace}, go on with --resume"
-            _save(request, Outcome(status.INTERRUPTED, "cancelled", trace=load_trace(request.trace)), screen)
+            _save(request, CommandOutcome(status.INTERRUPTED, "cancelled", trace=load_trace(request.trace)), screen)
         raise Stop(f"interrupted{kept}", status.INTERRUPTED) from None
     if outcome.trace is not None and not request.quiet:
         if request.replay:
@@ -268,7 +270,7 @@ def _perform(
     return outcome
 
 
-def _save(request: Request, outcome: Outcome, screen: Screen) -> None:
+def _save(request: RunRequest, outcome: CommandOutcome, screen: Screen) -> None:
     """Write what the engine has not written: the trace of a refused plan, the report."""
     if outcome.trace is None:
         return
@@ -276,7 +278,7 @@ def _save(request: Request, outcome: Outcome, screen: Screen) -> None:
         if request.trace is not None and outcome.word == "rejected":
             outcome.trace.save(request.trace)
         if request.report is not None:
-            from pyrag_dsl.report import write_report
+            from ..report import write_report
 
             write_report(outcome.trace, request.report)
     except OSError as error:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyrag_dsl.cli.status import Stop
-from pyrag_dsl.grammar.diagnostics import Diagnostic, PlanRejected
+from ..grammar.diagnostics import Diagnostic, PlanRejected
+from .status import Stop
 
 if TYPE_CHECKING:
-    from pyrag_dsl.runtime.trace import Trace
+    from ..runtime.trace import Trace
 
 MOST_BYTES = 4 * 1024 * 1024
 """A file that is larger is not read: sixteen times the longest reply that extraction looks into."""
@@ -57,7 +57,7 @@ def read_plan(place: str) -> PlanText:
     except UnicodeDecodeError as error:
         hint = "it is encoded as UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "it may be a binary file"
         raise Stop(f"{name}: not UTF-8 text (byte {error.start + 1}); {hint}") from None
-    from pyrag_dsl.grammar.extract import extract_code
+    from ..grammar.extract import extract_code
 
     text = text.replace("\r\n", "\n")
     code = extract_code(text)
@@ -97,7 +97,7 @@ def _stdin() -> bytes:
 
 def load_trace(path: Path) -> Trace:
     """The trace in a file. Raises Stop."""
-    from pyrag_dsl.runtime.trace import Trace, TraceError, read_header
+    from ..runtime.trace import Trace, TraceError, read_header
 
     try:
         if path.is_dir():
@@ -116,7 +116,7 @@ def load_trace(path: Path) -> Trace:
 
 def recorded_source(trace: Trace) -> str:
     """The plan that a trace ended with: after the last repair."""
-    from pyrag_dsl.runtime.events import RepairApplied
+    from ..runtime.events import RepairApplied
 
     repairs = trace.of(RepairApplied)
     return repairs[-1].source if repairs else trace.source

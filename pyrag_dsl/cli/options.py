@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pyrag_dsl import __version__
+from .. import __version__
 
 MOST_PASSAGES = 100
 

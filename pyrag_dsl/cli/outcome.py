@@ -8,20 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pyrag_dsl.cli import status
-from pyrag_dsl.cli.screen import Screen, answer_text, write
-from pyrag_dsl.grammar.diagnostics import Diagnostic, PlanError, PlanRejected
-from pyrag_dsl.grammar.render import render_json, render_terminal
+from ..grammar.diagnostics import Diagnostic, PlanError, PlanRejected
+from ..grammar.render import render_json, render_terminal
+from . import status
+from .screen import Screen, answer_text, write
 
 if TYPE_CHECKING:
-    from pyrag_dsl.runtime.result import Result
-    from pyrag_dsl.runtime.trace import Trace
+    from ..runtime.result import Result
+    from ..runtime.trace import Trace
 
 _MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandOutcome:
     """What is known at the end of a command.
 
     Attributes:
@@ -47,11 +47,11 @@ class Outcome:
     message: str = ""
 
 
-def of_error(error: PlanError, question: str, source: str, name: str, trace: Trace | None = None) -> Outcome:
+def of_error(error: PlanError, question: str, source: str, name: str, trace: Trace | None = None) -> CommandOutcome:
     """The outcome of a run that failed, or of a plan that was refused."""
     code, word = status.of_error(error)
     found = trace if error.trace is None else error.trace
-    return Outcome(code, word, question, source, name, error.diagnostics, found)
+    return CommandOutcome(code, word, question, source, name, error.diagnostics, found)
 
 
 def rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
@@ -59,10 +59,10 @@ def rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
     from dataclasses import asdict
     from datetime import datetime
 
-    from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
-    from pyrag_dsl.interpreter.limits import Limits
-    from pyrag_dsl.runtime.events import DiagnosticFound, Event, RunFinished, RunStarted
-    from pyrag_dsl.runtime.trace import Trace, signatures_to_json
+    from ..grammar.language import DEFAULT_SIGNATURES
+    from ..interpreter.limits import Limits
+    from ..runtime.events import DiagnosticFound, Event, RunFinished, RunStarted
+    from ..runtime.trace import Trace, signatures_to_json
 
     events: list[Event] = [
         RunStarted(
@@ -88,20 +88,20 @@ def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: 
         screen.say(f"and {len(found) - _MOST_SHOWN} more")
 
 
-def print_answer(outcome: Outcome) -> None:
+def print_answer(outcome: CommandOutcome) -> None:
     """The answer on standard output; nothing where there is none."""
     if outcome.result is not None:
         write(sys.stdout, answer_text(outcome.result.final_answer) + "\n")
 
 
-def print_json(outcome: Outcome) -> None:
+def print_json(outcome: CommandOutcome) -> None:
     """The whole outcome as one JSON object, in ASCII, on standard output."""
     write(sys.stdout, json.dumps(to_json(outcome), ensure_ascii=True, allow_nan=False) + "\n")
 
 
-def to_json(outcome: Outcome) -> dict[str, Any]:
+def to_json(outcome: CommandOutcome) -> dict[str, Any]:
     """The object that `--json` prints. Values that JSON has no word for are written as in traces."""
-    from pyrag_dsl.runtime.plain import encode
+    from ..runtime.plain import encode
 
     result = outcome.result
     return {
@@ -119,15 +119,15 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _events(trace: Trace | None) -> list[dict[str, Any]]:
-    from pyrag_dsl.runtime.trace import encoded
+    from ..runtime.trace import encoded
 
     return [] if trace is None else [encoded(event) for event in trace]
 
 
-def _calls(outcome: Outcome) -> list[dict[str, Any]]:
+def _calls(outcome: CommandOutcome) -> list[dict[str, Any]]:
     """Calls in program order; those of a failed run from its trace, without what they depend on."""
-    from pyrag_dsl.runtime.events import CallFinished, CallStarted
-    from pyrag_dsl.runtime.plain import encode
+    from ..runtime.events import CallFinished, CallStarted
+    from ..runtime.plain import encode
 
     if outcome.result is not None:
         return [

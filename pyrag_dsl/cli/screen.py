@@ -10,8 +10,8 @@ import shutil
 import sys
 from typing import Any, TextIO
 
-from pyrag_dsl.agents.quoting import one_line, visible
-from pyrag_dsl.cli.status import Stop
+from ..quoting import one_line, visible
+from .status import Stop
 
 STYLES = {
     "strong": "1",

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyrag_dsl.agents.quoting import one_line
-from pyrag_dsl.cli.options import MOST_PASSAGES
-from pyrag_dsl.cli.screen import Screen
-from pyrag_dsl.cli.status import Stop
+from ..quoting import one_line
+from .options import MOST_PASSAGES
+from .screen import Screen
+from .status import Stop
 
 if TYPE_CHECKING:
-    from pyrag_dsl.runtime.retrieval.corpus import CorpusReport
-    from pyrag_dsl.runtime.retrieval.index import BM25Index
-    from pyrag_dsl.runtime.retrieval.passages import Hit, Retriever
-    from pyrag_dsl.runtime.tools import Tool
+    from ..retrieval.corpus import CorpusReport
+    from ..retrieval.index import BM25Index
+    from ..retrieval.passages import Hit, Retriever
+    from ..runtime.tools import Tool
 
 _PROBLEMS_SHOWN = 5
 
@@ -78,8 +78,8 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
 
 def retrieve_tool(retriever: Retriever, topk: int, *, batch: bool = False) -> Tool:
     """The tool `retrieve(query, topk)` over a retriever, with a default for `topk`."""
-    from pyrag_dsl.runtime.retrieval.errors import RetrievalError
-    from pyrag_dsl.runtime.tools import tool
+    from ..retrieval.errors import RetrievalError
+    from ..runtime.tools import tool
 
     def documents(hits: Sequence[Hit]) -> list[str]:
         return [hit.passage.document for hit in hits]
@@ -108,7 +108,7 @@ def retrieve_tool(retriever: Retriever, topk: int, *, batch: bool = False) -> To
 def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
     """What the options name: a server, a corpus, or the bundled passages; closed with `stack`. Raises Stop."""
     if sources.retriever:
-        from pyrag_dsl.runtime.retrieval.remote import RemoteRetriever
+        from ..retrieval.remote import RemoteRetriever
 
         try:
             timeout = 10.0 if sources.call_timeout is None else sources.call_timeout
@@ -120,7 +120,7 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
         if sources.strict_corpus and not opened.report.complete:
             raise Stop("--strict-corpus: the corpus has lines that are no passages")
         return opened
-    from pyrag_dsl.runtime.retrieval.bundled import bundled_retriever
+    from ..retrieval.bundled import bundled_retriever
 
     return stack.enter_context(bundled_retriever())
 
@@ -129,8 +129,8 @@ def open_corpus(
     corpus: Path, index: Path | None, screen: Screen, *, verify: bool = False, rebuild: bool = False
 ) -> BM25Index:
     """The `BM25Index` of a corpus, built with a progress bar where there is none. Raises Stop."""
-    from pyrag_dsl.runtime.retrieval.errors import CorpusError, IndexStorageError
-    from pyrag_dsl.runtime.retrieval.index import BM25Index
+    from ..retrieval.errors import CorpusError, IndexStorageError
+    from ..retrieval.index import BM25Index
 
     try:
         built = False
@@ -217,14 +217,14 @@ def api_key(variable: str | None) -> str | None:
 
 
 def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:
-    from pyrag_dsl.runtime.tools import tool
+    from ..runtime.tools import tool
 
     if not sources.llm_base_url:
-        from pyrag_dsl.agents.reader import EmbeddedReader
+        from ..reader import EmbeddedReader
 
         return tool(EmbeddedReader().answer, "answer", idempotent=True)
-    from pyrag_dsl.agents.answerer import answer_tool
-    from pyrag_dsl.agents.models.client import ChatModel
+    from ..agents.answerer import answer_tool
+    from ..models.client import ChatModel
 
     key = api_key(sources.api_key_env)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyrag_dsl.grammar.diagnostics import LimitExceeded, PlanError, PlanFailed, PlanRejected, ToolFailed
+from ..grammar.diagnostics import LimitExceeded, PlanError, PlanFailed, PlanRejected, ToolFailed
 
 OK = 0
 FAILED = 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pyrag_dsl.cli.screen import Part, Screen, answer_text, one_line_kept, quoted
-from pyrag_dsl.runtime.events import (
+from ..runtime.events import (
     CallFinished,
     CallStarted,
     DiagnosticFound,
@@ -19,7 +18,8 @@ from pyrag_dsl.runtime.events import (
     RunStarted,
     StatementEnded,
 )
-from pyrag_dsl.runtime.hooks import Hook
+from ..runtime.hooks import Hook
+from .screen import Part, Screen, answer_text, one_line_kept, quoted
 
 _PASSAGES_SHOWN = 10
 

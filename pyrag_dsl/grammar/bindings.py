@@ -19,7 +19,7 @@ Known = set[str] | None
 
 def check_bindings(body: n.Block, found: Findings) -> None:
     """Warnings for a whole plan."""
-    checker = _Checker(_own_names(body), found)
+    checker = _BindingChecker(_own_names(body), found)
     checker.block(body, set())
     for name, call in checker.results.items():
         if name not in checker.loads and name not in RESULT_NAMES and not name.startswith("_"):
@@ -27,7 +27,7 @@ def check_bindings(body: n.Block, found: Findings) -> None:
             found.add(Diagnostic("PLAN223", message, call.span, "warning", help="Use it, or delete the call."))
 
 
-class _Checker:
+class _BindingChecker:
     def __init__(self, names: dict[str, Span], found: Findings) -> None:
         self.names = names  # of the scope at hand, each with the place where it is first bound
         self.breaks: list[list[set[str]]] = []  # of the loops around: what is bound where each is left by `break`
@@ -240,7 +240,7 @@ def _is_filled(iterable: Any) -> bool:
         return any(type(item) is not n.Starred for item in iterable.items)
     if kind is n.Const:
         return bool(iterable.value)
-    if kind is n.Call and type(iterable.function) is n.Name and not iterable.keywords:
+    if kind is n.FunctionCall and type(iterable.function) is n.Name and not iterable.keywords:
         args, name = iterable.args, iterable.function.id
         if name == "enumerate" or name == "reversed" or name == "sorted":
             return bool(args) and _is_filled(args[0])

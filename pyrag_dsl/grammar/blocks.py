@@ -11,7 +11,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from pyrag_dsl.grammar.surface import CODE_LINE, MAX_LINE, MAX_PLAN, has_code, parses, tree_of
+from .surface import CODE_LINE, MAX_LINE, MAX_PLAN, has_code, parses, tree_of
 
 MAX_STUDIED = 200
 
@@ -52,7 +52,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ReplyParts:
     """A reply taken apart: its blocks, what is in view outside thoughts, and the thoughts."""
 
     blocks: tuple[Block, ...]
@@ -66,7 +66,7 @@ def _find(pattern: str, text: str, start: int) -> tuple[int, int]:
     return match.span() if match else (len(text), len(text))
 
 
-def _scan(text: str) -> Scan:
+def _scan(text: str) -> ReplyParts:
     """Take a reply apart from left to right: whatever opens first owns the text up to its end."""
     blocks: list[Block] = []
     visible: list[str] = []
@@ -105,7 +105,7 @@ def _scan(text: str) -> Scan:
         visible.append(text[since:after])
         position = since = after
     visible.append(text[since:])
-    return Scan(tuple(blocks), "".join(visible), "\n".join(thoughts))
+    return ReplyParts(tuple(blocks), "".join(visible), "\n".join(thoughts))
 
 
 def _fenced(text: str, match: re.Match[str]) -> tuple[str, str, int]:
@@ -169,7 +169,7 @@ _CORRECTION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class BlockNames:
     """What a piece of a plan does with names.
 
     `bound`: names it binds. `free`: names it reads before it binds them. `result`: it sets the plan's result.
@@ -182,12 +182,12 @@ class Names:
     hop: bool
 
 
-def _names(text: str) -> Names:
+def _names(text: str) -> BlockNames:
     tree = tree_of(text)
     if tree is None:
         words = frozenset(re.findall(r"[A-Za-z_]\w*", text[:MAX_PLAN]))
         bound = frozenset(re.findall(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=(?!=)", text[:MAX_PLAN], re.MULTILINE))
-        return Names(bound, words - bound, bool(bound & _RESULTS), bool(bound - _RESULTS))
+        return BlockNames(bound, words - bound, bool(bound & _RESULTS), bool(bound - _RESULTS))
     known: set[str] = set()
     free: set[str] = set()
     for statement in tree.body:
@@ -205,7 +205,7 @@ def _names(text: str) -> Names:
         own = {n.id for n in getattr(statement, "targets", ()) if isinstance(n, ast.Name)}
         free |= loads - known - (stores - own)
         known |= stores
-    return Names(frozenset(known), frozenset(free), _binds_result(tree), bool(known - _RESULTS))
+    return BlockNames(frozenset(known), frozenset(free), _binds_result(tree), bool(known - _RESULTS))
 
 
 def _binds_result(tree: ast.Module) -> bool:
@@ -224,7 +224,7 @@ def _binds_result(tree: ast.Module) -> bool:
     return False
 
 
-def _placement(group: Names, block: Names, between: str) -> str:
+def _placement(group: BlockNames, block: BlockNames, between: str) -> str:
     """Whether a block goes on with the plan ("append"), begins it anew ("restart") or is no part of it."""
     leans = bool(block.free & group.bound)
     shared = len(block.bound & group.bound)
@@ -257,7 +257,7 @@ def _assemble(blocks: list[Block]) -> str:
         match _placement(names, more, block.before):
             case "append":
                 group.append(text)
-                names = Names(
+                names = BlockNames(
                     names.bound | more.bound,
                     names.free | (more.free - names.bound),
                     names.result or more.result,

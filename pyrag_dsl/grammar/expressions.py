@@ -355,7 +355,7 @@ class Expressions:
             self.unknown |= _record_fields(args)
         if type(function) is n.Attribute and function.name in ("format", "format_map"):
             self.check_format(function.value)
-        return n.Call(span, function, args, keywords)
+        return n.FunctionCall(span, function, args, keywords)
 
     def keywords(self, given: list[ast.keyword]) -> tuple[tuple[str | None, Any], ...]:
         lowered: list[tuple[str | None, Any]] = []

@@ -19,9 +19,9 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pyrag_dsl.grammar.blocks import END_OF_TURN, open_blocks
-from pyrag_dsl.grammar.quotes import drop_zero_width, straighten
-from pyrag_dsl.grammar.surface import MAX_PLAN, has_code, judging, parses, tokens
+from .blocks import END_OF_TURN, open_blocks
+from .quotes import drop_zero_width, straighten
+from .surface import MAX_PLAN, has_code, judging, parses, tokens
 
 MAX_PASSES = 12
 MAX_MENDED = 4 * MAX_PLAN

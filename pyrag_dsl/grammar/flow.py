@@ -35,9 +35,9 @@ def _repeats(loop: n.While, found: Findings) -> bool:
         kind = type(node)
         if kind in (n.Return, n.Raise, n.Break, n.AugAssign, n.FunctionDef, n.For, n.Try, n.Walrus, n.Delete, n.Assert):
             return False
-        if kind is n.Call and type(node.function) is n.Attribute and node.function.name in _MUTATORS:
+        if kind is n.FunctionCall and type(node.function) is n.Attribute and node.function.name in _MUTATORS:
             return False
-        if kind is n.Call and type(node.function) is n.Name and node.function.id == "next":
+        if kind is n.FunctionCall and type(node.function) is n.Name and node.function.id == "next":
             return False
         if kind is n.Assign:
             if not all(type(target) is n.Name for target in node.targets):
@@ -45,7 +45,9 @@ def _repeats(loop: n.While, found: Findings) -> bool:
             reads = {part.id for part in n.walk(node.value) if type(part) is n.Name}
             for target in node.targets:
                 sources.setdefault(target.id, set()).update(reads)
-    if type(loop.test) is n.Const or any(type(part) in (n.Call, n.ToolCall) for part in _unknown_calls(loop.test)):
+    if type(loop.test) is n.Const or any(
+        type(part) in (n.FunctionCall, n.ToolCall) for part in _unknown_calls(loop.test)
+    ):
         return type(loop.test) is n.Const and bool(loop.test.value)
     return not any(_feeds_itself(name, sources) for name in sources)
 
@@ -55,7 +57,7 @@ def _unknown_calls(test: Any) -> list[Any]:
     return [
         part
         for part in n.walk(test)
-        if type(part) is n.ToolCall or (type(part) is n.Call and type(part.function) is not n.Attribute)
+        if type(part) is n.ToolCall or (type(part) is n.FunctionCall and type(part.function) is not n.Attribute)
     ]
 
 

@@ -41,10 +41,10 @@ _OF_A_MATCH = frozenset({"group", "groups", "groupdict", "start", "end", "span"}
 
 def check_kinds(body: n.Block, tools: dict[str, Signature], found: Findings) -> None:
     """Warnings for a whole plan."""
-    _Checker(tools, found).block(body, {})
+    _KindChecker(tools, found).block(body, {})
 
 
-class _Checker:
+class _KindChecker:
     def __init__(self, tools: dict[str, Signature], found: Findings) -> None:
         self.tools = tools
         self.found = found
@@ -129,7 +129,7 @@ class _Checker:
             return "list" if kind is n.Comprehension and node.kind == "list" else ""
         if kind is n.ToolCall:
             return self.tool_call(node, kinds)
-        if kind is n.Call:
+        if kind is n.FunctionCall:
             return self.call(node, kinds)
         if kind is n.Binary:
             return self.binary(node, kinds)
@@ -181,7 +181,7 @@ class _Checker:
                 self.warn("PLAN218", message, node, "Convert with str(...), or use an f-string.")
         return left if node.op == "+" and left == right else ""
 
-    def call(self, node: n.Call, kinds: dict[str, str]) -> str:
+    def call(self, node: n.FunctionCall, kinds: dict[str, str]) -> str:
         function = node.function
         given = [self.expr(part, kinds) for part in (*node.args, *[value for _, value in node.keywords])]
         if type(function) is n.Name:
@@ -224,7 +224,7 @@ def _result(name: str) -> str:
 
 
 def _is_search(node: Any) -> bool:
-    function = node.function if type(node) is n.Call else None
+    function = node.function if type(node) is n.FunctionCall else None
     return type(function) is n.Attribute and function.name in _SEARCHES and type(function.value) is n.Name
 
 

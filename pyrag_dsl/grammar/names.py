@@ -88,7 +88,7 @@ class Use(NamedTuple):
     span: Span
 
 
-class Scope:
+class NameScope:
     """A function's names, or the module's. `possible` is what may be bound at the place now visited."""
 
     __slots__ = ("declared", "locals", "possible")
@@ -106,8 +106,8 @@ class Names:
         self.signatures = tools
         self.tools = frozenset(tools)
         self.found = found
-        self.module = Scope()
-        self.stack: list[Scope] = [self.module]
+        self.module = NameScope()
+        self.stack: list[NameScope] = [self.module]
         self.called: dict[str, Span] = {}
         self.bound: dict[str, Span] = {}
         self.modules: dict[str, str] = {}  # names that `import` binds to a module
@@ -118,7 +118,7 @@ class Names:
     def enter(self, params: Iterable[str], body: Iterable[ast.AST]) -> None:
         """Visit a function: its parameters are bound, and what its body stores is local to it."""
         params = tuple(params)
-        self.stack.append(Scope(params, stored_names(body, self.found).union(params)))
+        self.stack.append(NameScope(params, stored_names(body, self.found).union(params)))
 
     def leave(self) -> None:
         self.stack.pop()

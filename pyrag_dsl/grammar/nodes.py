@@ -123,7 +123,7 @@ class Slice(NamedTuple):
     step: Expr | None
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """A call of anything but a tool. A keyword of None stands for `**value`."""
 
     span: Span
@@ -304,7 +304,7 @@ class ScopeStmt(NamedTuple):
 
 Expr = Union[  # noqa: UP007
     Const, Name, FString, ListDisplay, TupleDisplay, SetDisplay, DictDisplay, Starred, Unary, Binary, Logic,
-    Compare, Conditional, Attribute, Subscript, Call, ToolCall, Lambda, Comprehension, Walrus,
+    Compare, Conditional, Attribute, Subscript, FunctionCall, ToolCall, Lambda, Comprehension, Walrus,
 ]  # fmt: skip
 Target = Name | Subscript | TupleDisplay | ListDisplay | Starred
 Stmt = Union[  # noqa: UP007

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pyrag_dsl.grammar.surface import MAX_PLAN, TOKEN, has_code, parses, tokens
+from .surface import MAX_PLAN, TOKEN, has_code, parses, tokens
 
 MAX_SOUGHT = 1_000_000  # characters among which the ends of strings are sought, for one text
 

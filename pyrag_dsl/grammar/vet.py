@@ -567,7 +567,11 @@ def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
     last = body[-1]
     if type(last) is n.If and is_main(last.test) and last.body:
         last = last.body[-1]
-    if type(last) is not n.ExprStmt or type(last.value) is not n.Call or type(last.value.function) is not n.Name:
+    if (
+        type(last) is not n.ExprStmt
+        or type(last.value) is not n.FunctionCall
+        or type(last.value.function) is not n.Name
+    ):
         return ()
     if (printed := _print_in(last)) is not None:
         return (Edit(printed, "final_answer = "),)
@@ -587,7 +591,7 @@ def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
 
 def _print_in(statement: Any) -> Span | None:
     """Where `print` stands in the statement `print(x)`, of one value and with nothing else; None for any other."""
-    if type(statement) is not n.ExprStmt or type(statement.value) is not n.Call:
+    if type(statement) is not n.ExprStmt or type(statement.value) is not n.FunctionCall:
         return None
     call = statement.value
     if type(call.function) is not n.Name or call.function.id != "print":

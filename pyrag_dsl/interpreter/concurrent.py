@@ -526,7 +526,7 @@ class Concurrent(Lower):
 
         return run
 
-    def call(self, node: n.Call) -> Run:
+    def call(self, node: n.FunctionCall) -> Run:
         function, site = node.function, self.site(node)
         method = function.name if type(function) is n.Attribute else None
         callee = self.expr(function.value if type(function) is n.Attribute else function)

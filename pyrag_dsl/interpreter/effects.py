@@ -138,7 +138,7 @@ class _Reader:
         self.read(node.value, min(level, HELD))
         self.read(node.index, LOOKED_AT)
 
-    def call(self, node: n.Call, level: int) -> None:
+    def call(self, node: n.FunctionCall, level: int) -> None:
         function = node.function
         entry = BUILTINS.get(function.id) if type(function) is n.Name and self.is_builtin(function.id) else None
         if entry is not None and entry.reads and not node.keywords:  # a keyword may hand it a function to call
@@ -247,7 +247,7 @@ _READ: dict[type, Callable[[_Reader, Any, int], None]] = {
     n.Slice: _Reader.looked_at,
     n.Conditional: _Reader.conditional,
     n.Subscript: _Reader.subscript,
-    n.Call: _Reader.call,
+    n.FunctionCall: _Reader.call,
     n.Lambda: _Reader.function,
     n.Comprehension: _Reader.comprehension,
     n.Walrus: _Reader.walrus,

@@ -104,7 +104,7 @@ def _span(node: Any) -> Span | None:
     if node is None:
         return None
     span: Span = node.span
-    part = node.function if type(node) is n.Call else node
+    part = node.function if type(node) is n.FunctionCall else node
     if type(part) is n.Attribute and part.span.line != part.span.end_line:
         return span._replace(line=part.span.end_line, column=max(part.span.end_column - len(part.name), 1))
     return span

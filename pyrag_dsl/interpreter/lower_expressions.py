@@ -82,7 +82,9 @@ class LowerExpressions:
 
     def needs_path(self, *parts: Any) -> bool:
         """Whether tool calls may happen inside, so that iterations must be told apart."""
-        return any(contains(part, n.ToolCall) or (self.inner_calls and contains(part, n.Call)) for part in parts)
+        return any(
+            contains(part, n.ToolCall) or (self.inner_calls and contains(part, n.FunctionCall)) for part in parts
+        )
 
     # --------------------------------------------------------------------- names
 
@@ -494,7 +496,7 @@ class LowerExpressions:
 
         return run
 
-    def call(self, node: n.Call) -> Run:
+    def call(self, node: n.FunctionCall) -> Run:
         function = node.function
         site = self.site(node)
         args, keywords = self.items(node.args), self.keywords(node)
@@ -690,7 +692,7 @@ EXPRESSIONS: dict[type, str] = {
     n.Conditional: "conditional",
     n.Attribute: "attribute",
     n.Subscript: "subscript",
-    n.Call: "call",
+    n.FunctionCall: "call",
     n.ToolCall: "tool_call",
     n.Lambda: "lambda_",
     n.Comprehension: "comprehension",

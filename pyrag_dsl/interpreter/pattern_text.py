@@ -43,10 +43,10 @@ def examine(pattern: str, flags: int) -> Text:
         return Text(pattern, brackets)
     start = _INLINE.match(pattern)
     verbose = bool(flags & VERBOSE) or (start is not None and "x" in start.group(1))
-    return _Scanner(pattern, verbose).run(start.end() if start else 0)
+    return _PatternScanner(pattern, verbose).run(start.end() if start else 0)
 
 
-class _Scanner:
+class _PatternScanner:
     def __init__(self, pattern: str, verbose: bool) -> None:
         self.pattern = pattern
         self.verbose = verbose

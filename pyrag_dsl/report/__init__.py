@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyrag_dsl.runtime.trace import Trace
+    from ..runtime.trace import Trace
 
 __all__ = ["render_report", "write_report"]
 
 
 def render_report(trace: Trace) -> str:
     """The page as text. Everything in it that comes from the run is shown as text and nothing else."""
-    from pyrag_dsl.report.page import fill
-    from pyrag_dsl.report.view import view_of
+    from .page import fill
+    from .view import view_of
 
     return fill(view_of(trace))
 
@@ -35,6 +35,6 @@ def write_report(trace: Trace, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    from pyrag_dsl.runtime.trace import replace_file
+    from ..runtime.trace import replace_file
 
     replace_file(Path(path), render_report(trace))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pyrag_dsl.grammar.diagnostics import PlanError
-from pyrag_dsl.runtime.trace import Trace, TraceError, read_header
+from ..grammar.diagnostics import PlanError
+from ..runtime.trace import Trace, TraceError, read_header
 
 _REPLAY_SECONDS = 10.0
 _MOST_CALLS = 300
@@ -53,8 +53,8 @@ class Ancestry:
 
 def ancestry_of(trace: Trace, source: str) -> Ancestry | None:
     """The dependences of a run that ended well; None where they cannot be had."""
-    from pyrag_dsl.runtime.api import run
-    from pyrag_dsl.runtime.events import CallFinished
+    from ..runtime.api import run
+    from ..runtime.events import CallFinished
 
     if len(trace.of(CallFinished)) > _MOST_CALLS:
         return None

@@ -9,8 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from pyrag_dsl.agents.quoting import visible
-from pyrag_dsl.report.view import View
+from ..quoting import visible
+from .view import View
 
 
 def fill(view: View) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyrag_dsl.grammar.diagnostics import Diagnostic
-from pyrag_dsl.grammar.render import render_terminal
-from pyrag_dsl.report.ancestry import Ancestry, Branch, ancestry_of
-from pyrag_dsl.runtime.events import (
+from ..grammar.diagnostics import Diagnostic
+from ..grammar.render import render_terminal
+from ..runtime.events import (
     CallFinished,
     CallStarted,
     DiagnosticFound,
@@ -19,14 +18,15 @@ from pyrag_dsl.runtime.events import (
     RepairApplied,
     StatementEnded,
 )
-from pyrag_dsl.runtime.trace import Trace
+from ..runtime.trace import Trace
+from .ancestry import Ancestry, Branch, ancestry_of
 
 LONGEST_TEXT = 20_000
 """Characters of one text on the page; the trace has the rest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class ShownPassage:
     """A document that a call returned. `cited`: it contains an answer that was drawn from it."""
 
     rank: int
@@ -49,8 +49,8 @@ class CallView:
     tool: str
     line: int | None
     arguments: tuple[tuple[str, str], ...]
-    documents: tuple[Passage, ...]
-    passages: tuple[Passage, ...] | None
+    documents: tuple[ShownPassage, ...]
+    passages: tuple[ShownPassage, ...] | None
     answer: str
     elapsed: float
     start: float
@@ -202,7 +202,7 @@ def _answers_from(trace: Trace, ancestry: Ancestry | None, node: str) -> tuple[s
     )
 
 
-def _passages(value: Any, answers: tuple[str, ...]) -> tuple[Passage, ...]:
+def _passages(value: Any, answers: tuple[str, ...]) -> tuple[ShownPassage, ...]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
@@ -216,7 +216,7 @@ def _passages(value: Any, answers: tuple[str, ...]) -> tuple[Passage, ...]:
             title, rest = title[:80].rstrip() + "…", text
         body = text.casefold()
         cited = any(len(answer) > 2 and answer in body for answer in folded)
-        made.append(Passage(rank, title[:300], _cut(rest), cited))
+        made.append(ShownPassage(rank, title[:300], _cut(rest), cited))
     return tuple(made)
 
 

@@ -15,19 +15,19 @@ from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal, Override
 from ..interpreter.limits import Limits
+from ..threads import wait, wait_for_coroutine
 from .engine import Run, fitting, in_time, run_inline
 from .events import CallStarted, Event
 from .options import MODES, Options, RunOptions, check_numbers, check_switches, checked_hooks, checked_limits, known
 from .result import Result
 from .scheduler import Scheduler, in_thread
-from .threads import wait, wait_for_coroutine
 from .tools import Tool, toolset
 from .trace import Trace, TraceFile, read_header
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .isolation import Isolated
+    from ..isolation.isolated import Isolated
 
 Tools = Mapping[str, Callable[..., Any] | Tool] | Sequence[Callable[..., Any] | Tool]
 
@@ -256,7 +256,7 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
 def _interpreter(isolation: Any) -> Callable[..., Outcome]:
     if isolation == "none":
         return interpret
-    from .isolation import isolated
+    from ..isolation.isolated import isolated
 
     return isolated(isolation)
 

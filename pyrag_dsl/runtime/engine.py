@@ -27,13 +27,13 @@ from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, same_a
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
 from ..interpreter.values import kind_name
+from ..threads import Hanging, wait_for_coroutine
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
 from .options import Options
 from .record import build_trace
 from .result import Result
-from .threads import Hanging, wait_for_coroutine
 from .tools import Reported, Tool
 from .trace import Trace, overrides_to_json, signatures_to_json
 

@@ -19,7 +19,7 @@ from .hooks import Hook
 from .trace import Trace, TraceFile
 
 if TYPE_CHECKING:
-    from .pool import Pool
+    from ..isolation.pool import Pool
 
 Mode = Literal["concurrent", "sequential"]
 MODES = ("concurrent", "sequential")
@@ -50,8 +50,8 @@ class RunOptions(TypedDict, total=False):
         now: the time of day that the plan sees; the start of the run if not given.
         strict: have RestrictedPython check the plan too.
         isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
-            `runtime/isolation.py`; tools stay here), and raises `IsolationUnavailable` where the platform has no filter
-            of system calls; "rlimits" is the weaker wall that any POSIX system has; a `Pool` for workers of your own;
+            `isolation/`; tools stay here), and raises `IsolationUnavailable` where the platform cannot filter system
+            calls; "rlimits" is the weaker wall that any POSIX system has; a `Pool` for workers of your own;
             "none" in this process.
     """
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..grammar import nodes as n
 from ..grammar.diagnostics import Diagnostic
+from ..grammar.program import Program
 from ..interpreter.interpret import Outcome
+from ..interpreter.journal import Entry
 from ..interpreter.previews import Preview
 from ..interpreter.values import type_name
 from .events import (
@@ -17,14 +19,22 @@ from .events import (
     Event,
     Printed,
     RunFinished,
+    RunStarted,
     StatementEnded,
 )
 from .trace import Trace
 
-if TYPE_CHECKING:
-    from .engine import Run
-
 _PREVIEW = 120  # characters
+
+
+class Recorded(Protocol):
+    """What a trace needs to know of a run."""
+
+    program: Program
+    fresh: dict[int, Entry]
+    decisions: list[Event]
+
+    def header(self) -> RunStarted: ...
 
 
 class LazyTrace(Trace):
@@ -42,7 +52,7 @@ class LazyTrace(Trace):
 
 
 def build_trace(
-    run: Run, outcome: Outcome | None, status: str, diagnostics: tuple[Diagnostic, ...], elapsed: float
+    run: Recorded, outcome: Outcome | None, status: str, diagnostics: tuple[Diagnostic, ...], elapsed: float
 ) -> Trace:
     """The trace of a run that has ended with this status."""
     fresh, decisions = run.fresh, run.decisions

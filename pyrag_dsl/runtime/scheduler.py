@@ -14,11 +14,11 @@ from typing import Any, cast
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, ToolFailed
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import ByCall, Call, Entry, same_arguments
+from ..threads import start
 from .engine import Escaped, Failure, Run, decision
 from .events import HookDecided
 from .hooks import Answer
 from .result import Result
-from .threads import start
 from .tools import Tool, handed
 
 _SLICE = 0.01  # seconds that a pass may hold the caller's loop

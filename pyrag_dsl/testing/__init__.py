@@ -19,8 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyrag_dsl.testing.hostile import HostileTools, hostile_tools
-    from pyrag_dsl.testing.laws import (
+    from .hostile import HostileTools, hostile_tools
+    from .laws import (
         LawBroken,
         check_concurrent,
         check_faithful,
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
         check_replay,
         check_total,
     )
-    from pyrag_dsl.testing.mutants import mutants
-    from pyrag_dsl.testing.plans import FEATURES, plans
-    from pyrag_dsl.testing.replies import Reply, model_replies
-    from pyrag_dsl.testing.server import ScriptedModelServer
-    from pyrag_dsl.testing.stubs import Latencies, StubTools, latencies, tool_results
+    from .mutants import mutants
+    from .plans import FEATURES, plans
+    from .replies import ModelReply, model_replies
+    from .server import ScriptedModelServer
+    from .stubs import Latencies, StubTools, latencies, tool_results
 
 INSTALL = "pip install 'pyrag-dsl[test]'"
 
@@ -42,7 +42,7 @@ _HOMES = {
     "HostileTools": "hostile",
     "Latencies": "stubs",
     "LawBroken": "laws",
-    "Reply": "replies",
+    "ModelReply": "replies",
     "ScriptedModelServer": "server",
     "StubTools": "stubs",
     "check_concurrent": "laws",
@@ -65,7 +65,7 @@ __all__ = [
     "HostileTools",
     "Latencies",
     "LawBroken",
-    "Reply",
+    "ModelReply",
     "ScriptedModelServer",
     "StubTools",
     "check_concurrent",

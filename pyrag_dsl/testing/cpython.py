@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from pyrag_dsl.grammar.findings import Findings
-from pyrag_dsl.grammar.language import IMPLICIT, IMPLICIT_MEMBERS, MODULES, REQUIRED, RESULT_NAMES, Signature
-from pyrag_dsl.grammar.names import stored_names
-from pyrag_dsl.grammar.vet import parse
-from pyrag_dsl.runtime.tools import Tool, toolset
-from pyrag_dsl.testing.observed import VIEWS, shown
+from ..grammar.findings import Findings
+from ..grammar.language import IMPLICIT, IMPLICIT_MEMBERS, MODULES, REQUIRED, RESULT_NAMES, Signature
+from ..grammar.names import stored_names
+from ..grammar.vet import parse
+from ..runtime.tools import Tool, toolset
+from .observed import VIEWS, shown
 
 BAD_CALL = "PLAN501"
 UNFIT = "PLAN311"

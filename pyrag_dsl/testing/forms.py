@@ -18,7 +18,7 @@ TYPES = ("str", "int", "bool", "docs", "float", "ints", "dict", "counts", "set",
 _HOLE = re.compile(r"\$(\$?)([a-z]+|[A-Z]+|1)")
 
 
-class Hole(NamedTuple):
+class Slot(NamedTuple):
     """A place for a smaller phrase: any of that type, a variable only, or (type "1") the first hole again."""
 
     type: str
@@ -29,7 +29,7 @@ class Hole(NamedTuple):
 class Form(NamedTuple):
     """A phrase: texts and holes in turn, and what it asks for."""
 
-    parts: tuple[str | Hole, ...]
+    parts: tuple[str | Slot, ...]
     binds: tuple[tuple[str, str], ...]
     needs: frozenset[str]  # types of variables that must be in scope
     features: frozenset[str]
@@ -39,19 +39,19 @@ class Form(NamedTuple):
     def parenthesised(self) -> bool:
         """Whether the phrase is an operation in its own parentheses, which can be left out."""
         first, last = self.parts[0], self.parts[-1]
-        return not isinstance(first, Hole) and first[0] == "(" and last == ")" and not self.binds
+        return not isinstance(first, Slot) and first[0] == "(" and last == ")" and not self.binds
 
 
 def _form(flags: str, phrase: str) -> Form:
-    parts: list[str | Hole] = []
+    parts: list[str | Slot] = []
     at = 0
     for match in _HOLE.finditer(phrase):
-        parts += [phrase[at : match.start()], Hole(match[2].lower(), match[2].isupper(), bool(match[1]))]
+        parts += [phrase[at : match.start()], Slot(match[2].lower(), match[2].isupper(), bool(match[1]))]
         at = match.end()
     parts.append(phrase[at:])
     words = [word for word in flags.split(",") if word != "-"]
     binds = tuple((word.split("=")[0], word.split("=")[1]) for word in words if "=" in word)
-    needs = frozenset(part.type for part in parts if isinstance(part, Hole) and part.variable)
+    needs = frozenset(part.type for part in parts if isinstance(part, Slot) and part.variable)
     features = frozenset(word for word in words if "=" not in word and word != "risky")
     return Form(tuple(part for part in parts if part != ""), binds, needs, features, "risky" in words)
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pyrag_dsl.grammar.language import Signature
-from pyrag_dsl.runtime.tools import Reported
-from pyrag_dsl.testing.stubs import StubTools
+from ..grammar.language import Signature
+from ..runtime.tools import Reported
+from .stubs import StubTools
 
 
-class _Text(str):
+class _HostileText(str):
     """Text that fights back."""
 
     __slots__ = ()
@@ -124,8 +124,8 @@ _MISDEEDS: dict[str, Callable[[], Any]] = {
     "returns bytes": lambda: b"\xff",
     "returns a long text": lambda: "x" * 5_000_000,
     "returns many passages": lambda: ["x" * 100] * 200_000,
-    "returns a text of its own": lambda: _Text("abc"),
-    "returns texts of its own": lambda: [_Text("abc"), "b"],
+    "returns a text of its own": lambda: _HostileText("abc"),
+    "returns texts of its own": lambda: [_HostileText("abc"), "b"],
     "returns surrogates": lambda: "a\ud800b",
     "returns a list of surrogates": lambda: ["\udfff", "\x00\x1b[2J\u202e"],
     "returns a list of numbers": lambda: [1, 2.5, None],

@@ -24,14 +24,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pyrag_dsl.grammar.codes import CODES
-from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
-from pyrag_dsl.interpreter.limits import Limits
-from pyrag_dsl.runtime.api import run
-from pyrag_dsl.runtime.events import CallStarted, Printed
-from pyrag_dsl.runtime.tools import toolset
-from pyrag_dsl.testing.cpython import BAD_CALL, UNFIT, Seen, asked, by_cpython
-from pyrag_dsl.testing.observed import (
+from ..grammar.codes import CODES
+from ..grammar.diagnostics import PlanError, PlanRejected
+from ..interpreter.limits import Limits
+from ..runtime.api import run
+from ..runtime.events import CallStarted, Printed
+from ..runtime.tools import toolset
+from .cpython import BAD_CALL, UNFIT, Seen, asked, by_cpython
+from .observed import (
     Latency,
     Observed,
     Tools,
@@ -285,7 +285,7 @@ def check_priced(text: str) -> None:
     """
     if not hasattr(os, "fork"):
         return
-    from pyrag_dsl.testing.meter import pace, spend
+    from .meter import pace, spend
 
     if not _pace:
         _pace.append(pace())

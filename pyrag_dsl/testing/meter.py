@@ -28,15 +28,15 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from pyrag_dsl.grammar.diagnostics import PlanRejected
-from pyrag_dsl.grammar.program import Program
-from pyrag_dsl.grammar.vet import parse
-from pyrag_dsl.interpreter.interpret import EPOCH, lowered
-from pyrag_dsl.interpreter.journal import Journal
-from pyrag_dsl.interpreter.limits import LimitHit, Limits
-from pyrag_dsl.interpreter.machine import Machine
-from pyrag_dsl.interpreter.values import CONTAINERS, Iter
-from pyrag_dsl.testing.probes import Probe, groups
+from ..grammar.diagnostics import PlanRejected
+from ..grammar.program import Program
+from ..grammar.vet import parse
+from ..interpreter.interpret import EPOCH, lowered
+from ..interpreter.journal import Journal
+from ..interpreter.limits import LimitHit, Limits
+from ..interpreter.machine import Machine
+from ..interpreter.values import CONTAINERS, Iter
+from .probes import Probe, groups
 
 STEPS = 1_000  # that a probe may take while its bytes are counted
 TIMED = 5_000  # that it may take while its time is
@@ -55,7 +55,7 @@ _KNOWN = (
 )
 
 
-class Reading(NamedTuple):
+class Measurement(NamedTuple):
     """What a probe took.
 
     Attributes:
@@ -169,7 +169,7 @@ def pace() -> float:
     return min(timed(bench, program, steps) for _ in range(5)) / steps
 
 
-def take(bench: Bench, probe: Probe, unit: float) -> Reading | None:
+def take(bench: Bench, probe: Probe, unit: float) -> Measurement | None:
     """Measure one probe; None if it does not fit its operands. `unit`: seconds of a step; 0 leaves time out."""
     trial = piece(probe.alone)
     if trial is None or bench.run(trial, STEPS, MEMORY)[1] in ("TypeError", "AttributeError"):
@@ -188,7 +188,7 @@ def take(bench: Bench, probe: Probe, unit: float) -> Reading | None:
         if bench.machine.globals["n"] <= 1:  # in so few steps it did not get through one round
             cpu = _price(bench, bare, LARGER * TIMED, unit)
         bench.tidy()
-    return Reading(probe, cpu, memory, ended)
+    return Measurement(probe, cpu, memory, ended)
 
 
 def _price(bench: Bench, program: Program, steps: int, unit: float) -> float:
@@ -203,12 +203,12 @@ def _price(bench: Bench, program: Program, steps: int, unit: float) -> float:
     return least
 
 
-def measure(group: Sequence[Probe], unit: float) -> Iterator[Reading]:
+def measure(group: Sequence[Probe], unit: float) -> Iterator[Measurement]:
     """Readings of probes that share their operands."""
     try:
         bench = Bench(group[0].setup)
     except Unmade as unmade:
-        yield Reading(group[0], 0.0, 0.0, f"unmade: {unmade}")
+        yield Measurement(group[0], 0.0, 0.0, f"unmade: {unmade}")
         return
     for probe in group:
         piece(probe.alone)  # read once, and not in every child
@@ -223,9 +223,9 @@ def measure(group: Sequence[Probe], unit: float) -> Iterator[Reading]:
                 probe = group[at]._replace(use=use)
                 for keep in (True, False):  # so that the next children know them already
                     piece(probe.loop(keep=keep))
-                yield Reading(probe, *reading)
+                yield Measurement(probe, *reading)
         if begin <= len(group):
-            yield Reading(group[begin - 1], float("inf") if unit else 0.0, float("inf"), "killed")
+            yield Measurement(group[begin - 1], float("inf") if unit else 0.0, float("inf"), "killed")
 
 
 def _take_all(bench: Bench, group: Sequence[Probe], begin: int, unit: float, tell: Callable[[Any], None]) -> None:
@@ -274,7 +274,7 @@ def guard(seconds: int = GUARD_SECONDS) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, resource.RLIM_INFINITY))
 
 
-def spend(text: str, unit: float, *, steps: int = 30_000, memory: int = 8 * MEMORY) -> Reading:
+def spend(text: str, unit: float, *, steps: int = 30_000, memory: int = 8 * MEMORY) -> Measurement:
     """What a whole plan without tool calls takes, under limits that are low for a plan.
 
     Raises:
@@ -291,10 +291,10 @@ def spend(text: str, unit: float, *, steps: int = 30_000, memory: int = 8 * MEMO
     told = list(told_by(work))
     weight, ended = told[0] if told else (float("inf"), "killed")
     cpu = told[1] if len(told) > 1 else float("inf")
-    return Reading(Probe("plan", "", text, ""), cpu, weight, ended)
+    return Measurement(Probe("plan", "", text, ""), cpu, weight, ended)
 
 
-def survey(unit: float, only: str = "") -> Iterator[Reading]:
+def survey(unit: float, only: str = "") -> Iterator[Measurement]:
     """Readings of all probes whose text matches a regular expression."""
     wanted = re.compile(only)
     for group in groups():
@@ -324,7 +324,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if dear else 0
 
 
-def _line(reading: Reading) -> str:
+def _line(reading: Measurement) -> str:
     return f"{_factor(reading.cpu)} {_factor(reading.memory)} {reading.ended:9} {reading.probe}"
 
 

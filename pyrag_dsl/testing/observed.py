@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from pyrag_dsl.grammar.diagnostics import PlanError
-from pyrag_dsl.interpreter.limits import Limits
-from pyrag_dsl.runtime.api import arun, run
-from pyrag_dsl.runtime.events import CallFinished, CallStarted, Printed
-from pyrag_dsl.runtime.tools import Tool, toolset
-from pyrag_dsl.runtime.trace import Trace
-from pyrag_dsl.testing.virtual import run_virtually
+from ..grammar.diagnostics import PlanError
+from ..interpreter.limits import Limits
+from ..runtime.api import arun, run
+from ..runtime.events import CallFinished, CallStarted, Printed
+from ..runtime.tools import Tool, toolset
+from ..runtime.trace import Trace
+from .virtual import run_virtually
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 LIMITS = Limits(tool_calls=60, steps=200_000)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from pyrag_dsl.grammar.language import REQUIRED, Signature
-from pyrag_dsl.testing.forms import EXPRESSIONS, FIELDS, Form, Hole
+from ..grammar.language import REQUIRED, Signature
+from .forms import EXPRESSIONS, FIELDS, Form, Slot
 
 NAMES: dict[str, tuple[str, ...]] = {
     "str": ("name", "city", "query", "text"),
@@ -65,7 +65,7 @@ MAX_WORK = 16  # how often one statement may run in loops and functions together
 MAX_DEPTH = 3  # blocks within blocks
 
 
-class Function(NamedTuple):
+class PhraseFunction(NamedTuple):
     """A function of the plan: `cost` is how often one call may run a statement of it."""
 
     params: tuple[tuple[str, str, str], ...]  # name, type, kind: "", "default", "keyword", "*", "**"
@@ -74,11 +74,11 @@ class Function(NamedTuple):
 
 
 @dataclass(slots=True)
-class Scope:
+class PhraseScope:
     """What is bound for sure here, and what the statements here may bind."""
 
     variables: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, Function] = field(default_factory=dict)
+    functions: dict[str, PhraseFunction] = field(default_factory=dict)
     level: int = 0  # functions around
     own: frozenset[str] = frozenset()  # parameters
     work: int = 1  # how often what stands here may run
@@ -87,8 +87,8 @@ class Scope:
     returns: str = ""
     closed: bool = False  # a `finally`: CPython warns of jumps out of it
 
-    def copy(self) -> Scope:
-        return Scope(dict(self.variables), dict(self.functions), self.level, self.own, self.work, self.cost,
+    def copy(self) -> PhraseScope:
+        return PhraseScope(dict(self.variables), dict(self.functions), self.level, self.own, self.work, self.cost,
                       self.loops, self.returns, self.closed)  # fmt: skip
 
 
@@ -113,7 +113,7 @@ class Phrases:
         self.lines: list[str] = []
         self.indent = 0
         self.serial = 0
-        self.scope = Scope()
+        self.scope = PhraseScope()
         self.tools: dict[str, list[Signature]] = {}
         for signature in tools.values():
             if all(p.default is not REQUIRED or p.type in _TAKEN for p in signature.params):
@@ -166,7 +166,7 @@ class Phrases:
         texts: list[str] = []
         first = ""
         for part in form.parts:
-            if not isinstance(part, Hole):
+            if not isinstance(part, Slot):
                 texts.append(part)
                 continue
             if part.type == "1":

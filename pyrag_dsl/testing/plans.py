@@ -20,21 +20,18 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from pyrag_dsl.grammar.diagnostics import PlanRejected
-from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, Signature
-from pyrag_dsl.grammar.vet import parse
-from pyrag_dsl.testing.mutants import mutants
-from pyrag_dsl.testing.replies import Reply, model_replies
-from pyrag_dsl.testing.stubs import Latencies, StubTools, latencies, tool_results
-from pyrag_dsl.testing.writer import Writer
+from ..grammar.diagnostics import PlanRejected
+from ..grammar.language import DEFAULT_SIGNATURES, Signature
+from ..grammar.vet import parse
+from .mutants import mutants
+from .stubs import Latencies, StubTools, latencies, tool_results
+from .writer import Writer
 
 __all__ = [
     "FEATURES",
     "Latencies",
-    "Reply",
     "StubTools",
     "latencies",
-    "model_replies",
     "mutants",
     "plans",
     "tool_results",

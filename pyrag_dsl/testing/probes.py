@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from pyrag_dsl.grammar.language import BINARY, COMPARE, EXCEPTIONS, FUNCTIONS, MODULES, TYPES, UNARY
-from pyrag_dsl.testing.operands import ARGUMENTS, CALLS, EXPRESSIONS, GIVEN, OPERANDS, OTHERS, STATEMENTS
+from ..grammar.language import BINARY, COMPARE, EXCEPTIONS, FUNCTIONS, MODULES, TYPES, UNARY
+from .operands import ARGUMENTS, CALLS, EXPRESSIONS, GIVEN, OPERANDS, OTHERS, STATEMENTS
 
 _BASES = {"Counter": "dict", "defaultdict": "dict", "OrderedDict": "dict", "namedtuple": "tuple"}
 _AROUND = (("X", "X"), ("X", "Y"), ("X", "1"), ("1", "X"), ("X", "'a'"), ("X", "[1]"), ("A", "X"))

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from .plans import plans
+
 _BEFORE = (
     "",
     "Here is the plan:\n\n",
@@ -22,7 +24,7 @@ _FENCES = (
 _AFTER = ("", "\n", "\n\nThis plan first retrieves the passages and then reads them.", "\n<|im_end|>")
 
 
-class Reply(NamedTuple):
+class ModelReply(NamedTuple):
     """What a model wrote (`text`), and the plan that is in it."""
 
     text: str
@@ -30,7 +32,7 @@ class Reply(NamedTuple):
 
 
 @st.composite
-def model_replies(draw: st.DrawFn, plan: st.SearchStrategy[str] | None = None) -> Reply:
+def model_replies(draw: st.DrawFn, plan: st.SearchStrategy[str] | None = None) -> ModelReply:
     """Replies of models: a plan in fences, between prose, after thoughts.
 
     Args:
@@ -45,12 +47,10 @@ def model_replies(draw: st.DrawFn, plan: st.SearchStrategy[str] | None = None) -
     >>> test_the_plan_is_found()
     """
     if plan is None:
-        from pyrag_dsl.testing.plans import plans
-
         plan = plans()
     text = draw(plan)
     if draw(st.integers(0, 5)) == 0:
-        return Reply(text, text)
+        return ModelReply(text, text)
     opening, closing = draw(st.sampled_from(_FENCES))
     before, after = draw(st.sampled_from(_BEFORE)), draw(st.sampled_from(_AFTER))
-    return Reply(f"{before}{opening}{text}{closing}{after}", text)
+    return ModelReply(f"{before}{opening}{text}{closing}{after}", text)

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
-from pyrag_dsl import __version__
-from pyrag_dsl.grammar.diagnostics import PlanRejected
-from pyrag_dsl.interpreter.limits import Limits
-from pyrag_dsl.testing.hostile import hostile_tools
-from pyrag_dsl.testing.laws import (
+from .. import __version__
+from ..grammar.diagnostics import PlanRejected
+from ..interpreter.limits import Limits
+from .hostile import hostile_tools
+from .laws import (
     LawBroken,
     check_concurrent,
     check_faithful,
@@ -31,13 +31,13 @@ from pyrag_dsl.testing.laws import (
     check_replay,
     check_total,
 )
-from pyrag_dsl.testing.mutants import mutants
-from pyrag_dsl.testing.operands import STATEMENTS
-from pyrag_dsl.testing.plans import plans
-from pyrag_dsl.testing.probes import all_operands, making, repeated, uses
-from pyrag_dsl.testing.replies import model_replies
-from pyrag_dsl.testing.stateful import stateful_plans
-from pyrag_dsl.testing.stubs import latencies, tool_results
+from .mutants import mutants
+from .operands import STATEMENTS
+from .plans import plans
+from .probes import all_operands, making, repeated, uses
+from .replies import model_replies
+from .stateful import stateful_plans
+from .stubs import latencies, tool_results
 
 CHUNK = 40
 MOST_ALIKE = 3  # failures of one kind that are made small; further ones are counted
@@ -64,7 +64,7 @@ class Law:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Finding:
     """A broken law, made small.
 
     Attributes:
@@ -94,7 +94,7 @@ class Round:
 
     law: str
     cases: int
-    failure: Failure | None
+    failure: Finding | None
     alike: int
 
 
@@ -160,7 +160,7 @@ class _Chunk:
         return Round(
             self.law.name,
             self.cases,
-            Failure(self.law.name, case[0], again, error.detail, self.seed),
+            Finding(self.law.name, case[0], again, error.detail, self.seed),
             self.alike,
         )
 
@@ -239,7 +239,7 @@ def _freed(lines: list[str], place: int) -> list[str]:
     return lines[:place] + [line.removeprefix("    ") for line in lines[place + 1 : end]] + lines[end:]
 
 
-def write_failure(failure: Failure, folder: Path) -> Path:
+def write_failure(failure: Finding, folder: Path) -> Path:
     """Write a failure as a plan, with all there is to know in comments above it. The path of the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / failure.name

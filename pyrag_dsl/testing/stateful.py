@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from pyrag_dsl.grammar.diagnostics import PlanRejected
-from pyrag_dsl.grammar.vet import parse
+from ..grammar.diagnostics import PlanRejected
+from ..grammar.vet import parse
 
 # In a phrase, `$text` is a hole for a smaller phrase, `$in.text` for one in which the variable `x` of a loop may
 # stand, and `%l` a variable of that kind.

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature
+from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, Signature
 
 ANSWERS = (
     "yes", "unknown", "", "no", "1999", "Frank Herbert", "12 May 1922", "Rome, Italy", "7", "Ünïcödé ☃",

@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from pyrag_dsl.testing.forms import LOOPS, STATEMENTS, Hole
-from pyrag_dsl.testing.phrases import (
+from .forms import LOOPS, STATEMENTS, Slot
+from .phrases import (
     ANNOTATIONS,
     LITERALS,
     MAX_DEPTH,
     MAX_ROUNDS,
     MAX_WORK,
     NAMES,
-    Function,
+    PhraseFunction,
     Phrases,
-    Scope,
+    PhraseScope,
 )
 
 # Bounds on what is assigned where code may run more than once.
@@ -75,7 +75,7 @@ class Writer(Phrases):
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
 
-    def block(self, most: int, scope: Scope | None = None) -> Scope:
+    def block(self, most: int, scope: PhraseScope | None = None) -> PhraseScope:
         """An indented block; what is bound when it ends."""
         outer = self.scope
         self.scope = scope or outer.copy()
@@ -185,7 +185,7 @@ class Writer(Phrases):
         self.scope = outer.copy()
         form = self.one(forms)
         # What is changed is the first variable; only names of this scope can be.
-        hole = next((part for part in form.parts if isinstance(part, Hole) and part.variable), None)
+        hole = next((part for part in form.parts if isinstance(part, Slot) and part.variable), None)
         hidden = {n: t for n, t in outer.variables.items() if hole and t == hole.type and not self.mine(n)}
         for name in hidden:
             del self.scope.variables[name]
@@ -237,7 +237,7 @@ class Writer(Phrases):
             ends.append(self.scope)
         self.merge(ends)
 
-    def merge(self, ends: list[Scope]) -> None:
+    def merge(self, ends: list[PhraseScope]) -> None:
         """After branches: what each of them binds; with errors, now and then what only one of them does."""
         leaky = self.risky and self.maybe(odds=8)
         variables = dict(self.scope.variables)
@@ -249,7 +249,7 @@ class Writer(Phrases):
             name: f for name, f in ends[0].functions.items() if all(name in end.functions for end in ends)
         }
 
-    def loop_scope(self) -> Scope | None:
+    def loop_scope(self) -> PhraseScope | None:
         scope = self.scope.copy()
         scope.work *= MAX_ROUNDS
         scope.loops += 1
@@ -411,7 +411,7 @@ class Writer(Phrases):
         if hashable and self.maybe("modules", 5):
             self.line(self.one(("@functools.lru_cache(maxsize=None)", "@functools.lru_cache")))
         self.line(f"def {name}({', '.join(shown)})" + (f" -> {ANNOTATIONS[returns]}:" if typed else ":"))
-        scope = Scope(dict(self.scope.variables), dict(self.scope.functions), self.scope.level + 1)
+        scope = PhraseScope(dict(self.scope.variables), dict(self.scope.functions), self.scope.level + 1)
         scope.own = frozenset(param for param, *_ in params)
         scope.returns = returns
         for param, type_, _ in params:
@@ -425,7 +425,7 @@ class Writer(Phrases):
         outer, self.scope = self.scope, scope
         self.line(f"    return {self.expression(returns, 1, bare=True)}")
         self.scope = outer
-        self.scope.functions[name] = Function(tuple(params), returns, scope.cost)
+        self.scope.functions[name] = PhraseFunction(tuple(params), returns, scope.cost)
 
     def write_lambda(self, name: str) -> None:
         with self.inside([("x", "str"), ("n", "int")]):
@@ -433,7 +433,7 @@ class Writer(Phrases):
             body = self.expression(returns, 2, bare=True)
             cost = self.scope.cost
         self.line(f"{name} = lambda x, n=2: {body}")
-        self.scope.functions[name] = Function((("x", "str", ""), ("n", "int", "default")), returns, cost)
+        self.scope.functions[name] = PhraseFunction((("x", "str", ""), ("n", "int", "default")), returns, cost)
 
     def write_recursion(self, name: str) -> None:
         """A function that calls itself, no more than three times."""
@@ -444,7 +444,7 @@ class Writer(Phrases):
         self.line(f"    if n <= 0 or {test}:")
         self.line("        return text")
         self.line(f"    return {name}(min(n, 3) - 1, {step})")
-        self.scope.functions[name] = Function((("n", "small", ""), ("text", "str", "")), "str", MAX_ROUNDS)
+        self.scope.functions[name] = PhraseFunction((("n", "small", ""), ("text", "str", "")), "str", MAX_ROUNDS)
 
     def write_counter(self, name: str) -> None:
         """A function that counts its calls in a variable outside of it."""
@@ -461,7 +461,7 @@ class Writer(Phrases):
         with self.inside([("x", "str")]):
             text = self.expression("str", 1)
         self.line(f'    return f"{{x}} {{{count}}}" if {count} % 2 else ({text})[:40]')
-        self.scope.functions[name] = Function((("x", "str", ""),), "str", 1)
+        self.scope.functions[name] = PhraseFunction((("x", "str", ""),), "str", 1)
 
     def finish(self) -> str:
         """The text of the plan: its answer at its end, its imports at its beginning."""

@@ -19,7 +19,7 @@ from pyrag_dsl.agents.prompts import (
     quote_query,
     read_answer,
 )
-from pyrag_dsl.agents.quoting import break_tokens, clean_unicode, cut_tokens, one_line, shorten, visible
+from pyrag_dsl.quoting import break_tokens, clean_unicode, cut_tokens, one_line, shorten, visible
 
 BEGIN = re.compile(r"(?m)^BEGIN PASSAGES ([0-9a-f]+) ")
 END = re.compile(r"(?m)^END PASSAGES ([0-9a-f]+)$")

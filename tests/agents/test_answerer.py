@@ -8,19 +8,19 @@ from collections.abc import Iterable
 
 import pytest
 
-from pyrag_dsl.agents.answerer import Answered, Answerer
-from pyrag_dsl.agents.models import ChatModel, Price, RateLimited, Usage
+from pyrag_dsl.agents.answerer import AnsweredCall, Answerer
 from pyrag_dsl.agents.prompts import NO_ANSWER
 from pyrag_dsl.agents.sentinels import is_sentinel
+from pyrag_dsl.models import ChatModel, Price, RateLimited, Usage
 from pyrag_dsl.testing.server import ScriptedModelServer, Turn, null_content, status, truncated
 
 
 def ask(
     script: Iterable[Turn | str], *questions: str, docs: list[str] | None = None
-) -> tuple[list[Answered], Answerer, int]:
+) -> tuple[list[AnsweredCall], Answerer, int]:
     """The answers to ``questions`` under ``script``, who gave them, and the number of requests."""
 
-    async def run(answerer: Answerer) -> list[Answered]:
+    async def run(answerer: Answerer) -> list[AnsweredCall]:
         return [await answerer.ask(question, docs) for question in questions]
 
     with ScriptedModelServer(script) as server:

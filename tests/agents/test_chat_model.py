@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyrag_dsl.agents.models import (
+from pyrag_dsl.models import (
     AccessDenied,
     BadReply,
     BadStatus,

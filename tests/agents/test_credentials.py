@@ -11,8 +11,8 @@ import traceback
 
 import pytest
 
-from pyrag_dsl.agents.models import AccessDenied, BadReply, ChatModel, ModelError
-from pyrag_dsl.agents.models.secrets import Endpoint
+from pyrag_dsl.models import AccessDenied, BadReply, ChatModel, ModelError
+from pyrag_dsl.models.secrets import Endpoint
 from pyrag_dsl.testing.server import ScriptedModelServer, Turn, malformed, status
 
 KEY = "sk-test-4f0c9a7e21d84b"
@@ -146,7 +146,7 @@ def test_the_address_shown_has_no_credentials(url: str, shown: str) -> None:
 def test_the_environment_is_not_read() -> None:
     code = """
 import os, sys
-from pyrag_dsl.agents.models import ChatModel
+from pyrag_dsl.models import ChatModel
 with ChatModel("m", sys.argv[1]) as model:
     model.complete([{"role": "user", "content": "hello"}])
 """
@@ -179,7 +179,7 @@ with ChatModel("m", sys.argv[1]) as model:
 def test_importing_the_client_imports_no_model_library_and_no_event_loop() -> None:
     code = """
 import sys
-import pyrag_dsl.agents.models
+import pyrag_dsl.models
 heavy = ("openai", "httpx", "httpx2", "pydantic", "asyncio", "sqlite3", "ssl")
 print([name for name in heavy if name in sys.modules])
 """

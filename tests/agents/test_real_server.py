@@ -21,9 +21,9 @@ import pytest
 
 from pyrag_dsl import PlanRejected
 from pyrag_dsl.agents.answerer import Answerer
-from pyrag_dsl.agents.models.client import ChatModel
-from pyrag_dsl.agents.models.errors import BadStatus
 from pyrag_dsl.agents.pyrag import PyRAG
+from pyrag_dsl.models.client import ChatModel
+from pyrag_dsl.models.errors import BadStatus
 
 STARTS_WITHIN = 120  # seconds
 

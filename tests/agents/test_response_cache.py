@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pyrag_dsl.agents.models import CacheUnusable, ChatModel, Price, ResponseCache, Usage
-from pyrag_dsl.agents.models.cache import cache_key
-from pyrag_dsl.agents.models.reply import Content
+from pyrag_dsl.models import CacheUnusable, ChatModel, Price, ResponseCache, Usage
+from pyrag_dsl.models.cache import cache_key
+from pyrag_dsl.models.reply import Content
 from pyrag_dsl.testing.server import ScriptedModelServer, truncated
 
 ASK = [{"role": "user", "content": "hello"}]

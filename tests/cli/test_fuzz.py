@@ -15,7 +15,7 @@ from pyrag_dsl.cli.screen import Screen
 from pyrag_dsl.cli.verbs.fuzz import _NAMES, _search
 from pyrag_dsl.testing import LawBroken, StubTools, plans, tool_results
 from pyrag_dsl.testing.laws import CHECKS
-from pyrag_dsl.testing.search import LAWS, Failure, Law, search, write_failure
+from pyrag_dsl.testing.search import LAWS, Finding, Law, search, write_failure
 
 from ..docs.examples import ROOT, blocks
 
@@ -105,7 +105,7 @@ def test_the_same_seed_tries_the_same_cases() -> None:
 
 
 def test_texts_that_no_editor_shows_are_in_the_header_too(tmp_path: Path) -> None:
-    path = write_failure(Failure("total", "a\ud800\x00\r", "check_total(text, {})", "é\x1b[2J", "1/total/0"), tmp_path)
+    path = write_failure(Finding("total", "a\ud800\x00\r", "check_total(text, {})", "é\x1b[2J", "1/total/0"), tmp_path)
     raw = path.read_bytes()
     assert b"# text = 'a\\ud800\\x00\\r'\n" in raw
     assert "#   é\\x1b[2J\n".encode() in raw

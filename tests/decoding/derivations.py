@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pyrag_dsl.grammar.decoding.rules import Chars, Choice, Literal, Maybe, Part, Ref, Rules, Sequence
+from pyrag_dsl.decoding.rules import Chars, Choice, Literal, OptionalPart, Part, Ref, Rules, Sequence
 
 
 def ends(rules: Rules, text: str) -> frozenset[int]:
@@ -27,7 +27,7 @@ def ends(rules: Rules, text: str) -> frozenset[int]:
             return reached
         if isinstance(part, Choice):
             return frozenset().union(*(of(option, at) for option in part.options))
-        if isinstance(part, Maybe):
+        if isinstance(part, OptionalPart):
             return of(part.part, at) | {at}
         reached, found = frozenset({at}), frozenset({at} if not part.least else ())
         for count in range(1, part.most + 1):

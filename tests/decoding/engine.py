@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from pyrag_dsl.grammar.decoding import decoding_grammar
+from pyrag_dsl.decoding import decoding_grammar
 
 llguidance = pytest.importorskip("llguidance", reason="llguidance is not installed: pip install 'pyrag-dsl[decoding]'")
 

@@ -9,10 +9,10 @@ import re
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.decoding import DIALECTS, decoding_grammar, plan_rules
+from pyrag_dsl.decoding.expressions import BEYOND_ASCII, TERMINALS
+from pyrag_dsl.decoding.rules import Chars, Choice, OptionalPart, Repeat, Sequence, longest, sample
 from pyrag_dsl.grammar import oracle
-from pyrag_dsl.grammar.decoding import DIALECTS, decoding_grammar, plan_rules
-from pyrag_dsl.grammar.decoding.expressions import BEYOND_ASCII, TERMINALS
-from pyrag_dsl.grammar.decoding.rules import Chars, Choice, Maybe, Repeat, Sequence, longest, sample
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from pyrag_dsl.grammar.scan import MAX_SOURCE
 from tests.decoding.derivations import ends
@@ -24,7 +24,7 @@ OPERATORS = re.compile(r"[-+*/%<>=!&|^~@.,:(\[{]|\b(?:and|or|not|if|else|in|for)
 def classes(part) -> set[Chars]:
     if isinstance(part, Chars):
         return {part}
-    inner = {Sequence: "parts", Choice: "options", Maybe: "part", Repeat: "part"}.get(type(part))
+    inner = {Sequence: "parts", Choice: "options", OptionalPart: "part", Repeat: "part"}.get(type(part))
     found = getattr(part, inner) if inner else ()
     return set().union(*map(classes, found if isinstance(found, tuple) else (found,)))
 

@@ -12,8 +12,8 @@ import random
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.grammar.decoding import DIALECTS, plan_rules
-from pyrag_dsl.grammar.decoding.rules import sample
+from pyrag_dsl.decoding import DIALECTS, plan_rules
+from pyrag_dsl.decoding.rules import sample
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from tests.decoding.engine import matcher, reads, walk
 from tests.decoding.toolboxes import TOOLBOXES

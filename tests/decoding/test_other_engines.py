@@ -9,8 +9,8 @@ import random
 
 import pytest
 
-from pyrag_dsl.grammar.decoding import decoding_grammar, plan_rules
-from pyrag_dsl.grammar.decoding.rules import sample
+from pyrag_dsl.decoding import decoding_grammar, plan_rules
+from pyrag_dsl.decoding.rules import sample
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 
 xgrammar = pytest.importorskip("xgrammar", reason="xgrammar is not installed: an engine is needed")

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from pyrag_dsl.agents.models import ChatModel
 from pyrag_dsl.cli import pyrag
-from pyrag_dsl.grammar.decoding import DIALECTS, SERVERS, constrained_fields, decoding_grammar, request_fields
+from pyrag_dsl.decoding import DIALECTS, SERVERS, constrained_fields, decoding_grammar, request_fields
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, REQUIRED
 from pyrag_dsl.grammar.stubs import read_stubs
+from pyrag_dsl.models import ChatModel
 from pyrag_dsl.testing.server import ScriptedModelServer
 
 STUBS = '''

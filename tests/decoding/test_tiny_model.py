@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.grammar.decoding import DIALECTS, decoding_grammar
+from pyrag_dsl.decoding import DIALECTS, decoding_grammar
 from tests.decoding.engine import END, llguidance, readable, tokenizer
 
 torch = pytest.importorskip("torch", reason="torch is not installed: a model is needed")

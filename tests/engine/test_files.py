@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.record import Record, write_folder
+from pyrag_dsl.agents.record import QuestionRecord, write_folder
 from pyrag_dsl.report import write_report
 
 PLAN = 'final_answer = answer("a", retrieve("b"))\n'
@@ -23,7 +23,7 @@ def test_what_a_run_leaves_can_be_read_by_its_owner_only(tmp_path: Path) -> None
         result = pd.run(PLAN, tools, trace=tmp_path / "trace.jsonl")
         result.trace.save(tmp_path / "saved.jsonl")
         write_report(result.trace, tmp_path / "report.html")
-        write_folder(tmp_path, Record("q", ("q",), PLAN, (), {}, "a", False))
+        write_folder(tmp_path, QuestionRecord("q", ("q",), PLAN, (), {}, "a", False))
     finally:
         os.umask(before)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -157,7 +157,7 @@ FORKS = """
 import gc, os, sys, time
 import pyrag_dsl as pd
 from pyrag_dsl.runtime import engine
-from pyrag_dsl.agents.models import ChatModel
+from pyrag_dsl.models import ChatModel
 from pyrag_dsl.testing.server import ScriptedModelServer
 
 def slow(text):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pyrag_dsl.agents.models import ChatModel
+from pyrag_dsl.models import ChatModel
 from pyrag_dsl.testing.server import Request, ScriptedModelServer, Turn, status
 
 ROLES = {

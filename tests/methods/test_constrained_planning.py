@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from pyrag_dsl import PlanRejected
-from pyrag_dsl.agents.models.client import ChatModel
 from pyrag_dsl.agents.planner import Planner
-from pyrag_dsl.grammar.decoding import SHAPE, constrained_fields
+from pyrag_dsl.decoding import SHAPE, constrained_fields
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
+from pyrag_dsl.models.client import ChatModel
 from pyrag_dsl.testing.server import ScriptedModelServer
 
 PLAN = 'docs_1 = retrieve("Dune")\nfact_1 = answer("Who wrote Dune?", docs_1)\nfinal_answer = fact_1\n'

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.models import AccessDenied, ContextExceeded
 from pyrag_dsl.agents.pyrag import Answered, PyRAG
 from pyrag_dsl.agents.sentinels import is_sentinel
-from pyrag_dsl.grammar.decoding import may_be_decoded
+from pyrag_dsl.decoding import may_be_decoded
+from pyrag_dsl.models import AccessDenied, ContextExceeded
 from pyrag_dsl.runtime.events import CallFinished
 from pyrag_dsl.testing.server import Request, Turn, null_content, status, truncated
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.models import ChatModel, Price, RateLimited, Unreachable
 from pyrag_dsl.agents.pyrag import Answered, PyRAG
+from pyrag_dsl.models import ChatModel, Price, RateLimited, Unreachable
 from pyrag_dsl.runtime.events import RepairApplied
 from pyrag_dsl.testing.server import ScriptedModelServer, Turn, malformed, no_choices, oversized, status, truncated
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 import pyrag_dsl as pd
 from pyrag_dsl.agents.decomposer import Decomposer, read_queries
 from pyrag_dsl.agents.metering import Meter
-from pyrag_dsl.agents.models import EmptyReply, Reply, Timeout, Usage
 from pyrag_dsl.agents.plan_prompts import decompose_prompt, describe_value, plan_prompt, quote_code, repair_prompt
 from pyrag_dsl.agents.planner import Planner
 from pyrag_dsl.agents.repairer import Repairer
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
+from pyrag_dsl.models import EmptyReply, Reply, Timeout, Usage
 
 GOOD = "final_answer = answer('Who?')\n"
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from pyrag_dsl.agents.reader import UNKNOWN, compose
-from pyrag_dsl.agents.reader.dates import Date, order, parse_date
-from pyrag_dsl.agents.reader.prompts import split_prompt
+from pyrag_dsl.reader import UNKNOWN, compose
+from pyrag_dsl.reader.dates import Date, order, parse_date
+from pyrag_dsl.reader.prompts import split_prompt
 
 
 def given(facts: str, question: str) -> str:

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from pyrag_dsl.agents.reader import UNKNOWN, read
-from pyrag_dsl.agents.reader.relations import RELATIONS
-from pyrag_dsl.agents.reader.sentences import (
+from pyrag_dsl.reader import UNKNOWN, read
+from pyrag_dsl.reader.relations import RELATIONS
+from pyrag_dsl.reader.sentences import (
     MAX_DOCUMENTS,
     MAX_SENTENCE_CHARACTERS,
     MAX_TOTAL_CHARACTERS,
@@ -41,7 +41,7 @@ HOSTILE = {
 }
 
 SCRIPT = """
-from pyrag_dsl.agents.reader import EmbeddedReader
+from pyrag_dsl.reader import EmbeddedReader
 questions = [
     "When was Ann Bell born?", "Where did Ann Bell die?", "Who is the mother of Ann Bell?",
     "Who directed Ann Bell?", "Who is the performer of Ann Bell?", "What is Ann Bell's occupation?",

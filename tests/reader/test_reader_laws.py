@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyrag_dsl.agents.reader import UNKNOWN, EmbeddedReader, Reading, compose, read
+from pyrag_dsl.reader import UNKNOWN, EmbeddedReader, Reading, compose, read
 
 PIECES = st.sampled_from(
     [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyrag_dsl.agents.reader import UNKNOWN, EmbeddedReader, read
+from pyrag_dsl.reader import UNKNOWN, EmbeddedReader, read
 
 ADA = (
     '"Ada Marlowe"\nAda Marlowe (born 3 May 1921 in Trieste, Italy – 9 August 1988) was an Italian painter and '

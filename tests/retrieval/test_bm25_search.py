@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyrag_dsl.runtime.retrieval import BM25Index, Passage, Retriever, bundled_passages, bundled_retriever
+from pyrag_dsl.retrieval import BM25Index, Passage, Retriever, bundled_passages, bundled_retriever
 
 INDEX = bundled_retriever()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyrag_dsl.runtime.retrieval import bundled_passages, bundled_retriever
+from pyrag_dsl.retrieval import bundled_passages, bundled_retriever
 
 
 def test_ids_and_titles_are_unique_and_nothing_is_empty() -> None:

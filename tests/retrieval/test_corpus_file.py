@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pyrag_dsl.runtime.retrieval import BM25Index, CorpusError, LineProblem
-from pyrag_dsl.runtime.retrieval.corpus import LONGEST_LINE, PROBLEMS_KEPT
+from pyrag_dsl.retrieval import BM25Index, CorpusError, LineProblem
+from pyrag_dsl.retrieval.corpus import LONGEST_LINE, PROBLEMS_KEPT
 
 ULM = {"id": "1", "contents": '"Ulm"\nA city on the Danube.'}
 BONN = {"id": "2", "contents": '"Bonn"\nA city on the Rhine.'}

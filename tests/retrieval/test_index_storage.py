@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pyrag_dsl.runtime.retrieval import BM25Index, IndexStorageError
-from pyrag_dsl.runtime.retrieval import index as index_module
-from pyrag_dsl.runtime.retrieval.generations import DamageError
+from pyrag_dsl.retrieval import BM25Index, IndexStorageError
+from pyrag_dsl.retrieval import index as index_module
+from pyrag_dsl.retrieval.generations import DamageError
 
 ULM = {"id": "1", "contents": '"Ulm"\nA city on the Danube.'}
 BONN = {"id": "2", "contents": '"Bonn"\nA city on the Rhine.'}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrag_dsl.runtime.retrieval.passages import (
+from pyrag_dsl.retrieval.passages import (
     Passage,
     PassageFormatError,
     parse_passage_line,

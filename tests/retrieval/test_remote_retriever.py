@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyrag_dsl.runtime.retrieval import (
+from pyrag_dsl.retrieval import (
     Hit,
     Passage,
     RemoteRetriever,
@@ -26,7 +26,7 @@ from pyrag_dsl.runtime.retrieval import (
     RetrieverTimeoutError,
     RetrieverUnreachableError,
 )
-from pyrag_dsl.runtime.retrieval.replies import ReplyShapeError, hits_of
+from pyrag_dsl.retrieval.replies import ReplyShapeError, hits_of
 
 from .retrieval_server import Handler, Reply, Server
 
@@ -315,7 +315,7 @@ def test_errors_do_not_quote_passages(ask: Ask) -> None:
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_reply_without_end_is_cut(ask: Ask, monkeypatch: pytest.MonkeyPatch, compressed: bool) -> None:
-    monkeypatch.setattr("pyrag_dsl.runtime.retrieval.remote.BODY_LIMIT", 2 * 1024 * 1024)
+    monkeypatch.setattr("pyrag_dsl.retrieval.remote.BODY_LIMIT", 2 * 1024 * 1024)
     body = b" " * (8 * 1024 * 1024)
     reply = raw(gzip.compress(body), Content_Encoding="gzip") if compressed else raw(body)
     with pytest.raises(RetrieverReplyError, match="larger than 2 MiB"):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pyrag_dsl.runtime import retrieval
+from pyrag_dsl import retrieval
 
 
 def test_every_public_name_is_there() -> None:
@@ -20,8 +20,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_passages_need_neither_the_index_library_nor_the_http_client() -> None:
     program = (
-        "import sys; import pyrag_dsl.runtime.retrieval.passages;"
-        "print({'tantivy', 'requests', 'urllib3'} & set(sys.modules))"
+        "import sys; import pyrag_dsl.retrieval.passages;print({'tantivy', 'requests', 'urllib3'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyrag_dsl.runtime.retrieval import BM25Index
+from pyrag_dsl.retrieval import BM25Index
 
 
 @pytest.fixture(scope="module")

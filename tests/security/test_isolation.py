@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.isolation.isolated import Isolated
+from pyrag_dsl.isolation.pool import IsolationUnavailable, Member, OutOfTime, Pool, WorkerLost, default_pool
 from pyrag_dsl.runtime import api
-from pyrag_dsl.runtime.isolation import Isolated
 from pyrag_dsl.runtime.plain import dumps, encode
-from pyrag_dsl.runtime.pool import IsolationUnavailable, Member, OutOfTime, Pool, WorkerLost, default_pool
 from pyrag_dsl.testing.plans import plans
 from pyrag_dsl.testing.stateful import stateful_plans
 from pyrag_dsl.testing.stubs import StubTools
@@ -458,7 +458,7 @@ def test_a_cancelled_run_is_cancelled(pool: Pool) -> None:
 FORK = """
 import os, sys
 import pyrag_dsl as pd
-from pyrag_dsl.runtime.pool import default_pool
+from pyrag_dsl.isolation.pool import default_pool
 tools = {"answer": lambda query, docs=None: query.upper()}
 limits = pd.Limits(deadline=None)
 def run(text):

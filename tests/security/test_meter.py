@@ -14,7 +14,7 @@ from pyrag_dsl.interpreter.machine import Machine
 from pyrag_dsl.interpreter.values import Builtin
 from pyrag_dsl.testing import meter
 from pyrag_dsl.testing.laws import LawBroken, check_priced
-from pyrag_dsl.testing.meter import Bench, Reading, measure, pace, piece, spend
+from pyrag_dsl.testing.meter import Bench, Measurement, measure, pace, piece, spend
 from pyrag_dsl.testing.operands import GIVEN, OPERANDS
 from pyrag_dsl.testing.probes import Group, Probe, all_operands, groups, making, methods, words
 
@@ -34,7 +34,7 @@ SOME = {
 }
 
 
-def worst(readings: Iterable[Reading]) -> list[str]:
+def worst(readings: Iterable[Measurement]) -> list[str]:
     dear = sorted((each for each in readings if each.dear), key=lambda each: each.cpu + each.memory, reverse=True)
     return [f"time {each.cpu:.1f}, memory {each.memory:.1f}, {each.ended}: {each.probe}" for each in dear]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from pyrag_dsl.runtime import seccomp
-from pyrag_dsl.runtime.pool import IsolationUnavailable, Member
+from pyrag_dsl.isolation import seccomp
+from pyrag_dsl.isolation.pool import IsolationUnavailable, Member
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(seccomp.missing() is not None, reason="the platform has no filter of system calls")
@@ -25,7 +25,7 @@ NOBODY = 65534
 
 ATTACKER = r"""
 import ctypes, json, mmap, os, resource, signal, socket, sys, threading, time
-from pyrag_dsl.runtime import seccomp, worker
+from pyrag_dsl.isolation import seccomp, worker
 victim, folder = int(sys.argv[1]), sys.argv[2]
 out = os.dup(1)
 os.dup2(out, 0)

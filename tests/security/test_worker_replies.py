@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 import pyrag_dsl as pd
 from pyrag_dsl.interpreter.values import PlanFrozenSet, PlanSet
-from pyrag_dsl.runtime import wire
-from pyrag_dsl.runtime.admission import Admission, plan_variables
-from pyrag_dsl.runtime.wire import HEADER, Garbled, decode, decode_plan, encode, pack, signature_rows, unpack
-from pyrag_dsl.runtime.worker import Worker
+from pyrag_dsl.isolation import wire
+from pyrag_dsl.isolation.admission import Admission, plan_variables
+from pyrag_dsl.isolation.wire import HEADER, Garbled, decode, decode_plan, encode, pack, signature_rows, unpack
+from pyrag_dsl.isolation.worker import Worker
 
 SOURCE = """
 docs = retrieve("Dune", topk=3)

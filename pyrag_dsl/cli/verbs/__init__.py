@@ -7,7 +7,7 @@ from importlib import import_module
 
 import typer
 
-from pyrag_dsl.cli.options import Version
+from ..options import Version
 
 
 def app() -> typer.Typer:

@@ -11,15 +11,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli import status
-from pyrag_dsl.cli.inputs import check_output
-from pyrag_dsl.cli.outcome import Outcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
-from pyrag_dsl.cli.screen import Screen, stderr
-from pyrag_dsl.cli.services import Sources, api_key, opened_retriever, retrieve_tool
-from pyrag_dsl.cli.status import Stop
-from pyrag_dsl.cli.steps import Steps
-from pyrag_dsl.grammar.diagnostics import PlanError, PlanRejected
+from ...grammar.diagnostics import PlanError, PlanRejected
+from .. import options as o
+from .. import status
+from ..inputs import check_output
+from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
+from ..screen import Screen, stderr
+from ..services import Sources, api_key, opened_retriever, retrieve_tool
+from ..status import Stop
+from ..steps import Steps
 
 _PLANNING = "Models"
 
@@ -102,8 +102,8 @@ def ask(
     plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or base_url
     plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or name
     screen = stderr(quiet=quiet)
-    from pyrag_dsl.interpreter.limits import Limits
-    from pyrag_dsl.runtime.options import checked_limits
+    from ...interpreter.limits import Limits
+    from ...runtime.options import checked_limits
 
     with ExitStack() as stack:
         answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen))
@@ -129,7 +129,7 @@ def ask(
         if trace is not None:
             outcome.trace.save(trace)
         if report is not None:
-            from pyrag_dsl.report import write_report
+            from ...report import write_report
 
             write_report(outcome.trace, report)
     if outcome.code == status.INTERRUPTED:
@@ -143,7 +143,7 @@ def ask(
 
 def chat_model(name: str, base_url: str, key_variable: str | None, role: str, screen: Screen) -> Any:
     """The client of a model, which closes as a context. Raises Stop."""
-    from pyrag_dsl.agents.models.client import ChatModel
+    from ...models.client import ChatModel
 
     key = api_key(key_variable)
     try:
@@ -154,9 +154,9 @@ def chat_model(name: str, base_url: str, key_variable: str | None, role: str, sc
         raise Stop(f"the address of the {role} model: {error}") from None
 
 
-def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -> Outcome:
-    from pyrag_dsl.agents.pyrag import PyRAG
-    from pyrag_dsl.runtime.pool import IsolationUnavailable
+def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -> CommandOutcome:
+    from ...agents.pyrag import PyRAG
+    from ...isolation.pool import IsolationUnavailable
 
     progress = None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True)
     kept: list[Any] = []  # what was made, where the question ends before its answer
@@ -179,7 +179,7 @@ def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -
         raise Stop(f"--isolation: {error}") from None
     except KeyboardInterrupt:
         made = kept[0].trace if kept and kept[0] is not None else None
-        return Outcome(status.INTERRUPTED, "cancelled", question, name="the plan", trace=made)
+        return CommandOutcome(status.INTERRUPTED, "cancelled", question, name="the plan", trace=made)
     result = answered.result
     diagnostics = result.diagnostics if result is not None else ()
-    return Outcome(status.OK, "done", question, answered.source, "the plan", diagnostics, answered.trace, result)
+    return CommandOutcome(status.OK, "done", question, answered.source, "the plan", diagnostics, answered.trace, result)

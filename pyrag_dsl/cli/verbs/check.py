@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli.execute import Request, attempt, carry_out
-from pyrag_dsl.cli.screen import Screen, write
-from pyrag_dsl.cli.services import Sources
+from .. import options as o
+from ..execute import RunRequest, attempt, carry_out
+from ..screen import Screen, write
+from ..services import Sources
 
 
 def add(app: typer.Typer) -> None:
@@ -29,10 +29,10 @@ def check(
     quiet: o.Quiet = False,
 ) -> int:
     """Say whether a plan is accepted. Exit status 0 if it is, 3 if not."""
-    request = Request(plan, None, Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt)
+    request = RunRequest(plan, None, Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt)
     if not prompt:
         return carry_out(request)
-    from pyrag_dsl.grammar.render import render_prompt
+    from ...grammar.render import render_prompt
 
     outcome = attempt(request, Screen(sys.stderr, quiet=True))
     if outcome.diagnostics:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli import status
-from pyrag_dsl.cli.screen import Screen, stderr, write
-from pyrag_dsl.cli.status import Stop
+from .. import options as o
+from .. import status
+from ..screen import Screen, stderr, write
+from ..status import Stop
 
 if TYPE_CHECKING:
-    from pyrag_dsl.testing.search import Failure, Law
+    from ...testing.search import Finding, Law
 
 _NAMES = ("faithful", "total", "monotone", "concurrent", "replay", "priced")
 _EVERY = 10.0  # seconds between lines where there is no terminal
@@ -54,11 +54,11 @@ def fuzz(
     if unknown:
         raise Stop(f"there is no law {unknown[0]!r}; there are {', '.join(_NAMES)}")
     try:
-        from pyrag_dsl.testing.search import LAWS
+        from ...testing.search import LAWS
     except ModuleNotFoundError as missing:
         if missing.name != "hypothesis":
             raise
-        from pyrag_dsl.testing import INSTALL
+        from ...testing import INSTALL
 
         raise Stop(f"fuzzing needs Hypothesis, which is not installed: {INSTALL}") from None
     chosen = [each for each in LAWS if not law or each.name in law]
@@ -67,13 +67,13 @@ def fuzz(
 
 def _search(laws: Sequence[Law], seconds: float, seed: int, out: Path, screen: Screen) -> int:
     """Search, show how it goes, write what is found."""
-    from pyrag_dsl.testing.search import search, write_failure
+    from ...testing.search import search, write_failure
 
     screen.line(f"seed {seed}, {seconds:g} s, laws: {', '.join(law.name for law in laws)}")
     cases: Counter[str] = Counter({law.name: 0 for law in laws})
     broken: Counter[str] = Counter()
     alike = 0
-    written: dict[Path, Failure] = {}
+    written: dict[Path, Finding] = {}
     with _progress(screen, seconds) as progress:
         for found in search(laws, seconds, seed):
             cases[found.law] += found.cases
@@ -121,7 +121,7 @@ class _Lines:
             self.last = now
             self.screen.line(f"{now - self.began:.0f} s: {cases:,} cases, {failures} failures")
 
-    def tell(self, failure: Failure, path: Path) -> None:
+    def tell(self, failure: Finding, path: Path) -> None:
         first = failure.detail.splitlines()[0] if failure.detail else ""
         self.screen.line((f"{failure.law} is broken", "bad"), f": {first[:200]} -> {path}")
 
@@ -150,7 +150,7 @@ class _Bar:
         elapsed = time.monotonic() - self.lines.began
         self.bar.update(self.task, completed=elapsed, description=f"{cases:,} cases, {failures} failures")
 
-    def tell(self, failure: Failure, path: Path) -> None:
+    def tell(self, failure: Finding, path: Path) -> None:
         self.bar.stop()
         self.lines.tell(failure, path)
         self.bar.start()

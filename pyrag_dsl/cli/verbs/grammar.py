@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli.screen import write
-from pyrag_dsl.cli.status import Stop
+from .. import options as o
+from ..screen import write
+from ..status import Stop
 
 
 class Dialect(str, Enum):
@@ -55,9 +55,9 @@ def grammar(
     depth: Annotated[int, typer.Option(min=0, max=3, metavar="N", help="Nested blocks at most.")] = 3,
 ) -> int:
     """Print the grammar under which a model can write nothing but plans. See docs/decoding.md."""
-    from pyrag_dsl.grammar.decoding import SERVERS, decoding_grammar, request_fields
-    from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
-    from pyrag_dsl.grammar.stubs import read_stubs
+    from ...decoding import SERVERS, decoding_grammar, request_fields
+    from ...grammar.language import DEFAULT_SIGNATURES
+    from ...grammar.stubs import read_stubs
 
     signatures = DEFAULT_SIGNATURES
     if tools is not None:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli.screen import answer_text, stderr, write
-from pyrag_dsl.cli.services import open_corpus
+from .. import options as o
+from ..screen import answer_text, stderr, write
+from ..services import open_corpus
 
 
 def add(app: typer.Typer) -> None:

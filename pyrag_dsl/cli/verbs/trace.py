@@ -8,15 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pyrag_dsl.cli import options as o
-from pyrag_dsl.cli import status
-from pyrag_dsl.cli.execute import Request, carry_out, tell
-from pyrag_dsl.cli.inputs import check_output, load_trace
-from pyrag_dsl.cli.outcome import Outcome, of_error
-from pyrag_dsl.cli.screen import Screen, stderr
-from pyrag_dsl.cli.services import Sources, tools_of
-from pyrag_dsl.cli.status import Stop
-from pyrag_dsl.grammar.diagnostics import PlanError
+from ...grammar.diagnostics import PlanError
+from .. import options as o
+from .. import status
+from ..execute import RunRequest, carry_out, tell
+from ..inputs import check_output, load_trace
+from ..outcome import CommandOutcome, of_error
+from ..screen import Screen, stderr
+from ..services import Sources, tools_of
+from ..status import Stop
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace writes it.")]
 
@@ -36,12 +36,12 @@ def show(
     """Print what happened, in program order."""
     trace = load_trace(file)
     if report is not None:
-        from pyrag_dsl.report import write_report
+        from ...report import write_report
 
         check_output(report, "--report", apart_from=[file])
         write_report(trace, report)
         return status.OK
-    from pyrag_dsl.cli.steps import show_trace
+    from ..steps import show_trace
 
     show_trace(Screen(sys.stdout), trace.events)
     return status.OK
@@ -56,7 +56,7 @@ def replay(
 ) -> int:
     """Run the recorded plan on its recorded results. Needs no tool and no network."""
     return carry_out(
-        Request(None, None, Sources(), trace=trace, replay=file, report=report, as_json=as_json, quiet=quiet)
+        RunRequest(None, None, Sources(), trace=trace, replay=file, report=report, as_json=as_json, quiet=quiet)
     )
 
 
@@ -88,17 +88,17 @@ def rerun(
     check_output(out, "--out", apart_from=[file, corpus, report])
     check_output(report, "--report", apart_from=[file, corpus])
     recorded = load_trace(file)
-    request = Request(None, None, sources, as_json=as_json, quiet=quiet)
+    request = RunRequest(None, None, sources, as_json=as_json, quiet=quiet)
     screen = stderr(quiet=quiet)
     header = recorded.header
-    from pyrag_dsl.cli.steps import Steps
-    from pyrag_dsl.runtime.api import rerun as run_again
+    from ...runtime.api import rerun as run_again
+    from ..steps import Steps
 
     hooks = () if quiet else (Steps(screen),)
     with tools_of(sources, screen) as tools:
         try:
             result = run_again(recorded, {node: changes}, tools, hooks=hooks, trace=out, call_timeout=call_timeout)
-            outcome = Outcome(
+            outcome = CommandOutcome(
                 status.OK,
                 "done",
                 header.question,
@@ -113,7 +113,7 @@ def rerun(
         except ValueError as error:
             raise Stop(str(error)) from None
     if report is not None and outcome.trace is not None:
-        from pyrag_dsl.report import write_report
+        from ...report import write_report
 
         write_report(outcome.trace, report)
     tell(outcome, request, screen)

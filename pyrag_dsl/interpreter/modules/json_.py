@@ -36,7 +36,7 @@ def _number(value: int | float) -> str:
     return {"inf": "Infinity", "-inf": "-Infinity"}.get(shown := repr(value), shown)
 
 
-class _Writer:
+class _JsonWriter:
     """One call of `dumps`. What it has written is paid for piece by piece."""
 
     def __init__(
@@ -199,7 +199,7 @@ def _dumps(
         raise TypeError("separators must be a pair of texts")
     quote: Callable[[str], str] = encode_basestring_ascii if ensure_ascii else encode_basestring
     options = {"skipkeys": skipkeys, "allow_nan": allow_nan, "default": default, "sort_keys": sort_keys}
-    writer = _Writer(machine, quote, indent, tuple(separators), options)
+    writer = _JsonWriter(machine, quote, indent, tuple(separators), options)
     writer.value(obj)
     return "".join(writer.parts)
 

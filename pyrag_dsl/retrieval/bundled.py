@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from pyrag_dsl.runtime.retrieval.index import BM25Index
-from pyrag_dsl.runtime.retrieval.passages import Passage, parse_passage_line
+from .index import BM25Index
+from .passages import Passage, parse_passage_line
 
 
 @cache

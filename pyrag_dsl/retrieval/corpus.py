@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pyrag_dsl.runtime.retrieval.errors import CorpusError
-from pyrag_dsl.runtime.retrieval.passages import Passage, PassageFormatError, parse_passage_line
+from .errors import CorpusError
+from .passages import Passage, PassageFormatError, parse_passage_line
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes read so far and the bytes there are."""

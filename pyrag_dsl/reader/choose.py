@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .comparisons import Quantity, compare, comparison_asked
-from .options import Options, find_options
+from .options import Alternatives, find_options
 from .prompts import Stated
 from .reading import NOTHING, Reading
 from .values import value_of
@@ -27,7 +27,7 @@ def choose(stated: Stated) -> Reading | None:
     return decide(options, stated, comparison.measure, comparison.wanted)
 
 
-def decide(options: Options, stated: Stated, measure: Callable[[str], Quantity | None], wanted: int) -> Reading:
+def decide(options: Alternatives, stated: Stated, measure: Callable[[str], Quantity | None], wanted: int) -> Reading:
     """The option at the wanted end of a measure; `NOTHING` where the facts give no value or no difference."""
     first: tuple[Quantity, str] | None = value_of(options.first, options.second, stated, measure)
     second: tuple[Quantity, str] | None = value_of(options.second, options.first, stated, measure)

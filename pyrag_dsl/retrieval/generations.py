@@ -25,9 +25,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pyrag_dsl.runtime.retrieval.corpus import CorpusReport, Fingerprint, LineProblem, hash_file
-from pyrag_dsl.runtime.retrieval.lexical import ENGINE, TOKENIZER, EngineError, LexicalSearcher
-from pyrag_dsl.runtime.retrieval.scratch import Scratch
+from .corpus import CorpusReport, Fingerprint, LineProblem, hash_file
+from .lexical import ENGINE, TOKENIZER, EngineError, LexicalSearcher
+from .scratch import Scratch
 
 FORMAT = 1
 _MANIFEST = "manifest.json"

@@ -6,9 +6,9 @@ here reads the environment or touches the network before the first call.
 
 from __future__ import annotations
 
-from pyrag_dsl.agents.models.cache import CacheUnusable, ResponseCache
-from pyrag_dsl.agents.models.client import ChatModel
-from pyrag_dsl.agents.models.errors import (
+from .cache import CacheUnusable, ResponseCache
+from .client import ChatModel
+from .errors import (
     AccessDenied,
     BadReply,
     BadStatus,
@@ -22,7 +22,7 @@ from pyrag_dsl.agents.models.errors import (
     Timeout,
     Unreachable,
 )
-from pyrag_dsl.agents.models.reply import Price, Reply, Usage
+from .reply import Price, Reply, Usage
 
 __all__ = [
     "AccessDenied",

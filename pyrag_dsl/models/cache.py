@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pyrag_dsl.agents.models.reply import Content, Usage
+from .reply import Content, Usage
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,35 +1,15 @@
-"""Constrained decoding: grammars under which a model can write nothing but plans.
-
-    text = decoding_grammar("llguidance")
-    fields = request_fields("vllm", text)       # add them to the body of the request
-
-The grammar is a part of the language, not all of it: see `plans.py` for the shape, `dialects.py` for how it is
-written, `servers.py` for where it goes. `SHAPE` tells a model about it, which is worth doing: a model that wants to
-write something else is held to the form and not to the sense.
-"""
+"""The grammar of plans as a text that an engine reads, and whether a reply can have been written under it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from ..diagnostics import PlanRejected
-from ..language import DEFAULT_SIGNATURES, Signature
-from ..vet import parse
+from ..grammar.diagnostics import PlanRejected
+from ..grammar.language import DEFAULT_SIGNATURES, Signature
+from ..grammar.vet import parse
 from .dialects import DIALECTS
 from .plans import DEPTH, plan_rules
-from .servers import SERVERS, constrained_fields, request_fields
-
-__all__ = [
-    "DIALECTS",
-    "SERVERS",
-    "SHAPE",
-    "constrained_fields",
-    "decoding_grammar",
-    "may_be_decoded",
-    "plan_rules",
-    "request_fields",
-]
 
 SHAPE = """\
 Write the program alone, without a fence, as a chain of hops. Hop 1 is two lines: `docs_1 = ...`, a list, then

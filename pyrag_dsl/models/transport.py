@@ -24,8 +24,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from pyrag_dsl.agents.models.secrets import Endpoint
-from pyrag_dsl.runtime.threads import new_loop
+from ..threads import new_loop
+from .secrets import Endpoint
 
 T = TypeVar("T")
 
@@ -205,7 +205,7 @@ def _status_failure(error: Any) -> Failed:
     # A spent quota does not come back within seconds.
     if error.code == "insufficient_quota":
         retryable = False
-    from pyrag_dsl.agents.models.reply import error_message
+    from .reply import error_message
 
     said = error_message(error.body) if error.body else ""
     if 300 <= status < 400:

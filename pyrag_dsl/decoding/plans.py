@@ -12,10 +12,10 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping
 
-from ..language import Signature
-from ..scan import MAX_LINE, MAX_SOURCE
-from .expressions import Expressions, Scope, scoped
-from .rules import Literal, Maybe, Part, Rules, choice, longest, seq
+from ..grammar.language import Signature
+from ..grammar.scan import MAX_LINE, MAX_SOURCE
+from .expressions import ExpressionRules, RuleScope, scoped
+from .rules import Literal, OptionalPart, Part, Rules, choice, longest, seq
 
 HOPS = 6
 DEPTH = 3
@@ -51,7 +51,7 @@ def plan_rules(tools: Mapping[str, Signature], hops: int | None = None, depth: i
     )
 
 
-class _Plans(Expressions):
+class _Plans(ExpressionRules):
     """The statements, over the expressions."""
 
     def __init__(self, tools: Mapping[str, Signature], hops: int, depth: int) -> None:
@@ -67,30 +67,30 @@ class _Plans(Expressions):
 
     def after(self, hop: int) -> Part:
         """What may come once ``hop`` hops are done: the next one, or the answer."""
-        scope = Scope(hop, hop)
+        scope = RuleScope(hop, hop)
         final = seq("final_answer = ", self.value(scope), "\n")
         following = choice(self.hop(hop + 1) if hop < self.hops else None, final)
         if not hop:
             return following
-        compound = [Maybe(self.compound(scope, 0))] if self.depth else []
-        return seq(Maybe(self.line(scope)), *compound, following)
+        compound = [OptionalPart(self.compound(scope, 0))] if self.depth else []
+        return seq(OptionalPart(self.line(scope)), *compound, following)
 
     def hop(self, number: int) -> Part:
         """The two lines of a hop, and all that may come after."""
         return self.rules.rule(
             f"hop_{number}",
             lambda: seq(
-                Maybe(self.terminal("COMMENT")),
+                OptionalPart(self.terminal("COMMENT")),
                 f"docs_{number} = ",
-                self.listing(Scope(number - 1, number - 1)),
+                self.listing(RuleScope(number - 1, number - 1)),
                 f"\nfact_{number} = ",
-                self.value(Scope(number - 1, number)),
+                self.value(RuleScope(number - 1, number)),
                 "\n",
                 self.after(number),
             ),
         )
 
-    def line(self, scope: Scope) -> Part:
+    def line(self, scope: RuleScope) -> Part:
         """A statement that gives a bound name a new value, or adds to a list."""
         return self.rules.rule(
             scoped("line", scope.facts, scope.items),
@@ -107,12 +107,12 @@ class _Plans(Expressions):
             ),
         )
 
-    def compound(self, scope: Scope, depth: int) -> Part:
+    def compound(self, scope: RuleScope, depth: int) -> Part:
         """`if` or `for`, its headers indented ``depth`` times. The indentation of the first line is the caller's."""
         indent = INDENT * depth
         arm = self.arm(scope, depth + 1)
         conditions = self.conditions(scope)
-        elifs = [] if depth else [Maybe(seq("elif ", conditions, ":\n", arm))]
+        elifs = [] if depth else [OptionalPart(seq("elif ", conditions, ":\n", arm))]
         return self.rules.rule(
             scoped("block", depth, scope.facts, scope.items),
             lambda: choice(
@@ -122,7 +122,7 @@ class _Plans(Expressions):
                     ":\n",
                     self.body(scope, depth + 1),
                     *elifs,
-                    Maybe(seq(indent + "else:\n", arm)),
+                    OptionalPart(seq(indent + "else:\n", arm)),
                 ),
                 seq(
                     f"for item_{scope.items + 1} in ",
@@ -135,7 +135,7 @@ class _Plans(Expressions):
             ),
         )
 
-    def body(self, scope: Scope, depth: int) -> Part:
+    def body(self, scope: RuleScope, depth: int) -> Part:
         """Lines, then a nested block, then a way out of the loop: some of it, and nothing that cannot be reached."""
         indent = INDENT * depth
         line = seq(indent, self.line(scope))
@@ -143,18 +143,18 @@ class _Plans(Expressions):
         jump = choice(indent + "break\n", indent + "continue\n") if scope.items else None
 
         def make() -> Part:
-            tail = [Maybe(jump)] if jump is not None else []
-            deeper = seq(Maybe(line), nested, *tail) if nested is not None else None
-            return choice(seq(line, Maybe(line), *tail), deeper, jump)
+            tail = [OptionalPart(jump)] if jump is not None else []
+            deeper = seq(OptionalPart(line), nested, *tail) if nested is not None else None
+            return choice(seq(line, OptionalPart(line), *tail), deeper, jump)
 
         return self.rules.rule(scoped("body", depth, scope.facts, scope.items), make)
 
-    def arm(self, scope: Scope, depth: int) -> Part:
+    def arm(self, scope: RuleScope, depth: int) -> Part:
         """What stands under `elif` and `else`: one line, or a way out of the loop, or both."""
         indent = INDENT * depth
         jump = choice(indent + "break\n", indent + "continue\n") if scope.items else None
         line = seq(indent, self.line(scope))
         return self.rules.rule(
             scoped("arm", depth, scope.facts, scope.items),
-            lambda: choice(seq(line, Maybe(jump)) if jump is not None else line, jump),
+            lambda: choice(seq(line, OptionalPart(jump)) if jump is not None else line, jump),
         )

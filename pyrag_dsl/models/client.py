@@ -16,8 +16,9 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyrag_dsl.agents.models.cache import ResponseCache, cache_key
-from pyrag_dsl.agents.models.errors import (
+from ..quoting import clean_unicode
+from .cache import ResponseCache, cache_key
+from .errors import (
     AccessDenied,
     BadStatus,
     ContextExceeded,
@@ -30,14 +31,13 @@ from pyrag_dsl.agents.models.errors import (
     Timeout,
     Unreachable,
 )
-from pyrag_dsl.agents.models.reply import Content, Price, Reply, read_body, strip_thinking
-from pyrag_dsl.agents.models.secrets import Endpoint
-from pyrag_dsl.agents.quoting import clean_unicode
+from .reply import Content, Price, Reply, read_body, strip_thinking
+from .secrets import Endpoint
 
 if TYPE_CHECKING:
     import concurrent.futures
 
-    from pyrag_dsl.agents.models.transport import Failed, Transport
+    from .transport import Failed, Transport
 
 Message = Mapping[str, Any]
 
@@ -150,7 +150,7 @@ class ChatModel:
         """
         import asyncio
 
-        from pyrag_dsl.agents.models.transport import TransportClosed
+        from .transport import TransportClosed
 
         try:
             return await asyncio.wrap_future(self._start(messages, overrides))
@@ -160,7 +160,7 @@ class ChatModel:
 
     def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
         """``acomplete`` for sync code; blocks the calling thread."""
-        from pyrag_dsl.agents.models.transport import TransportClosed
+        from .transport import TransportClosed
 
         future = self._start(messages, overrides)
         try:
@@ -217,7 +217,7 @@ class ChatModel:
                 raise self._error(ModelClosed, "the model is closed")
             # Threads do not survive a fork: a child makes its own.
             if self._transport is None or self._pid != os.getpid():
-                from pyrag_dsl.agents.models.transport import Transport
+                from .transport import Transport
 
                 self._transport = Transport(
                     self._endpoint, trust_env=self.trust_env, max_concurrency=self.max_concurrency

@@ -16,7 +16,7 @@ from typing import Any
 
 import tantivy
 
-from pyrag_dsl.runtime.retrieval.passages import Hit, Passage, well_formed
+from .passages import Hit, Passage, well_formed
 
 ENGINE = f"tantivy {version('tantivy')}"
 TOKENIZER = "simple, at most 60 characters, lower case, ASCII, stop words 1 (text only), English stems"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .rules import Chars, Choice, Literal, Maybe, Part, Ref, Repeat, Rules, Sequence
+from .rules import Chars, Choice, Literal, OptionalPart, Part, Ref, Repeat, Rules, Sequence
 
 _SPECIAL = frozenset("\\.+*?()|[]{}^$/")
 
@@ -43,7 +43,7 @@ def _write(part: Part, atom: Callable[[Part], str]) -> str:
         return " | ".join(_write(option, atom) for option in part.options)
     if isinstance(part, Sequence):
         return " ".join(_grouped(each, atom) for each in part.parts)
-    if isinstance(part, Maybe):
+    if isinstance(part, OptionalPart):
         return _grouped(part.part, atom, postfix=True) + "?"
     if isinstance(part, Repeat):
         return _grouped(part.part, atom, postfix=True) + f"{{{part.least},{part.most}}}"
@@ -51,7 +51,7 @@ def _write(part: Part, atom: Callable[[Part], str]) -> str:
 
 
 def _grouped(part: Part, atom: Callable[[Part], str], *, postfix: bool = False) -> str:
-    loose = isinstance(part, Choice) or (postfix and isinstance(part, (Sequence, Maybe, Repeat)))
+    loose = isinstance(part, Choice) or (postfix and isinstance(part, (Sequence, OptionalPart, Repeat)))
     return f"({_write(part, atom)})" if loose else _write(part, atom)
 
 
@@ -93,7 +93,7 @@ def _regex(part: Part) -> str:
         return "".join(_regex(each) for each in part.parts)
     if isinstance(part, Choice):
         return "(" + "|".join(_regex(option) for option in part.options) + ")"
-    if isinstance(part, Maybe):
+    if isinstance(part, OptionalPart):
         return f"({_regex(part.part)})?"
     assert isinstance(part, Repeat)
     return f"({_regex(part.part)}){{{part.least},{part.most}}}"

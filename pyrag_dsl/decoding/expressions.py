@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..language import REQUIRED, Signature, ToolParam
-from .rules import Chars, Choice, Literal, Maybe, Part, Ref, Repeat, Rules, choice, seq, upto
+from ..grammar.language import REQUIRED, Signature, ToolParam
+from .rules import Chars, Choice, Literal, OptionalPart, Part, Ref, Repeat, Rules, choice, seq, upto
 
 # Letters beyond ASCII, without those that hide or reorder text, in plain escapes, which every dialect has. The ranges
 # end where UTF-8 carries over: engines work on bytes, and each ragged end costs them states.
@@ -40,14 +40,14 @@ TERMINALS: dict[str, Part] = {
         Repeat(
             seq(
                 Choice((Chars(" ,A-Za-z0-9", "x"), seq("\\", Chars("dws.", "d")))),
-                Maybe(choice("+", "*", "?", "{2}", "{4}")),
+                OptionalPart(choice("+", "*", "?", "{2}", "{4}")),
             ),
             1,
             12,
         ),
         '"',
     ),
-    "COUNT": seq(_NONZERO, Maybe(_DIGIT)),
+    "COUNT": seq(_NONZERO, OptionalPart(_DIGIT)),
     "INTEGER": choice("0", seq(_NONZERO, Repeat(_DIGIT, 0, 3))),
     "FLOAT": seq(_DIGIT, ".", Repeat(_DIGIT, 1, 3)),
 }
@@ -58,7 +58,7 @@ _LISTS = frozenset({"docs", "list[str]", "list"})
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RuleScope:
     """What is bound: ``fact_1`` to ``fact_<facts>``, ``docs_1`` to ``docs_<lists>``, ``item_1`` to ``item_<items>``."""
 
     facts: int
@@ -70,12 +70,12 @@ class Scope:
         """Whether nothing is bound."""
         return not (self.facts or self.lists or self.items)
 
-    def inside(self) -> Scope:
+    def inside(self) -> RuleScope:
         """The scope of the body of a loop."""
         return replace(self, items=self.items + 1)
 
 
-class Expressions:
+class ExpressionRules:
     """Makes each rule when it is first asked for, so that only rules in use exist."""
 
     def __init__(self, tools: Mapping[str, Signature]) -> None:
@@ -92,16 +92,16 @@ class Expressions:
 
     # ------------------------------------------------------------------------------------------------ names
 
-    def facts(self, scope: Scope) -> Part:
+    def facts(self, scope: RuleScope) -> Part:
         return self._names("fact", scope.facts)
 
-    def lists(self, scope: Scope) -> Part:
+    def lists(self, scope: RuleScope) -> Part:
         return self._names("docs", scope.lists)
 
     def _names(self, name: str, count: int) -> Part:
         return self.rules.rule(f"{name}_upto_{count}", lambda: choice(*(f"{name}_{i + 1}" for i in range(count))))
 
-    def named(self, scope: Scope) -> Part | None:
+    def named(self, scope: RuleScope) -> Part | None:
         """A name that is bound to a text."""
         if not scope.facts + scope.items:
             return None
@@ -112,7 +112,7 @@ class Expressions:
 
     # ------------------------------------------------------------------------------------------------ texts
 
-    def word(self, scope: Scope) -> Part:
+    def word(self, scope: RuleScope) -> Part:
         """A text that needs no call: what queries are made of."""
         string = self.terminal("STRING")
         named = self.named(scope)
@@ -122,16 +122,16 @@ class Expressions:
 
         def make() -> Part:
             method = self.rules.rule("method", lambda: choice(*(f".{each}()" for each in METHODS)))
-            hole = seq("{", named, Maybe(method), "}")
+            hole = seq("{", named, OptionalPart(method), "}")
             return choice(
                 string,
-                seq('f"', Maybe(text), hole, Maybe(text), upto(2, hole, Maybe(text)), '"'),
-                seq(named, Maybe(method)),
+                seq('f"', OptionalPart(text), hole, OptionalPart(text), upto(2, hole, OptionalPart(text)), '"'),
+                seq(named, OptionalPart(method)),
             )
 
         return self.rules.rule(scoped("word", scope.facts, scope.items), make)
 
-    def text(self, scope: Scope) -> Part:
+    def text(self, scope: RuleScope) -> Part:
         """A text, by one call at most."""
         string, named = self.terminal("STRING"), self.named(scope)
 
@@ -147,21 +147,21 @@ class Expressions:
                     options.append(seq("re.sub(", self.terminal("PATTERN"), ", ", string, ", ", named, ")"))
             number = self.number(scope)
             if number is not None and self.offers("str"):
-                options.append(seq("str(", number, Maybe(seq(choice(" - ", " + "), number)), ")"))
+                options.append(seq("str(", number, OptionalPart(seq(choice(" - ", " + "), number)), ")"))
             return choice(*options)
 
         return self.rules.rule(scoped("text", *key(scope)), make)
 
-    def value(self, scope: Scope) -> Part:
+    def value(self, scope: RuleScope) -> Part:
         """A text, or one of two."""
         text = self.text(scope)
         if scope.empty:
             return text
-        return seq(text, Maybe(seq(" if ", self.conditions(scope), " else ", text)))
+        return seq(text, OptionalPart(seq(" if ", self.conditions(scope), " else ", text)))
 
     # ------------------------------------------------------------------------------------------------ lists
 
-    def copied(self, scope: Scope) -> Part:
+    def copied(self, scope: RuleScope) -> Part:
         """A new list of what is known. Loops are over such: one that grows the list that it reads never ends."""
         string, named = self.terminal("STRING"), self.named(scope)
 
@@ -175,11 +175,11 @@ class Expressions:
 
         return self.rules.rule(scoped("copied", *key(scope)), make)
 
-    def gathered(self, scope: Scope) -> Part:
+    def gathered(self, scope: RuleScope) -> Part:
         """A list of what is known already."""
         return choice(self.copied(scope), self.lists(scope) if scope.lists else None)
 
-    def asked(self, scope: Scope) -> Part:
+    def asked(self, scope: RuleScope) -> Part:
         """A list by calls of tools, or of what is known."""
         gathered, calls = self.gathered(scope), self.calls(scope, lists=True)
         if not calls:
@@ -189,7 +189,7 @@ class Expressions:
             lambda: choice(gathered, seq(choice(*calls), upto(1, " + ", choice(*calls)))),
         )
 
-    def listing(self, scope: Scope) -> Part:
+    def listing(self, scope: RuleScope) -> Part:
         """A list, in every form there is."""
         named, gathered = self.named(scope), self.gathered(scope)
 
@@ -207,7 +207,7 @@ class Expressions:
 
         return self.rules.rule(scoped("listing", *key(scope)), make)
 
-    def comprehension(self, scope: Scope) -> Part:
+    def comprehension(self, scope: RuleScope) -> Part:
         inner = scope.inside()
         element = choice(self.word(inner), *self.calls(inner, lists=False))
         return seq(
@@ -215,22 +215,22 @@ class Expressions:
             element,
             f" for item_{inner.items} in ",
             self.gathered(scope),
-            Maybe(seq(" if ", self.condition(inner))),
+            OptionalPart(seq(" if ", self.condition(inner))),
             "]",
         )
 
     # ------------------------------------------------------------------------------------- tests and numbers
 
-    def conditions(self, scope: Scope) -> Part:
+    def conditions(self, scope: RuleScope) -> Part:
         """One condition, or two. Only where there is a name to ask about."""
         made = self.condition(scope)
-        return seq(made, Maybe(seq(choice(" and ", " or "), made)))
+        return seq(made, OptionalPart(seq(choice(" and ", " or "), made)))
 
-    def condition(self, scope: Scope) -> Part:
+    def condition(self, scope: RuleScope) -> Part:
         tests = self.tests(scope)
 
         def make() -> Part:
-            listed = seq(Maybe(Literal("not ")), self.lists(scope)) if scope.lists else None
+            listed = seq(OptionalPart(Literal("not ")), self.lists(scope)) if scope.lists else None
             counted = None
             if (number := self.number(scope)) is not None:
                 counted = seq(number, self.compares(), choice(number, self.terminal("INTEGER")))
@@ -238,14 +238,14 @@ class Expressions:
 
         return self.rules.rule(scoped("condition", *key(scope)), make)
 
-    def tests(self, scope: Scope) -> Part | None:
+    def tests(self, scope: RuleScope) -> Part | None:
         """Conditions on texts."""
         string, named = self.terminal("STRING"), self.named(scope)
         if named is None:
             return None
 
         def make() -> Part:
-            lowered = seq(named, Maybe(Literal(".lower()")))
+            lowered = seq(named, OptionalPart(Literal(".lower()")))
             date = self.date(scope)
             return choice(
                 seq(lowered, choice(" == ", " != "), choice(string, named)),
@@ -260,7 +260,7 @@ class Expressions:
     def compares(self) -> Part:
         return self.rules.rule("compares", lambda: choice(*COMPARISONS))
 
-    def number(self, scope: Scope) -> Part | None:
+    def number(self, scope: RuleScope) -> Part | None:
         named, date = self.named(scope), self.date(scope)
         of_text = seq("int(", named, ")") if named is not None and self.offers("int") else None
         of_list = seq("len(", self.lists(scope), ")") if scope.lists and self.offers("len") else None
@@ -271,7 +271,7 @@ class Expressions:
         name = scoped("number", *key(scope))
         return self.rules.rule(name, lambda: choice(*options))
 
-    def date(self, scope: Scope) -> Part | None:
+    def date(self, scope: RuleScope) -> Part | None:
         named = self.named(scope)
         if named is None or not self.offers("datetime"):
             return None
@@ -285,7 +285,7 @@ class Expressions:
 
     # ------------------------------------------------------------------------------------------------ tools
 
-    def calls(self, scope: Scope, *, lists: bool) -> list[Part]:
+    def calls(self, scope: RuleScope, *, lists: bool) -> list[Part]:
         """A call of each tool that gives a list, or of each that gives anything else, as a text."""
         made: list[Part] = []
         for name, signature in self.tools.items():
@@ -298,7 +298,7 @@ class Expressions:
                 made.append(seq("str(", call, ")"))
         return made
 
-    def call(self, name: str, signature: Signature, scope: Scope) -> Part:
+    def call(self, name: str, signature: Signature, scope: RuleScope) -> Part:
         """Required arguments by place, the others by name; the first of those also by place."""
 
         def make() -> Part:
@@ -310,12 +310,12 @@ class Expressions:
             named = [seq(f"{param.name}=", self.argument(param, scope)) for param in optional]
             by_place = [choice(self.argument(optional[0], scope), named[0]), *named[1:]] if optional else []
             if first:
-                return seq(f"{name}(", *first, *[Maybe(seq(", ", each)) for each in by_place], ")")
+                return seq(f"{name}(", *first, *[OptionalPart(seq(", ", each)) for each in by_place], ")")
             lists = [
-                seq(each, *[Maybe(seq(", ", later)) for later in by_place[index + 1 :]])
+                seq(each, *[OptionalPart(seq(", ", later)) for later in by_place[index + 1 :]])
                 for index, each in enumerate(by_place)
             ]
-            return seq(f"{name}(", *([Maybe(choice(*lists))] if lists else []), ")")
+            return seq(f"{name}(", *([OptionalPart(choice(*lists))] if lists else []), ")")
 
         return self.rules.rule(scoped("call", name.lower(), self._place(name), *key(scope)), make)
 
@@ -323,7 +323,7 @@ class Expressions:
         """Tells tools apart whose names differ in case only."""
         return list(self.tools).index(name)
 
-    def argument(self, param: ToolParam, scope: Scope) -> Part:
+    def argument(self, param: ToolParam, scope: RuleScope) -> Part:
         kind = param.type
         if kind in _LISTS:
             return self.given_list(scope)
@@ -338,10 +338,10 @@ class Expressions:
         if kind == "dict":
             string = self.terminal("STRING")
             pair = seq(string, ": ", self.word(scope))
-            return seq("{", Maybe(seq(pair, upto(2, ", ", pair))), "}")
+            return seq("{", OptionalPart(seq(pair, upto(2, ", ", pair))), "}")
         return self.word(scope)
 
-    def given_list(self, scope: Scope) -> Part:
+    def given_list(self, scope: RuleScope) -> Part:
         """A list, or a call that gives one from texts alone: `answer("...", retrieve("..."))`."""
         plain = [
             self.call(name, signature, scope)
@@ -356,5 +356,5 @@ def scoped(name: str, *key: object) -> str:
     return "_".join([name, *map(str, key)])
 
 
-def key(scope: Scope) -> tuple[int, int, int]:
+def key(scope: RuleScope) -> tuple[int, int, int]:
     return scope.facts, scope.lists, scope.items

@@ -53,7 +53,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Maybe:
+class OptionalPart:
     """The part or nothing."""
 
     part: Part
@@ -68,7 +68,7 @@ class Repeat:
     most: int
 
 
-Part: TypeAlias = "Literal | Chars | Ref | Sequence | Choice | Maybe | Repeat"
+Part: TypeAlias = "Literal | Chars | Ref | Sequence | Choice | OptionalPart | Repeat"
 
 
 def seq(*parts: Part | str) -> Part:
@@ -88,9 +88,9 @@ def choice(*options: Part | str | None) -> Part:
 def upto(most: int, *parts: Part | str) -> Part:
     """The parts in order, 0 to ``most`` times, in a form that every dialect has."""
     made = seq(*parts)
-    found: Part = Maybe(made)
+    found: Part = OptionalPart(made)
     for _ in range(most - 1):
-        found = Maybe(Sequence((made, found)))
+        found = OptionalPart(Sequence((made, found)))
     return found
 
 
@@ -123,7 +123,7 @@ def longest(rules: Rules, weigh: Callable[[str], int] = len) -> str:
             return "".join(map(of, part.parts))
         if isinstance(part, Choice):
             return max(map(of, part.options), key=weigh)
-        if isinstance(part, Maybe):
+        if isinstance(part, OptionalPart):
             return of(part.part)
         return of(part.part) * part.most
 
@@ -150,7 +150,7 @@ def sample(rules: Rules, rng: random.Random, characters: Mapping[str, str] | Non
             stack.extend(reversed(part.parts))
         elif isinstance(part, Choice):
             stack.append(rng.choice(part.options))
-        elif isinstance(part, Maybe):
+        elif isinstance(part, OptionalPart):
             if rng.random() < 0.5:
                 stack.append(part.part)
         else:

@@ -21,15 +21,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
-from pyrag_dsl.runtime.retrieval.errors import (
+from .errors import (
     RetrieverReplyError,
     RetrieverStatusError,
     RetrieverTimeoutError,
     RetrieverUnreachableError,
     excerpt,
 )
-from pyrag_dsl.runtime.retrieval.passages import Hit, well_formed
-from pyrag_dsl.runtime.retrieval.replies import ReplyShapeError, hits_of
+from .passages import Hit, well_formed
+from .replies import ReplyShapeError, hits_of
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of a reply that are read at most, after decompression."""

@@ -15,8 +15,8 @@ import json
 import math
 from collections.abc import Sequence
 
-from pyrag_dsl.runtime.retrieval.errors import excerpt
-from pyrag_dsl.runtime.retrieval.passages import Hit, PassageFormatError, passage_of
+from .errors import excerpt
+from .passages import Hit, PassageFormatError, passage_of
 
 _LIST_KEYS = ("result", "results", "answers")
 _ERROR_KEYS = ("error", "detail", "message")

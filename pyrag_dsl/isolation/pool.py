@@ -36,7 +36,7 @@ _LOOK = 0.05  # seconds between two looks at the interrupt
 _START = 60.0  # seconds for a worker to come up
 _BOOT = (
     "import json, sys; sys.path.extend(p for p in json.loads(sys.argv[1]) if p not in sys.path); "
-    "from pyrag_dsl.runtime.worker import main; main(int(sys.argv[2]), sys.argv[3:] == ['filtered'])"
+    "from pyrag_dsl.isolation.worker import main; main(int(sys.argv[2]), sys.argv[3:] == ['filtered'])"
 )
 _WEAKER = 'isolation="rlimits" asks for the weaker wall, of limits without a filter (see SECURITY.md)'
 Interrupt = Callable[[], bool]

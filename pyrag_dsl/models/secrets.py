@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pyrag_dsl.agents.quoting import one_line, shorten
+from ..quoting import one_line, shorten
 
 NO_KEY = "EMPTY"  # what local servers expect where a key has no meaning
 MASK = "***"

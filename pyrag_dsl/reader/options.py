@@ -13,7 +13,7 @@ _MAX_BOUNDARIES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Alternatives:
     """Two alternatives as the question spells them, and the words of the question that follow the second."""
 
     first: str
@@ -37,7 +37,7 @@ def mentioned(name: str, text: str) -> bool:
     return bool(wanted) and f" {wanted} " in f" {normal(text)} "
 
 
-def find_options(question: str, facts: Sequence[str], joint: str) -> Options | None:
+def find_options(question: str, facts: Sequence[str], joint: str) -> Alternatives | None:
     """The two things that stand on either side of a joint (``or``, ``and``, ``than``) in the question.
 
     Names hold commas and joints themselves, so every stretch that begins or ends at a comma or a space is
@@ -45,7 +45,7 @@ def find_options(question: str, facts: Sequence[str], joint: str) -> Options | N
     """
     text = question.strip().rstrip("?").strip().rstrip("?").strip()
     stated = f" {normal(' '.join(facts))} "
-    best: tuple[int, Options] | None = None
+    best: tuple[int, Alternatives] | None = None
     for found in list(re.finditer(rf",? {joint} ", text))[:6]:
         left, right = text[: found.start()], text[found.end() :]
         stretches = _lefts(left) if joint in ("or", "and") else [s for part in _rights(left) for s in _lefts(part)]
@@ -56,7 +56,7 @@ def find_options(question: str, facts: Sequence[str], joint: str) -> Options | N
             continue
         score = worths[0] + worths[1] + (1000 if all(worths) else 0)
         if best is None or score > best[0]:
-            best = score, Options(first, second, right[right.index(second) + len(second) :].strip(" ,"))
+            best = score, Alternatives(first, second, right[right.index(second) + len(second) :].strip(" ,"))
     if best and best[0] > 0:
         return best[1]
     return None

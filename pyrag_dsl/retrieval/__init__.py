@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyrag_dsl.runtime.retrieval.bundled import bundled_passages, bundled_retriever
-    from pyrag_dsl.runtime.retrieval.corpus import CorpusReport, LineProblem
-    from pyrag_dsl.runtime.retrieval.errors import (
+    from .bundled import bundled_passages, bundled_retriever
+    from .corpus import CorpusReport, LineProblem
+    from .errors import (
         CorpusError,
         IndexStorageError,
         RetrievalError,
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
         RetrieverTimeoutError,
         RetrieverUnreachableError,
     )
-    from pyrag_dsl.runtime.retrieval.index import BM25Index
-    from pyrag_dsl.runtime.retrieval.passages import (
+    from .index import BM25Index
+    from .passages import (
         Hit,
         Passage,
         PassageFormatError,
         Retriever,
         parse_passage_line,
     )
-    from pyrag_dsl.runtime.retrieval.remote import RemoteRetriever
+    from .remote import RemoteRetriever
 
 _HOME = {
     "BM25Index": "index",

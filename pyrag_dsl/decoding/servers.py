@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..language import DEFAULT_SIGNATURES, Signature
+from ..grammar.language import DEFAULT_SIGNATURES, Signature
+from .texts import decoding_grammar
 
 TOOL = "plan"
 _DESCRIPTION = "Writes the plan, a Python program."
@@ -70,8 +71,6 @@ def request_fields(server: str, grammar: str) -> dict[str, Any]:
 
 def constrained_fields(server: str, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES) -> dict[str, Any]:
     """``request_fields`` with the grammar of plans over these tools, in the dialect that the server reads best."""
-    from . import decoding_grammar
-
     if server not in SERVERS:
         raise ValueError(f"unknown server {server!r}: one of {', '.join(SERVERS)}")
     return request_fields(server, decoding_grammar(SERVERS[server].dialects[0], tools))

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from pyrag_dsl.runtime.retrieval.corpus import CorpusReader, CorpusReport, Progress, check_corpus, hash_file
-from pyrag_dsl.runtime.retrieval.errors import CorpusError, IndexStorageError
-from pyrag_dsl.runtime.retrieval.generations import (
+from .corpus import CorpusReader, CorpusReport, Progress, check_corpus, hash_file
+from .errors import CorpusError, IndexStorageError
+from .generations import (
     DamageError,
     Manifest,
     describes,
@@ -25,9 +25,9 @@ from pyrag_dsl.runtime.retrieval.generations import (
     sweep,
     unchanged,
 )
-from pyrag_dsl.runtime.retrieval.lexical import EngineError, LexicalSearcher, write_index
-from pyrag_dsl.runtime.retrieval.passages import Hit, Passage
-from pyrag_dsl.runtime.retrieval.scratch import Scratch
+from .lexical import EngineError, LexicalSearcher, write_index
+from .passages import Hit, Passage
+from .scratch import Scratch
 
 _ONE_THREAD_BYTES = 256 * 1024 * 1024
 """Corpora up to this size are indexed by one thread: some 20 s, and scores that repeat bit for bit."""

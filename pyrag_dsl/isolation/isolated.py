@@ -75,7 +75,7 @@ class Isolated:
     ) -> Outcome:
         """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again."""
         journal = journal if journal is not None else Journal()
-        one = Pass(self, program, journal, signatures or program.tools, limits or Limits(), now)
+        one = Exchange(self, program, journal, signatures or program.tools, limits or Limits(), now)
         request = {"overrides": overrides or {}, "withheld": withheld, "concurrent": concurrent, "cautious": cautious}
         asked = ""
         while True:
@@ -121,7 +121,7 @@ class Isolated:
     def pool(self) -> Pool:
         return self._pool or default_pool(self._filtered)
 
-    def identify(self, one: Pass) -> tuple[int, Admission]:
+    def identify(self, one: Exchange) -> tuple[int, Admission]:
         """The number of the run that this pass belongs to, and what checks its replies."""
         common = (one.program, one.journal, one.signatures, one.limits, one.now)
         same = len(self._common) == len(common) and all(
@@ -135,7 +135,7 @@ class Isolated:
         return self._run, self._admission
 
 
-class Pass:
+class Exchange:
     """A request and its reply."""
 
     def __init__(
