@@ -236,11 +236,11 @@ def describe_tools(tools: Mapping[str, Signature]) -> str:
     for signature in tools.values():
         shown = []
         for param in signature.params:
-            kind = {"topk": "int", "docs": "list[str] | None"}.get(param.type, param.type)
+            kind = param.shown or {"topk": "int", "docs": "list[str] | None"}.get(param.type, param.type)
             default = "" if param.default is REQUIRED else f" = {param.default!r}"
             shown.append(f"{param.name}: {kind}{default}")
         meaning = _MEANING.get(signature.name, "")
-        lines.append(f"- {signature.name}({', '.join(shown)}) -> {signature.returns}{meaning}")
+        lines.append(f"- {signature.name}({', '.join(shown)}) -> {signature.shown or signature.returns}{meaning}")
     return "\n".join(lines)
 
 

@@ -150,11 +150,18 @@ COMPARE: dict[type[ast.cmpop], str] = {
 
 
 class ToolParam(NamedTuple):
-    """A parameter of a tool. `type` is one of the names in `TOOL_TYPES`; a default of `REQUIRED` means none."""
+    """A parameter of a tool.
+
+    Attributes:
+        type: one of the names in `TOOL_TYPES`.
+        default: plain data; `REQUIRED` for none.
+        shown: the type as a planner is shown it, where that says more than `type`.
+    """
 
     name: str
     type: str
     default: Any
+    shown: str = ""
 
 
 class _Required:
@@ -167,11 +174,17 @@ TOOL_TYPES = ("str", "int", "float", "bool", "docs", "list[str]", "list", "dict"
 
 
 class Signature(NamedTuple):
-    """What a plan may pass to a tool, and what comes back. `returns` is one of `TOOL_TYPES`."""
+    """What a plan may pass to a tool, and what comes back.
+
+    Attributes:
+        returns: one of `TOOL_TYPES`.
+        shown: the type of the result as a planner is shown it, where that says more than `returns`.
+    """
 
     name: str
     params: tuple[ToolParam, ...]
     returns: str
+    shown: str = ""
 
     def __str__(self) -> str:
         shown = [p.name if p.default is REQUIRED else f"{p.name}={p.default!r}" for p in self.params]

@@ -63,7 +63,7 @@ class _Copier:
             raise Oversize(f"it is nested more than {self.depth} deep, or contains itself")
         crossing = self.table.get(kind)
         if crossing is None:
-            raise Unfit(f"it holds {_article(type_name(value))}")
+            raise Unfit(f"it holds {article(type_name(value))}")
         self.spend(_CONTAINER * crossing.weight)
         return crossing.make(value, [self.copy(part, depth + 1) for part in crossing.parts(value)])
 
@@ -238,7 +238,7 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
     fitting = check(copied)
     if fitting is _MISFIT:
         wanted = _WANTED.get(declared, declared)
-        message = f"`{param.name}` of `{tool}` must be {wanted}, not {_article(type_name(value))}"
+        message = f"`{param.name}` of `{tool}` must be {wanted}, not {article(type_name(value))}"
         raise PlanFault("PLAN501", message)
     if declared == "topk" and not 1 <= fitting <= limits.topk:
         raise PlanFault("PLAN501", f"`{param.name}` of `{tool}` must be 1 to {limits.topk}, not {fitting:,}")
@@ -297,7 +297,8 @@ def fits_result(declared: str, value: Any) -> bool:
     return _CHECKS[declared](value) is not _MISFIT and (declared != "list[str]" or type(value) is list)
 
 
-def _article(name: str) -> str:
+def article(name: str) -> str:
+    """The name of a type with its article."""
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}" if name != "NoneType" else "None"
 
 

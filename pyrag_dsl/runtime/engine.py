@@ -21,13 +21,14 @@ from typing import Any
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
 from ..grammar.language import Signature
 from ..grammar.program import Program
-from ..interpreter.border import Unfit, admit, check_argument, fits_result
+from ..interpreter.border import Unfit, admit, article, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
-from ..interpreter.values import kind_name
+from ..interpreter.values import kind_name, type_name
 from ..threads import Hanging, wait_for_coroutine
+from .conversion import Misfit
 from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
@@ -259,7 +260,11 @@ class Run:
                 raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
             usage = {name: list(value) if type(value) is tuple else value for name, value in usage.items()}
         try:
-            admitted = admit(result, self.options.limits)
+            conversion = self.tools[call.tool].result
+            admitted = admit(result if conversion is None else conversion.dump(result), self.options.limits)
+        except Misfit as misfit:
+            message = f"the tool `{call.tool}` must return {misfit.wanted}, not {kind_name(type(result))}"
+            raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
         except Unfit as unfit:
             message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
@@ -286,6 +291,10 @@ class Run:
         """
         if isinstance(error, Failure):
             return error.diagnostic
+        if isinstance(error, Misfit):
+            kind = article(type_name(call.arguments[error.name]))
+            message = f"`{error.name}` of `{call.tool}` must be {error.wanted}, not {kind}"
+            return Diagnostic("PLAN501", message, call.span, notes=error.found, nodes=(call.node,))
         raised = error.error if isinstance(error, Escaped) else error
         logger.warning("the tool %s failed", call.alias or call.tool, exc_info=raised)
         diagnostic = self._told(call, error)
@@ -444,6 +453,12 @@ class Run:
         _, error.__cause__ = self.causes.get(id(diagnostics[0]), (None, None))
         return error
 
+    def call_failed(self, diagnostic: Diagnostic, outcome: Outcome) -> PlanError:
+        """The error of a call that failed for good: the tool's, or the plan's if its arguments do not fit."""
+        if diagnostic.code == "PLAN501":
+            return self.error(PlanFailed, (diagnostic,), outcome, "failed")
+        return self.error(ToolFailed, (diagnostic,), outcome, "tool")
+
     def close(self, trace: Trace) -> None:
         if self.options.file is not None:
             self.options.file.finish(trace)
@@ -455,7 +470,7 @@ class Run:
         call = outcome.wanted[0]
         arguments, failure = self.recorded_failures.get(call.node, ({}, None))
         if failure is not None and arguments == call.arguments:
-            return self.error(ToolFailed, (failure,), outcome, "tool")
+            return self.call_failed(failure, outcome)
         recorded = self.journal.at(call.node)
         notes = []
         if recorded is None:
@@ -588,7 +603,7 @@ def run_inline(run: Run) -> Result:
         raise run.not_recorded(outcome)
     diagnostic = run.failures.get(outcome.wanted[0].node, outcome.wanted[0].arguments)
     assert diagnostic is not None
-    raise run.error(ToolFailed, (diagnostic,), outcome, "tool")
+    raise run.call_failed(diagnostic, outcome)
 
 
 def awaited(coroutine: Any) -> Any:

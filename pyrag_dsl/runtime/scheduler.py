@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from ..grammar.diagnostics import Diagnostic, LimitExceeded, ToolFailed
+from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import ByCall, Call, Entry, same_arguments
 from ..threads import start
@@ -19,7 +19,7 @@ from .engine import Escaped, Failure, Run, decision
 from .events import HookDecided
 from .hooks import Answer
 from .result import Result
-from .tools import Tool, handed
+from .tools import Tool
 
 _SLICE = 0.01  # seconds that a pass may hold the caller's loop
 _SHORT = 0.001  # seconds of a pass that are of no concern
@@ -172,13 +172,13 @@ class Scheduler:
         return run.interpret(concurrent=concurrent, interrupt=interrupt)
 
     async def decided(self, first: Call, outcome: Outcome) -> bool:
-        """Settle what the first call that is missing waits for; whether there was anything. Raises `ToolFailed`."""
+        """Settle what the first call that is missing waits for; whether there was anything. Raises `PlanError`."""
         run = self.run
         failure = run.failures.get(first.node, first.arguments)
         if failure is not None:
             if run.undo(first):
                 return True
-            raise run.error(ToolFailed, (failure,), outcome, "tool")
+            raise run.call_failed(failure, outcome)
         kept = self.held.discard(first.node, first.arguments)
         if kept is None:
             return False
@@ -265,7 +265,7 @@ class Scheduler:
         for attempt in range(options.retries + 1):
             try:
                 if len(flight.keys) > 1:
-                    distinct = {_key(call): handed(dict(call.arguments)) for call in flight.calls}
+                    distinct = {_key(call): tool.handed(call.arguments) for call in flight.calls}
                     return await self.perform(tool.batch, [distinct[key] for key in flight.keys], False)
                 return await self.perform(tool.call, flight.calls[0].arguments, tool.is_async)
             except Exception:

@@ -7,11 +7,12 @@ import keyword
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
 
 from ..grammar.language import BUILTINS, DEFAULT_SIGNATURES, MODULES, REQUIRED, RESULT_NAMES, Signature, ToolParam
+from .conversion import Conversion, Misfit, conversion_of
 
 _TAKEN = BUILTINS | frozenset(MODULES) | frozenset(RESULT_NAMES)
 _DECLARED = {
@@ -40,6 +41,8 @@ class Tool:
             same arguments in flight may share one answer.
         is_async: whether calling `function` gives an awaitable.
         plan: how each parameter is handed over: "keyword", "positional" or "drop".
+        conversions: of the parameters whose types plans have no values of.
+        result: the same for the result.
     """
 
     signature: Signature
@@ -48,21 +51,31 @@ class Tool:
     idempotent: bool = False
     is_async: bool = False
     plan: tuple[tuple[str, str], ...] = ()
+    conversions: Mapping[str, Conversion] = field(default_factory=dict)
+    result: Conversion | None = None
 
     @property
     def name(self) -> str:
         return self.signature.name
 
     def call(self, arguments: Mapping[str, Any]) -> Any:
-        """Call the host's function with arguments by name; an awaitable if it is asynchronous."""
+        """Call the host's function with arguments by name; an awaitable if it is asynchronous. Raises `Misfit`."""
         args = []
         kwargs = {}
+        given = self.handed(arguments)
         for name, how in self.plan:
             if how == "keyword":
-                kwargs[name] = handed(arguments[name])
+                kwargs[name] = given[name]
             elif how == "positional":
-                args.append(handed(arguments[name]))
+                args.append(given[name])
         return self.function(*args, **kwargs)
+
+    def handed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Copies of the arguments, of the types that the function is annotated with. Raises `Misfit`."""
+        given = {name: handed(value) for name, value in arguments.items()}
+        for name, conversion in self.conversions.items():
+            given[name] = conversion.load(name, given[name])
+        return given
 
 
 def handed(value: Any) -> Any:
@@ -100,8 +113,9 @@ def tool(
     """Declare a tool from a function with a typed signature.
 
     Args:
-        function: plain or async. Its annotations (str, int, float, bool, list[str], list, dict, optional docs) are
-            what calls are checked against; parameters without one take any plain data.
+        function: plain or async. Its annotations are what calls are checked against: str, int, float, bool, list[str],
+            list, dict, and whatever pydantic validates (models, dataclasses, TypedDict, tuples, Literal, Enum, unions,
+            constraints), which is converted both ways. Parameters without one take any plain data.
         name: what plans call it; the function's own name if not given.
         batch: see `Tool.batch`.
         idempotent: see `Tool.idempotent`. `retrieve` always is.
@@ -114,7 +128,7 @@ def tool(
         raise TypeError(f"a tool needs a name that a plan can write, not {given!r}: pass name=...")
     host = _host_signature(function)
     known = DEFAULT_SIGNATURES.get(given)
-    signature = _standard(known, host) if known is not None else _declared(given, function, host)
+    signature, conversions = (_standard(known, host), {}) if known is not None else _declared(given, function, host)
     return Tool(
         signature,
         function,
@@ -122,6 +136,8 @@ def tool(
         idempotent or given == "retrieve",
         _is_async(function),
         _plan(signature, host),
+        {name: each for name, each in conversions.items() if name},
+        conversions.get(""),
     )
 
 
@@ -177,7 +193,7 @@ def _remembered(function: Callable[..., Any], name: str) -> Tool:
             _shapes.clear()
         _shapes[key] = replace(tool(function, name), function=_nothing)
         known = _shapes[key]
-    return Tool(known.signature, function, None, known.idempotent, known.is_async, known.plan)
+    return replace(known, function=function)
 
 
 def _nothing(*_args: Any, **_kwargs: Any) -> Any:
@@ -219,35 +235,60 @@ def _standard(known: Signature, host: inspect.Signature | None) -> Signature:
     return known._replace(params=tuple(params))
 
 
-def _declared(name: str, function: Callable[..., Any], host: inspect.Signature | None) -> Signature:
+def _declared(
+    name: str, function: Callable[..., Any], host: inspect.Signature | None
+) -> tuple[Signature, dict[str, Conversion]]:
+    """The signature that annotations say, and the conversions of the rest; "" for the result."""
     if host is None:
         raise TypeError(f"the tool {name!r} has no signature that can be read: wrap it in a function")
     try:
-        hints = typing.get_type_hints(function)
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(
+            f"the tool {name!r} is annotated with {error.name!r}, which is not to be found from its module: define "
+            "that at the top of a module, or leave the annotation out"
+        ) from None
     except Exception:
         hints = {}
     params = []
+    conversions: dict[str, Conversion] = {}
     for param in host.parameters.values():
         if param.kind in (param.VAR_POSITIONAL, param.VAR_KEYWORD):
             raise TypeError(f"the tool {name!r} takes {param}: name every parameter")
         default = REQUIRED if param.default is param.empty else param.default
-        params.append(ToolParam(param.name, _type(name, hints.get(param.name, param.annotation)), default))
-    return Signature(name, tuple(params), _type(name, hints.get("return", host.return_annotation)))
+        kind = _type(name, hints.get(param.name, param.annotation))
+        if isinstance(kind, str):
+            params.append(ToolParam(param.name, kind, default))
+            continue
+        conversions[param.name] = kind
+        if default is not REQUIRED:
+            try:
+                default = kind.dump(default)
+            except Misfit:
+                raise TypeError(f"the default of {param.name!r} of the tool {name!r} is no {kind.text}") from None
+        params.append(ToolParam(param.name, kind.plain, default, kind.text))
+    returns = _type(name, hints.get("return", host.return_annotation))
+    if isinstance(returns, str):
+        return Signature(name, tuple(params), returns), conversions
+    conversions[""] = returns
+    return Signature(name, tuple(params), returns.plain, returns.text), conversions
 
 
-def _type(tool: str, annotation: Any) -> str:
+def _type(tool: str, annotation: Any) -> str | Conversion:
+    """A type that plans have values of by its name, and the conversion of any other."""
     if annotation is type(None):
         return "any"
     if isinstance(annotation, str):
         annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(annotation, Any)
-    if annotation in _DECLARED:
-        return _DECLARED[annotation]
-    origin = typing.get_origin(annotation)
-    if origin in (list, dict):
-        return "list" if origin is list else "dict"
-    if origin is typing.Union or type(annotation).__name__ == "UnionType":
-        return "any"
-    raise TypeError(f"the tool {tool!r} is annotated with {annotation!r}: plans have text, numbers, lists and dicts")
+    try:
+        if annotation in _DECLARED:
+            return _DECLARED[annotation]
+        return conversion_of(annotation)
+    except TypeError as error:
+        raise TypeError(
+            f"the tool {tool!r} is annotated with {annotation!r}, and plans have plain data only: take a dataclass or "
+            f"a pydantic model, or leave the annotation out ({error})"
+        ) from None
 
 
 def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[str, str], ...]:
