@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .report import write_report
     from .retrieval import BM25Index, Hit, Passage, RemoteRetriever, Retriever, bundled_retriever
     from .runtime.api import Stream, arerun, arun, astream, rerun, run
+    from .runtime.calls import CallRecord
     from .runtime.events import (
         CallFinished,
         CallStarted,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from .runtime.hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
     from .runtime.lineage import Lineage
     from .runtime.options import RunOptions
-    from .runtime.result import CallRecord, Result
+    from .runtime.result import Result
     from .runtime.tools import Reported, Tool, tool
     from .runtime.trace import Trace, TraceError
 
@@ -71,7 +72,7 @@ _HOMES = {
     "Answered": "agents.session",
     "BM25Index": "retrieval",
     "Call": "interpreter.journal",
-    "CallRecord": "runtime.result",
+    "CallRecord": "runtime.calls",
     "CallFinished": "runtime.events",
     "CallStarted": "runtime.events",
     "Change": "runtime.hooks",

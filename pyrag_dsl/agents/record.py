@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..quoting import one_line, visible
-from ..runtime.events import CallFinished
+from ..runtime.calls import CallRecord
 from ..runtime.trace import Trace, replace_file
 
 RULE = "=" * 60
@@ -57,24 +57,24 @@ def execution_log(trace: Trace | None) -> tuple[dict[str, Any], ...]:
     """The calls of a run in program order, those left out that the plan did not come to."""
     if trace is None:
         return ()
-    finished = [event for event in trace.of(CallFinished) if not event.speculative]
-    return tuple(_entry(step, event) for step, event in enumerate(finished, 1))
+    made = [call for call in trace.calls if call.ended and not call.speculative]
+    return tuple(_entry(step, call) for step, call in enumerate(made, 1))
 
 
-def _entry(step: int, event: CallFinished) -> dict[str, Any]:
-    arguments = event.arguments
-    if event.tool == "retrieve":
-        more = {"query": arguments.get("query"), "topk": arguments.get("topk"), "docs": event.result}
-    elif event.tool == "answer":
+def _entry(step: int, call: CallRecord) -> dict[str, Any]:
+    arguments = call.arguments
+    if call.tool == "retrieve":
+        more = {"query": arguments.get("query"), "topk": arguments.get("topk"), "docs": call.result}
+    elif call.tool == "answer":
         more = {
             "query": arguments.get("query"),
             "docs": arguments.get("docs"),
-            "answer_raw": event.usage.get("raw", event.result),
-            "answer_returned": event.result,
+            "answer_raw": call.usage.get("raw", call.result),
+            "answer_returned": call.result,
         }
     else:
-        more = {"arguments": dict(arguments), "returned": event.result}
-    return {"step": step, "type": event.tool, **more}
+        more = {"arguments": dict(arguments), "returned": call.result}
+    return {"step": step, "type": call.tool, **more}
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -224,11 +224,11 @@ def _perform(
 ) -> CommandOutcome:
     from ..isolation.pool import IsolationUnavailable
     from ..runtime.api import arun
-    from ..runtime.events import CallFinished, RunFinished
+    from ..runtime.events import RunFinished
     from .steps import Steps, bound, show_printed, show_trace, show_variables
 
     if recorded is not None:
-        count = len(recorded.of(CallFinished))
+        count = sum(call.ended for call in recorded.calls)
         screen.line((f"{count} recorded result" + ("" if count == 1 else "s"), "dim"))
     run = arun(
         plan.source,

@@ -125,47 +125,7 @@ def _events(trace: Trace | None) -> list[dict[str, Any]]:
 
 
 def _calls(outcome: CommandOutcome) -> list[dict[str, Any]]:
-    """Calls in program order; those of a failed run from its trace, without what they depend on."""
-    from ..runtime.events import CallFinished, CallStarted
-    from ..runtime.plain import encode
-
+    """Calls in program order; those of a failed run without what they depend on."""
     if outcome.result is not None:
-        return [
-            {
-                "tool": call.tool,
-                "arguments": encode(dict(call.arguments)),
-                "result": encode(call.result),
-                "node": call.node,
-                "alias": call.alias,
-                "depends_on": list(call.depends_on),
-                "line": call.span.line,
-                "elapsed": call.elapsed,
-                "cached": call.cached,
-                "usage": encode(dict(call.usage)),
-            }
-            for call in outcome.result.calls
-        ]
-    if outcome.trace is None:
-        return []
-    finished = {event.node: event for event in outcome.trace.of(CallFinished)}
-    started = {event.node: event for event in outcome.trace.of(CallStarted)}
-    calls: list[dict[str, Any]] = []
-    for node in dict.fromkeys([*started, *finished]):
-        begun, ended = started.get(node), finished.get(node)
-        either = begun or ended
-        assert either is not None
-        calls.append(
-            {
-                "tool": either.tool,
-                "arguments": encode(either.arguments),
-                "result": encode(ended.result) if ended else None,
-                "node": node,
-                "alias": either.alias,
-                "depends_on": None,
-                "line": begun.span.line if begun else None,
-                "elapsed": ended.elapsed if ended else None,
-                "cached": ended.cached if ended else None,
-                "usage": encode(ended.usage) if ended else {},
-            }
-        )
-    return calls
+        return [call.to_json() for call in outcome.result.calls]
+    return [] if outcome.trace is None else [call.to_json() for call in outcome.trace.calls]

@@ -8,9 +8,8 @@ from typing import Any
 
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.render import render_terminal
+from ..runtime.calls import CallRecord
 from ..runtime.events import (
-    CallFinished,
-    CallStarted,
     DiagnosticFound,
     HookDecided,
     NodeRerun,
@@ -123,7 +122,7 @@ def view_of(trace: Trace) -> View:
         elapsed=finished.elapsed if finished else None,
         tool_time=sum(call.elapsed for call in calls),
         path_time=max([0.0, *(end for _, end in times.values())]),
-        tokens=sum(event.usage.get("tokens", 0) for event in trace.of(CallFinished) if _counts(event)),
+        tokens=sum(call.usage["tokens"] for call in trace.calls if _counts(call)),
         lines=_lines(source, calls, [diagnostic for diagnostic, _ in found]),
         calls=calls,
         variables=_variables(trace),
@@ -142,63 +141,58 @@ def _times(trace: Trace, ancestry: Ancestry | None) -> dict[str, tuple[float, fl
     """
     times: dict[str, tuple[float, float]] = {}
     clock = 0.0
-    for event in trace.of(CallFinished):
+    for call in trace.calls:
+        if call.elapsed is None or call.speculative:
+            continue
         if ancestry is not None:
-            clock = max([0.0, *(times[node][1] for node in ancestry.parents(event.node) if node in times)])
-        times[event.node] = (clock, clock + max(event.elapsed, 0.0))
-        clock = times[event.node][1]
+            clock = max([0.0, *(times[node][1] for node in ancestry.parents(call.node) if node in times)])
+        times[call.node] = (clock, clock + max(call.elapsed, 0.0))
+        clock = times[call.node][1]
     return times
 
 
 def _calls(trace: Trace, ancestry: Ancestry | None, times: Mapping[str, tuple[float, float]]) -> tuple[CallView, ...]:
-    started = {event.node: event for event in trace.of(CallStarted)}
-    finished = {event.node: event for event in trace.of(CallFinished)}
-    aliases = {node: event.alias or node for node, event in finished.items()}
-    aliases.update((node, event.alias or node) for node, event in started.items())
+    made = trace.calls
+    aliases = {call.node: call.alias for call in made if call.alias}
     total = max([end for _, end in times.values()] or [0.0]) or 1.0
     views = []
-    for number, node in enumerate(dict.fromkeys([*started, *finished]), start=1):
-        event = started.get(node) or finished[node]
-        end = finished.get(node)
-        start, stop = times.get(node, (0.0, 0.0))
-        result = end.result if end is not None else None
-        listed = isinstance(result, list) and all(isinstance(item, str) for item in result)
-        cited = _answers_from(trace, ancestry, node)
+    for number, call in enumerate(made, start=1):
+        parents = () if ancestry is None or call.speculative else ancestry.parents(call.node)
+        start, stop = (0.0, 0.0) if call.speculative else times.get(call.node, (0.0, 0.0))
+        listed = isinstance(call.result, list) and all(isinstance(item, str) for item in call.result)
         views.append(
             CallView(
                 number=number,
-                alias=aliases[node],
-                node=node,
-                tool=event.tool,
-                line=started[node].span.line if node in started else None,
-                arguments=tuple((name, _shown(value)) for name, value in event.arguments.items() if name != "docs"),
-                documents=_passages(event.arguments.get("docs"), ()),
-                passages=_passages(result, cited) if listed else None,
-                answer="" if listed or end is None else _shown(result),
-                elapsed=end.elapsed if end is not None else 0.0,
+                alias=call.alias or aliases.get(call.node, call.node),
+                node=call.node,
+                tool=call.tool,
+                line=None if call.span is None else call.span.line,
+                arguments=tuple((name, _shown(value)) for name, value in call.arguments.items() if name != "docs"),
+                documents=_passages(call.arguments.get("docs"), ()),
+                passages=_passages(call.result, _answers_from(made, ancestry, call.node)) if listed else None,
+                answer="" if listed or not call.ended else _shown(call.result),
+                elapsed=call.elapsed or 0.0,
                 start=start / total,
                 share=(stop - start) / total,
-                ended=end is not None,
-                cached=end.cached if end is not None else False,
-                speculative=end.speculative if end is not None else False,
-                usage=tuple((name, _shown(value)) for name, value in (end.usage if end else {}).items()),
-                depends_on=tuple(aliases.get(parent, parent) for parent in ancestry.parents(node))
-                if ancestry is not None
-                else (),
-                needed=None if ancestry is None else node in ancestry.lineage,
+                ended=call.ended,
+                cached=call.cached,
+                speculative=call.speculative,
+                usage=tuple((name, _shown(value)) for name, value in call.usage.items()),
+                depends_on=tuple(aliases.get(parent, parent) for parent in parents),
+                needed=None if ancestry is None else not call.speculative and call.node in ancestry.lineage,
             )
         )
     return tuple(views)
 
 
-def _answers_from(trace: Trace, ancestry: Ancestry | None, node: str) -> tuple[str, ...]:
+def _answers_from(made: tuple[CallRecord, ...], ancestry: Ancestry | None, node: str) -> tuple[str, ...]:
     """What was answered by the calls that depend on this one and on nothing between."""
     if ancestry is None:
         return ()
     return tuple(
-        event.result
-        for event in trace.of(CallFinished)
-        if isinstance(event.result, str) and node in ancestry.parents(event.node)
+        call.result
+        for call in made
+        if isinstance(call.result, str) and not call.speculative and node in ancestry.parents(call.node)
     )
 
 
@@ -268,8 +262,8 @@ def _decisions(trace: Trace) -> tuple[tuple[str, str], ...]:
     return tuple(out)
 
 
-def _counts(event: CallFinished) -> bool:
-    return not event.cached and isinstance(event.usage.get("tokens"), int)
+def _counts(call: CallRecord) -> bool:
+    return not call.cached and isinstance(call.usage.get("tokens"), int)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from ..interpreter.journal import Journal, Override
 from ..interpreter.limits import Limits
 from ..threads import wait, wait_for_coroutine
 from .engine import Run, fitting, in_time, run_inline
-from .events import CallStarted, Event
+from .events import Event
 from .options import MODES, Options, RunOptions, check_numbers, check_switches, checked_hooks, checked_limits, known
 from .result import Result
 from .scheduler import Scheduler, in_thread
@@ -158,7 +158,7 @@ def _changed(
     recorded = recorded if isinstance(recorded, Trace) else Trace.load(recorded)
     header = read_header(recorded.header)
     overrides: dict[str, Sequence[Override]] = dict(recorded.overrides)
-    calls = recorded.of(CallStarted)
+    calls = [call for call in recorded.calls if call.alias]
     for node, arguments in changes.items():
         found = next((call for call in calls if node in (call.node, call.alias)), None)
         if found is None:

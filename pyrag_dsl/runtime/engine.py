@@ -436,7 +436,6 @@ class Run:
                 outcome,
                 trace,
                 self.lineage(),
-                self.fresh,
                 self.passes,
                 elapsed,
                 self.options.limits,

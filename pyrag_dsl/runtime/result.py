@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..grammar.diagnostics import Diagnostic, Span
+from ..grammar.diagnostics import Diagnostic
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, export
 from ..interpreter.interpret import Outcome
-from ..interpreter.journal import Entry
 from ..interpreter.limits import Limits
+from .calls import CallRecord, call_records
 from .lineage import Lineage
 from .trace import Trace
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """A tool call of a finished run.
-
-    Attributes:
-        node: its dynamic call site, `retrieve@7:14[0,1]`.
-        alias: short for it, `retrieve#3`.
-        tool: its name.
-        arguments: by parameter name.
-        result: what came back.
-        span: where it stands in the plan.
-        elapsed: seconds that the tool took.
-        cached: whether it came from the journal.
-        usage: tokens and cost, where the tool reports them.
-        depends_on: nodes of the calls that decided whether and with what it was made.
-    """
-
-    node: str
-    alias: str
-    tool: str
-    arguments: Mapping[str, Any]
-    result: Any
-    span: Span
-    elapsed: float
-    cached: bool
-    usage: Mapping[str, Any]
-    _lineage: Lineage
-
-    @property
-    def depends_on(self) -> tuple[str, ...]:
-        return self._lineage.dependences(self.node)
 
 
 class Result:
@@ -67,7 +32,6 @@ class Result:
         outcome: Outcome,
         trace: Trace,
         lineage: Lineage,
-        fresh: Mapping[int, Entry],
         passes: int,
         elapsed: float,
         limits: Limits,
@@ -80,7 +44,6 @@ class Result:
         self.elapsed = elapsed
         self._outcome = outcome
         self._lineage = lineage
-        self._fresh = fresh
         self._limits = limits
 
     @property
@@ -90,26 +53,9 @@ class Result:
 
     @cached_property
     def calls(self) -> tuple[CallRecord, ...]:
-        """All tool calls in program order."""
-        records = []
-        for call in self._outcome.calls:
-            entry = call.entry
-            assert entry is not None
-            records.append(
-                CallRecord(
-                    call.node,
-                    call.alias,
-                    call.tool,
-                    call.arguments,
-                    entry.result,
-                    call.span,
-                    entry.elapsed,
-                    id(entry) not in self._fresh,
-                    entry.usage,
-                    self._lineage,
-                )
-            )
-        return tuple(records)
+        """All tool calls that the plan made, in program order. `trace.calls` has those that were in vain, too."""
+        made = call_records(self.trace, self._lineage.dependences)
+        return tuple(call for call in made if not call.speculative)
 
     @cached_property
     def lineage(self) -> tuple[str, ...]:

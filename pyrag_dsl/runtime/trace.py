@@ -20,11 +20,11 @@ from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..interpreter.journal import Entry, Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
+from .calls import CallRecord, call_records
 from .events import (
     TIMINGS,
     VERSION,
     CallFinished,
-    CallStarted,
     DiagnosticFound,
     Event,
     HookDecided,
@@ -94,9 +94,14 @@ class Trace:
                 found[event.node].remove(undone)
         return {node: tuple(rules) for node, rules in found.items() if rules}
 
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """The tool calls in program order, of a run that failed too; those that the plan did not come to last."""
+        return call_records(self.events)
+
     def failures(self) -> dict[str, tuple[dict[str, Any], Diagnostic]]:
         """Arguments and diagnostic of the calls that failed, by node: at most one, the one that ended the run."""
-        called = {event.node: event.arguments for event in self.of(CallStarted)}
+        called = {call.node: dict(call.arguments) for call in self.calls if not call.speculative}
         return {
             node: (called[node], event.diagnostic)
             for event in self.of(DiagnosticFound)

@@ -1,0 +1,101 @@
+"""The one shape of a call, for everything that looks at a run after it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..grammar.diagnostics import Span
+from .events import CallFinished, CallStarted, Event
+from .plain import encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A tool call of a run.
+
+    Attributes:
+        node: its dynamic call site, `retrieve@7:14[0,1]`.
+        alias: short for it, `retrieve#3`; "" for one that the plan did not come to.
+        tool: its name.
+        arguments: by parameter name.
+        result: what came back; None if nothing did.
+        span: where it stands in the plan; None for one that the plan did not come to.
+        elapsed: seconds that the tool took; None if nothing came back.
+        ended: whether something came back.
+        cached: whether that came from the journal.
+        speculative: whether it was not used in the end: the run failed before the plan came to it, or a re-run took its
+            place.
+        usage: tokens and cost, where the tool reports them.
+    """
+
+    node: str
+    alias: str
+    tool: str
+    arguments: Mapping[str, Any]
+    result: Any
+    span: Span | None
+    elapsed: float | None
+    ended: bool
+    cached: bool
+    speculative: bool
+    usage: Mapping[str, Any]
+    _dependences: Callable[[str], tuple[str, ...]] | None = None
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """Nodes of the calls that decided whether and with what it was made; none where the run did not end well."""
+        return () if self._dependences is None else self._dependences(self.node)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it: values that JSON has no word for are written as in traces."""
+        return {
+            "tool": self.tool,
+            "arguments": encode(dict(self.arguments)),
+            "result": encode(self.result),
+            "node": self.node,
+            "alias": self.alias,
+            "depends_on": None if self._dependences is None else list(self.depends_on),
+            "line": None if self.span is None else self.span.line,
+            "elapsed": self.elapsed,
+            "cached": self.cached if self.ended else None,
+            "speculative": self.speculative,
+            "usage": encode(dict(self.usage)),
+        }
+
+
+def call_records(
+    events: Iterable[Event], dependences: Callable[[str], tuple[str, ...]] | None = None
+) -> tuple[CallRecord, ...]:
+    """The calls among these events, in program order; those that the plan did not come to last.
+
+    A node that was asked again has two: the call that counts, and the one whose place that took.
+    """
+    events = list(events)
+    ended = {event.node: event for event in events if isinstance(event, CallFinished) and not event.speculative}
+    begun = [event for event in events if isinstance(event, CallStarted)]
+    made = [_record(event, ended.pop(event.node, None), dependences) for event in begun]
+    # The file of a run that was killed has results without their calls.
+    rest = [event for event in events if isinstance(event, CallFinished) and (event.speculative or event.node in ended)]
+    return (*made, *(_record(event, event, dependences) for event in rest))
+
+
+def _record(
+    event: CallStarted | CallFinished, end: CallFinished | None, dependences: Callable[[str], tuple[str, ...]] | None
+) -> CallRecord:
+    speculative = end is not None and end.speculative
+    return CallRecord(
+        node=event.node,
+        alias=event.alias,
+        tool=event.tool,
+        arguments=event.arguments,
+        result=None if end is None else end.result,
+        span=event.span if isinstance(event, CallStarted) else None,
+        elapsed=None if end is None else end.elapsed,
+        ended=end is not None,
+        cached=end is not None and end.cached,
+        speculative=speculative,
+        usage={} if end is None else end.usage,
+        _dependences=None if speculative else dependences,
+    )
