@@ -22,6 +22,7 @@ from ..quoting import one_line
 from .answerer import Completes, more_room
 from .plan_prompts import Messages, with_feedback, without_reply
 
+INPUTS = frozenset({"question"})  # what a plan that a model writes may read
 _SHOWN = 120  # characters of a reply that holds no plan
 
 
@@ -139,10 +140,10 @@ class Drafter:
         free = bool(self.overrides) and not may_be_decoded(reply, self.tools, cut=truncated)
         if truncated:
             code = extract_code(reply)
-            _, found = look(code, self.tools)
+            _, found = look(code, self.tools, inputs=INPUTS)
             if any(each.code == "PLAN211" or each.phase == "syntax" for each in found):
                 # What is missing was cut off, and is nobody's to guess.
                 return Draft(code, None, (), found, truncated, free)
-        fixed = fix(reply, self.tools)
+        fixed = fix(reply, self.tools, inputs=INPUTS)
         silent = any(each.code == "PLAN211" for each in fixed.remaining)
         return Draft(fixed.text, None if silent else fixed.program, fixed.applied, fixed.remaining, truncated, free)

@@ -33,7 +33,7 @@ from .adaptive import AdaptiveRetrieval
 from .answerer import Completes
 from .console import Console
 from .decomposer import Decomposer, Decomposition
-from .drafts import Draft, Drafted, DraftsRejected
+from .drafts import INPUTS, Draft, Drafted, DraftsRejected
 from .metering import Meter, Metered, Spent
 from .planner import Planner
 from .record import QuestionRecord, execution_log, make_folder, write_folder
@@ -299,7 +299,7 @@ class Session:
         ]
         if not edits:
             return None
-        mended = fix(apply_edits(program.source, edits), self.signatures).program
+        mended = fix(apply_edits(program.source, edits), self.signatures, inputs=INPUTS).program
         return mended if mended is not None and mended.source != program.source else None
 
     async def drafting(self, role: str, work: Any, failure: PlanError | None = None) -> Drafted:

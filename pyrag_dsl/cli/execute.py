@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ import typer
 from ..grammar.diagnostics import PlanError, PlanRejected
 from . import options as o
 from . import status
-from .inputs import PlanText, check_output, load_trace, read_plan, recorded_source
+from .inputs import PlanText, check_output, load_trace, read_inputs, read_plan, recorded_source
 from .outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from .screen import Screen, stderr
 from .services import Sources, tools_of
@@ -46,6 +47,7 @@ class RunRequest:
     max_calls: int | None = None
     fix: bool = False
     isolation: Literal["none", "process", "rlimits"] = "none"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @app.command(
@@ -63,6 +65,12 @@ def execute(
     question: Annotated[
         str | None,
         typer.Option("--question", metavar="TEXT", help="What is asked; else `# question: ...` in the plan."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="NAME=VALUE", help="A value that the plan reads by this name: JSON, or else text."
+        ),
     ] = None,
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
@@ -103,7 +111,7 @@ def execute(
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus)
     request = RunRequest(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
-        max_calls, fix, isolation.value,
+        max_calls, fix, isolation.value, read_inputs(inputs or (), question),
     )  # fmt: skip
     return carry_out(request)
 
@@ -152,7 +160,7 @@ def attempt(request: RunRequest, screen: Screen) -> CommandOutcome:
     try:
         plan = _plan(request, recorded, name)
         if request.fix:
-            plan = _mended(plan, screen)
+            plan = _mended(plan, _names(request, recorded), screen)
     except PlanRejected as rejected:
         return of_error(rejected, request.question or "", "", name)
     if plan.left_out:
@@ -170,11 +178,17 @@ def _plan(request: RunRequest, recorded: Trace | None, name: str) -> PlanText:
     return PlanText(recorded_source(recorded), name)
 
 
-def _mended(plan: PlanText, screen: Screen) -> PlanText:
+def _names(request: RunRequest, recorded: Trace | None) -> frozenset[str]:
+    """The inputs that a plan may read: there is always a question."""
+    kept = recorded.header.inputs if recorded is not None else {}
+    return frozenset({"question", *kept, *request.inputs})
+
+
+def _mended(plan: PlanText, inputs: frozenset[str], screen: Screen) -> PlanText:
     """The plan after its safe fixes, each of which is said."""
     from ..grammar.fix import fix
 
-    fixed = fix(plan.source)
+    fixed = fix(plan.source, inputs=inputs)
     for each in fixed.applied:
         lines = sorted({edit.span.line for edit in each.edits})
         where = f" (line {', '.join(map(str, lines))})" if lines else ""
@@ -184,7 +198,7 @@ def _mended(plan: PlanText, screen: Screen) -> PlanText:
 
 def _run(request: RunRequest, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> CommandOutcome:
     """Vet the plan; unless that is all, make the tools and run it."""
-    vetted = _vet(request, plan, question, _signatures(request, recorded))
+    vetted = _vet(request, plan, question, _signatures(request, recorded), _names(request, recorded))
     if request.check:
         return vetted
     if vetted.code != status.OK:
@@ -204,11 +218,13 @@ def _signatures(request: RunRequest, recorded: Trace | None) -> Any:
     return None
 
 
-def _vet(request: RunRequest, plan: PlanText, question: str, signatures: Any) -> CommandOutcome:
+def _vet(request: RunRequest, plan: PlanText, question: str, signatures: Any, inputs: frozenset[str]) -> CommandOutcome:
     from ..grammar.vet import parse
 
     try:
-        program: Program = parse(plan.source, signatures, strict=request.strict)
+        program: Program = parse(plan.source, signatures, inputs=inputs, strict=request.strict)
+    except ValueError as error:
+        raise Stop(f"--input: {error}") from None
     except PlanRejected as rejected:
         trace = rejected_trace(plan.source, question, rejected) if not request.check else None
         return of_error(rejected, question, plan.source, plan.name, trace)
@@ -233,7 +249,7 @@ def _perform(
     run = arun(
         plan.source,
         tools,
-        question=question,
+        inputs={**request.inputs, **({"question": question} if question else {})},
         limits=o.limits(request.deadline, request.max_calls),
         mode=request.mode,
         journal=recorded,
@@ -250,6 +266,8 @@ def _perform(
         )
     except PlanError as error:
         outcome = of_error(error, question, plan.source, plan.name)
+    except ValueError as error:
+        raise Stop(str(error)) from None
     except IsolationUnavailable as error:
         raise Stop(f"--isolation: {error}") from None
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..grammar.diagnostics import Diagnostic, PlanRejected
 from .status import Stop
@@ -148,3 +149,19 @@ def _same(one: Path, other: Path) -> bool:
         return one.resolve() == other.resolve()
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def read_inputs(given: Iterable[str], question: str | None) -> dict[str, Any]:
+    """Inputs by name from texts `NAME=VALUE`: a value that is JSON is read as such, any other is text. Raises Stop."""
+    found: dict[str, Any] = {}
+    for each in given:
+        name, equals, text = each.partition("=")
+        if not equals or not name:
+            raise Stop(f"--input {each}: write it as NAME=VALUE")
+        if name in found or (name == "question" and question is not None):
+            raise Stop(f"--input {name}: it is given twice")
+        try:
+            found[name] = json.loads(text)
+        except (ValueError, RecursionError):
+            found[name] = text
+    return found

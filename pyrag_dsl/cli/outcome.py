@@ -67,7 +67,7 @@ def rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
     events: list[Event] = [
         RunStarted(
             source=source,
-            question=question,
+            inputs={"question": question} if question else {},
             started=datetime.now().isoformat(),
             signatures=signatures_to_json(dict(DEFAULT_SIGNATURES)),
             limits=asdict(Limits()),

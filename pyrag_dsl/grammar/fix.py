@@ -6,7 +6,7 @@ and goes on while that makes the text better.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from . import nodes as n
@@ -43,12 +43,15 @@ class Fixed:
     program: Program | None = None
 
 
-def fix(text: str, tools: Mapping[str, Signature] | None = None, *, maybe: bool = False) -> Fixed:
+def fix(
+    text: str, tools: Mapping[str, Signature] | None = None, *, inputs: Iterable[str] = (), maybe: bool = False
+) -> Fixed:
     """Take the code out of a model's reply and apply every safe fix, until none is left.
 
     Args:
         text: a reply or a plan, from an untrusted author.
         tools: the signatures of the tools, as for `parse`.
+        inputs: names that are bound before the first statement, as for `parse`.
         maybe: apply good guesses too, not only what is beyond doubt.
 
     A fix that would bring a new problem is not applied. Never raises.
@@ -56,18 +59,19 @@ def fix(text: str, tools: Mapping[str, Signature] | None = None, *, maybe: bool 
     text = extract_code(text)
     applied: list[Fix] = []
     budget = Budget(2 * MAX_EFFORT)
-    program, found = look(text, tools, budget)
+    names = frozenset(inputs)
+    program, found = look(text, tools, budget, names)
     looks = MAX_WORK // max(len(text), 1)
     for _ in range(MAX_ROUNDS):
         chosen = [fix for fix in (_first(each, maybe) for each in found) if fix is not None]
         if not chosen or looks <= 0:
             break
-        better = _together(text, chosen, found, tools, budget)
+        better = _together(text, chosen, found, tools, budget, names)
         looks -= 1
         if better is None and len(chosen) > 1:
             tried = chosen[: min(looks, MAX_TRIED)]
             looks -= len(tried)
-            better = next(filter(None, (_together(text, [each], found, tools, budget) for each in tried)), None)
+            better = next(filter(None, (_together(text, [each], found, tools, budget, names) for each in tried)), None)
         if better is None:
             break
         text, done, program, found = better
@@ -82,11 +86,15 @@ def _doubted(diagnostic: Diagnostic) -> Diagnostic:
 
 
 def look(
-    text: str, tools: Mapping[str, Signature] | None = None, budget: Budget | None = None
+    text: str,
+    tools: Mapping[str, Signature] | None = None,
+    budget: Budget | None = None,
+    inputs: frozenset[str] = frozenset(),
 ) -> tuple[Program | None, tuple[Diagnostic, ...]]:
     """The program and its warnings, or None and the errors; with the fixes that need the whole text to be seen."""
     try:
-        program = parse_within(budget or Budget(), text, DEFAULT_SIGNATURES if tools is None else tools)
+        tools = DEFAULT_SIGNATURES if tools is None else tools
+        program = parse_within(budget or Budget(), text, tools, inputs=inputs)
     except PlanRejected as rejected:
         return None, _with_fixes(rejected.diagnostics, _as_parsed(text))
     found = Findings()
@@ -123,13 +131,14 @@ def _together(
     found: Sequence[Diagnostic],
     tools: Mapping[str, Signature] | None,
     budget: Budget,
+    inputs: frozenset[str],
 ) -> _Better | None:
     """The text after all of these fixes, if that is better."""
     edits = list(dict.fromkeys(edit for fix in chosen for edit in fix.edits))
     if not edits:
         return None
     mended = apply_edits(_as_parsed(text), edits)
-    program, left = look(mended, tools, budget)
+    program, left = look(mended, tools, budget, inputs)
     return (mended, list(dict.fromkeys(chosen)), program, left) if _worth(found, left, edits) else None
 
 

@@ -164,6 +164,10 @@ class ToolParam(NamedTuple):
     shown: str = ""
 
 
+# Names that neither a tool nor an input can have.
+TAKEN = BUILTINS | frozenset(MODULES) | frozenset(RESULT_NAMES)
+
+
 class _Required:
     def __repr__(self) -> str:
         return "<required>"

@@ -114,6 +114,13 @@ class Names:
         self.late: list[Use] = []  # free names of functions: bound by the time of the call?
         self.unbound: list[Use] = []
         self.implicit: dict[str, Span] = {}
+        self.inputs: frozenset[str] = frozenset()
+        self.inputs_read: set[str] = set()
+
+    def give(self, inputs: frozenset[str]) -> None:
+        """Bind these names before the first statement."""
+        self.inputs = inputs
+        self.module.possible |= inputs
 
     def enter(self, params: Iterable[str], body: Iterable[ast.AST]) -> None:
         """Visit a function: its parameters are bound, and what its body stores is local to it."""
@@ -139,6 +146,8 @@ class Names:
 
     def load(self, name: str, span: Span) -> None:
         scope = self.stack[-1]
+        if name in self.inputs:
+            self.inputs_read.add(name)
         if name in scope.possible:
             return
         if scope is not self.module:
@@ -156,7 +165,7 @@ class Names:
         for use in self.late:
             if use.name not in everywhere and use.name not in BUILTINS:
                 self.unbound.append(use)
-        known = sorted(everywhere | BUILTINS | self.tools) if self.unbound else []
+        known = sorted(everywhere | BUILTINS | self.tools | self.inputs) if self.unbound else []
         for number, use in enumerate(self.unbound):
             if found.full:
                 found.rest += len(self.unbound) - number

@@ -28,6 +28,7 @@ class Program:
         module_names: the names that may be bound at module level.
         calls_inside: whether a function of the plan calls a tool.
         call_sites: how many tool calls stand in the text.
+        inputs: names that it reads, and that are bound before the first statement.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Program:
     calls_inside: bool = True
     module_names: frozenset[str] = frozenset()
     call_sites: int = 0
+    inputs: frozenset[str] = frozenset()
     _lowered: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property

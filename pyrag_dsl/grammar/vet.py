@@ -7,6 +7,7 @@ Python can never widen the language.
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import symtable
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from .diagnostics import Diagnostic, Edit, Fix, PlanRejected, Span
 from .expressions import Expressions
 from .findings import PARSING, Budget, Findings, Overspent
 from .gate import second_opinion
-from .language import BINARY, DEFAULT_SIGNATURES, MODULES, RESULT_NAMES, Signature
+from .language import BINARY, DEFAULT_SIGNATURES, MODULES, RESULT_NAMES, TAKEN, Signature
 from .names import Names, stored_names
 from .parse import parse as parse_text
 from .program import Program
@@ -32,27 +33,35 @@ MAX_ELIFS = 40  # one behind the other, blocks inside included
 _STATEMENT = 4  # units of the budget
 
 
-def parse(text: str, tools: Mapping[str, Signature] | None = None, *, strict: bool = False) -> Program:
+def parse(
+    text: str, tools: Mapping[str, Signature] | None = None, *, inputs: Iterable[str] = (), strict: bool = False
+) -> Program:
     """Read a plan.
 
     Args:
         text: Python source, from an untrusted author.
         tools: the signatures of the tools that the plan may call, `retrieve` and `answer` if not given.
+        inputs: names that are bound before the first statement; a run gives their values.
         strict: have RestrictedPython's policy check the plan as well; if the two disagree the plan is refused.
 
     Raises:
         PlanRejected: with a diagnostic for every problem found.
+        ValueError: for an input that is no name, or one of the language or of a tool.
     """
     if not isinstance(text, str):
         raise TypeError(f"a plan is a str, not {type(text).__name__}")
-    return parse_within(Budget(), text, DEFAULT_SIGNATURES if tools is None else dict(tools), strict=strict)
+    tools = DEFAULT_SIGNATURES if tools is None else dict(tools)
+    return parse_within(Budget(), text, tools, inputs=inputs, strict=strict)
 
 
-def parse_within(budget: Budget, text: str, tools: Mapping[str, Signature], *, strict: bool = False) -> Program:
+def parse_within(
+    budget: Budget, text: str, tools: Mapping[str, Signature], *, inputs: Iterable[str] = (), strict: bool = False
+) -> Program:
     """`parse`, of which several looks at one text may share the budget."""
     found = Findings(budget)
+    given = checked_inputs(inputs, tools)
     try:
-        program = _parse(found, text, tools, strict)
+        program = _parse(found, text, tools, given, strict)
     except RecursionError:
         found.add(Diagnostic("PLAN104", "the plan is too deeply nested to be read"))
     except Overspent:
@@ -80,7 +89,22 @@ def _is_prose(text: str, problems: tuple[Diagnostic, ...]) -> bool:
 _SENTENCE = re.compile(r"(?m)^[^\w\n]{0,8}[^\W\d_][\w'\u2019]*(?:,? [\w'\u2019`\"-]+){3}")
 
 
-def _parse(found: Findings, text: str, tools: Mapping[str, Signature], strict: bool) -> Program | None:
+def checked_inputs(names: Iterable[str], tools: Mapping[str, Signature]) -> frozenset[str]:
+    """Names of inputs. Raises `ValueError`, and `TypeError` for one text where several names are meant."""
+    if isinstance(names, str):
+        raise TypeError(f"inputs are a list of names: inputs=[{names!r}]")
+    names = frozenset(names)
+    for name in names:
+        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
+            raise ValueError(f"an input cannot be named {name!r}: that is no name")
+        if name in TAKEN or name in tools:
+            raise ValueError(f"an input cannot be named {name!r}: that is a name of the language, or a tool")
+    return names
+
+
+def _parse(
+    found: Findings, text: str, tools: Mapping[str, Signature], inputs: frozenset[str], strict: bool
+) -> Program | None:
     """The program, if nothing of what is found is an error."""
     scanned = scan(text, found)
     if scanned.fatal:
@@ -94,6 +118,7 @@ def _parse(found: Findings, text: str, tools: Mapping[str, Signature], strict: b
         found.add(misplaced)
         return None
     vetter = Vetter(scanned.lines, tools, scanned.text.isascii(), "import" in scanned.text, found)
+    vetter.names.give(inputs)
     body = vetter.module(tree)
     if strict and not found.errors:
         found.pay(PARSING * len(scanned.text))
@@ -101,7 +126,8 @@ def _parse(found: Findings, text: str, tools: Mapping[str, Signature], strict: b
             found.add(objection)
     names = frozenset(vetter.names.module.possible)
     chained, calls = vetter.chained or not vetter.call_sites, vetter.call_sites
-    return Program(scanned.text, body, tools, found.all(), chained, vetter.calls_inside, names, calls)
+    read = frozenset(vetter.names.inputs_read)
+    return Program(scanned.text, body, tools, found.all(), chained, vetter.calls_inside, names, calls, read)
 
 
 def _statements(block: Iterable[Any]) -> Iterator[ast.stmt]:

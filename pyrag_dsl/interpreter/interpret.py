@@ -85,6 +85,7 @@ def interpret(
     cautious: bool = False,
     ahead: int | None = None,
     progress: Progress | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Run a program as far as the journal goes.
 
@@ -105,6 +106,7 @@ def interpret(
             as the limits allow.
         progress: what earlier passes of this run in the same reading need not do again; it changes nothing but the
             time that a pass takes.
+        inputs: values of the program's inputs by name, plain data; each pass has copies of its own.
     """
     given = (
         signatures or program.tools,
@@ -124,6 +126,8 @@ def interpret(
         machine.progress = progress
         progress.begin(machine)
     try:
+        if machine.first == 0 and machine.resumed is None:
+            machine.give(program.inputs, inputs or {})
         signal = lowered(program, reading)(machine.globals)
         read = True
         if type(signal) is MaybeLeft:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -117,6 +117,13 @@ class Machine(Account):
         self.first = self.at = 0
         self.resumed: tuple[int, Any] | None = None
         self.handling: list[BaseException] = []
+
+    def give(self, names: Collection[str], values: Mapping[str, Any]) -> None:
+        """Bind inputs to copies of these values, paid for."""
+        for name in names:
+            size = self.measure(values[name])
+            self.take(size + size * 8 if type(values[name]) is not str else 0)
+            self.globals[name] = import_result(values[name])
 
     # --------------------------------------------------------------- iteration
 

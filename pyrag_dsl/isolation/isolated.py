@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,7 @@ _RUNS = 8  # runs that a worker remembers
 _BYTES = 32 * 2**20  # of their requests
 _BRIEF = 2**12  # bytes of a reply that says next to nothing
 _runs = itertools.count(1)
+_NO_INPUTS: Mapping[str, Any] = {}
 
 
 class Isolated:
@@ -72,10 +73,12 @@ class Isolated:
         now: datetime = EPOCH,
         concurrent: bool = False,
         cautious: bool = False,
+        inputs: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again."""
         journal = journal if journal is not None else Journal()
-        one = Exchange(self, program, journal, signatures or program.tools, limits or Limits(), now)
+        given = inputs or _NO_INPUTS
+        one = Exchange(self, program, journal, given, signatures or program.tools, limits or Limits(), now)
         request = {"overrides": overrides or {}, "withheld": withheld, "concurrent": concurrent, "cautious": cautious}
         asked = ""
         while True:
@@ -94,14 +97,16 @@ class Isolated:
             if journal.find(call.node, call.tool, call.arguments) is None:
                 journal.record(entry)
 
-    def vet(self, source: str, signatures: Mapping[str, Signature], limits: Limits) -> None:
+    def vet(
+        self, source: str, signatures: Mapping[str, Signature], limits: Limits, inputs: Collection[str] = ()
+    ) -> None:
         """Have a worker read a text before this process does: a parser that hangs, dies or eats memory does it there.
 
         Raises:
             LimitExceeded: if it did. A text that is no plan is none of that: whoever parses it here finds out why.
         """
         watch = Watch(None, limits.deadline or _PATIENCE)
-        frame = pack({"vet": source, "tools": signature_rows(signatures), "cap": _BRIEF})
+        frame = pack({"vet": source, "tools": signature_rows(signatures), "inputs": sorted(inputs), "cap": _BRIEF})
         try:
             member = self.pool.acquire(0, watch)
             usable = False
@@ -123,9 +128,9 @@ class Isolated:
 
     def identify(self, one: Exchange) -> tuple[int, Admission]:
         """The number of the run that this pass belongs to, and what checks its replies."""
-        common = (one.program, one.journal, one.signatures, one.limits, one.now)
+        common = (one.program, one.journal, one.inputs, one.signatures, one.limits, one.now)
         same = len(self._common) == len(common) and all(
-            mine is theirs or (at > 1 and mine == theirs)  # a program and a journal are themselves only
+            mine is theirs or (at > 2 and mine == theirs)  # a program, a journal and inputs are themselves only
             for at, (mine, theirs) in enumerate(zip(self._common, common, strict=True))
         )
         if not same or self._admission is None:
@@ -143,6 +148,7 @@ class Exchange:
         isolated: Isolated,
         program: Program,
         journal: Journal,
+        inputs: Mapping[str, Any],
         signatures: Mapping[str, Signature],
         limits: Limits,
         now: datetime,
@@ -150,6 +156,7 @@ class Exchange:
         self.isolated = isolated
         self.program = program
         self.journal = journal
+        self.inputs = inputs
         self.signatures = signatures
         self.limits = limits
         self.now = now
@@ -252,6 +259,7 @@ class Exchange:
             "signatures": None if self.signatures == tools else signature_rows(self.signatures),
             "limits": asdict(self.limits),
             "now": encode(self.now),
+            "inputs": [[name, encode(self.inputs[name])] for name in sorted(self.program.inputs)],
         }
 
 

@@ -74,6 +74,7 @@ class Known:
     signatures: dict[str, Signature]
     limits: Limits
     now: datetime
+    inputs: dict[str, Any]
     entries: dict[int, Entry] = field(default_factory=dict)  # by the host's number
 
 
@@ -94,7 +95,7 @@ class Worker:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """What a plan is to be vetted as, or one pass."""
         if "vet" in request:
-            return self.vet(request["vet"], request["tools"])
+            return self.vet(request["vet"], request["tools"], request["inputs"])
         for run in request["forget"]:
             self.runs.pop(run, None)
         if request["new"] is not None:
@@ -117,6 +118,7 @@ class Worker:
             now=known.now,
             concurrent=request["concurrent"],
             cautious=request["cautious"],
+            inputs=known.inputs,
         )
         retire = time.process_time() > _CPU / 2
         if isinstance(outcome.error, MemoryError):
@@ -125,18 +127,18 @@ class Worker:
         brief = request["concurrent"] or bool(request["withheld"])
         return {**report(outcome, known, brief, request["variables"]), "retire": retire}
 
-    def vet(self, source: str, tools: Any) -> dict[str, Any]:
+    def vet(self, source: str, tools: Any, inputs: Any) -> dict[str, Any]:
         """Read a text that nobody has read before: if that ends this process, it ends no other."""
         self.restrain(Limits())
         with suppress(PlanRejected):  # the host finds out why
-            self.program(source, tools)
+            self.program(source, tools, inputs)
         return {"vetted": True, "retire": False}
 
-    def program(self, source: str, tools: Any) -> tuple[Program, dict[int, int]]:
+    def program(self, source: str, tools: Any, inputs: Any) -> tuple[Program, dict[int, int]]:
         """A plan, with the numbers of its nodes. Raises `PlanRejected`."""
-        key = f"{tools!r}\n{source}"
+        key = f"{tools!r}\n{inputs!r}\n{source}"
         if key not in self.programs:
-            program = parse(source, signatures(tools))
+            program = parse(source, signatures(tools), inputs=inputs)
             self.programs[key] = (program, {id(node): at for at, node in enumerate(walk(program.body))})
             if len(self.programs) > PROGRAMS:
                 self.programs.popitem(last=False)
@@ -144,13 +146,15 @@ class Worker:
         return self.programs[key]
 
     def meet(self, new: dict[str, Any]) -> Known:
-        program, index = self.program(new["source"], new["tools"])
+        inputs = {name: decode(value) for name, value in new["inputs"]}
+        program, index = self.program(new["source"], new["tools"], sorted(inputs))
         return Known(
             program,
             index,
             signatures(new["tools"] if new["signatures"] is None else new["signatures"]),
             Limits(**new["limits"]),
             decode(new["now"]),
+            inputs,
         )
 
     def restrain(self, limits: Limits) -> None:

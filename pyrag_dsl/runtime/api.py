@@ -13,12 +13,22 @@ from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import Journal, Override
+from ..interpreter.journal import Journal, Override, same_arguments
 from ..interpreter.limits import Limits
 from ..threads import wait, wait_for_coroutine
 from .engine import Run, fitting, in_time, run_inline
 from .events import Event
-from .options import MODES, Options, RunOptions, check_numbers, check_switches, checked_hooks, checked_limits, known
+from .options import (
+    MODES,
+    Options,
+    RunOptions,
+    check_numbers,
+    check_switches,
+    checked_hooks,
+    checked_inputs,
+    checked_limits,
+    known,
+)
 from .result import Result
 from .scheduler import Scheduler, in_thread
 from .tools import Tool, toolset
@@ -128,7 +138,7 @@ def rerun(
         recorded: the trace of the run, or its path; it is not changed.
         changes: by call, as a node or an alias, the arguments that change: `{"retrieve#2": {"topk": 10}}`.
         tools: as for `run`.
-        options: as for `run`; question, limits and time of day are those of the recorded run where they are not given.
+        options: as for `run`; inputs, limits and time of day are those of the recorded run where they are not given.
     """
     return _finish(_prepare("rerun", *_changed(recorded, changes, tools, known("rerun", options))))
 
@@ -168,7 +178,7 @@ def _changed(
             names = ", ".join(found.arguments)
             raise ValueError(f"{found.alias} has no argument {sorted(unknown)[0]!r}; it has: {names}")
         overrides[found.node] = (*overrides.get(found.node, ()), Override(dict(arguments)))
-    recorded_options = RunOptions(question=header.question, limits=header.limits, now=header.started)
+    recorded_options = RunOptions(limits=header.limits, now=header.started)
     return header.source, tools, {**recorded_options, **options, "journal": recorded, "overrides": overrides}
 
 
@@ -199,13 +209,13 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     check_numbers(max_concurrency, call_timeout, retries)
     check_switches(given)
     hooks = checked_hooks(given.get("hooks", ()), given.get("on_event"))
-    question, now, limits = given.get("question", ""), given.get("now"), given.get("limits")
+    now, limits = given.get("now"), given.get("limits")
     recorded = Trace.load(journal) if isinstance(journal, (str, os.PathLike)) else journal
     failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
-    usual = Limits()
+    usual, kept = Limits(), None
     if isinstance(recorded, Trace):
         header = read_header(recorded.header)
-        now, question = now or header.started, question or header.question
+        now, kept = now or header.started, header.inputs
         usual = header.limits
         failures = recorded.failures()
         if tools is None:
@@ -218,23 +228,29 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     made = toolset(tools)
     signatures = {name: each.signature for name, each in made.items()}
     limits = checked_limits(limits, usual)
+    inputs = _inputs(
+        checked_inputs(given.get("inputs"), given.get("question"), limits), kept, given.get("replay", False)
+    )
     interpreter = _interpreter(given.get("isolation", "none"))
     if isinstance(program, str):
         if interpreter is not interpret:
-            cast("Isolated", interpreter).vet(program, signatures, limits)
-        program = parse(program, signatures, strict=given.get("strict", False))
+            cast("Isolated", interpreter).vet(program, signatures, limits, inputs)
+        program = parse(program, signatures, inputs=inputs, strict=given.get("strict", False))
     else:
+        lacking = sorted(program.inputs - inputs.keys())
+        if lacking:
+            raise ValueError(f"the plan needs the input `{lacking[0]}`: inputs={{{lacking[0]!r}: ...}}")
         missing = sorted(set(program.tools) - set(made))
         if missing and _calls(program, missing):
             raise ValueError(f"the plan may call `{missing[0]}`, which is not among the tools")
     entries = recorded if recorded is not None else Journal()
-    named = _by_node(program, entries, overrides or {}, signatures, interpreter)
+    named = _by_node(program, entries, overrides or {}, signatures, interpreter, inputs)
     rules = {
         node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in changed])
         for node, changed in named.items()
     }
     engines = Options(
-        question,
+        inputs,
         limits,
         mode,
         rules,
@@ -253,6 +269,17 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     return prepared
 
 
+def _inputs(given: dict[str, Any] | None, kept: dict[str, Any] | None, replay: bool) -> dict[str, Any]:
+    """The inputs of a run, from what is given and what is on record. Raises `ValueError` where a replay has others."""
+    if given is None or kept is None:
+        return given or kept or {}
+    merged = {**kept, **given}
+    for name, value in merged.items() if replay else ():
+        if name not in kept or not same_arguments({name: value}, {name: kept[name]}):
+            raise ValueError(f"the trace was recorded with another input {name!r}: a replay has the same")
+    return merged
+
+
 def _interpreter(isolation: Any) -> Callable[..., Outcome]:
     if isolation == "none":
         return interpret
@@ -267,11 +294,13 @@ def _by_node(
     overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]],
     signatures: Any,
     interpreter: Callable[..., Outcome],
+    inputs: Mapping[str, Any],
 ) -> dict[str, tuple[Override, ...]]:
     """Overrides as rules, with aliases replaced by the nodes that they name in the recorded run."""
     known: dict[str, str] = {}
     if any("#" in name for name in overrides):
-        known = {call.alias: call.node for call in interpreter(program, journal, signatures=signatures).calls}
+        met = interpreter(program, journal, signatures=signatures, inputs=inputs).calls
+        known = {call.alias: call.node for call in met}
     out = {}
     for name, given in overrides.items():
         if "#" in name and name not in known:

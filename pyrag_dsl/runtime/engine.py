@@ -119,6 +119,7 @@ class Run:
             limits=options.limits,
             overrides=self.overrides,
             now=options.now,
+            inputs=options.inputs,
         )
 
     # ------------------------------------------------------------------ passes
@@ -166,6 +167,7 @@ class Run:
             limits=self.options.limits,
             overrides=dict(self.overrides),
             now=self.options.now,
+            inputs=self.options.inputs,
             interpreter=self.options.interpreter,
         )
 
@@ -183,7 +185,7 @@ class Run:
         options = self.options
         return RunStarted(
             source=self.program.source,
-            question=options.question,
+            inputs=dict(options.inputs),
             started=options.now.isoformat(),
             signatures=signatures_to_json(self.signatures),
             limits=asdict(options.limits),

@@ -25,7 +25,7 @@ class RunStarted(Event):
     Attributes:
         version: of the format.
         source: the plan.
-        question: what was asked; for people, the run does not depend on it.
+        inputs: values of names that were bound before the first statement, `question` among them.
         started: the time of day that the plan sees, ISO 8601.
         signatures: of the tools: parameters as (name, type, default, required), and what they return.
         limits: by name.
@@ -36,11 +36,17 @@ class RunStarted(Event):
     type: ClassVar[str] = "run_started"
     version: int = VERSION
     source: str
-    question: str
     started: str
     signatures: dict[str, Any]
     limits: dict[str, Any]
     overrides: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def question(self) -> str:
+        """The input of that name, as text; "" if there is none."""
+        asked = self.inputs.get("question", "")
+        return asked if isinstance(asked, str) else repr(asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +204,8 @@ def to_json(event: Event) -> dict[str, Any]:
 
 
 _SHAPES: dict[str, type] = {
-    **dict.fromkeys(("source", "question", "started", "node", "alias", "tool", "status", "text"), str),
-    **dict.fromkeys(("arguments", "usage", "names", "detail", "overrides", "signatures", "limits"), dict),
+    **dict.fromkeys(("source", "started", "node", "alias", "tool", "status", "text"), str),
+    **dict.fromkeys(("arguments", "usage", "names", "detail", "overrides", "signatures", "limits", "inputs"), dict),
     **dict.fromkeys(("seq", "calls"), int),
 }
 
@@ -212,6 +218,9 @@ def from_json(data: dict[str, Any]) -> Event | None:
     kind = EVENTS.get(data.get("type", ""))
     if kind is None:
         return None
+    if kind is RunStarted and "inputs" not in data:  # as before 1.0: the question was no input
+        asked = data.get("question")
+        data = {**data, "inputs": {"question": asked} if asked else {}}
     known = {item.name for item in fields(kind)}
     values = {name: value for name, value in data.items() if name in known}
     for name, value in values.items():

@@ -27,6 +27,7 @@ class Lineage:
         limits: Limits,
         overrides: Overrides,
         now: datetime,
+        inputs: Mapping[str, Any] | None = None,
         interpreter: Callable[..., Outcome] = interpret,
     ) -> None:
         self._interpret = interpreter
@@ -37,6 +38,7 @@ class Lineage:
             "limits": limits,
             "overrides": overrides,
             "now": now,
+            "inputs": inputs,
         }
         self._full: Outcome | None = None
         self._dependents: dict[str, frozenset[str]] = {}

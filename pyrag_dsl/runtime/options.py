@@ -11,6 +11,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from ..interpreter.border import Unfit, admit
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
@@ -30,12 +31,13 @@ class RunOptions(TypedDict, total=False):
     """The options of `run`, `arun`, `astream`, `rerun` and `arerun`.
 
     Attributes:
-        question: what is asked; recorded in the trace.
+        inputs: plain data by name, bound before the first statement of the plan. Recorded in the trace.
+        question: short for the input of that name.
         limits: `Limits` of the run, or those of them that are other than usual: `{"deadline": 5.0}`.
         mode: "concurrent" makes all calls whose arguments are known at once, "sequential" one after the other.
             The result is the same.
         journal: a `Journal`, a `Trace` or the path of one, whose results are used instead of calling. From a trace
-            question, limits, overrides and time of day are taken too, where they are not given.
+            inputs, limits, overrides and time of day are taken too, where they are not given.
         overrides: arguments to change, by node or alias: `{"retrieve#2": {"topk": 10}}`.
         hooks: `Hook` objects, asked in this order.
         on_event: called with each `Event` as it happens.
@@ -55,6 +57,7 @@ class RunOptions(TypedDict, total=False):
             "none" in this process.
     """
 
+    inputs: Mapping[str, Any] | None
     question: str
     limits: Limits | Mapping[str, Any] | None
     mode: Mode
@@ -78,7 +81,7 @@ class RunOptions(TypedDict, total=False):
 class Options:
     """The options of one run as the engine takes them; `RunOptions` says what each means."""
 
-    question: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     mode: str = "concurrent"
     overrides: Overrides = field(default_factory=dict)
@@ -116,6 +119,25 @@ def checked_limits(given: Any, usual: Limits) -> Limits:
             raise ValueError(f"there is no limit {name!r}" + (f": did you mean {close[0]!r}?" if close else ""))
         _number(f"limits[{name!r}]", value, 0, whole=names[name].type == "int", none=name in UNLIMITED)
     return replace(usual, **given)
+
+
+def checked_inputs(given: Any, question: Any, limits: Limits) -> dict[str, Any] | None:
+    """Inputs as a plan may have them; None if none are given. Raises `TypeError` or `ValueError`."""
+    if question is not None and not isinstance(question, str):
+        raise TypeError(f"question must be a text, not {_kind(question)}")
+    if given is None:
+        return {"question": question} if question else None
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise TypeError(f"inputs must be a mapping by name such as {{'topk': 5}}, not {_kind(given)}")
+    if question is not None and "question" in given:
+        raise ValueError("give the question once: as question=... or among the inputs")
+    found: dict[str, Any] = {}
+    for name, value in {**given, **({"question": question} if question else {})}.items():
+        try:
+            found[name] = admit(value, limits)
+        except Unfit as unfit:
+            raise TypeError(f"the input {name!r} cannot enter a plan: {unfit}") from None
+    return found
 
 
 def checked_hooks(given: Any, on_event: Any) -> tuple[Hook, ...]:

@@ -79,12 +79,12 @@ def _diagnostic(value: Any) -> bool:
 
 _BY_NAME: dict[str, Test] = {
     **dict.fromkeys(
-        ("source", "question", "started", "node", "alias", "tool", "hook", "decision", "by", "title", "text", "status"),
+        ("source", "started", "node", "alias", "tool", "hook", "decision", "by", "title", "text", "status"),
         _text,
     ),
     **dict.fromkeys(("seq", "calls", "statements_left_out"), _count),
     **dict.fromkeys(("cached", "speculative"), _flag),
-    **dict.fromkeys(("arguments", "usage", "detail", "signatures"), _record),
+    **dict.fromkeys(("arguments", "usage", "detail", "signatures", "inputs"), _record),
     "elapsed": _seconds,
     "overrides": _record,
     "seen": lambda value: value is None or _record(value),

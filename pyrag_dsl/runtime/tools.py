@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
 
-from ..grammar.language import BUILTINS, DEFAULT_SIGNATURES, MODULES, REQUIRED, RESULT_NAMES, Signature, ToolParam
+from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, TAKEN, Signature, ToolParam
 from .conversion import Conversion, Misfit, conversion_of
 
-_TAKEN = BUILTINS | frozenset(MODULES) | frozenset(RESULT_NAMES)
 _DECLARED = {
     str: "str",
     int: "int",
@@ -146,7 +145,7 @@ def toolset(tools: Mapping[str, Any] | Sequence[Any]) -> dict[str, Tool]:
     if not isinstance(tools, Mapping):
         tools = {_name_of(each): each for each in tools}
     for name in tools:
-        if not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN or name.startswith("__"):
+        if not name.isidentifier() or keyword.iskeyword(name) or name in TAKEN or name.startswith("__"):
             raise ValueError(f"a tool cannot be named {name!r}: that is no name, or one of the language")
     made: dict[str, Tool] = {}
     for name, each in tools.items():

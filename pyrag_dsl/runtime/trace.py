@@ -249,7 +249,7 @@ class Recording:
     """What a header says of a run, as the objects that a run takes."""
 
     source: str
-    question: str
+    inputs: dict[str, Any]
     started: datetime
     signatures: dict[str, Signature]
     limits: Limits
@@ -317,7 +317,7 @@ def read_header(header: RunStarted) -> Recording:
         }
         return Recording(
             header.source,
-            header.question,
+            dict(header.inputs),
             datetime.fromisoformat(header.started),
             signatures,
             _limits(header.limits),

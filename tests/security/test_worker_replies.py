@@ -51,6 +51,7 @@ def told(entries: pd.Journal, *, done: bool = False, concurrent: bool = True) ->
         "signatures": None,
         "limits": {},
         "now": encode(datetime(2024, 1, 1)),
+        "inputs": [],
     }
     request = {
         "run": 1, "new": new, "forget": [], "gone": [], "overrides": {}, "withheld": [], "variables": False,
