@@ -9,6 +9,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from ..grammar.diagnostics import Span
 
 
+class Times(NamedTuple):
+    """When a call was wanted, made (it may have had to wait for a free place) and answered: seconds of its run."""
+
+    wanted: float
+    started: float
+    ended: float
+
+
 class Entry(NamedTuple):
     """One recorded call.
 
@@ -19,6 +27,7 @@ class Entry(NamedTuple):
         result: plain data.
         elapsed: seconds.
         usage: tokens and cost where the tool reports them, by name.
+        times: when the run that holds the entry made the call; None if another run made it.
     """
 
     node: str
@@ -27,6 +36,7 @@ class Entry(NamedTuple):
     result: Any
     elapsed: float = 0.0
     usage: Mapping[str, Any] = MappingProxyType({})
+    times: Times | None = None
 
 
 def same_arguments(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +82,7 @@ class View:
     started: str
     elapsed: float | None
     tool_time: float
-    path_time: float
+    last_result: float
     tokens: int
     lines: tuple[LineView, ...]
     calls: tuple[CallView, ...]
@@ -111,8 +111,9 @@ def view_of(trace: Trace) -> View:
     repairs = trace.of(RepairApplied)
     source = repairs[-1].source if repairs else header.source
     ancestry = ancestry_of(trace, source) if finished is not None and finished.status == "done" else None
-    times = _times(trace, ancestry)
-    calls = _calls(trace, ancestry, times)
+    made = trace.calls
+    times = _times(made, ancestry)
+    calls = _calls(made, ancestry, times)
     found = _diagnostics(trace, source)
     return View(
         question=header.question,
@@ -121,8 +122,8 @@ def view_of(trace: Trace) -> View:
         started=header.started,
         elapsed=finished.elapsed if finished else None,
         tool_time=sum(call.elapsed for call in calls),
-        path_time=max([0.0, *(end for _, end in times.values())]),
-        tokens=sum(call.usage["tokens"] for call in trace.calls if _counts(call)),
+        last_result=max([0.0, *(end for _, end in times)]),
+        tokens=sum(call.usage["tokens"] for call in made if _counts(call)),
         lines=_lines(source, calls, [diagnostic for diagnostic, _ in found]),
         calls=calls,
         variables=_variables(trace),
@@ -134,31 +135,34 @@ def view_of(trace: Trace) -> View:
     )
 
 
-def _times(trace: Trace, ancestry: Ancestry | None) -> dict[str, tuple[float, float]]:
-    """When each call began and ended, in seconds, if each began as soon as what it depends on was there.
+def _times(calls: Sequence[CallRecord], ancestry: Ancestry | None) -> list[tuple[float, float]]:
+    """When each call was made and ended, in seconds of the run; (0, 0) where this run did not make it.
 
-    A trace keeps how long a call took, not when it was made. Without dependences, one after the other.
+    A trace of another run's results, or of before there were times, keeps how long a call took only. Then each is drawn
+    as if it began as soon as what it depends on was there; without dependences, one after the other.
     """
+    if any(call.times is not None for call in calls):
+        return [(0.0, 0.0) if call.times is None else (call.times.started, call.times.ended) for call in calls]
     times: dict[str, tuple[float, float]] = {}
     clock = 0.0
-    for call in trace.calls:
+    for call in calls:
         if call.elapsed is None or call.speculative:
             continue
         if ancestry is not None:
             clock = max([0.0, *(times[node][1] for node in ancestry.parents(call.node) if node in times)])
         times[call.node] = (clock, clock + max(call.elapsed, 0.0))
         clock = times[call.node][1]
-    return times
+    return [(0.0, 0.0) if call.speculative else times.get(call.node, (0.0, 0.0)) for call in calls]
 
 
-def _calls(trace: Trace, ancestry: Ancestry | None, times: Mapping[str, tuple[float, float]]) -> tuple[CallView, ...]:
-    made = trace.calls
+def _calls(
+    made: tuple[CallRecord, ...], ancestry: Ancestry | None, times: Sequence[tuple[float, float]]
+) -> tuple[CallView, ...]:
     aliases = {call.node: call.alias for call in made if call.alias}
-    total = max([end for _, end in times.values()] or [0.0]) or 1.0
+    total = max([end for _, end in times] or [0.0]) or 1.0
     views = []
-    for number, call in enumerate(made, start=1):
+    for number, (call, (start, stop)) in enumerate(zip(made, times, strict=True), start=1):
         parents = () if ancestry is None or call.speculative else ancestry.parents(call.node)
-        start, stop = (0.0, 0.0) if call.speculative else times.get(call.node, (0.0, 0.0))
         listed = isinstance(call.result, list) and all(isinstance(item, str) for item in call.result)
         views.append(
             CallView(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..grammar.diagnostics import Span
+from ..interpreter.journal import Times
 from .events import CallFinished, CallStarted, Event
 from .plain import encode
 
@@ -23,6 +24,7 @@ class CallRecord:
         result: what came back; None if nothing did.
         span: where it stands in the plan; None for one that the plan did not come to.
         elapsed: seconds that the tool took; None if nothing came back.
+        times: when it was wanted, made and answered, in seconds since the run began; None if another run made it.
         ended: whether something came back.
         cached: whether that came from the journal.
         speculative: whether it was not used in the end: the run failed before the plan came to it, or a re-run took its
@@ -37,6 +39,7 @@ class CallRecord:
     result: Any
     span: Span | None
     elapsed: float | None
+    times: Times | None
     ended: bool
     cached: bool
     speculative: bool
@@ -59,6 +62,7 @@ class CallRecord:
             "depends_on": None if self._dependences is None else list(self.depends_on),
             "line": None if self.span is None else self.span.line,
             "elapsed": self.elapsed,
+            "times": None if self.times is None else list(self.times),
             "cached": self.cached if self.ended else None,
             "speculative": self.speculative,
             "usage": encode(dict(self.usage)),
@@ -85,6 +89,7 @@ def _record(
     event: CallStarted | CallFinished, end: CallFinished | None, dependences: Callable[[str], tuple[str, ...]] | None
 ) -> CallRecord:
     speculative = end is not None and end.speculative
+    times = None if end is None or end.times is None else Times(*end.times)
     return CallRecord(
         node=event.node,
         alias=event.alias,
@@ -93,6 +98,7 @@ def _record(
         result=None if end is None else end.result,
         span=event.span if isinstance(event, CallStarted) else None,
         elapsed=None if end is None else end.elapsed,
+        times=times,
         ended=end is not None,
         cached=end is not None and end.cached,
         speculative=speculative,

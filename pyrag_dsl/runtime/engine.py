@@ -23,7 +23,7 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, admit, article, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, same_arguments
+from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, Times, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
 from ..interpreter.values import kind_name, type_name
@@ -33,7 +33,7 @@ from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, Ru
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
 from .options import Options
-from .record import build_trace
+from .record import build_trace, times_of
 from .result import Result
 from .tools import Reported, Tool
 from .trace import Trace, overrides_to_json, signatures_to_json
@@ -213,6 +213,7 @@ class Run:
             arguments=dict(entry.arguments),
             result=entry.result,
             elapsed=entry.elapsed,
+            times=times_of(entry, cached),
             cached=cached,
             usage=dict(entry.usage),
         )
@@ -251,8 +252,15 @@ class Run:
         self.launched[call.node] = (call.arguments, self.epoch)
         self.made += 1
 
-    def receive(self, call: Call, result: Any, elapsed: float) -> Entry:
-        """Take a tool's result over the border: an entry for the journal. Raises `Failure`."""
+    def receive(self, call: Call, result: Any, elapsed: float, times: Times | None = None) -> Entry:
+        """Take a tool's result over the border: an entry for the journal. Raises `Failure`.
+
+        Args:
+            call: what was asked.
+            result: what came back.
+            elapsed: seconds that the tool took.
+            times: of the call; None for what no tool has said.
+        """
         signature = self.signatures[call.tool]
         usage: Mapping[str, Any] = {}
         if type(result) is Reported:
@@ -274,7 +282,7 @@ class Run:
             wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
             message = f"the tool `{call.tool}` must return {wanted}, not {kind_name(type(result))}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
-        entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage)
+        entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage, times)
         self.fresh[id(entry)] = entry
         if usage:
             self.tokens += usage.get("tokens") or 0
@@ -583,7 +591,9 @@ def run_inline(run: Run) -> Result:
                 if inspect.iscoroutine(result):
                     result = awaited(result)
                 run.computing = True
-                entry = run.receive(call, result, clock() - began)
+                ended = clock()
+                times = Times(began - run.began, began - run.began, ended - run.began)
+                entry = run.receive(call, result, ended - began, times)
                 run.journal.record(entry)
                 return entry
             except BaseException as error:

@@ -76,6 +76,7 @@ class CallFinished(Event):
 
     Attributes:
         elapsed: seconds.
+        times: when the call was wanted, made and answered, in seconds since the run began; None if another run made it.
         cached: whether the result came from a journal and not from the tool.
         usage: tokens and cost by name, where the tool reports them.
         speculative: the result was not used in the end: the run failed before the plan came to it, or a re-run took
@@ -89,6 +90,7 @@ class CallFinished(Event):
     arguments: dict[str, Any]
     result: Any
     elapsed: float = 0.0
+    times: list[float] | None = None
     cached: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
     speculative: bool = False
@@ -187,7 +189,7 @@ EVENTS: dict[str, type[Event]] = {
         RunFinished,
     )
 }
-TIMINGS = frozenset({"elapsed", "cached"})
+TIMINGS = frozenset({"elapsed", "times", "cached"})
 
 
 def to_json(event: Event) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class Recorded(Protocol):
     def header(self) -> RunStarted: ...
 
 
+def times_of(entry: Entry, cached: bool) -> list[float] | None:
+    """The times of a call, for its event; None where another run has made it."""
+    return None if cached or entry.times is None else list(entry.times)
+
+
 class LazyTrace(Trace):
     """A trace whose events are made when somebody looks."""
 
@@ -80,6 +85,7 @@ def build_trace(
                             CallFinished(
                                 result=call.entry.result,
                                 elapsed=call.entry.elapsed,
+                                times=times_of(call.entry, id(call.entry) not in fresh),
                                 cached=id(call.entry) not in fresh,
                                 usage=dict(call.entry.usage),
                                 **common,
@@ -97,6 +103,7 @@ def build_trace(
                         arguments=dict(entry.arguments),
                         result=entry.result,
                         elapsed=entry.elapsed,
+                        times=times_of(entry, False),
                         usage=dict(entry.usage),
                         speculative=True,
                     )

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import ByCall, Call, Entry, same_arguments
+from ..interpreter.journal import ByCall, Call, Entry, Times, same_arguments
 from ..threads import start
 from .engine import Escaped, Failure, Run, decision
 from .events import HookDecided
@@ -33,17 +33,25 @@ class Flight:
     Attributes:
         calls: the plan's calls that wait for it.
         keys: the distinct arguments that it asks for, in order; one unless it is a batch.
-        began: when it started, for the elapsed time.
+        wanted: for each of them, when it was.
+        began: when it started.
+        ended: when it came back.
     """
 
-    __slots__ = ("began", "calls", "keys", "task", "tool")
+    __slots__ = ("began", "calls", "ended", "keys", "task", "tool", "wanted")
 
     def __init__(self, tool: Tool, calls: list[Call], keys: list[str]) -> None:
         self.tool = tool
         self.calls = calls
         self.keys = keys
-        self.began = 0.0
+        self.wanted: list[float] = []
+        self.began = self.ended = 0.0
         self.task: asyncio.Future[Any] | None = None
+
+    def add(self, call: Call, now: float) -> None:
+        """Let another call of the plan wait for it."""
+        self.calls.append(call)
+        self.wanted.append(now)
 
 
 class TooLong(BaseException):
@@ -54,6 +62,8 @@ class Scheduler:
     """Keeps the wanted calls of one run in flight until the run ends.
 
     Attributes:
+        clock: seconds, by the loop.
+        began: when the run did.
         visiting: whether the loop is the caller's, so that long passes have to be made elsewhere.
         in_flight: calls that are on their way, or whose result is kept back until others are settled.
         held: of those, the ones that are kept back.
@@ -67,6 +77,8 @@ class Scheduler:
         self.visiting = visiting
         self.elsewhere = visiting and run.options.interpreter is not interpret
         self.loop = asyncio.get_running_loop()
+        self.clock = self.loop.time
+        self.began = self.clock()
         self.flights: dict[int, Flight] = {}
         self.waiting: deque[Flight] = deque()  # for a free place among `max_concurrency`
         self.airborne = 0
@@ -146,7 +158,7 @@ class Scheduler:
 
     async def interpret(self, *, concurrent: bool = False) -> Outcome:
         """One pass. It does not hold the caller's loop for long: a long one is made again in a thread."""
-        run, clock = self.run, self.loop.time
+        run, clock = self.run, self.clock
         began = clock()
         try:
             if self.elsewhere:
@@ -162,7 +174,7 @@ class Scheduler:
 
     def briefly(self, concurrent: bool, ends: float) -> Outcome:
         """A pass on the caller's loop. Raises `TooLong` where it has not ended at this time."""
-        run, clock = self.run, self.loop.time
+        run, clock = self.run, self.clock
 
         def interrupt() -> bool:
             if clock() > ends:
@@ -215,15 +227,16 @@ class Scheduler:
             key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
             shared = self.sharing(call, key) if key and tool.idempotent else None
             if shared is not None:
-                shared.calls.append(call)
+                shared.add(call, self.clock())
                 continue
             if tool.batch is not None:
                 flight = batches.setdefault(call.tool, Flight(tool, [], []))
-                flight.calls.append(call)
+                flight.add(call, self.clock())
                 if key not in flight.keys:
                     flight.keys.append(key)
             else:
-                flight = Flight(tool, [call], [key])
+                flight = Flight(tool, [], [key])
+                flight.add(call, self.clock())
                 self.depart(flight)
             if not key:
                 self.alone.append(flight)
@@ -249,7 +262,7 @@ class Scheduler:
             self.waiting.append(flight)
             return
         self.airborne += 1
-        flight.began = time.monotonic()
+        flight.began = self.clock()
         tool, call = flight.tool, flight.calls[0]
         if tool.is_async and len(flight.keys) == 1 and options.call_timeout is None and not options.retries:
             task: asyncio.Future[Any] = self.loop.create_task(guarded(tool.call(call.arguments)))
@@ -289,6 +302,7 @@ class Scheduler:
 
     def arrive(self, flight: Flight) -> None:
         """A flight has ended; called by the loop."""
+        flight.ended = self.clock()
         self.landed.append(flight)
         self.ring()
 
@@ -306,8 +320,8 @@ class Scheduler:
         useless = await self.landing()
         if not self.flights:
             return
-        until = self.loop.time() + self.pause
-        while self.flights and (useless or (self.pause > _SHORT and self.loop.time() < until)):
+        until = self.clock() + self.pause
+        while self.flights and (useless or (self.pause > _SHORT and self.clock() < until)):
             useless = await self.landing(None if useless else until) and useless
 
     async def landing(self, until: float | None = None) -> bool:
@@ -349,7 +363,7 @@ class Scheduler:
         """Hand the result of a flight to the calls that wait for it."""
         assert flight.task is not None
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
-        elapsed = time.monotonic() - flight.began
+        elapsed = flight.ended - flight.began
         results = None if error is not None else flight.task.result()
         if (
             error is None
@@ -357,21 +371,23 @@ class Scheduler:
             and not (isinstance(results, list) and len(results) == len(flight.keys))
         ):
             error = TypeError("a batch must return one result for each set of arguments")
-        for call in flight.calls:
+        for call, wanted in zip(flight.calls, flight.wanted, strict=True):
+            began = self.began
+            times = Times(wanted - began, max(wanted, flight.began) - began, flight.ended - began)
             if error is not None:
                 await self.fail(call, error)
             elif len(flight.keys) > 1:
                 assert isinstance(results, list)
-                await self.land(call, results[flight.keys.index(_key(call))], elapsed)
+                await self.land(call, results[flight.keys.index(_key(call))], elapsed, times)
             else:
-                await self.land(call, results, elapsed)
+                await self.land(call, results, elapsed, times)
 
-    async def land(self, call: Call, result: Any, elapsed: float) -> None:
+    async def land(self, call: Call, result: Any, elapsed: float, times: Times | None = None) -> None:
         """A result has come: ask the hooks, and into the journal with it."""
         run = self.run
         self.in_flight.discard(call.node, call.arguments)
         try:
-            entry = run.receive(call, result, elapsed)
+            entry = run.receive(call, result, elapsed, times)
         except Failure as failure:
             run.failures.put(call.node, call.arguments, failure.diagnostic)
             return

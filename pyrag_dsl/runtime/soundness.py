@@ -86,6 +86,7 @@ _BY_NAME: dict[str, Test] = {
     **dict.fromkeys(("cached", "speculative"), _flag),
     **dict.fromkeys(("arguments", "usage", "detail", "signatures", "inputs"), _record),
     "elapsed": _seconds,
+    "times": lambda value: value is None or (type(value) is list and len(value) == 3 and all(map(_seconds, value))),
     "overrides": _record,
     "seen": lambda value: value is None or _record(value),
     "names": _previews,

@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import REQUIRED, Signature, ToolParam
+from ..grammar.vet import checked_inputs
 from ..interpreter.journal import Entry, Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
 from .calls import CallRecord, call_records
@@ -315,6 +316,7 @@ def read_header(header: RunStarted) -> Recording:
             )
             for name, data in header.signatures.items()
         }
+        checked_inputs(header.inputs, signatures)
         return Recording(
             header.source,
             dict(header.inputs),

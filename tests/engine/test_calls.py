@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.testing.virtual import run_virtually
 
 PLAN = 'docs = retrieve("Dune")\nfinal_answer = answer("Who wrote Dune?", docs)\n'
 
@@ -61,3 +63,35 @@ def test_a_call_that_was_asked_again_keeps_the_result_that_counts() -> None:
     assert [call.result for call in result.calls if call.tool == "retrieve"] == [["Dune 10"]]
     (stale,) = [call for call in rest if call.tool == "retrieve"]
     assert (stale.alias, stale.span, stale.depends_on, stale.to_json()["depends_on"]) == ("", None, (), None)
+
+
+# ----------------------------------------------------------------------- times
+
+SIX = "final_answer = [slow(str(i)) for i in range(6)]\n"
+
+
+def test_a_call_that_waits_for_a_free_place_says_so() -> None:
+    async def slow(query: str) -> str:
+        await asyncio.sleep(1)
+        return query
+
+    result, _ = run_virtually(pd.arun(SIX, {"slow": slow}, max_concurrency=2))
+    times = [call.times for call in result.calls]
+    assert [None if each is None else round(each.wanted) for each in times] == [0] * 6
+    waited = [each.started - each.wanted for each in times if each is not None]
+    assert waited == sorted(waited)
+    assert all(each is not None and each.started <= each.ended for each in times)
+
+
+@pytest.mark.parametrize("mode", ["concurrent", "sequential"])
+def test_times_are_those_of_the_run_that_made_the_call(mode: Any, tmp_path: Any) -> None:
+    path = tmp_path / "t.jsonl"
+    first = pd.run(PLAN, TOOLS, mode=mode, trace=path)
+    one, two = (call.times for call in first.calls)
+    assert one is not None
+    assert two is not None
+    assert 0 <= one.wanted <= one.started <= one.ended <= two.wanted <= two.started <= two.ended
+    assert [call.times for call in pd.Trace.load(path).calls] == [one, two]
+    again = pd.run(PLAN, TOOLS, journal=path)
+    assert [call.times for call in again.calls] == [None, None]
+    assert again.trace.without_timings() == first.trace.without_timings()
