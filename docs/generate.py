@@ -1,10 +1,11 @@
-"""Writes what the pages say of the tables of the code: vocabulary, limits, diagnostics.
+"""Writes what the pages say of the code: vocabulary, limits, diagnostics, the Python interface.
 
     python docs/generate.py            # rewrite the pages
     python docs/generate.py --check    # say which would change, and exit with status 1
 
 In `language.md` what stands between `<!-- table: NAME -->` and `<!-- end -->` is written here; `diagnostics.md` is
-written whole, with the plans of `tests/diagnostics/*.plan` as examples. A test holds that both are up to date.
+written whole, with the plans of `tests/diagnostics/*.plan` as examples, and so is `api.md`, from docstrings. A test
+holds that they are up to date.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from docs import reference  # noqa: E402
 from pyrag_dsl.grammar import language  # noqa: E402
 from pyrag_dsl.grammar.codes import CODES, Code  # noqa: E402
 from pyrag_dsl.interpreter.limits import Limits  # noqa: E402
@@ -143,6 +145,7 @@ def pages() -> dict[Path, str]:
     return {
         manual: filled(manual.read_text(encoding="utf-8")),
         HERE / "diagnostics.md": diagnostics(),
+        HERE / "api.md": reference.page(),
     }
 
 

@@ -1,0 +1,108 @@
+"""The page of the Python interface, written from the names that `pyrag_dsl` exports and their docstrings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pyrag_dsl
+
+_ROOMS = (
+    ("Plans", ("grammar",)),
+    ("Running them", ("runtime.api", "runtime.options", "interpreter.limits")),
+    ("Tools and hooks", ("runtime.tools", "runtime.hooks", "agents.adaptive")),
+    ("What a run leaves", ("runtime.result", "runtime.calls", "runtime.lineage", "runtime.trace", "runtime.events")),
+    ("One pass", ("interpreter",)),
+    ("Isolation", ("isolation",)),
+    ("Search, models, reader", ("retrieval", "models", "reader")),
+    ("PyRAG", ("agents",)),
+    ("Reports", ("report",)),
+)
+_SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")
+_ITEM = re.compile(r"([\w.*`, ]+): (.*)$")
+
+
+def page() -> str:
+    """All exported names, by what they are for."""
+    names = {name: getattr(pyrag_dsl, name) for name in pyrag_dsl.__all__ if not name.startswith("__")}
+    parts = [
+        "# The Python interface\n\n"
+        "Everything that `import pyrag_dsl as pd` offers. This page is written from the code by `docs/generate.py`.\n"
+    ]
+    for title, homes in _ROOMS:
+        mine = [name for name, value in names.items() if _home(value, homes)]
+        parts.append(f"## {title}\n")
+        parts += [_entry(name, names.pop(name)) for name in sorted(mine, key=_functions_first(names))]
+    assert not names, f"no room for {sorted(names)}"
+    return "\n".join(parts)
+
+
+def _home(value: Any, homes: tuple[str, ...]) -> bool:
+    return f"{value.__module__}.".startswith(tuple(f"pyrag_dsl.{home}." for home in homes))
+
+
+def _functions_first(names: dict[str, Any]) -> Any:
+    return lambda name: (inspect.isclass(names[name]), name.lower())
+
+
+def _entry(name: str, value: Any) -> str:
+    lines = [f"### {name}\n"]
+    shown = _fields(name, value) if inspect.isclass(value) else _signature(name, value)
+    if shown:
+        lines.append(f"```text\n{shown}\n```\n")
+    lines += _text(inspect.getdoc(value) or "")
+    members = list(_members(value)) if inspect.isclass(value) else []
+    for shown, doc in members:
+        lines.append(f"- `{shown}`: {' '.join(doc.split())}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _fields(name: str, kind: type) -> str:
+    """The fields of a dataclass or a named tuple, those of its bases first."""
+    names = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "_fields", ())
+    types: dict[str, Any] = {}
+    for each in reversed(kind.__mro__):
+        types.update(vars(each).get("__annotations__", {}))
+    told = {field: getattr(types[field], "__forward_arg__", types[field]) for field in names if field in types}
+    known = [f"{field}: {type_}" for field, type_ in told.items() if not field.startswith("_")]
+    return f"{name}({', '.join(known)})" if known else ""
+
+
+def _signature(name: str, function: Any) -> str:
+    given = inspect.signature(function)
+    kept = [param for at, param in enumerate(given.parameters.values()) if at or param.name not in ("self", "cls")]
+    prefix = "async " if inspect.iscoroutinefunction(function) else ""
+    return f"{prefix}{name}{given.replace(parameters=kept)}".replace("'", "")
+
+
+def _members(kind: type) -> Iterator[tuple[str, str]]:
+    """Methods and properties that the class itself defines and documents, each with what it says first."""
+    for name, member in vars(kind).items():
+        if name.startswith("_"):
+            continue
+        function = getattr(member, "__func__", member)
+        doc = inspect.getdoc(member) if not isinstance(function, property) else function.__doc__
+        if not doc or not (inspect.isfunction(function) or isinstance(function, property)):
+            continue
+        shown = name if isinstance(function, property) else _signature(name, function)
+        yield shown, inspect.cleandoc(doc).split("\n\n")[0]
+
+
+def _text(doc: str) -> Iterator[str]:
+    """A docstring as Markdown: sections become lists, what is indented stays code."""
+    section = False
+    for line in doc.splitlines():
+        if found := _SECTION.match(line):
+            section = True
+            yield f"**{found[1]}**\n"
+        elif not section or (line and not line.startswith(" ")):
+            section = False
+            yield line
+        elif line.startswith("    ") and not line.startswith("     "):
+            item = _ITEM.match(line.strip())
+            yield f"- `{item[1]}`: {item[2]}" if item else f"- {line.strip()}"
+        else:
+            yield f"  {line.strip()}" if line.strip() else ""
+    yield ""
