@@ -21,14 +21,13 @@ from pyrag_dsl.grammar.vet import parse
 from pyrag_dsl.testing.plans import (
     FEATURES,
     Latencies,
-    Reply,
     StubTools,
     latencies,
-    model_replies,
     mutants,
     plans,
     tool_results,
 )
+from pyrag_dsl.testing.replies import ModelReply, model_replies
 from pyrag_dsl.testing.writer import Writer
 
 SAMPLE = settings(
@@ -215,7 +214,7 @@ def test_latencies_change_the_order_of_calls() -> None:
 
 @settings(SAMPLE, max_examples=100)
 @given(model_replies())
-def test_the_plan_in_a_reply_is_found(reply: Reply) -> None:
+def test_the_plan_in_a_reply_is_found(reply: ModelReply) -> None:
     assert ast.dump(ast.parse(extract_code(reply.text))) == ast.dump(ast.parse(reply.plan))
 
 
