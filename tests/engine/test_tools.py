@@ -268,3 +268,25 @@ def test_usage_that_cannot_be_added_up_or_written_is_refused(usage: dict[Any, An
 
     with pytest.raises(pd.ToolFailed, match="PLAN502"):
         pd.run('final_answer = answer("When?")', tools={"answer": answer})
+
+
+@pytest.mark.parametrize("mode", ["concurrent", "sequential"])
+@pytest.mark.parametrize(("limit", "unit"), [("tokens", 10), ("cost", 0.5)])
+def test_a_budget_is_asked_before_each_call_and_names_what_was_used(mode: Any, limit: str, unit: float) -> None:
+    asked: list[str] = []
+
+    def answer(query: str, docs: Any = None) -> Reported:  # noqa: ARG001
+        asked.append(query)
+        return Reported("more", {limit: unit})
+
+    text = "found = ''\nfor i in range(9):\n    found = answer(f'{i} {found}')\nfinal_answer = found\n"
+    with pytest.raises(pd.LimitExceeded, match=limit) as met:
+        pd.run(text, {"answer": answer}, mode=mode, limits={limit: 3 * unit})
+    assert [each.code for each in met.value.diagnostics] == ["PLAN413"]
+    assert len(asked) == 3
+    assert met.value.trace is not None
+    assert sum(call.ended for call in met.value.trace.calls) == 3
+    again = met.value.trace  # recorded calls are not counted
+    with pytest.raises(pd.LimitExceeded):
+        pd.run(text, {"answer": answer}, mode=mode, limits={limit: 3 * unit}, journal=again)
+    assert len(asked) == 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -225,3 +226,30 @@ def test_a_huge_range_is_a_value_and_is_shown() -> None:
     result = pd.run("x = range(10**30)\nfinal_answer = [x[7], 10**29 in x, str(x)]", {})
     assert result.final_answer == [7, True, f"range(0, {10**30})"]
     assert any("range of" in str(event) for event in result.trace)
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_each_line_is_forced_to_the_disk_if_asked(
+    forced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(len(path.read_bytes().splitlines()))
+        real(descriptor)
+
+    path = tmp_path / "t.jsonl"
+    seen: list[list[int]] = []
+
+    def retrieve(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001
+        monkeypatch.setattr(os, "fsync", fsync)
+        return [query]
+
+    def answer(query: str, docs: Any = None) -> str:  # noqa: ARG001
+        seen.append(list(synced))
+        return query
+
+    pd.run(PLAN, {"retrieve": retrieve, "answer": answer}, trace=path, fsync=forced, mode="sequential")
+    # The header and the first result lie in the file when the second call begins.
+    assert seen == [[2] if forced else []]
