@@ -98,21 +98,14 @@ def _stdin() -> bytes:
 
 def load_trace(path: Path) -> Trace:
     """The trace in a file. Raises Stop."""
-    from ..runtime.trace import Trace, TraceError, read_header
+    from ..runtime.trace import Trace, TraceError
 
+    if path.is_dir():
+        raise Stop(f"{path}: a directory where the file of a trace was expected")
     try:
-        if path.is_dir():
-            raise Stop(f"{path}: a directory where the file of a trace was expected")
-        trace = Trace.load(path)
-    except (TraceError, ValueError) as error:
+        return Trace.load(path)
+    except TraceError as error:
         raise Stop(str(error)) from None
-    try:
-        header = read_header(trace.header)
-    except (TraceError, ValueError, AttributeError) as error:
-        raise Stop(f"{path}: {error}") from None
-    if not all(isinstance(changes, dict) for changes in header.overrides.values()):
-        raise Stop(f"{path}: the overrides of the trace are damaged")
-    return trace
 
 
 def recorded_source(trace: Trace) -> str:

@@ -173,10 +173,15 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             events.append(event)
     if not events:
         raise TraceError(f"{name} is empty: nothing was recorded")
+    if isinstance(events[0], RunStarted):
+        try:
+            read_header(events[0])
+        except TraceError as error:
+            raise TraceError(f"{name}, line 1: {error}") from None
     return events
 
 
-_FREE = ("arguments", "result", "final_answer", "overrides", "signatures", "detail", "seen")
+_FREE = ("arguments", "result", "final_answer", "overrides", "signatures", "detail", "seen", "inputs")
 
 
 def encoded(event: Event) -> dict[str, Any]:

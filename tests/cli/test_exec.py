@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pyrag_dsl import Trace
+from pyrag_dsl import Trace, rerun
 from pyrag_dsl.runtime.events import CallFinished
 from pyrag_dsl.testing.server import ScriptedModelServer
 
+TOOLS = {"retrieve": lambda query, topk=5: [query] * topk, "answer": lambda query, docs=None: str(len(docs))}  # noqa: ARG005
 ASK = "final_answer = answer('When was Jed Hoyer born?', retrieve('Jed Hoyer born'))\n"
 
 
@@ -154,6 +155,32 @@ def test_a_trace_replays_resumes_and_reports(pyrag_exec, older, tmp_path):
     resumed = pyrag_exec("--resume", trace, "--json", "--trace", trace).json
     assert [call["cached"] for call in resumed["calls"]] == [True, True, True, True, False]
     assert len(Trace.load(trace).of(CallFinished)) == 5
+
+
+def test_a_run_that_was_asked_again_replays_too(pyrag_exec, plan, tmp_path):
+    """Its header has changed arguments."""
+    first, again = tmp_path / "first.jsonl", tmp_path / "again.jsonl"
+    assert pyrag_exec(plan(ASK), "--question", "When?", "--trace", first).status == 0
+    rerun(first, {"retrieve#1": {"topk": 2}}, trace=again, tools=TOOLS)
+    assert pyrag_exec("--replay", again, "-q").out == "2\n"
+
+
+def test_inputs_are_named_on_the_command_line(pyrag_exec, plan, tmp_path):
+    text = plan("final_answer = f'{question} {names[0]} {most + 1}'\n")
+    trace = tmp_path / "t.jsonl"
+    given = ("--input", 'names=["a", "b"]', "--input", "most=3")
+    assert pyrag_exec(text, "--question", "Who?", *given, "--trace", trace, "-q").out == "Who? a 4\n"
+    assert pyrag_exec("--replay", trace, "-q").out == "Who? a 4\n"
+    for wrong, told in (
+        (("--input", "most"), "--input most: write it as NAME=VALUE"),
+        (("--input", "most=1", "--input", "most=2"), "--input most: it is given twice"),
+        (("--input", "question=1"), "--input question: it is given twice"),
+        (("--input", "len=1"), "an input cannot be named 'len'"),
+    ):
+        ended = pyrag_exec(text, "--question", "Who?", *wrong)
+        assert (ended.status, told in ended.err) == (2, True)
+    ended = pyrag_exec("--replay", trace, "--input", "most=9")
+    assert (ended.status, "another input 'most'" in ended.err) == (2, True)
 
 
 def test_a_replay_of_another_plan_says_what_differs(pyrag_exec, older, plan, tmp_path):

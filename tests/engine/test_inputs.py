@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +26,8 @@ def retrieve(query: str, topk: int = 5) -> list[str]:
 
 TOOLS = {"retrieve": retrieve}
 DATA = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 10**30) | st.floats(allow_nan=False) | st.text(max_size=9),
-    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=3), each, max_size=3),
+    st.none() | st.booleans() | st.integers(-9, 10**30) | st.floats(allow_nan=False) | st.text(max_size=9) | st.dates(),
+    lambda one: st.lists(one, max_size=3) | st.tuples(one, one) | st.dictionaries(st.text(max_size=3), one, max_size=3),
     max_leaves=6,
 )
 
@@ -66,7 +68,9 @@ def test_inputs_are_copies_and_come_back_from_a_trace(value: Any) -> None:
     results = [pd.run(text, TOOLS, inputs={"given": value}, mode=mode) for mode in modes]
     expected = [*value, 1] if isinstance(value, list) else value
     assert [result.final_answer[0] for result in results] == [expected, expected]
-    again = pd.run(text, journal=results[0].trace, replay=True)
+    with tempfile.TemporaryDirectory() as folder:
+        results[0].trace.save(Path(folder, "t.jsonl"))
+        again = pd.run(text, journal=Path(folder, "t.jsonl"), replay=True, inputs={"given": value})
     assert repr(again.final_answer) == repr(results[0].final_answer)
 
 
