@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +78,30 @@ def test_mistakes_are_found(tmp_path: Path) -> None:
     out = found("import pyrag_dsl as pd\n" + "\n".join(lines) + "\n", tmp_path).splitlines()
     for number, (_, says) in enumerate(WRONG.values(), start=2):
         assert any(f"script.py:{number}:" in line and says in line for line in out), (number, out)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("basedpyright") is None,
+    reason="basedpyright, which is pyright with its runtime, is not installed: pip install '.[dev]'",
+)
+def test_pyright_says_the_same(tmp_path: Path) -> None:
+    lines = [code for code, _ in WRONG.values()]
+    (tmp_path / "right.py").write_text(RIGHT)
+    (tmp_path / "wrong.py").write_text("import pyrag_dsl as pd\n" + "\n".join(lines) + "\n")
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}))
+    command = [
+        sys.executable,
+        "-m",
+        "basedpyright",
+        "--outputjson",
+        "--pythonpath",
+        sys.executable,
+        "-p",
+        str(tmp_path),
+    ]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    places = {(Path(each["file"]).name, each["range"]["start"]["line"]) for each in told["generalDiagnostics"]}
+    assert places == {("wrong.py", number) for number in range(1, len(lines) + 1)}
 
 
 def test_every_public_name_is_there() -> None:
