@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from .codes import CODES
 from .diagnostics import Diagnostic
+from .language import DEFAULT_SIGNATURES
 
 MAX_FORM = 60
 """Characters of a form."""
@@ -36,6 +37,7 @@ _WORDS = (
 _ERRORS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)
 ) | {"re.error", "error", "JSONDecodeError", "json.JSONDecodeError", "StatisticsError", "statistics.StatisticsError"}
+_NAMES = {*DEFAULT_SIGNATURES, *(param.name for tool in DEFAULT_SIGNATURES.values() for param in tool.params)}
 _NUMBER = re.compile(r"-?\d[\d,.]{0,20}(?:e[+-]?\d{1,3})?")
 
 # Messages of exceptions, of ours and of CPython 3.10 to 3.14. `{}` is what one of them quotes.
@@ -242,8 +244,8 @@ Object of type {} is not JSON serializable
 keys must be str, int, float, bool or None, not {}
 """
 
-# Messages of limits and of the border. `{name}` is a name that the host chose, of a tool or a parameter. It follows
-# nothing but our own words and such names, so that no text of a stranger is ever taken for it.
+# Messages of limits and of the border. `{name}` is the name of a tool or a parameter: told if it stands in the plan, or
+# is one of the standard tools'. Another one may be a word of a stranger, who has made a worker or a trace say this.
 _OF_RUNS = r"""
 function calls or expressions are nested too deeply
 more than {} function calls are nested
@@ -368,11 +370,18 @@ def _filled(templates: str, text: str, source: str) -> str | None:
     for parts, pattern in _patterns(templates):
         if match := pattern.fullmatch(text):
             quoted = iter(match.groups())
-            return "".join(
-                part if part not in _HOLES else _argument(next(quoted), source) if part == "{}" else next(quoted)
-                for part in parts
-            )
+            hosts = templates is _OF_HOSTS
+            shown = [_told_part(part, next(quoted), source, hosts) if part in _HOLES else part for part in parts]
+            return "".join(shown)
     return None
+
+
+def _told_part(hole: str, text: str, source: str, hosts: bool) -> str:
+    """What is told of what stands in a hole. `hosts`: whether only the host can have written it."""
+    if hole == "{}":
+        return _argument(text, source)
+    known = hosts or text in _NAMES or re.search(rf"\b{re.escape(text)}\b", source)
+    return text if known else form(text)
 
 
 def _argument(text: str, source: str) -> str:

@@ -7,7 +7,7 @@ import inspect
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -265,7 +265,7 @@ class Scheduler:
         flight.began = self.clock()
         tool, call = flight.tool, flight.calls[0]
         if tool.is_async and len(flight.keys) == 1 and options.call_timeout is None and not options.retries:
-            task: asyncio.Future[Any] = self.loop.create_task(guarded(tool.call(call.arguments)))
+            task: asyncio.Future[Any] = self.loop.create_task(called(tool, call.arguments))
         else:
             task = self.loop.create_task(self.fly(flight))
         flight.task = task
@@ -424,6 +424,11 @@ def _forget(task: asyncio.Future[Any]) -> None:
     """Nobody asks any more how an abandoned call ended."""
     if not task.cancelled():
         task.exception()
+
+
+async def called(tool: Tool, arguments: Mapping[str, Any]) -> Any:
+    """Call an asynchronous tool: within its task, so that nothing is made that is not awaited."""
+    return await guarded(tool.call(arguments))
 
 
 async def guarded(work: Awaitable[Any]) -> Any:

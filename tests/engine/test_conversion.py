@@ -179,6 +179,19 @@ def test_a_run_is_replayed_and_asked_again_with_converted_values(tmp_path: Any) 
     assert SEEN[0] == Query(text="Emma", limit=1)
 
 
+async def look(query: Query) -> Hit:
+    return Hit(query.text, 1.0)
+
+
+@pytest.mark.parametrize("options", [{}, {"retries": 1}, {"call_timeout": 5.0}, {"mode": "sequential"}])
+def test_what_does_not_fit_an_asynchronous_tool_is_the_plans_fault_too(options: Any) -> None:
+    text = 'x = {"limit": 1}\nfinal_answer = look(x)\n'
+    with pytest.raises(pd.PlanFailed, match="`query` of `look` must be"):
+        pd.run(text, [look], **options)
+    with pytest.raises(pd.PlanFailed, match="`query` of `look` must be"):
+        pd.run(text, {"look": pd.tool(look, batch=lambda asked: [Hit("", 1.0) for _ in asked])}, **options)
+
+
 def test_asynchronous_tools_and_batches_are_converted_too() -> None:
     got: list[Any] = []
 

@@ -136,6 +136,7 @@ def messages(draw: st.DrawFn) -> str:
 @given(st.sampled_from([code for code in CODES if code >= "PLAN3" and code not in wording.HOST_CODES]), messages())
 @example("PLAN301", "the model that was to zorblify failed")  # only a host says that, under another code
 @example("PLAN302", "`x` was refused: quuxinate")
+@example("PLAN300", "`zorblify` gets `zorblify` twice")
 @example("PLAN501", "`answer` has no parameter `x` needs `y`: its signature is vexalize`")
 def test_only_our_words_and_those_of_the_plan_are_told(code: str, message: str) -> None:
     told = wording.told(Diagnostic(code, message), "x = 1\n").lower()
