@@ -41,7 +41,7 @@ from .trace import Trace, overrides_to_json, signatures_to_json
 logger = logging.getLogger("pyrag_dsl")
 logger.addHandler(logging.NullHandler())  # a host that sets up no logging sees nothing
 _SLOW = 0.001  # seconds that a pass takes before its state is kept for the next
-_AHEAD = 5_000  # steps that any concurrent pass may read on for, past the first call that is missing
+_AHEAD = 1_000  # steps that any concurrent pass may read on for, past the first call that is missing
 
 
 class Failure(Exception):
@@ -74,8 +74,8 @@ class Run:
             goes on one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
             A plan in which every call needs the one before has no use for them.
         slow: whether a pass has taken so long that it is worth the while to keep what the next need not do again.
-        ahead: steps that concurrent passes may still take beyond the first call that is missing: together as many as
-            the plan may take at all, and then a few in each.
+        ahead: steps that concurrent passes may still take beyond the first call that is missing: together half as many
+            as the plan may take at all, and then a few in each.
         made: calls made, those left out that were made by mistake.
     """
 
@@ -102,7 +102,7 @@ class Run:
         self.made = 0
         self.last: tuple[Call, ...] = ()  # the calls that the last pass met
         self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
-        self.ahead = options.limits.steps
+        self.ahead = options.limits.steps >> 1
         self.slow = False
         self.computing = True  # no tool holds the thread: it is the interpreter's, or has not begun
         self.passes = 0
