@@ -40,9 +40,9 @@ class Flight:
 
     __slots__ = ("began", "calls", "ended", "keys", "task", "tool", "wanted")
 
-    def __init__(self, tool: Tool, calls: list[Call], keys: list[str]) -> None:
+    def __init__(self, tool: Tool, keys: list[str]) -> None:
         self.tool = tool
-        self.calls = calls
+        self.calls: list[Call] = []
         self.keys = keys
         self.wanted: list[float] = []
         self.began = self.ended = 0.0
@@ -230,12 +230,12 @@ class Scheduler:
                 shared.add(call, self.clock())
                 continue
             if tool.batch is not None:
-                flight = batches.setdefault(call.tool, Flight(tool, [], []))
+                flight = batches.setdefault(call.tool, Flight(tool, []))
                 flight.add(call, self.clock())
                 if key not in flight.keys:
                     flight.keys.append(key)
             else:
-                flight = Flight(tool, [], [key])
+                flight = Flight(tool, [key])
                 flight.add(call, self.clock())
                 self.depart(flight)
             if not key:
