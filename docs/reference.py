@@ -12,7 +12,7 @@ import pyrag_dsl
 _ROOMS = (
     ("Plans", ("grammar",)),
     ("Running them", ("runtime.api", "runtime.options", "interpreter.limits")),
-    ("Tools and hooks", ("runtime.tools", "runtime.hooks", "agents.adaptive")),
+    ("Tools and hooks", ("runtime.tools", "runtime.nesting", "runtime.hooks", "agents.adaptive")),
     ("What a run leaves", ("runtime.result", "runtime.calls", "runtime.lineage", "runtime.trace", "runtime.events")),
     ("One pass", ("interpreter",)),
     ("Isolation", ("isolation",)),

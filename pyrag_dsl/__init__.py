@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     )
     from .runtime.hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
     from .runtime.lineage import Lineage
+    from .runtime.nesting import RunContext
     from .runtime.options import RunOptions
     from .runtime.result import Result
     from .runtime.tools import Reported, Tool, tool
@@ -107,6 +108,7 @@ _HOMES = {
     "RemoteRetriever": "retrieval",
     "RepairApplied": "runtime.events",
     "Reported": "runtime.tools",
+    "RunContext": "runtime.nesting",
     "Rerun": "runtime.hooks",
     "Result": "runtime.result",
     "Retriever": "retrieval",
@@ -182,6 +184,7 @@ __all__ = [
     "Rerun",
     "Result",
     "Retriever",
+    "RunContext",
     "RunFinished",
     "RunOptions",
     "RunStarted",

@@ -56,7 +56,7 @@ class AdaptiveRetrieval(Hook):
             higher = next((k for k in self.ladder if k > source.arguments["topk"]), None)
             if higher is not None:
                 overrides[source.node] = {"topk": higher}
-        return Rerun(overrides, f"{call.alias} answered {finished.result!r}") if overrides else None
+        return Rerun(overrides, f"{call.node} answered {finished.result!r}") if overrides else None
 
     def sources(self, finished: Finished) -> list[Call]:
         """The retrieves whose passages are among the documents of an answer; those that asked for nothing left out."""

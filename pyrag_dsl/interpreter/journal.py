@@ -94,49 +94,78 @@ class ByCall(Generic[T]):
 
 
 class Journal:
-    """Entries by call; for a repaired plan, whose nodes have moved, by content.
+    """Entries by call, and spare ones by content: of another plan, or of the same after a repair, whose nodes differ.
 
-    Five votes of the same call are five nodes and five entries: each recorded entry stands for one node only,
-    its own where that asks, and otherwise, with `by_content`, the first that makes the same call. Entries of
-    equal content are given out in the order in which they were recorded; what is recorded later, in the run
-    that the journal serves, belongs to its own node for good.
+    Five votes of the same call are five nodes and five entries: a spare entry stands for one call only, the first that
+    adopts it, unless the tool is one that may be asked once for all. Entries of equal content are given out in the
+    order in which they were recorded.
+
+    Args:
+        entries: those of the plan that the journal is for.
+        by_content: whether an entry whose own node does not ask for it is spare.
+        spare: entries of other plans.
+        returned: entries of this plan that are there but not looked at yet.
     """
 
-    def __init__(self, entries: Iterable[Entry] = (), *, by_content: bool = False) -> None:
+    def __init__(
+        self,
+        entries: Iterable[Entry] = (),
+        *,
+        by_content: bool = False,
+        spare: Iterable[Entry] = (),
+        returned: Iterable[Entry] = (),
+    ) -> None:
         self._entries: ByCall[Entry] = ByCall()
-        # Entries that no node has asked for yet, by tool and identity: equal entries are different calls.
-        self._spare: dict[str, dict[int, Entry]] = {}
-        self.by_content = by_content
+        self.returned: ByCall[Entry] = ByCall()
+        for entry in returned:
+            self.returned.put(entry.node, entry.arguments, entry)
+        self._spare: dict[str, dict[int, Entry]] = {}  # by tool and identity: equal entries are different calls
         for entry in entries:
             self.record(entry)
             if by_content:
                 self._spare.setdefault(entry.tool, {})[id(entry)] = entry
+        for entry in spare:
+            self._spare.setdefault(entry.tool, {})[id(entry)] = entry
 
     def record(self, entry: Entry) -> None:
         """Add an entry; a later entry of the same call takes the place of the earlier."""
         self._entries.put(entry.node, entry.arguments, entry)
 
     def find(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
-        """The entry of this call; else, by content, one that is spare."""
+        """The entry of this call."""
         entry = self._entries.get(node, arguments)
-        if entry is not None and entry.tool == tool:
-            if self.by_content:
-                self._spare.get(tool, {}).pop(id(entry), None)
-            return entry
-        return self._adopt(node, tool, arguments) if self.by_content else None
+        if entry is None or entry.tool != tool:
+            return None
+        if self._spare:
+            self._spare.get(tool, {}).pop(id(entry), None)
+        return entry
 
-    def _adopt(self, node: str, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
-        """Give the first spare entry of this content to a node, whose own it is from now on."""
-        spare = self._spare.get(tool, {})
-        found = next((entry for entry in spare.values() if same_arguments(entry.arguments, arguments)), None)
+    def holds(self, call: Call) -> bool:
+        """Whether there is something for this call to adopt."""
+        return self.returned.get(call.node, call.arguments) is not None or bool(self.spare(call.tool, call.arguments))
+
+    def spare(self, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
+        """The first spare entry of this content."""
+        known = self._spare.get(tool)
+        if not known:
+            return None
+        return next((entry for entry in known.values() if same_arguments(entry.arguments, arguments)), None)
+
+    def adopt(self, node: str, tool: str, arguments: Mapping[str, Any], *, often: bool = False) -> Entry | None:
+        """What has come back for this call, or the first spare entry of its content as its own, to be recorded.
+
+        often: whether a spare entry may serve further calls.
+        """
+        if self.returned and (own := self.returned.discard(node, arguments)) is not None:
+            return own
+        found = self.spare(tool, arguments)
         if found is None:
             return None
-        del spare[id(found)]
-        if self._entries.get(found.node, found.arguments) is found:
-            self._entries.discard(found.node, found.arguments)
-        adopted = found._replace(node=node)
-        self.record(adopted)
-        return adopted
+        if not often:
+            del self._spare[tool][id(found)]
+            if self._entries.get(found.node, found.arguments) is found:
+                self._entries.discard(found.node, found.arguments)
+        return reused(found, node)
 
     def at(self, node: str) -> Entry | None:
         """The last entry of this node, whatever its arguments were."""
@@ -148,6 +177,18 @@ class Journal:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
+
+
+def reused(entry: Entry, node: str) -> Entry:
+    """An entry as that of another call, which has cost nothing."""
+    usage = {name: value for name, value in entry.usage.items() if name not in COUNTED}
+    return entry._replace(node=node, usage={**usage, REUSED: entry.node}, times=None)
+
+
+COUNTED = frozenset({"tokens", "cost"})
+"""Names in the usage of an entry that count against the budgets."""
+REUSED = "reused"
+"""The name under which the usage of an adopted entry says which node paid for it."""
 
 
 class Override(NamedTuple):

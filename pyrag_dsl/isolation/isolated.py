@@ -83,8 +83,6 @@ class Isolated:
         asked = ""
         while True:
             outcome = one.outcome(request, interrupt)
-            if journal.by_content and _adopted(journal, outcome, withheld):
-                continue
             if supply is None or outcome.status != "waiting" or not outcome.wanted:
                 return outcome
             call = outcome.wanted[0]
@@ -282,19 +280,6 @@ def _rules(overrides: Overrides) -> dict[str, Any]:
         node: [[encode(dict(rule.changes)), None if rule.seen is None else encode(dict(rule.seen))] for rule in rules]
         for node, rules in overrides.items()
     }
-
-
-def _adopted(journal: Journal, outcome: Outcome, withheld: frozenset[str]) -> bool:
-    """Whether a call that the worker knows no result of has one by content, so that the pass must be made again.
-
-    Workers look entries up by node only. Asking the journal here for each call in program order, and starting
-    over after the first find, gives entries out in the order in which a pass in this process does.
-    """
-    return any(
-        journal.find(call.node, call.tool, call.arguments) is not None and call.entry is None
-        for call in outcome.calls
-        if call.node not in withheld
-    )
 
 
 def _ended(told: dict[str, Any]) -> Diagnostic | None:

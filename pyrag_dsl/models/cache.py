@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .reply import Content, Usage
+from .reply import Content, ToolRequest, Usage
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,8 +55,10 @@ class ResponseCache:
             return None
         try:
             data = json.loads(rows[0][0])
-            return Content(data["text"], data["finish_reason"], Usage(*data["usage"]), data["model"])
-        except (ValueError, KeyError, TypeError):
+            calls = tuple(ToolRequest(*call) for call in data.get("calls", ()))
+            usage = Usage(*data["usage"])
+            return Content(data["text"], data["finish_reason"], usage, data["model"], calls, data.get("stop"))
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def put(self, key: str, content: Content) -> None:
@@ -68,6 +70,8 @@ class ResponseCache:
             "finish_reason": content.finish_reason,
             "usage": counts,
             "model": content.model,
+            "calls": [[call.id, call.name, dict(call.arguments)] for call in content.calls],
+            "stop": content.stop,
         }
         self._execute("INSERT OR IGNORE INTO replies VALUES (?, ?)", (key, json.dumps(data)))
 

@@ -14,9 +14,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..quoting import clean_unicode
+from .adaptation import CONTINUE, adapted, refused_parameter
 from .cache import ResponseCache, cache_key
 from .errors import (
     AccessDenied,
@@ -129,6 +131,7 @@ class ChatModel:
         self._transport: Transport | None = None
         self._pid = 0
         self._closed = False
+        self._adapted: set[str] = set()  # what the endpoint has refused, and is not sent again
 
     @property
     def endpoint(self) -> str:
@@ -148,21 +151,43 @@ class ChatModel:
 
         Raises ``ModelError`` and its kinds. Cancelling the task cancels the request.
         """
+        return await self._awaited({"messages": messages}, overrides)
+
+    async def _awaited(self, asked: Mapping[str, Any], overrides: dict[str, Any]) -> Reply:
         import asyncio
 
         from .transport import TransportClosed
 
         try:
-            return await asyncio.wrap_future(self._start(messages, overrides))
+            return await asyncio.wrap_future(self._start(asked, overrides))
         except TransportClosed:
             pass
         raise self._error(ModelClosed, "the model was closed during the call")
+
+    async def acontinue(self, prompt: str, stop: Sequence[str] = (), **overrides: Any) -> Reply:
+        """Let the model go on with a text, up to one of the ``stop`` texts, which is not part of the reply's text.
+
+        By ``POST /completions``; an endpoint that has none is asked, from then on, by a chat whose last message is the
+        beginning of the model's own turn. Overrides and errors are those of ``acomplete``.
+        """
+        fields = {**overrides, **({"stop": list(stop)} if stop else {})}
+        if "completions" not in self._adapted:
+            try:
+                return await self._awaited({"prompt": prompt}, dict(fields))
+            except BadStatus as refused:
+                if refused.status not in (404, 405, 501):
+                    raise
+            self._adapted.add("completions")
+        prefill = {"add_generation_prompt": False, "continue_final_message": True}
+        extra = {**(fields.pop("extra_body", None) or {}), **prefill}
+        user = {"role": "user", "content": CONTINUE}
+        return await self.acomplete([user, {"role": "assistant", "content": prompt}], extra_body=extra, **fields)
 
     def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
         """``acomplete`` for sync code; blocks the calling thread."""
         from .transport import TransportClosed
 
-        future = self._start(messages, overrides)
+        future = self._start({"messages": messages}, overrides)
         try:
             return future.result()
         except TransportClosed:
@@ -200,13 +225,15 @@ class ChatModel:
 
     # One call, on the transport's loop.
 
-    def _start(self, messages: Sequence[Message], overrides: dict[str, Any]) -> concurrent.futures.Future[Reply]:
+    def _start(self, asked: Mapping[str, Any], overrides: dict[str, Any]) -> concurrent.futures.Future[Reply]:
         timeout = float(overrides.pop("timeout", self.timeout))
         deadline = overrides.pop("deadline", self.deadline)
-        asked = overrides.pop("cache", None)
-        body = self._body(messages, overrides)
+        caching = overrides.pop("cache", None)
+        body = self._body(asked, overrides)
         cache = self.cache
-        wanted = asked if asked is not None else body.get("temperature") == 0 or (cache is not None and cache.sampled)
+        wanted = (
+            caching if caching is not None else body.get("temperature") == 0 or (cache is not None and cache.sampled)
+        )
         transport = self._connect()
         budget = timeout * (self.max_retries + 1) if deadline is None else float(deadline)
         return transport.submit(lambda: self._call(transport, body, timeout, budget, cache if wanted else None))
@@ -226,7 +253,7 @@ class ChatModel:
                 weakref.finalize(self, self._transport.close)
             return self._transport
 
-    def _body(self, messages: Sequence[Message], overrides: dict[str, Any]) -> dict[str, Any]:
+    def _body(self, asked: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {"temperature": self.temperature, "max_tokens": self.max_tokens}
         fields.update(self.extra_body)
         thinking = overrides.pop("enable_thinking", self.enable_thinking)
@@ -235,7 +262,7 @@ class ChatModel:
         if thinking is not None:
             template = dict(fields.get("chat_template_kwargs") or {})
             fields["chat_template_kwargs"] = {**template, "enable_thinking": bool(thinking)}
-        body = {"model": self.model, "messages": [dict(message) for message in messages]}
+        body: dict[str, Any] = {"model": self.model, **asked}
         body.update((name, value) for name, value in fields.items() if value is not None)
         cleaned: dict[str, Any] = _clean(body)
         return cleaned
@@ -277,10 +304,15 @@ class ChatModel:
         while True:
             attempt += 1
             left = deadline - (time.monotonic() - started)
-            outcome = await transport.post(body, max(min(timeout, left), 0.001), self.max_reply_bytes)
+            sent = adapted(body, self._adapted)
+            outcome = await transport.post(sent, max(min(timeout, left), 0.001), self.max_reply_bytes)
             elapsed = time.monotonic() - started
             if isinstance(outcome, bytes):
                 return self._content(outcome, attempt, elapsed), attempt
+            way = refused_parameter(outcome.status, outcome.text, sent)
+            if way is not None and way not in self._adapted:
+                self._adapted.add(way)
+                continue
             wait = self._wait(outcome, attempt)
             if wait is None or elapsed + wait >= deadline:
                 raise self._failure(outcome, attempt, elapsed)
@@ -315,7 +347,7 @@ class ChatModel:
         read = read_body(body, self.model)
         if isinstance(read, Content):
             text = self._endpoint.scrub(read.raw_text)
-            return Content(text, read.finish_reason, read.usage, self._endpoint.scrub(read.model))
+            return replace(read, raw_text=text, model=self._endpoint.scrub(read.model))
         kind = EmptyReply if read.empty else MalformedReply
         data = {"finish_reason": read.finish_reason} if read.empty else {}
         raise self._error(kind, self._endpoint.excerpt(read.detail), attempts, elapsed, **data)
@@ -333,6 +365,8 @@ class ChatModel:
             attempts=attempts,
             elapsed=elapsed,
             cached=not attempts,
+            calls=content.calls,
+            stop=content.stop,
         )
 
     def _failure(self, failed: Failed, attempts: int, elapsed: float) -> ModelError:

@@ -1,7 +1,7 @@
 """A model's reply: what the endpoint sent, read strictly, and what it cost.
 
-Format: the response object of ``POST /v1/chat/completions`` (OpenAI API reference), as vLLM, SGLang,
-llama.cpp and the hosted services send it.
+Formats: the response objects of ``POST /v1/chat/completions`` and ``POST /v1/completions`` (OpenAI API reference),
+whole or as a stream of server-sent events, as vLLM, SGLang, llama.cpp and the hosted services send them.
 """
 
 from __future__ import annotations
@@ -57,13 +57,23 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A tool that a model asks for. arguments: by name; empty where what it wrote is no JSON object."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One reply of a model.
 
     text: what it said, without its thinking. raw_text: all that it said. finish_reason: "stop", "length", ...
     or None. usage: tokens. cost: in the currency of the prices, 0.0 from the cache, None where price or usage
     is unknown. model: as the endpoint named it. attempts: requests sent (0 from the cache). elapsed: seconds,
-    waits between attempts included. cached: whether it came from the response cache.
+    waits between attempts included. cached: whether it came from the response cache. calls: the tools that it asks
+    for. stop: the stop text that ended it, where the endpoint says which.
     """
 
     text: str
@@ -75,6 +85,8 @@ class Reply:
     attempts: int
     elapsed: float
     cached: bool
+    calls: tuple[ToolRequest, ...] = ()
+    stop: str | None = None
 
     @property
     def truncated(self) -> bool:
@@ -90,6 +102,8 @@ class Content:
     finish_reason: str | None
     usage: Usage
     model: str
+    calls: tuple[ToolRequest, ...] = ()
+    stop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,8 @@ def strip_thinking(text: str) -> str:
 
 def read_body(body: bytes, fallback_model: str) -> Content | Fault:
     """Read the body of a response with status 200."""
+    if body.lstrip()[:5] == b"data:" or body.lstrip()[:6] == b"event:":
+        body = json.dumps(joined(body)).encode()
     try:
         data = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -140,8 +156,69 @@ def read_body(body: bytes, fallback_model: str) -> Content | Fault:
     return _read_choice(choices[0], data, fallback_model)
 
 
+def joined(stream: bytes) -> Any:
+    """The response object that a stream of server-sent events adds up to; an error in it as it is."""
+    texts: list[str] = []
+    calls: dict[int, dict[str, Any]] = {}
+    whole: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
+    chat = False
+    for line in stream.decode("utf-8", "replace").splitlines():
+        name, _, data = line.partition(":")
+        if name != "data" or data.strip() == "[DONE]":
+            continue
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            return {"error": "a stream whose events are not JSON"}
+        if not isinstance(event, dict) or event.get("error"):
+            return event
+        whole.update((key, event[key]) for key in ("model", "usage") if event.get(key))
+        for each in event.get("choices") or ():
+            delta = each.get("delta")
+            choice.update((key, each[key]) for key in ("finish_reason", "stop_reason") if each.get(key) is not None)
+            chat = chat or delta is not None
+            text = (delta or {}).get("content") if delta is not None else each.get("text")
+            texts.append(text if isinstance(text, str) else "")
+            for call in (delta or {}).get("tool_calls") or ():
+                _join_call(calls.setdefault(call.get("index") or 0, {"id": "", "name": "", "arguments": ""}), call)
+    content = "".join(texts)
+    asked = [{"id": call["id"], "function": call} for _, call in sorted(calls.items())]
+    choice.update({"message": {"content": content, "tool_calls": asked}} if chat else {"text": content})
+    return {**whole, "choices": [choice]}
+
+
+def _join_call(call: dict[str, Any], more: Mapping[str, Any]) -> None:
+    call["id"] = call["id"] or more.get("id") or ""
+    function = more.get("function") or {}
+    for name in ("name", "arguments"):
+        call[name] += function.get(name) or ""
+
+
+def _read_calls(message: Mapping[str, Any]) -> tuple[ToolRequest, ...]:
+    """The tools that a message asks for, by the names that it gives them."""
+    found = []
+    for number, each in enumerate(message.get("tool_calls") or (), start=1):
+        function = each.get("function") if isinstance(each, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            continue
+        arguments = function.get("arguments")
+        try:
+            read = json.loads(arguments, strict=False) if isinstance(arguments, str) else arguments
+        except (ValueError, RecursionError):
+            read = {}
+        known = read if isinstance(read, dict) else {}
+        name = each.get("id")
+        label = name if isinstance(name, str) and name else f"call_{number}"
+        found.append(ToolRequest(clean_unicode(label), clean_unicode(function["name"]), known))
+    return tuple(found)
+
+
 def _read_choice(choice: Any, data: Mapping[str, Any], fallback_model: str) -> Content | Fault:
     message = choice.get("message") if isinstance(choice, dict) else None
+    plain = message is None and isinstance(choice, dict) and isinstance(choice.get("text"), str)
+    if plain:  # of a plain completion, which may well be empty: the text was at its end
+        message = {"content": choice["text"]}
     if not isinstance(message, dict):
         return Fault("replied with a choice that has no message")
     reason = choice.get("finish_reason")
@@ -149,14 +226,19 @@ def _read_choice(choice: Any, data: Mapping[str, Any], fallback_model: str) -> C
     text = _text_of(message.get("content"))
     if text is None:
         return Fault(f"replied with content of type {type(message['content']).__name__}", finish_reason=reason)
-    if not text:
+    requests = _read_calls(message)
+    stop = choice.get("stop_reason")
+    stopped = isinstance(stop, str) and reason == "stop"
+    if not text and not requests and not plain:
         refusal = message.get("refusal")
         why = f", refusing: {refusal}" if isinstance(refusal, str) and refusal else ""
-        calls = ", but asked for a tool" if message.get("tool_calls") else ""
+        calls = ", but asked for a tool that has no name" if message.get("tool_calls") else ""
         return Fault(f"replied without text (finish_reason {reason}){why}{calls}", empty=True, finish_reason=reason)
     model = data.get("model")
     model = model if isinstance(model, str) and model else fallback_model
-    return Content(clean_unicode(text), reason, read_usage(data.get("usage")), clean_unicode(model))
+    usage = read_usage(data.get("usage"))
+    ended = clean_unicode(stop) if stopped and isinstance(stop, str) else None
+    return Content(clean_unicode(text), reason, usage, clean_unicode(model), requests, ended)
 
 
 def _text_of(content: Any) -> str | None:

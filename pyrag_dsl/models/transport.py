@@ -136,7 +136,10 @@ class Transport:
             raise
 
     async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
-        """Send one chat completion request and read the body of the reply, all within ``timeout`` seconds."""
+        """Send one request for a completion and read the body of the reply, all within ``timeout`` seconds.
+
+        A body with a ``prompt`` is one for a plain completion; others are chats.
+        """
         client = self._connect()
         try:
             return await asyncio.wait_for(self._post(client, body, timeout, max_bytes), timeout)
@@ -146,13 +149,13 @@ class Transport:
     async def _post(self, client: Any, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
         import openai
 
-        rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
-        create = client.chat.completions.with_streaming_response.create
+        rest = {name: value for name, value in body.items() if name not in ("model", "messages", "prompt")}
+        asked = {name: body[name] for name in ("model", "messages", "prompt") if name in body}
+        completions = client.completions if "prompt" in body else client.chat.completions
+        create = completions.with_streaming_response.create
         try:
             # Read raw: the size is bounded, and what the bytes mean is for reply.read_body to say.
-            async with create(
-                model=body["model"], messages=body["messages"], extra_body=rest, timeout=timeout
-            ) as response:
+            async with create(**asked, extra_body=rest, timeout=timeout) as response:
                 received = bytearray()
                 async for chunk in response.iter_bytes():
                     received += chunk

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from ..grammar.diagnostics import Diagnostic
+from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import Journal, Override, same_arguments
+from ..interpreter.journal import Call, Journal, Override, Overrides, same_arguments
 from ..interpreter.limits import Limits
 from ..threads import wait, wait_for_coroutine
 from .engine import Run, fitting, in_time, run_inline
-from .events import Event
+from .events import CallFinished, Event
+from .hooks import Hook
+from .nesting import DEEPEST, Book, Left, NestedFile, Spending
 from .options import (
     MODES,
     Options,
@@ -32,7 +35,7 @@ from .options import (
 from .result import Result
 from .scheduler import Scheduler, in_thread
 from .tools import Tool, toolset
-from .trace import Trace, TraceFile, read_header
+from .trace import Trace, TraceFile, read_header, read_overrides
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -212,8 +215,10 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     now, limits = given.get("now"), given.get("limits")
     recorded = Trace.load(journal) if isinstance(journal, (str, os.PathLike)) else journal
     failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
-    usual, kept = Limits(), None
+    usual, kept, book, of = Limits(), None, Book(), None
+    changed = overrides
     if isinstance(recorded, Trace):
+        of = recorded
         header = read_header(recorded.header)
         now, kept = now or header.started, header.inputs
         usual = header.limits
@@ -222,7 +227,11 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
             tools = {name: Tool(signature, _absent) for name, signature in header.signatures.items()}
         if overrides is None:
             overrides = recorded.overrides
-        recorded = recorded.journal()
+        if _source(program) == header.source:
+            book = Book.of(recorded)
+    overrides, book.overrides = _apart(overrides or {}, of)
+    if of is not None:
+        recorded = _still_true(of, book).journal(unsettled=_asked(hooks) and not given.get("replay", False))
     if tools is None:
         raise TypeError("a run needs tools: tools={'retrieve': ..., 'answer': ...}")
     made = toolset(tools)
@@ -243,8 +252,11 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
         missing = sorted(set(program.tools) - set(made))
         if missing and _calls(program, missing):
             raise ValueError(f"the plan may call `{missing[0]}`, which is not among the tools")
-    entries = recorded if recorded is not None else Journal()
-    named = _by_node(program, entries, overrides or {}, signatures, interpreter, inputs)
+    entries = recorded if isinstance(recorded, Journal) else Journal()
+    continues = of is not None and changed is None and program.source == of.source and _same(inputs, of.header.inputs)
+    if not continues:
+        book.spent = Spending()
+    named = _by_node(program, entries, overrides, signatures, interpreter, inputs)
     rules = {
         node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in changed])
         for node, changed in named.items()
@@ -262,11 +274,143 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
         given.get("speculate", True),
         now or datetime.now(),
         TraceFile(trace, fsync=given.get("fsync", False)) if trace is not None else None,
+        continues,
+        read_overrides(of.header.overrides) if continues and of is not None else _declared(rules, book),
+        tuple(of.decisions) if continues and of is not None else (),
         interpreter,
     )
-    prepared = Run(program, made, entries, engines)
+    prepared = Run(program, made, entries, engines, book)
     prepared.recorded_failures = failures
+    prepared.nest = _nested
     return prepared
+
+
+def _asked(hooks: Iterable[Hook]) -> bool:
+    """Whether these hooks are asked about results."""
+    return any(type(hook).after_call is not Hook.after_call for hook in hooks)
+
+
+def _source(program: Program | str) -> str:
+    return program if isinstance(program, str) else program.source
+
+
+def _same(inputs: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    return inputs.keys() == others.keys() and same_arguments(inputs, others)
+
+
+def _apart(
+    overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]], recorded: Trace | None
+) -> tuple[dict[str, Any], dict[str, dict[str, tuple[Override, ...]]]]:
+    """Overrides of the run's own calls, and those of nested calls by the node of their run. Raises `ValueError`."""
+    own: dict[str, Any] = {}
+    nested: dict[str, dict[str, tuple[Override, ...]]] = {}
+    for name, given in overrides.items():
+        if "/" not in name:
+            own[name] = given
+            continue
+        calls = () if recorded is None else recorded.calls
+        node = next((call.node for call in calls if name in (call.node, call.alias)), None)
+        if node is None:
+            raise ValueError(f"no call {name!r} in the journal: give the trace of the run that has made it")
+        within, _, inner = node.rpartition("/")
+        nested.setdefault(within, {})[inner] = (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)
+    return own, nested
+
+
+def _still_true(recorded: Trace, book: Book) -> Trace:
+    """A trace without the results of nested runs in which calls are changed: they have to be made again."""
+    declared = read_overrides(recorded.header.overrides)
+    void: set[str] = set()
+    for within, rules in book.overrides.items():
+        if any(declared.get(f"{within}/{node}") != rule for node, rule in rules.items()):
+            parts = within.split("/")
+            void.update("/".join(parts[:deep]) for deep in range(1, len(parts) + 1))
+    if not void:
+        return recorded
+    for node, block in book.blocks.items():
+        book.blocks[node] = [each for each in block if not (isinstance(each, CallFinished) and each.node in void)]
+    return Trace(each for each in recorded if not (isinstance(each, CallFinished) and each.node in void))
+
+
+def _declared(rules: Overrides, book: Book) -> dict[str, Sequence[Override]]:
+    """All that is changed by hand, for the header."""
+    nested = {f"{within}/{node}": rule for within, rules in book.overrides.items() for node, rule in rules.items()}
+    return {**rules, **nested}
+
+
+_NESTED_OPTIONS = frozenset({"inputs", "question", "limits", "overrides", "hooks"})
+
+
+async def _nested(
+    outer: Run, call: Call, left: Left, program: Program | str, tools: Tools | None, options: Mapping[str, Any]
+) -> Result:
+    """Carry out a run for a tool; see `RunContext.arun`."""
+    node = f"{outer.within}/{call.node}" if outer.within else call.node
+    alias = f"{outer.alias}/{call.alias}" if outer.alias else call.alias
+    given = known("RunContext.arun", options)
+    for name in given:
+        if name not in _NESTED_OPTIONS:
+            raise TypeError(f"a nested run takes {name!r} from the run around it; it has {', '.join(_NESTED_OPTIONS)}")
+    if node.count("/") >= DEEPEST:
+        message = f"runs are nested deeper than {DEEPEST}"
+        raise LimitExceeded((Diagnostic("PLAN408", message, call.span, nodes=(call.node,)),))
+    around = outer.options
+    limits = checked_limits(given.get("limits"), around.limits)
+    limits = replace(
+        limits,
+        tool_calls=min(limits.tool_calls, left.calls),
+        tokens=around.limits.tokens,
+        cost=around.limits.cost,
+        deadline=around.limits.deadline,
+    )
+    inputs = checked_inputs(given.get("inputs"), given.get("question"), limits)
+    inputs = dict(around.inputs) if inputs is None else inputs
+    made = outer.tools if tools is None else toolset(tools)
+    signatures = {name: each.signature for name, each in made.items()}
+    if isinstance(program, str):
+        if around.interpreter is not interpret:
+            cast("Isolated", around.interpreter).vet(program, signatures, limits, inputs)
+        program = parse(program, signatures, inputs=inputs)
+    before = outer.book.recorded(node)
+    continues = before is not None and before.source == program.source and _same(inputs, before.header.inputs)
+    rules: dict[str, tuple[Override, ...]] = {
+        each: (Override(dict(changes)),) if isinstance(changes, Mapping) else tuple(changes)
+        for each, changes in (given.get("overrides") or {}).items()
+    }
+    declared: Overrides = rules
+    decisions: tuple[Event, ...] = ()
+    if continues and before is not None:
+        rules, declared = before.overrides, read_overrides(before.header.overrides)
+        decisions = tuple(before.decisions)
+    added = {
+        each: tuple(rule for rule in more if rule not in rules.get(each, ()))
+        for each, more in outer.book.overrides.get(node, {}).items()
+    }
+    if any(added.values()):
+        rules = {each: (*rules.get(each, ()), *added.get(each, ())) for each in {**rules, **added}}
+        declared, decisions, continues = rules, (), False
+    fit = {
+        each: tuple([rule._replace(changes=fitting(each, rule.changes, signatures, limits)) for rule in changed])
+        for each, changed in rules.items()
+    }
+    hooks = (*checked_hooks(given.get("hooks", ()), None), *around.hooks)
+    known_calls = Journal() if before is None else before.journal(unsettled=_asked(hooks))
+    nested = replace(
+        around,
+        inputs=inputs,
+        limits=limits,
+        overrides=fit,
+        hooks=hooks,
+        file=NestedFile(outer.book, node, alias),
+        continues=continues,
+        declared=declared,
+        decisions=decisions,
+    )
+    own = (*known_calls, *known_calls.returned)
+    journal = Journal(known_calls, spare=outer.book.beside(node, own), returned=known_calls.returned)
+    prepared = Run(program, made, journal, nested, outer.book, node, alias, left)
+    prepared.nest = _nested
+    return await Scheduler(prepared, visiting=True).drive()
 
 
 def _inputs(given: dict[str, Any] | None, kept: dict[str, Any] | None, replay: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -23,15 +23,16 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, admit, article, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import ByCall, Call, Entry, Journal, Override, Times, same_arguments
+from ..interpreter.journal import COUNTED, ByCall, Call, Entry, Journal, Override, Times, reused, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
 from ..interpreter.values import kind_name, type_name
 from ..threads import Hanging, wait_for_coroutine
 from .conversion import Misfit
-from .events import CallFinished, CallStarted, Event, HookDecided, NodeRerun, RunStarted
+from .events import CallFinished, CallSettled, CallStarted, Event, HookDecided, NodeRerun, RunStarted, lifted
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
+from .nesting import Book, Left, RunContext, Spending
 from .options import Options
 from .record import build_trace, times_of
 from .result import Result
@@ -77,9 +78,22 @@ class Run:
         ahead: steps that concurrent passes may still take beyond the first call that is missing: together half as many
             as the plan may take at all, and then a few in each.
         made: calls made, those left out that were made by mistake.
+        book: what this run shares with the runs around it and inside of it.
+        within: the node of the call that this run is nested in, and `alias` its short name; "" for the outermost.
+        allowance: what may be spent by this run.
     """
 
-    def __init__(self, program: Program, tools: Mapping[str, Tool], journal: Journal, options: Options) -> None:
+    def __init__(
+        self,
+        program: Program,
+        tools: Mapping[str, Tool],
+        journal: Journal,
+        options: Options,
+        book: Book | None = None,
+        within: str = "",
+        alias: str = "",
+        allowance: Left | None = None,
+    ) -> None:
         self.program = program
         self.tools = tools
         self.signatures = {name: tool.signature for name, tool in tools.items()}
@@ -87,15 +101,17 @@ class Run:
         self.journal = journal
         self.overrides: dict[str, tuple[Override, ...]] = {n: tuple(rules) for n, rules in options.overrides.items()}
         self.fresh: dict[int, Entry] = {}
-        self.decisions: list[Event] = []
+        self.decisions: list[Event] = list(options.decisions)
         self.failures: ByCall[Diagnostic] = ByCall()
         self.causes: dict[int, tuple[Diagnostic, BaseException]] = {}  # what tools raised, by the diagnostic's identity
         # What a replay fails with: the arguments and the diagnostic of the calls that failed on record.
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
         self.watchers = [hook for hook in options.hooks if type(hook).after_call is not Hook.after_call]
+        self.unwritten: list[Event] = []
         self.reruns: list[NodeRerun] = []
         self.undone: ByCall[bool] = ByCall()
+        self.recall()
         self.launched: dict[str, tuple[Mapping[str, Any], int]] = {}
         self.epoch = 0
         self.trusting = options.mode == "concurrent" and not (program.chained and not options.hooks)
@@ -106,10 +122,17 @@ class Run:
         self.slow = False
         self.computing = True  # no tool holds the thread: it is the interpreter's, or has not begun
         self.passes = 0
-        self.tokens = 0
-        self.cost = 0.0
+        self.book = book or Book()
+        self.within = within
+        self.alias = alias
+        limits = options.limits
+        self.allowance = allowance or Left(limits.tool_calls, limits.tokens, limits.cost)
+        self.nest: Callable[..., Any] | None = None  # how a tool runs a plan
         self.began = time.monotonic()
-        self.deadline = None if options.limits.deadline is None else self.began + options.limits.deadline
+        self.deadline = self.book.deadline
+        if not within:
+            self.deadline = None if limits.deadline is None else self.began + limits.deadline
+            self.book.deadline, self.book.file = self.deadline, options.file  # type: ignore[assignment]
         self.cancelled = False
         self.read = partial(
             options.interpreter,
@@ -189,20 +212,39 @@ class Run:
             started=options.now.isoformat(),
             signatures=signatures_to_json(self.signatures),
             limits=asdict(options.limits),
-            overrides=overrides_to_json(self.options.overrides),
+            overrides=overrides_to_json(options.overrides if options.declared is None else options.declared),
         )
 
     def emit(self, event: Event) -> None:
         for hook in self.options.hooks:
-            hook.on_event(event)
+            hook.on_event(lifted(event, self.within, self.alias) if self.within else event)
 
     def begin(self) -> None:
         if self.options.file is not None or self.options.hooks:
             header = self.header()
             if self.options.file is not None:
-                recorded = [self.finished_event(entry, "", True) for entry in self.journal]
-                self.options.file.begin([header, *recorded])
+                recorded: list[Event] = []
+                for entry in self.journal:
+                    recorded.append(self.finished_event(entry, "", True))
+                    if self.watchers:
+                        recorded.append(CallSettled(node=entry.node))
+                recorded += [self.finished_event(entry, "", True) for entry in self.journal.returned]
+                nested = () if self.within else [each for block in self.book.blocks.values() for each in block]
+                self.options.file.begin([header, *recorded, *self.decisions, *nested])
             self.emit(header)
+
+    def recall(self) -> None:
+        """What hooks have had asked again, and taken back, as it is on record."""
+        for event in self.options.decisions:
+            if isinstance(event, NodeRerun):
+                self.reruns.append(event)
+            elif isinstance(event, HookDecided) and event.decision == "undo" and event.seen is not None:
+                taken = next(
+                    (each for each in self.reruns if each.node == event.node and each.overrides == event.detail), None
+                )
+                if taken is not None:
+                    self.reruns.remove(taken)
+                self.undone.put(event.node, {**event.seen, **event.detail}, True)
 
     @staticmethod
     def finished_event(entry: Entry, alias: str, cached: bool) -> CallFinished:
@@ -243,16 +285,63 @@ class Run:
     def distrust(self) -> None:
         """The readings disagree: only what the sequential one wants is asked from now on."""
         self.trusting = False
-        self.made = sum(
+        sound = sum(
             call.entry is not None and id(call.entry) in self.fresh for call in self.look(False, None, None).calls
         )
+        self.book.spent.calls += sound - self.made
+        self.made = sound
 
     def launch(self, call: Call) -> None:
         """Take note that a call is made."""
         self.launched[call.node] = (call.arguments, self.epoch)
         self.made += 1
+        self.book.spent.calls += 1
 
-    def receive(self, call: Call, result: Any, elapsed: float, times: Times | None = None) -> Entry:
+    def reuse(self, call: Call) -> Entry | None:
+        """What another run has paid for, if it is what this call asks: an entry for the journal."""
+        often = self.tools[call.tool].idempotent
+        entry = self.journal.adopt(call.node, call.tool, call.arguments, often=often)
+        if entry is not None:
+            self.launched[call.node] = (call.arguments, self.epoch)
+            if self.options.file is not None or self.options.hooks:
+                event = self.finished_event(entry, call.alias, True)
+                if self.options.file is not None:
+                    self.options.file.write(event)
+                self.emit(event)
+        return entry
+
+    def handed(self, call: Call) -> Callable[[Mapping[str, Any]], Any]:
+        """What the tool of a call is called through."""
+        tool = self.tools[call.tool]
+        return tool.call if tool.context is None else partial(tool.call, context=self.context(call))
+
+    def context(self, call: Call) -> RunContext:
+        """What a tool is told of this run."""
+        node = f"{self.within}/{call.node}" if self.within else call.node
+        left = self.left(call)
+
+        async def arun(program: Any, tools: Any = None, **options: Any) -> Result:
+            assert self.nest is not None
+            found: Result = await self.nest(self, call, left, program, tools, options)
+            return found
+
+        return RunContext(node, left, arun)
+
+    def left(self, call: Call) -> Left:
+        """What may still be spent when the plan comes to this call."""
+        spent = Spending(calls=1)
+        for before in self.known():
+            if before.node == call.node:
+                break
+            if before.entry is not None:
+                spent.add(before.entry.usage)
+                within = self.book.spent_within(f"{self.within}/{before.node}" if self.within else before.node)
+                spent.add({"tokens": within.tokens, "cost": within.cost}, within.calls)
+        return self.allowance.less(spent)
+
+    def receive(
+        self, call: Call, result: Any, elapsed: float, times: Times | None = None, asked_by: Call | None = None
+    ) -> Entry:
         """Take a tool's result over the border: an entry for the journal. Raises `Failure`.
 
         Args:
@@ -260,6 +349,7 @@ class Run:
             result: what came back.
             elapsed: seconds that the tool took.
             times: of the call; None for what no tool has said.
+            asked_by: the call that was made for this one too, and has paid for it.
         """
         signature = self.signatures[call.tool]
         usage: Mapping[str, Any] = {}
@@ -283,10 +373,10 @@ class Run:
             message = f"the tool `{call.tool}` must return {wanted}, not {kind_name(type(result))}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
         entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage, times)
+        if asked_by is not None and not COUNTED.isdisjoint(usage):
+            entry = reused(entry._replace(node=asked_by.node), call.node)._replace(times=times)
+        self.book.spent.add(entry.usage, 0)
         self.fresh[id(entry)] = entry
-        if usage:
-            self.tokens += usage.get("tokens") or 0
-            self.cost += usage.get("cost") or 0.0
         if self.options.file is not None or self.options.hooks:
             event = self.finished_event(entry, call.alias, False)
             if self.options.file is not None:
@@ -313,7 +403,8 @@ class Run:
 
     def _told(self, call: Call, error: BaseException) -> Diagnostic:
         if isinstance(error, PlanError) and error.diagnostics:
-            return error.diagnostics[0]
+            first = error.diagnostics[0]
+            return replace(first, nodes=(call.node, *(f"{call.node}/{node}" for node in first.nodes)))
         if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and self.options.call_timeout is not None:
             message = f"the tool `{call.tool}` did not answer within {self.options.call_timeout:g} s"
             return Diagnostic("PLAN503", message, call.span, nodes=(call.node,))
@@ -341,6 +432,7 @@ class Run:
                 )
                 self.change(call, changes)
                 call = call._replace(arguments={**call.arguments, **changes})
+        self.write_decisions()
         return call, None
 
     def change(self, call: Call, changes: Mapping[str, Any]) -> None:
@@ -403,29 +495,43 @@ class Run:
             self.decide(
                 HookDecided(hook="", node=event.node, decision="undo", detail=dict(event.overrides), seen=event.seen)
             )
+            self.write_decisions()
             return True
         return False
 
     def decide(self, event: Event) -> None:
         self.decisions.append(event)
-        if self.options.file is not None:
-            self.options.file.write(event)
+        self.unwritten.append(event)
         self.emit(event)
+
+    def settled(self, call: Call) -> None:
+        """Write down what hooks have decided about a result, and that they have been asked, in one step."""
+        if self.watchers:
+            self.unwritten.append(CallSettled(node=call.node))
+            self.write_decisions()
+
+    def write_decisions(self) -> None:
+        """Write down what hooks have decided."""
+        if self.options.file is not None and self.unwritten:
+            self.options.file.write(*self.unwritten)
+        self.unwritten.clear()
 
     @property
     def room(self) -> int:
-        """How many more calls may be made."""
-        return self.options.limits.tool_calls - self.made
+        """How many more calls may be made, by this run and by all of the question."""
+        limit = self.options.limits.tool_calls
+        return limit - self.made if not self.within else min(limit - self.made, self.allowance.calls - self.made)
 
     def overdrawn(self) -> LimitHit | None:
         """Why no further call may be paid for; None while one may."""
         limits = self.options.limits
         if self.room <= 0:
             return LimitHit("PLAN408", f"the plan made more than {limits.tool_calls} tool calls")
-        if limits.tokens is not None and self.tokens >= limits.tokens:
-            message = f"the tools have used {self.tokens:,} tokens; the budget is {limits.tokens:,}"
-        elif limits.cost is not None and self.cost >= limits.cost:
-            message = f"the tools have cost {self.cost:g}; the budget is {limits.cost:g}"
+        spent = self.book.spent
+        if limits.tokens is not None and spent.tokens >= limits.tokens:
+            message = f"the tools have used {spent.tokens:,} tokens; the budget is {limits.tokens:,}"
+        elif limits.cost is not None and spent.cost >= limits.cost:
+            message = f"the tools have cost {spent.cost:g}; the budget is {limits.cost:g}"
         else:
             return None
         return LimitHit("PLAN413", message)
@@ -466,6 +572,8 @@ class Run:
         """The error of a call that failed for good: the tool's, or the plan's if its arguments do not fit."""
         if diagnostic.code == "PLAN501":
             return self.error(PlanFailed, (diagnostic,), outcome, "failed")
+        if diagnostic.code in ("PLAN402", "PLAN408", "PLAN413"):  # of a nested run: what the whole may spend is spent
+            return self.error(LimitExceeded, (diagnostic,), outcome, "limit")
         return self.error(ToolFailed, (diagnostic,), outcome, "tool")
 
     def close(self, trace: Trace) -> None:
@@ -541,7 +649,7 @@ def sound_usage(usage: Any) -> bool:
     for name, value in usage.items():
         if type(name) is not str:
             return False
-        if name in _COUNTED:
+        if name in COUNTED:
             if not (value is None or _is_number(value)):
                 return False
         elif not all(map(_is_noted, value if type(value) in (list, tuple) else [value])):
@@ -555,9 +663,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_noted(value: Any) -> bool:
     return value is None or type(value) is str or _is_number(value)
-
-
-_COUNTED = frozenset({"tokens", "cost"})
 
 
 def _public_notes(error: BaseException) -> Iterable[str]:
@@ -578,7 +683,13 @@ def run_inline(run: Run) -> Result:
 
     tools, clock, attempts = run.tools, time.monotonic, run.options.retries + 1
 
+    replay = run.options.replay
+
     def supply(call: Call) -> Entry | None:
+        if (entry := run.reuse(call)) is not None or replay:
+            if entry is not None:
+                run.journal.record(entry)
+            return entry
         if overdrawn := run.overdrawn():
             raise overdrawn
         run.launch(call)
@@ -607,7 +718,7 @@ def run_inline(run: Run) -> Result:
         return None
 
     run.begin()
-    outcome = run.interpret(supply=None if run.options.replay else supply)
+    outcome = run.interpret(supply=supply)
     if outcome.status != "waiting":
         return run.finish(outcome)
     if run.options.replay:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from ..grammar.diagnostics import Diagnostic, Span
@@ -12,10 +12,16 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What all events have: `seq` counts them in program order from 0."""
+    """What all events have.
+
+    Attributes:
+        seq: counts them in program order from 0.
+        within: the node of the call that the event's run is nested in; "" for the run of the trace itself.
+    """
 
     type: ClassVar[str]
     seq: int = 0
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +100,14 @@ class CallFinished(Event):
     cached: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
     speculative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettled(Event):
+    """The hooks have been asked about the last result of this node. Only in the file of a run that goes on."""
+
+    type: ClassVar[str] = "call_settled"
+    node: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +195,7 @@ EVENTS: dict[str, type[Event]] = {
         StatementEnded,
         CallStarted,
         CallFinished,
+        CallSettled,
         HookDecided,
         NodeRerun,
         DiagnosticFound,
@@ -192,6 +207,36 @@ EVENTS: dict[str, type[Event]] = {
 TIMINGS = frozenset({"elapsed", "times", "cached"})
 
 
+def lifted(event: Event, node: str, alias: str) -> Event:
+    """An event of a nested run as an event of the run around it, which knows that by the call of this node."""
+    more: dict[str, Any] = {"within": f"{node}/{event.within}" if event.within else node}
+    if isinstance(event, (CallStarted, CallFinished, NodeRerun)):
+        more["alias"] = f"{alias}/{event.alias}" if event.alias else ""
+    if isinstance(event, (CallStarted, CallFinished, CallSettled, NodeRerun, HookDecided)):
+        more["node"] = f"{node}/{event.node}"
+    if isinstance(event, DiagnosticFound):
+        nodes = tuple(f"{node}/{each}" for each in event.diagnostic.nodes)
+        more["diagnostic"] = replace(event.diagnostic, nodes=nodes)
+    return replace(event, **more)
+
+
+def lowered(event: Event, node: str) -> Event:
+    """The inverse of `lifted`."""
+    if not node:
+        return event
+    deep = len(node) + 1
+    aliases = node.count("/") + 1
+    more: dict[str, Any] = {"within": event.within[deep:]}
+    if isinstance(event, (CallStarted, CallFinished, NodeRerun)):
+        more["alias"] = "/".join(event.alias.split("/")[aliases:])
+    if isinstance(event, (CallStarted, CallFinished, CallSettled, NodeRerun, HookDecided)):
+        more["node"] = event.node[deep:]
+    if isinstance(event, DiagnosticFound):
+        nodes = tuple(each[deep:] for each in event.diagnostic.nodes if each.startswith(node + "/"))
+        more["diagnostic"] = replace(event.diagnostic, nodes=nodes)
+    return replace(event, **more)
+
+
 def to_json(event: Event) -> dict[str, Any]:
     """An event as plain data for JSON; `type` comes first."""
     out: dict[str, Any] = {"type": event.type}
@@ -201,12 +246,13 @@ def to_json(event: Event) -> dict[str, Any]:
             value = value.to_json()
         elif isinstance(value, Span):
             value = list(value)
-        out[item.name] = value
+        if value or item.name != "within":
+            out[item.name] = value
     return out
 
 
 _SHAPES: dict[str, type] = {
-    **dict.fromkeys(("source", "started", "node", "alias", "tool", "status", "text"), str),
+    **dict.fromkeys(("source", "started", "node", "alias", "tool", "status", "text", "within"), str),
     **dict.fromkeys(("arguments", "usage", "names", "detail", "overrides", "signatures", "limits", "inputs"), dict),
     **dict.fromkeys(("seq", "calls"), int),
 }

@@ -17,6 +17,7 @@ from ..interpreter.journal import Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
 from .events import Event
 from .hooks import Hook
+from .nesting import NestedFile
 from .trace import Trace, TraceFile
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ class Options:
     replay: bool = False
     speculate: bool = True
     now: datetime = field(default_factory=datetime.now)
-    file: TraceFile | None = None
+    file: TraceFile | NestedFile | None = None
+    continues: bool = False  # whether the journal is the record of this very run, which goes on
+    declared: Overrides | None = None  # then: the overrides of its header
+    decisions: tuple[Event, ...] = ()  # then: what hooks have changed since
     interpreter: Callable[..., Outcome] = interpret
 
 

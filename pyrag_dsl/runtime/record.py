@@ -9,7 +9,7 @@ from ..grammar import nodes as n
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.program import Program
 from ..interpreter.interpret import Outcome
-from ..interpreter.journal import Entry
+from ..interpreter.journal import Entry, Journal
 from ..interpreter.previews import Preview
 from ..interpreter.values import type_name
 from .events import (
@@ -17,11 +17,16 @@ from .events import (
     CallStarted,
     DiagnosticFound,
     Event,
+    NodeRerun,
     Printed,
     RunFinished,
     RunStarted,
     StatementEnded,
+    lifted,
+    lowered,
 )
+from .nesting import Book, spread
+from .options import Options
 from .trace import Trace
 
 _PREVIEW = 120  # characters
@@ -33,6 +38,11 @@ class Recorded(Protocol):
     program: Program
     fresh: dict[int, Entry]
     decisions: list[Event]
+    journal: Journal
+    options: Options
+    book: Book
+    within: str
+    alias: str
 
     def header(self) -> RunStarted: ...
 
@@ -61,6 +71,9 @@ def build_trace(
 ) -> Trace:
     """The trace of a run that has ended with this status."""
     fresh, decisions = run.fresh, run.decisions
+    paid = list(fresh.values())
+    if run.options.continues:  # what has been paid for so far is kept
+        paid = [*(entry for entry in (*run.journal, *run.journal.returned) if id(entry) not in fresh), *paid]
 
     def build() -> list[Event]:
         events: list[Event] = [run.header()]
@@ -93,22 +106,25 @@ def build_trace(
                         )
                 if node is not None:
                     events.append(StatementEnded(span=node.span, names=_names(node, value)))
-        for entry in fresh.values():
-            if id(entry) not in known:
-                events.append(
-                    CallFinished(
-                        node=entry.node,
-                        alias="",
-                        tool=entry.tool,
-                        arguments=dict(entry.arguments),
-                        result=entry.result,
-                        elapsed=entry.elapsed,
-                        times=times_of(entry, False),
-                        usage=dict(entry.usage),
-                        speculative=True,
-                    )
+        in_vain = [entry for entry in paid if id(entry) not in known]
+        for entry in sorted(in_vain, key=lambda each: (each.node, repr(each.arguments))):
+            events.append(
+                CallFinished(
+                    node=entry.node,
+                    alias="",
+                    tool=entry.tool,
+                    arguments=dict(entry.arguments),
+                    result=entry.result,
+                    elapsed=entry.elapsed,
+                    times=times_of(entry, id(entry) not in fresh),
+                    cached=id(entry) not in fresh,
+                    usage=dict(entry.usage),
+                    speculative=True,
                 )
-        events += decisions
+            )
+        aliases = {} if outcome is None else {call.node: call.alias for call in outcome.calls}
+        for event in decisions:  # as a call was decided about, those before it may not have been known yet
+            events.append(replace(event, alias=aliases.get(event.node, "")) if type(event) is NodeRerun else event)
         if outcome is not None and outcome.printed:
             events.append(Printed(text=outcome.printed))
         found = (*run.program.diagnostics, *diagnostics)
@@ -122,6 +138,11 @@ def build_trace(
                 statements_left_out=outcome.statements_left_out if outcome is not None else 0,
             )
         )
+        if run.within:
+            lifted_ones = [lifted(event, run.within, run.alias) for event in events]
+            events = [lowered(event, run.within) for event in spread(lifted_ones, run.book, run.within)]
+        elif run.book.blocks:
+            events = list(spread(events, run.book))
         return [replace(event, seq=seq) for seq, event in enumerate(events)]
 
     return LazyTrace(build)

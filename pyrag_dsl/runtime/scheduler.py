@@ -7,7 +7,7 @@ import inspect
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -104,7 +104,9 @@ class Scheduler:
                 if outcome is not None and outcome.status != "waiting":
                     return run.finish(outcome)
                 if run.options.replay:
-                    raise run.not_recorded(await self.interpret())
+                    if not self.reused(wanted):
+                        raise run.not_recorded(await self.interpret())
+                    continue
                 first = outcome.wanted[0] if outcome is not None and (run.failures or self.held) else None
                 if first is not None and await self.decided(first, cast(Outcome, outcome)):
                     continue
@@ -197,6 +199,7 @@ class Scheduler:
         call, entry = kept
         self.in_flight.discard(call.node, call.arguments)
         run.journal.record(await run.after(call, entry, True) or entry)
+        run.settled(call)
         return True
 
     # ------------------------------------------------------------------ departure
@@ -206,7 +209,7 @@ class Scheduler:
         run = self.run
         batches: dict[str, Flight] = {}
         for call in calls:
-            if overdrawn := run.overdrawn():
+            if (overdrawn := run.overdrawn()) and not run.journal.holds(call):
                 diagnostic = Diagnostic(overdrawn.code, overdrawn.message, call.span, nodes=(call.node,))
                 raise run.error(LimitExceeded, (diagnostic,), run.snapshot(), "limit")
             if run.options.hooks:
@@ -215,16 +218,23 @@ class Scheduler:
                 except Failure as failure:
                     run.failures.put(call.node, call.arguments, failure.diagnostic)
                     continue
+                if given is None and (reused := run.reuse(call)) is not None:
+                    await self.keep(call, reused)
+                    continue
                 run.launch(call)
                 run.started(call)
                 if given is not None:
                     await self.land(call, given.result, 0.0)
                     continue
+            elif (reused := run.reuse(call)) is not None:
+                run.journal.record(reused)
+                continue
             else:
                 run.launch(call)
             self.in_flight.put(call.node, call.arguments, True)
             tool = run.tools[call.tool]
-            key = _key(call) if tool.batch is not None or (tool.idempotent and (len(calls) > 1 or self.flights)) else ""
+            alone = tool.context is not None or not tool.idempotent or (len(calls) == 1 and not self.flights)
+            key = _key(call) if tool.batch is not None or not alone else ""
             shared = self.sharing(call, key) if key and tool.idempotent else None
             if shared is not None:
                 shared.add(call, self.clock())
@@ -239,11 +249,19 @@ class Scheduler:
                 flight.add(call, self.clock())
                 self.depart(flight)
             if not key:
-                self.alone.append(flight)
+                if tool.context is None:
+                    self.alone.append(flight)
             elif tool.idempotent:
                 self.asked[call.tool, key] = flight
         for flight in batches.values():
             self.depart(flight)
+
+    def reused(self, calls: Sequence[Call]) -> bool:
+        """Take over what other runs have paid for; whether there was anything."""
+        found = [entry for entry in map(self.run.reuse, calls) if entry is not None]
+        for entry in found:
+            self.run.journal.record(entry)
+        return bool(found)
 
     def sharing(self, call: Call, key: str) -> Flight | None:
         """A flight that already asks for these arguments of an idempotent tool."""
@@ -264,8 +282,10 @@ class Scheduler:
         self.airborne += 1
         flight.began = self.clock()
         tool, call = flight.tool, flight.calls[0]
-        if tool.is_async and len(flight.keys) == 1 and options.call_timeout is None and not options.retries:
-            task: asyncio.Future[Any] = self.loop.create_task(called(tool, call.arguments))
+        # A nested run has the deadline of the question, and each of its calls the time that calls have.
+        at_once = (options.call_timeout is None and not options.retries) or tool.context is not None
+        if tool.is_async and len(flight.keys) == 1 and at_once:
+            task: asyncio.Future[Any] = self.loop.create_task(called(self.run.handed(call), call.arguments))
         else:
             task = self.loop.create_task(self.fly(flight))
         flight.task = task
@@ -280,7 +300,8 @@ class Scheduler:
                 if len(flight.keys) > 1:
                     distinct = {_key(call): tool.handed(call.arguments) for call in flight.calls}
                     return await self.perform(tool.batch, [distinct[key] for key in flight.keys], False)
-                return await self.perform(tool.call, flight.calls[0].arguments, tool.is_async)
+                call = flight.calls[0]
+                return await self.perform(self.run.handed(call), call.arguments, tool.is_async)
             except Exception:
                 if attempt >= options.retries or not tool.idempotent:
                     raise
@@ -371,32 +392,41 @@ class Scheduler:
             and not (isinstance(results, list) and len(results) == len(flight.keys))
         ):
             error = TypeError("a batch must return one result for each set of arguments")
+        payers: dict[str, Call] = {}
         for call, wanted in zip(flight.calls, flight.wanted, strict=True):
             began = self.began
             times = Times(wanted - began, max(wanted, flight.began) - began, flight.ended - began)
             if error is not None:
                 await self.fail(call, error)
-            elif len(flight.keys) > 1:
-                assert isinstance(results, list)
-                await self.land(call, results[flight.keys.index(_key(call))], elapsed, times)
-            else:
-                await self.land(call, results, elapsed, times)
+                continue
+            key = _key(call) if len(flight.calls) > 1 else ""
+            result = results if len(flight.keys) == 1 else cast("list[Any]", results)[flight.keys.index(key)]
+            payer = payers.setdefault(key, call) if flight.tool.idempotent else call
+            await self.land(call, result, elapsed, times, None if payer is call else payer)
 
-    async def land(self, call: Call, result: Any, elapsed: float, times: Times | None = None) -> None:
+    async def land(
+        self, call: Call, result: Any, elapsed: float, times: Times | None = None, asked_by: Call | None = None
+    ) -> None:
         """A result has come: ask the hooks, and into the journal with it."""
         run = self.run
         self.in_flight.discard(call.node, call.arguments)
         try:
-            entry = run.receive(call, result, elapsed, times)
+            entry = run.receive(call, result, elapsed, times, asked_by)
         except Failure as failure:
             run.failures.put(call.node, call.arguments, failure.diagnostic)
             return
+        await self.keep(call, entry)
+
+    async def keep(self, call: Call, entry: Entry) -> None:
+        """Ask the hooks about a result that is there, and record what they say."""
+        run = self.run
         kept = await run.after(call, entry, not run.trusting) if run.watchers else entry
         if kept is None:
             self.held.put(call.node, call.arguments, (call, entry))
             self.in_flight.put(call.node, call.arguments, True)
         else:
             run.journal.record(kept)
+            run.settled(call)
 
     async def fail(self, call: Call, error: BaseException) -> None:
         run = self.run
@@ -426,9 +456,9 @@ def _forget(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-async def called(tool: Tool, arguments: Mapping[str, Any]) -> Any:
+async def called(function: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]) -> Any:
     """Call an asynchronous tool: within its task, so that nothing is made that is not awaited."""
-    return await guarded(tool.call(arguments))
+    return await guarded(function(arguments))
 
 
 async def guarded(work: Awaitable[Any]) -> Any:

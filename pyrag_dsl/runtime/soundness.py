@@ -79,7 +79,7 @@ def _diagnostic(value: Any) -> bool:
 
 _BY_NAME: dict[str, Test] = {
     **dict.fromkeys(
-        ("source", "started", "node", "alias", "tool", "hook", "decision", "by", "title", "text", "status"),
+        ("source", "started", "node", "alias", "tool", "hook", "decision", "by", "title", "text", "status", "within"),
         _text,
     ),
     **dict.fromkeys(("seq", "calls", "statements_left_out"), _count),

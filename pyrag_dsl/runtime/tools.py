@@ -13,6 +13,7 @@ from typing import Any
 
 from ..grammar.language import DEFAULT_SIGNATURES, REQUIRED, TAKEN, Signature, ToolParam
 from .conversion import Conversion, Misfit, conversion_of
+from .nesting import RunContext
 
 _DECLARED = {
     str: "str",
@@ -42,6 +43,7 @@ class Tool:
         plan: how each parameter is handed over: "keyword", "positional" or "drop".
         conversions: of the parameters whose types plans have no values of.
         result: the same for the result.
+        context: the parameter of the function that takes the `RunContext` of a call, which plans do not see.
     """
 
     signature: Signature
@@ -52,15 +54,16 @@ class Tool:
     plan: tuple[tuple[str, str], ...] = ()
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     result: Conversion | None = None
+    context: str | None = None
 
     @property
     def name(self) -> str:
         return self.signature.name
 
-    def call(self, arguments: Mapping[str, Any]) -> Any:
+    def call(self, arguments: Mapping[str, Any], context: RunContext | None = None) -> Any:
         """Call the host's function with arguments by name; an awaitable if it is asynchronous. Raises `Misfit`."""
         args = []
-        kwargs = {}
+        kwargs: dict[str, Any] = {} if self.context is None else {self.context: context}
         given = self.handed(arguments)
         for name, how in self.plan:
             if how == "keyword":
@@ -127,6 +130,11 @@ def tool(
         raise TypeError(f"a tool needs a name that a plan can write, not {given!r}: pass name=...")
     host = _host_signature(function)
     known = DEFAULT_SIGNATURES.get(given)
+    context = _context(host)
+    if context is not None and host is not None:
+        if not _is_async(function):
+            raise TypeError(f"the tool {given!r} takes a RunContext, so it must be async: plans are run by awaiting")
+        host = host.replace(parameters=[param for param in host.parameters.values() if param.name != context])
     signature, conversions = (_standard(known, host), {}) if known is not None else _declared(given, function, host)
     return Tool(
         signature,
@@ -137,6 +145,7 @@ def tool(
         _plan(signature, host),
         {name: each for name, each in conversions.items() if name},
         conversions.get(""),
+        context,
     )
 
 
@@ -210,6 +219,15 @@ def _renamed(each: Tool, name: str) -> Tool:
 def _is_async(function: Any) -> bool:
     called = type(function).__dict__.get("__call__")  # of an object that can be called
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def _context(host: inspect.Signature | None) -> str | None:
+    """The parameter that is annotated with `RunContext`, by itself or by its name."""
+    for param in () if host is None else host.parameters.values():
+        kind = param.annotation
+        if kind is RunContext or (isinstance(kind, str) and kind.rpartition(".")[2] == RunContext.__name__):
+            return param.name
+    return None
 
 
 def _host_signature(function: Callable[..., Any]) -> inspect.Signature | None:

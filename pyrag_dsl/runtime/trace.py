@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -26,6 +26,8 @@ from .events import (
     TIMINGS,
     VERSION,
     CallFinished,
+    CallSettled,
+    CallStarted,
     DiagnosticFound,
     Event,
     HookDecided,
@@ -33,6 +35,7 @@ from .events import (
     RunFinished,
     RunStarted,
     from_json,
+    lowered,
     to_json,
 )
 from .plain import decode, dumps, encode
@@ -63,8 +66,8 @@ class Trace:
         return len(self.events)
 
     def of(self, kind: type[E]) -> list[E]:
-        """The events of one kind."""
-        return [event for event in self.events if isinstance(event, kind)]
+        """The events of one kind, those of nested runs left out."""
+        return [event for event in self.events if isinstance(event, kind) and not event.within]
 
     @property
     def header(self) -> RunStarted:
@@ -83,7 +86,7 @@ class Trace:
     def overrides(self) -> dict[str, tuple[Override, ...]]:
         """Arguments changed by hand or by hooks, by node, as they were at the end."""
         found = {node: list(rules) for node, rules in read_overrides(self.header.overrides).items()}
-        for event in self.events:
+        for event in self.decisions:
             if isinstance(event, NodeRerun):
                 found.setdefault(event.node, []).append(Override(event.overrides, event.seen))
             elif isinstance(event, HookDecided) and event.decision == "change":
@@ -96,13 +99,32 @@ class Trace:
         return {node: tuple(rules) for node, rules in found.items() if rules}
 
     @property
+    def decisions(self) -> list[Event]:
+        """What hooks have changed in the course of the run, in order."""
+        return [event for event in self.events if isinstance(event, (HookDecided, NodeRerun)) and not event.within]
+
+    @property
     def calls(self) -> tuple[CallRecord, ...]:
-        """The tool calls in program order, of a run that failed too; those that the plan did not come to last."""
+        """The tool calls in program order, of a run that failed too; those that the plan did not come to last.
+
+        The calls of a nested run follow the call that it serves.
+        """
         return call_records(self.events)
+
+    def within(self, call: str) -> Trace:
+        """The trace of the nested run that a call has made, under its own names. `call`: its node or alias.
+
+        Raises `ValueError` where there is none.
+        """
+        node = next((each.node for each in self.calls if call in (each.node, each.alias)), call)
+        events = [event for event in self.events if event.within == node or event.within.startswith(node + "/")]
+        if not events or not isinstance(events[0], RunStarted):
+            raise ValueError(f"no nested run of a call {call!r} is on record")
+        return Trace([replace(lowered(event, node), seq=seq) for seq, event in enumerate(events)])
 
     def failures(self) -> dict[str, tuple[dict[str, Any], Diagnostic]]:
         """Arguments and diagnostic of the calls that failed, by node: at most one, the one that ended the run."""
-        called = {call.node: dict(call.arguments) for call in self.calls if not call.speculative}
+        called = {event.node: dict(event.arguments) for event in self.of(CallStarted)}
         return {
             node: (called[node], event.diagnostic)
             for event in self.of(DiagnosticFound)
@@ -111,13 +133,28 @@ class Trace:
             if node in called
         }
 
-    def journal(self, *, by_content: bool = False) -> Journal:
-        """The results in this trace, for a replay, a resumption or a re-run."""
+    def journal(self, *, by_content: bool = False, unsettled: bool = False) -> Journal:
+        """The results in this trace, for a replay, a resumption or a re-run.
+
+        by_content: whether calls at other places of another plan may take them over.
+        unsettled: whether hooks are to be asked about those that none has been asked about.
+        """
         events = sorted(self.of(CallFinished), key=lambda event: not event.speculative)  # the later entry counts
-        entries = [
-            Entry(event.node, event.tool, event.arguments, event.result, event.elapsed, event.usage) for event in events
-        ]
-        return Journal(entries, by_content=by_content)
+        if not unsettled:
+            return Journal(map(_entry, events), by_content=by_content)
+        settled = {id(event) for event in events if not event.speculative}
+        if self.finished is None:
+            last: dict[str, int] = {}
+            settled = set()
+            for each in self.events:
+                if isinstance(each, CallFinished):
+                    last[each.node] = id(each)
+                elif isinstance(each, CallSettled):
+                    settled.add(last[each.node])
+        return Journal(
+            [_entry(event) for event in events if id(event) in settled],
+            returned=[_entry(event) for event in events if id(event) not in settled],
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all events, replacing the file in one step."""
@@ -142,6 +179,10 @@ class Trace:
         return "\n".join(out)
 
 
+def _entry(event: CallFinished) -> Entry:
+    return Entry(event.node, event.tool, event.arguments, event.result, event.elapsed, event.usage)
+
+
 def _parse(raw: bytes, name: str) -> list[Event]:
     lines = raw.split(b"\n")
     events: list[Event] = []
@@ -157,7 +198,7 @@ def _parse(raw: bytes, name: str) -> list[Event]:
         try:
             if not isinstance(data, dict):
                 raise ValueError("not an object")
-            if not events and data.get("type") != RunStarted.type:
+            if not events and (data.get("type") != RunStarted.type or data.get("within")):
                 raise TraceError(f"{name} is not a trace: its first line is not a `run_started` event")
             if data.get("type") == RunStarted.type and data.get("version") != VERSION:
                 found = data.get("version")
@@ -169,15 +210,19 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             raise TraceError(f"{name}, line {number}, is damaged: {str(error)[:200]}") from None
         if event is not None and (field := flaw(event)):
             raise TraceError(f"{name}, line {number}, is damaged: `{field}` does not hold what it should")
+        if isinstance(event, RunStarted) and event.within:  # the nested run as it was before is told anew from here
+            events = [each for each in events if each.within != event.within]
         if event is not None:
             events.append(event)
     if not events:
         raise TraceError(f"{name} is empty: nothing was recorded")
-    if isinstance(events[0], RunStarted):
-        try:
-            read_header(events[0])
-        except TraceError as error:
-            raise TraceError(f"{name}, line 1: {error}") from None
+    for event in events:
+        if isinstance(event, RunStarted):
+            try:
+                read_header(event)
+            except TraceError as error:
+                place = f", in the run within {event.within}: " if event.within else ", line 1: "
+                raise TraceError(f"{name}{place}{error}") from None
     return events
 
 
@@ -230,12 +275,12 @@ class TraceFile:
         replace_file(self.path, "".join(map(line, events)))
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
-    def write(self, event: Event) -> None:
-        """Add an event; none is taken from what goes on after the run has been given up."""
+    def write(self, *events: Event) -> None:
+        """Add events, all or none; none is taken from what goes on after the run has been given up."""
         if self._finished:
             return
         assert self._file is not None
-        self._file.write(line(event))
+        self._file.write("".join(map(line, events)))
         self._file.flush()
         if self.fsync:
             os.fsync(self._file.fileno())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 import pyrag_dsl as pd
 from pyrag_dsl.runtime.events import CallStarted
@@ -25,6 +25,7 @@ def law(examples: int) -> settings:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         database=None,
         print_blob=True,
+        phases=[Phase.explicit, Phase.generate] if os.environ.get("PYRAG_NO_SHRINK") else tuple(Phase),
     )
 
 

@@ -36,7 +36,11 @@ def entry(node: str, query: str, result: str) -> Entry:
 
 
 def find(journal: Journal, node: str, query: str) -> str | None:
-    found = journal.find(node, "answer", {"query": query, "docs": None})
+    """What the engine does with a call: what is on record for it, or what it can take over."""
+    asked = {"query": query, "docs": None}
+    found = journal.find(node, "answer", asked)
+    if found is None and (found := journal.adopt(node, "answer", asked)) is not None:
+        journal.record(found)
     return None if found is None else found.result
 
 

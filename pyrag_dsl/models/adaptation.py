@@ -1,0 +1,59 @@
+"""What endpoints refuse, and the request that they take instead: asked for once, and remembered by the client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from typing import Any
+
+CONTINUE = "Go on with the text that follows, exactly where it ends."
+"""What a model is told whose own turn is begun for it, where an endpoint has no plain completions."""
+
+_REFUSED = (
+    ("max_completion_tokens", re.compile(r"max_completion_tokens"), "max_tokens"),
+    ("temperature", re.compile(r"(?i)\btemperature\b"), "temperature"),
+    ("stream", re.compile(r"(?i)\bstream(ing)?\b"), ""),
+    ("prefill", re.compile(r"continue_final_message|add_generation_prompt"), "continue_final_message"),
+)
+_SYSTEM = re.compile(r"(?i)system role|role.{0,20}\bsystem\b|system messages? (?:is|are) not")
+
+
+def refused_parameter(status: int, text: str, body: Mapping[str, Any]) -> str | None:
+    """The name of the adaptation that a refusal asks for; None if it is about something else."""
+    if status not in (400, 422):
+        return None
+    for name, said, field in _REFUSED:
+        if said.search(text) and (field in body if field else not body.get("stream")):
+            return name
+    if _SYSTEM.search(text) and any(each.get("role") == "system" for each in body.get("messages", ())):
+        return "system"
+    return None
+
+
+def adapted(body: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """The request in the form that this endpoint takes."""
+    made = dict(body)
+    if "max_completion_tokens" in known and "max_tokens" in made:
+        made["max_completion_tokens"] = made.pop("max_tokens")
+    if "temperature" in known:
+        made.pop("temperature", None)
+    if "stream" in known:
+        made.update(stream=True, stream_options={"include_usage": True})
+    if "prefill" in known:
+        made.pop("continue_final_message", None)
+        made.pop("add_generation_prompt", None)
+    if "system" in known and "messages" in made:
+        made["messages"] = folded(made["messages"])
+    return made
+
+
+def folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages with what the system says at the beginning of the first turn of the user."""
+    said = [str(each.get("content") or "") for each in messages if each.get("role") == "system"]
+    rest = [dict(each) for each in messages if each.get("role") != "system"]
+    first = next((each for each in rest if each.get("role") == "user"), None)
+    if first is None:
+        first = {"role": "user", "content": ""}
+        rest.insert(0, first)
+    first["content"] = "\n\n".join([*said, str(first["content"])]).rstrip()
+    return rest
