@@ -18,8 +18,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .agents.adaptive import AdaptiveRetrieval
-    from .agents.pyrag import PyRAG
-    from .agents.session import Answered
     from .grammar.diagnostics import (
         Diagnostic,
         Edit,
@@ -40,6 +38,8 @@ if TYPE_CHECKING:
     from .interpreter.journal import Call, Entry, Journal, Override
     from .interpreter.limits import Limits
     from .isolation.pool import IsolationUnavailable, Pool
+    from .methods.answered import Answered
+    from .methods.pyrag import PyRAG
     from .models import ChatModel
     from .reader import EmbeddedReader
     from .report import write_report
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
         HookDecided,
         NodeRerun,
         Printed,
-        RepairApplied,
         RunFinished,
         RunStarted,
         StatementEnded,
@@ -70,7 +69,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdaptiveRetrieval": "agents.adaptive",
     "Answer": "runtime.hooks",
-    "Answered": "agents.session",
+    "Answered": "methods.answered",
     "BM25Index": "retrieval",
     "Call": "interpreter.journal",
     "CallRecord": "runtime.calls",
@@ -104,9 +103,8 @@ _HOMES = {
     "Pool": "isolation.pool",
     "Printed": "runtime.events",
     "Program": "grammar.program",
-    "PyRAG": "agents.pyrag",
+    "PyRAG": "methods.pyrag",
     "RemoteRetriever": "retrieval",
-    "RepairApplied": "runtime.events",
     "Reported": "runtime.tools",
     "RunContext": "runtime.nesting",
     "Rerun": "runtime.hooks",
@@ -179,7 +177,6 @@ __all__ = [
     "Program",
     "PyRAG",
     "RemoteRetriever",
-    "RepairApplied",
     "Reported",
     "Rerun",
     "Result",

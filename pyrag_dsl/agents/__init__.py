@@ -1,4 +1,4 @@
-"""Roles played by models, and by the embedded reader in their absence; the methods built of them.
+"""Roles played by models: what they are told, how their replies are read, and the tools that methods call them by.
 
 Names are imported when they are first used, so that none costs what it does not need.
 """
@@ -14,35 +14,24 @@ if TYPE_CHECKING:
     from .decomposer import Decomposer, Decomposition
     from .metering import Spent
     from .planner import Planner
-    from .pyrag import PyRAG
-    from .record import QuestionRecord
     from .repairer import Repairer
-    from .session import Answered, Attempt
 
 _HOMES = {
     "AdaptiveRetrieval": "adaptive",
-    "Answered": "session",
     "Answerer": "answerer",
-    "Attempt": "session",
     "Decomposer": "decomposer",
     "Decomposition": "decomposer",
     "Planner": "planner",
-    "PyRAG": "pyrag",
-    "QuestionRecord": "record",
     "Repairer": "repairer",
     "Spent": "metering",
 }
 
 __all__ = [
     "AdaptiveRetrieval",
-    "Answered",
     "Answerer",
-    "Attempt",
     "Decomposer",
     "Decomposition",
     "Planner",
-    "PyRAG",
-    "QuestionRecord",
     "Repairer",
     "Spent",
 ]

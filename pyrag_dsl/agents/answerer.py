@@ -183,11 +183,13 @@ def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always:
             # Made for people, and scrubbed: the trace may say it.
             error.__dict__["public_message"] = one_line(str(error))
             raise
-        usage: dict[str, Any] = {"raw": asked.raw}
+        usage: dict[str, Any] = {"raw": asked.raw, "role": "answer", "requests": asked.replies}
         if asked.usage.known:
             usage["tokens"] = asked.usage.prompt_tokens + asked.usage.completion_tokens
             usage["prompt_tokens"] = asked.usage.prompt_tokens
             usage["completion_tokens"] = asked.usage.completion_tokens
+        else:
+            usage["uncounted"] = 1
         if asked.cost is not None:
             usage["cost"] = asked.cost
         notes = [

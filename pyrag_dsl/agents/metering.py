@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,8 +80,16 @@ class Metered:
 
     async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
         """The model's `acomplete`."""
+        return await self._counted(self.model.acomplete(messages, **overrides))
+
+    async def acontinue(self, *asked: Any, **overrides: Any) -> Reply:
+        """The model's `acontinue`."""
+        model: Any = self.model
+        return await self._counted(model.acontinue(*asked, **overrides))
+
+    async def _counted(self, asked: Awaitable[Reply]) -> Reply:
         try:
-            reply = await self.model.acomplete(messages, **overrides)
+            reply = await asked
         except ModelError as error:
             # One model may play several roles: the message is about the one that it was asked to play here.
             error.role = self.role

@@ -149,18 +149,18 @@ def plan_prompt(
     question: str,
     queries: Sequence[str],
     tools: Mapping[str, Signature],
-    failed: Sequence[tuple[str, Sequence[Diagnostic]]] = (),
+    failed: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> Messages:
     """Ask for a plan.
 
-    failed: earlier programs, which ran and failed, with what was wrong with them; the new one should differ.
+    failed: earlier programs, which ran and failed, with their `problems`; the new one should differ.
     """
     lines = [f"Question: {quote_query(question)}"]
     if list(queries) not in ([], [question]):
         lines += ["", "Sub-queries, in order:"]
         lines += [f"{number}. {quote_query(query, 500)}" for number, query in enumerate(queries[:40], 1)]
-    for source, diagnostics in failed:
-        lines += ["", "This program was tried and failed:", *_failure(source, diagnostics)]
+    for source, wrong in failed:
+        lines += ["", "This program was tried and failed:", *_failure(source, wrong)]
     if failed:
         lines += ["", "Write another program, simpler and more careful; keep queries that are good as they are."]
     else:
@@ -168,17 +168,19 @@ def plan_prompt(
     return _messages(_fill(PLAN, tools), "\n".join(lines))
 
 
-def repair_prompt(
-    question: str, source: str, diagnostics: Sequence[Diagnostic], tools: Mapping[str, Signature]
-) -> Messages:
-    """Ask for a mended plan."""
-    lines = [f"Question: {quote_query(question)}", "", "The program:", *_failure(source, diagnostics)]
+def repair_prompt(question: str, source: str, wrong: Sequence[str], tools: Mapping[str, Signature]) -> Messages:
+    """Ask for a mended plan. `wrong`: its `problems`."""
+    lines = [f"Question: {quote_query(question)}", "", "The program:", *_failure(source, wrong)]
     return _messages(_fill(REPAIR, tools), "\n".join([*lines, "", "Write the whole mended program."]))
 
 
 def with_feedback(messages: Messages, source: str, diagnostics: Sequence[Diagnostic], cut_off: bool) -> Messages:
     """The same request, with what was wrong with the reply to it."""
-    lines = ["", "Your last reply could not be used. The program in it:", *_failure(source, diagnostics)]
+    lines = [
+        "",
+        "Your last reply could not be used. The program in it:",
+        *_failure(source, problems(source, diagnostics)),
+    ]
     if cut_off:
         lines += ["", "The reply was cut off at its greatest length: write a shorter program, without comments."]
     lines += ["", "Write the whole program again, without these problems."]
@@ -199,17 +201,26 @@ def quote_code(source: str, limit: int = CODE_CHARS) -> list[str]:
     return [f"{number:>3} | {line}".rstrip() for number, line in enumerate(text.rstrip("\n").split("\n"), 1)]
 
 
-def _failure(source: str, diagnostics: Sequence[Diagnostic]) -> list[str]:
-    problems = break_tokens(visible(render_prompt(diagnostics, source)))
-    lines = quote_code(source)
-    if problems.strip():
-        lines += ["", "What is wrong:", *[f"> {line}".rstrip() for line in problems.split("\n")]]
+def problems(source: str, diagnostics: Sequence[Diagnostic]) -> list[str]:
+    """What is wrong with a program, line by line, for a model. Of values in it only the form is told."""
+    rendered = break_tokens(visible(render_prompt(diagnostics, source)))
+    lines = rendered.split("\n") if rendered.strip() else []
     held = {name: value for each in diagnostics[:3] for name, value in each.values.items()}
-    if held:
-        lines += [f"> {name} was {describe_value(value)}" for name, value in held.items()]
+    lines += [f"{name} was {describe_value(value)}" for name, value in held.items()]
     nodes = list(dict.fromkeys(node for each in diagnostics[:3] for node in each.nodes))
     if nodes:
-        lines.append("> calls: " + one_line(", ".join(nodes[:8])))
+        lines.append("calls: " + one_line(", ".join(nodes[:8])))
+    return lines
+
+
+def _failure(source: str, wrong: Sequence[str]) -> list[str]:
+    lines = quote_code(source)
+    if wrong:
+        lines += [
+            "",
+            "What is wrong:",
+            *[f"> {line}".rstrip() for line in break_tokens(visible("\n".join(wrong))).split("\n")],
+        ]
     return lines
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..grammar.diagnostics import Diagnostic
 from .drafts import Drafted, Drafter
 from .plan_prompts import plan_prompt
 
@@ -16,11 +15,11 @@ class Planner(Drafter):
         self,
         question: str,
         queries: Sequence[str] = (),
-        failed: Sequence[tuple[str, Sequence[Diagnostic]]] = (),
+        failed: Sequence[tuple[str, Sequence[str]]] = (),
     ) -> Drafted:
         """A plan for ``question``.
 
-        queries: its sub-queries, in order. failed: programs that were run and failed, with what was wrong; the new
+        queries: its sub-queries, in order. failed: programs that were run and failed, with their problems; the new
         one is to differ. Raises ``PlanRejected`` after ``tries`` replies without a plan; ``ModelError``.
         """
         return await self.draft(plan_prompt(question, queries, self.tools, failed))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..grammar.diagnostics import Diagnostic
 from .drafts import Drafted, Drafter
 from .plan_prompts import repair_prompt
 
@@ -12,10 +11,10 @@ from .plan_prompts import repair_prompt
 class Repairer(Drafter):
     """Mends plans by one model; see ``Drafter`` for its parameters."""
 
-    async def repair(self, question: str, source: str, diagnostics: Sequence[Diagnostic]) -> Drafted:
+    async def repair(self, question: str, source: str, problems: Sequence[str]) -> Drafted:
         """A mended plan.
 
-        source: the program that failed. diagnostics: of its run, the decisive one first; of the values in them only
-        the form is told. Raises ``PlanRejected`` after ``tries`` replies without a plan; ``ModelError``.
+        source: the program that failed. problems: what was wrong with it, as `plan_prompts.problems` tells it. Raises
+        ``PlanRejected`` after ``tries`` replies without a plan; ``ModelError``.
         """
-        return await self.draft(repair_prompt(question, source, diagnostics, self.tools))
+        return await self.draft(repair_prompt(question, source, problems, self.tools))

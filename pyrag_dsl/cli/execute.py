@@ -14,7 +14,7 @@ import typer
 from ..grammar.diagnostics import PlanError, PlanRejected
 from . import options as o
 from . import status
-from .inputs import PlanText, check_output, load_trace, read_inputs, read_plan, recorded_source
+from .inputs import PlanText, check_output, load_trace, read_inputs, read_plan
 from .outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from .screen import Screen, stderr
 from .services import Sources, tools_of
@@ -175,7 +175,7 @@ def _plan(request: RunRequest, recorded: Trace | None, name: str) -> PlanText:
     if request.plan is not None:
         return read_plan(request.plan)
     assert recorded is not None
-    return PlanText(recorded_source(recorded), name)
+    return PlanText(recorded.source, name)
 
 
 def _names(request: RunRequest, recorded: Trace | None) -> frozenset[str]:

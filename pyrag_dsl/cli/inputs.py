@@ -108,12 +108,15 @@ def load_trace(path: Path) -> Trace:
         raise Stop(str(error)) from None
 
 
-def recorded_source(trace: Trace) -> str:
-    """The plan that a trace ended with: after the last repair."""
-    from ..runtime.events import RepairApplied
-
-    repairs = trace.of(RepairApplied)
-    return repairs[-1].source if repairs else trace.source
+def read_text(path: Path, option: str) -> str:
+    """The text of a file that an option names. Raises Stop."""
+    raw = _file(path, option)
+    if len(raw) > MOST_BYTES:
+        raise Stop(f"{option} {path}: more than {MOST_BYTES:,} bytes")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Stop(f"{option} {path}: not UTF-8 text (byte {error.start + 1})") from None
 
 
 def check_output(path: Path | None, option: str, *, apart_from: Iterable[Path | str | None] = ()) -> None:
@@ -144,15 +147,15 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def read_inputs(given: Iterable[str], question: str | None) -> dict[str, Any]:
+def read_inputs(given: Iterable[str], question: str | None, *, option: str = "--input") -> dict[str, Any]:
     """Inputs by name from texts `NAME=VALUE`: a value that is JSON is read as such, any other is text. Raises Stop."""
     found: dict[str, Any] = {}
     for each in given:
         name, equals, text = each.partition("=")
         if not equals or not name:
-            raise Stop(f"--input {each}: write it as NAME=VALUE")
+            raise Stop(f"{option} {each}: write it as NAME=VALUE")
         if name in found or (name == "question" and question is not None):
-            raise Stop(f"--input {name}: it is given twice")
+            raise Stop(f"{option} {name}: it is given twice")
         try:
             found[name] = json.loads(text)
         except (ValueError, RecursionError):

@@ -34,6 +34,8 @@ class CommandOutcome:
         trace: what happened; None where nothing did.
         result: of a run that ended well.
         message: of a usage error.
+        answer: what the method made of the result, where that is a part of what it did.
+        within: the call that the result is of; "" where it is the whole.
     """
 
     code: int
@@ -45,6 +47,8 @@ class CommandOutcome:
     trace: Trace | None = None
     result: Result | None = None
     message: str = ""
+    answer: Any = None
+    within: str = ""
 
 
 def of_error(error: PlanError, question: str, source: str, name: str, trace: Trace | None = None) -> CommandOutcome:
@@ -90,8 +94,12 @@ def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: 
 
 def print_answer(outcome: CommandOutcome) -> None:
     """The answer on standard output; nothing where there is none."""
-    if outcome.result is not None:
-        write(sys.stdout, answer_text(outcome.result.final_answer) + "\n")
+    if outcome.code == status.OK and outcome.word == "done":
+        write(sys.stdout, answer_text(_answer(outcome)) + "\n")
+
+
+def _answer(outcome: CommandOutcome) -> Any:
+    return outcome.result.final_answer if outcome.answer is None and outcome.result is not None else outcome.answer
 
 
 def print_json(outcome: CommandOutcome) -> None:
@@ -105,11 +113,11 @@ def to_json(outcome: CommandOutcome) -> dict[str, Any]:
 
     result = outcome.result
     return {
-        "final_answer": encode(result.final_answer) if result is not None else None,
+        "final_answer": encode(_answer(outcome)),
         "calls": _calls(outcome),
         "diagnostics": render_json(outcome.diagnostics),
         "trace": _events(outcome.trace),
-        "lineage": list(result.lineage) if result is not None else [],
+        "lineage": _lineage(outcome),
         "status": outcome.word,
         "exit_status": outcome.code,
         "question": outcome.question,
@@ -124,8 +132,16 @@ def _events(trace: Trace | None) -> list[dict[str, Any]]:
     return [] if trace is None else [encoded(event) for event in trace]
 
 
+def _lineage(outcome: CommandOutcome) -> list[str]:
+    """The nodes that the answer depends on; those of a written plan under the call that ran it."""
+    if outcome.result is None:
+        return []
+    within = outcome.within
+    return [f"{within}/{node}" if within else node for node in outcome.result.lineage]
+
+
 def _calls(outcome: CommandOutcome) -> list[dict[str, Any]]:
     """Calls in program order; those of a failed run without what they depend on."""
-    if outcome.result is not None:
+    if outcome.result is not None and outcome.answer is None:
         return [call.to_json() for call in outcome.result.calls]
     return [] if outcome.trace is None else [call.to_json() for call in outcome.trace.calls]

@@ -13,7 +13,6 @@ from ..runtime.events import (
     HookDecided,
     NodeRerun,
     Printed,
-    RepairApplied,
     RunFinished,
     RunStarted,
     StatementEnded,
@@ -139,10 +138,6 @@ def _rerun(screen: Screen, event: NodeRerun) -> None:
     screen.line(("! ", "warn"), f"{event.alias or event.node} again with ", _arguments(event.overrides))
 
 
-def _repair(screen: Screen, event: RepairApplied) -> None:
-    screen.line(("! ", "warn"), f"plan repaired by {event.by}: {event.title}")
-
-
 def _printed(screen: Screen, event: Printed) -> None:
     show_printed(screen, event.text)
 
@@ -175,7 +170,6 @@ _SHOW: dict[type[Event], Any] = {
     CallFinished: show_end,
     HookDecided: _decided,
     NodeRerun: _rerun,
-    RepairApplied: _repair,
     Printed: _printed,
     DiagnosticFound: _diagnostic,
     RunFinished: _finished,

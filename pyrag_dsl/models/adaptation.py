@@ -6,9 +6,6 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
-CONTINUE = "Go on with the text that follows, exactly where it ends."
-"""What a model is told whose own turn is begun for it, where an endpoint has no plain completions."""
-
 _REFUSED = (
     ("max_completion_tokens", re.compile(r"max_completion_tokens"), "max_tokens"),
     ("temperature", re.compile(r"(?i)\btemperature\b"), "temperature"),

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..quoting import clean_unicode
-from .adaptation import CONTINUE, adapted, refused_parameter
+from .adaptation import adapted, refused_parameter
 from .cache import ResponseCache, cache_key
 from .errors import (
     AccessDenied,
@@ -164,24 +164,31 @@ class ChatModel:
             pass
         raise self._error(ModelClosed, "the model was closed during the call")
 
-    async def acontinue(self, prompt: str, stop: Sequence[str] = (), **overrides: Any) -> Reply:
-        """Let the model go on with a text, up to one of the ``stop`` texts, which is not part of the reply's text.
+    async def acontinue(
+        self, prompt: str, begun: str = "", stop: Sequence[str] = (), *, template: str = "{prompt}", **overrides: Any
+    ) -> Reply:
+        """Let the model go on with its own turn, up to one of the ``stop`` texts, which may be left out of the reply.
 
-        By ``POST /completions``; an endpoint that has none is asked, from then on, by a chat whose last message is the
-        beginning of the model's own turn. Overrides and errors are those of ``acomplete``.
+        prompt: what it is asked. begun: what it has said so far. template: what stands around the prompt where the
+        model goes on with plain text, by ``POST /completions``. An endpoint that has none of these is asked, from then
+        on, by a chat whose last message is the beginning of the model's turn. Overrides and errors are those of
+        ``acomplete``.
         """
         fields = {**overrides, **({"stop": list(stop)} if stop else {})}
         if "completions" not in self._adapted:
             try:
-                return await self._awaited({"prompt": prompt}, dict(fields))
+                text = template.replace("{prompt}", prompt) + begun
+                return await self._awaited({"prompt": text}, dict(fields))
             except BadStatus as refused:
                 if refused.status not in (404, 405, 501):
                     raise
             self._adapted.add("completions")
+        asked = [{"role": "user", "content": prompt}]
+        if not begun:
+            return await self.acomplete(asked, **fields)
         prefill = {"add_generation_prompt": False, "continue_final_message": True}
         extra = {**(fields.pop("extra_body", None) or {}), **prefill}
-        user = {"role": "user", "content": CONTINUE}
-        return await self.acomplete([user, {"role": "assistant", "content": prompt}], extra_body=extra, **fields)
+        return await self.acomplete([*asked, {"role": "assistant", "content": begun}], extra_body=extra, **fields)
 
     def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
         """``acomplete`` for sync code; blocks the calling thread."""

@@ -14,7 +14,7 @@ from ..runtime.events import (
     HookDecided,
     NodeRerun,
     Printed,
-    RepairApplied,
+    RunStarted,
     StatementEnded,
 )
 from ..runtime.trace import Trace
@@ -105,34 +105,67 @@ _STATUS = {
 
 
 def view_of(trace: Trace) -> View:
-    """The page's data. Where the run ended well it is run again on its own results to learn what depended on what."""
+    """The page's data. Where the run ended well it is run again on its own results to learn what depended on what.
+
+    Of a method that has run written plans it shows the one that counts, and what led to it among the decisions.
+    """
+    whole, nested = trace, _nested(trace)
+    if nested:
+        trace = next((each for _, each in reversed(nested) if _ended_well(each)), nested[-1][1])
     header = trace.header
-    finished = trace.finished
-    repairs = trace.of(RepairApplied)
-    source = repairs[-1].source if repairs else header.source
-    ancestry = ancestry_of(trace, source) if finished is not None and finished.status == "done" else None
+    finished = trace.finished if whole.finished is None or not nested else whole.finished
+    source = header.source
+    ancestry = ancestry_of(trace, source) if _ended_well(trace) else None
     made = trace.calls
     times = _times(made, ancestry)
     calls = _calls(made, ancestry, times)
     found = _diagnostics(trace, source)
     return View(
-        question=header.question,
+        question=whole.header.question,
         status=_STATUS.get(finished.status, finished.status) if finished else "the run did not end",
         answer=_shown(finished.final_answer) if finished and finished.status == "done" else None,
         started=header.started,
         elapsed=finished.elapsed if finished else None,
         tool_time=sum(call.elapsed for call in calls),
         last_result=max([0.0, *(end for _, end in times)]),
-        tokens=sum(call.usage["tokens"] for call in made if _counts(call)),
+        tokens=sum(call.usage["tokens"] for call in whole.calls if _counts(call)),
         lines=_lines(source, calls, [diagnostic for diagnostic, _ in found]),
         calls=calls,
         variables=_variables(trace),
         diagnostics=found,
-        decisions=_decisions(trace),
+        decisions=(*_steps(whole, nested), *_decisions(trace)),
         printed=_cut("".join(event.text for event in trace.of(Printed))),
         branches=ancestry.branches if ancestry is not None else None,
         overrides=tuple((node, _pairs(changes)) for node, changes in header.overrides.items()),
     )
+
+
+def _nested(trace: Trace) -> list[tuple[str, Trace]]:
+    """The written plans that a method has run, by the short names of the calls, in order."""
+    within = {event.within for event in trace.events if isinstance(event, RunStarted) and "/" not in event.within}
+    calls = [call for call in trace.calls if call.node in within]
+    return [(call.alias or call.node, trace.within(call.node)) for call in calls]
+
+
+def _ended_well(trace: Trace) -> bool:
+    return trace.finished is not None and trace.finished.status == "done"
+
+
+def _steps(whole: Trace, nested: list[tuple[str, Trace]]) -> list[tuple[str, str]]:
+    """What a method did around the plans that it has run, in a few words each."""
+    if not nested:
+        return []
+    runs = dict(nested)
+    out = []
+    for call in whole.calls:
+        if "/" in call.node:
+            continue
+        tokens = call.usage.get("tokens")
+        spent = f"{tokens:,} tokens" if isinstance(tokens, int) else ""
+        found = [event.diagnostic for event in runs[call.alias].of(DiagnosticFound)] if call.alias in runs else []
+        errors = [f"{each.code} {each.message}" for each in found if each.severity == "error"]
+        out.append((call.alias or call.node, "; ".join(filter(None, [spent, *errors]))))
+    return out
 
 
 def _times(calls: Sequence[CallRecord], ancestry: Ancestry | None) -> list[tuple[float, float]]:
@@ -261,8 +294,6 @@ def _decisions(trace: Trace) -> tuple[tuple[str, str], ...]:
             out.append((f"{event.hook}: {event.decision}", f"{event.node}  {_pairs(event.detail)}".strip()))
         elif isinstance(event, NodeRerun):
             out.append((f"{event.alias or event.node} again", _pairs(event.overrides)))
-        elif isinstance(event, RepairApplied):
-            out.append((f"repaired by {event.by}", event.title))
     return tuple(out)
 
 

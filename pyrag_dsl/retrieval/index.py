@@ -151,6 +151,14 @@ class BM25Index:
         """`search` for each query."""
         return [self.search(query, topk) for query in queries]
 
+    def passages(self, ids: Sequence[str]) -> list[Passage | None]:
+        """The passages of these ids, None where there is none. Raises IndexStorageError if it is damaged."""
+        try:
+            return self._searcher.passages(ids)
+        except EngineError as error:
+            place = self._path or Path("(index in memory)")
+            raise IndexStorageError(place, f"the index is damaged ({_why(error)})", "Build it anew") from error
+
     def close(self) -> None:
         """Delete what was made for this object alone; it must not be searched any more."""
         if self._keep is not None:

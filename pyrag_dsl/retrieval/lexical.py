@@ -8,7 +8,7 @@ is made of the terms.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -155,6 +155,16 @@ class LexicalSearcher:
             rows = [(score, self._searcher.doc(address)) for score, address in found]
         rows.sort(key=lambda row: (-round(row[0], _SCORE_DECIMALS), row[1].get_first("ordinal")))
         return [Hit(_passage(document), float(score)) for score, document in rows[:topk]]
+
+    def passages(self, ids: Sequence[str]) -> list[Passage | None]:
+        """The passages of these ids, None for those that there are not. Raises EngineError."""
+        found: list[Passage | None] = []
+        with _engine_errors():
+            for each in ids:
+                wanted = tantivy.Query.term_query(self._schema, "id", well_formed(each), "basic")
+                hits = self._searcher.search(wanted, 1, count=False).hits
+                found.append(_passage(self._searcher.doc(hits[0][1])) if hits else None)
+        return found
 
     def _ranked(self, query: Any, topk: int) -> list[tuple[float, Any]]:
         limit = topk + _TIES

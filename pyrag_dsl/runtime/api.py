@@ -338,7 +338,7 @@ def _declared(rules: Overrides, book: Book) -> dict[str, Sequence[Override]]:
     return {**rules, **nested}
 
 
-_NESTED_OPTIONS = frozenset({"inputs", "question", "limits", "overrides", "hooks"})
+_NESTED_OPTIONS = frozenset({"inputs", "question", "limits", "overrides", "hooks", "journal"})
 
 
 async def _nested(
@@ -407,7 +407,9 @@ async def _nested(
         decisions=decisions,
     )
     own = (*known_calls, *known_calls.returned)
-    journal = Journal(known_calls, spare=outer.book.beside(node, own), returned=known_calls.returned)
+    instead = given.get("journal")
+    spare = instead if isinstance(instead, Journal) else outer.book.beside(node, own)
+    journal = Journal(known_calls, spare=spare, returned=known_calls.returned)
     prepared = Run(program, made, journal, nested, outer.book, node, alias, left)
     prepared.nest = _nested
     return await Scheduler(prepared, visiting=True).drive()

@@ -29,7 +29,17 @@ from ..interpreter.progress import Progress
 from ..interpreter.values import kind_name, type_name
 from ..threads import Hanging, wait_for_coroutine
 from .conversion import Misfit
-from .events import CallFinished, CallSettled, CallStarted, Event, HookDecided, NodeRerun, RunStarted, lifted
+from .events import (
+    CallFailed,
+    CallFinished,
+    CallSettled,
+    CallStarted,
+    Event,
+    HookDecided,
+    NodeRerun,
+    RunStarted,
+    lifted,
+)
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
 from .lineage import Lineage
 from .nesting import Book, Left, RunContext, Spending
@@ -325,7 +335,7 @@ class Run:
             found: Result = await self.nest(self, call, left, program, tools, options)
             return found
 
-        return RunContext(node, left, arun)
+        return RunContext(node, self.options.inputs, left, arun)
 
     def left(self, call: Call) -> Left:
         """What may still be spent when the plan comes to this call."""
@@ -397,14 +407,23 @@ class Run:
             return Diagnostic("PLAN501", message, call.span, notes=error.found, nodes=(call.node,))
         raised = error.error if isinstance(error, Escaped) else error
         logger.warning("the tool %s failed", call.alias or call.tool, exc_info=raised)
+        usage = getattr(raised, "usage", None)
+        if usage and sound_usage(usage):
+            self.book.spent.add(usage, 0)
+            self.decide(CallFailed(node=call.node, tool=call.tool, arguments=dict(call.arguments), usage=dict(usage)))
+            self.write_decisions()
         diagnostic = self._told(call, error)
+        if isinstance(raised, PlanError) and raised.__cause__ is not None:
+            raised = raised.__cause__
         self.causes[id(diagnostic)] = diagnostic, raised
         return diagnostic
 
     def _told(self, call: Call, error: BaseException) -> Diagnostic:
         if isinstance(error, PlanError) and error.diagnostics:
             first = error.diagnostics[0]
-            return replace(first, nodes=(call.node, *(f"{call.node}/{node}" for node in first.nodes)))
+            nodes = (call.node, *(f"{call.node}/{node}" for node in first.nodes))
+            where = () if first.span is None else (f"in line {first.span.line} of the plan that it ran",)
+            return replace(first, span=call.span, fixes=(), related=(), notes=(*first.notes, *where), nodes=nodes)
         if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and self.options.call_timeout is not None:
             message = f"the tool `{call.tool}` did not answer within {self.options.call_timeout:g} s"
             return Diagnostic("PLAN503", message, call.span, nodes=(call.node,))

@@ -103,6 +103,21 @@ class CallFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallFailed(Event):
+    """A call has failed for good, and has cost something all the same.
+
+    Attributes:
+        usage: tokens and cost by name, as the tool's exception said in an attribute `usage`.
+    """
+
+    type: ClassVar[str] = "call_failed"
+    node: str
+    tool: str
+    arguments: dict[str, Any]
+    usage: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettled(Event):
     """The hooks have been asked about the last result of this node. Only in the file of a run that goes on."""
 
@@ -151,16 +166,6 @@ class DiagnosticFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepairApplied(Event):
-    """The plan was changed; the events after this one belong to the new source."""
-
-    type: ClassVar[str] = "repair_applied"
-    by: str
-    title: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Printed(Event):
     """What the plan printed, all of it."""
 
@@ -195,11 +200,11 @@ EVENTS: dict[str, type[Event]] = {
         StatementEnded,
         CallStarted,
         CallFinished,
+        CallFailed,
         CallSettled,
         HookDecided,
         NodeRerun,
         DiagnosticFound,
-        RepairApplied,
         Printed,
         RunFinished,
     )
@@ -212,7 +217,7 @@ def lifted(event: Event, node: str, alias: str) -> Event:
     more: dict[str, Any] = {"within": f"{node}/{event.within}" if event.within else node}
     if isinstance(event, (CallStarted, CallFinished, NodeRerun)):
         more["alias"] = f"{alias}/{event.alias}" if event.alias else ""
-    if isinstance(event, (CallStarted, CallFinished, CallSettled, NodeRerun, HookDecided)):
+    if isinstance(event, (CallStarted, CallFinished, CallFailed, CallSettled, NodeRerun, HookDecided)):
         more["node"] = f"{node}/{event.node}"
     if isinstance(event, DiagnosticFound):
         nodes = tuple(f"{node}/{each}" for each in event.diagnostic.nodes)
@@ -229,7 +234,7 @@ def lowered(event: Event, node: str) -> Event:
     more: dict[str, Any] = {"within": event.within[deep:]}
     if isinstance(event, (CallStarted, CallFinished, NodeRerun)):
         more["alias"] = "/".join(event.alias.split("/")[aliases:])
-    if isinstance(event, (CallStarted, CallFinished, CallSettled, NodeRerun, HookDecided)):
+    if isinstance(event, (CallStarted, CallFinished, CallFailed, CallSettled, NodeRerun, HookDecided)):
         more["node"] = event.node[deep:]
     if isinstance(event, DiagnosticFound):
         nodes = tuple(each[deep:] for each in event.diagnostic.nodes if each.startswith(node + "/"))

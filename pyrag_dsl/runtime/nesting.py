@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..interpreter.journal import REUSED, Entry, Override, same_arguments
-from .events import CallFinished, CallStarted, Event, RunFinished, RunStarted, lifted, lowered
+from .events import CallFailed, CallFinished, CallStarted, Event, RunFinished, RunStarted, lifted, lowered
 from .trace import Trace, TraceFile
 
 if TYPE_CHECKING:
@@ -69,13 +69,16 @@ class RunContext:
 
     Attributes:
         node: the call, with the nodes of the runs that it is nested in.
+        inputs: of the run that calls.
         left: what may still be spent.
         arun: run a plan as part of the question; the parameters are those of `pyrag_dsl.arun`, and whatever is not
             given is as in the run around it. Its calls are recorded under `node`; it takes part in budgets, deadline
-            and hooks; what the nested runs beside it have asked, it need not ask again. At most one for each call.
+            and hooks; what the nested runs beside it have asked, it need not ask again, unless a `journal` says what to
+            take over instead. At most one for each call.
     """
 
     node: str
+    inputs: Mapping[str, Any]
     left: Left
     arun: Callable[..., Awaitable[Result]]
 
@@ -103,8 +106,9 @@ class Book:
         """As a trace leaves it."""
         book = cls()
         for event in trace.events:
-            if isinstance(event, CallFinished):
+            if isinstance(event, (CallFinished, CallFailed)):
                 book.spent.add(event.usage)
+            if isinstance(event, CallFinished):
                 event = replace(event, cached=True, times=None)
             if event.within:
                 book.blocks.setdefault(event.within, []).append(event)
@@ -138,7 +142,7 @@ class Book:
         """What the nested run of a call has cost."""
         found = Spending()
         for event in self.within(node):
-            if isinstance(event, CallFinished):
+            if isinstance(event, (CallFinished, CallFailed)):
                 found.add(event.usage)
         return found
 

@@ -293,7 +293,7 @@ def _declared(
 
 def _type(tool: str, annotation: Any) -> str | Conversion:
     """A type that plans have values of by its name, and the conversion of any other."""
-    if annotation is type(None):
+    if annotation is type(None) or annotation is Reported:
         return "any"
     if isinstance(annotation, str):
         annotation = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(annotation, Any)

@@ -25,6 +25,7 @@ from .calls import CallRecord, call_records
 from .events import (
     TIMINGS,
     VERSION,
+    CallFailed,
     CallFinished,
     CallSettled,
     CallStarted,
@@ -100,8 +101,9 @@ class Trace:
 
     @property
     def decisions(self) -> list[Event]:
-        """What hooks have changed in the course of the run, in order."""
-        return [event for event in self.events if isinstance(event, (HookDecided, NodeRerun)) and not event.within]
+        """What hooks have changed in the course of the run, and what calls have cost that failed, in order."""
+        kinds = (HookDecided, NodeRerun, CallFailed)
+        return [event for event in self.events if isinstance(event, kinds) and not event.within]
 
     @property
     def calls(self) -> tuple[CallRecord, ...]:

@@ -19,7 +19,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -33,7 +33,7 @@ class Turn:
     response instead. usage: (prompt, completion, cached) tokens; by default words are counted, None leaves
     usage out. delay: seconds before the response begins. cut_after: close the connection after so many bytes
     of the body. drip: seconds between single bytes of the body. reasoning: value of ``reasoning_content``
-    beside the text.
+    beside the text. calls: the tools that it asks for, as pairs of a name and its arguments (a text stands for itself).
     """
 
     text: str | None = ""
@@ -47,6 +47,7 @@ class Turn:
     cut_after: int | None = None
     drip: float = 0.0
     reasoning: str | None = None
+    calls: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,11 +277,15 @@ class _Handler(BaseHTTPRequestHandler):
             turn = owner._take(request)
             if request.body is None:
                 turn = status(400, message="the body is not a JSON object")
-            elif request.body.get("stream"):
-                turn = status(400, message="the scripted server does not stream")
             owner._closing.wait(turn.delay)
-            chat = path == "/v1/chat/completions"
-            self._send(turn, turn.body if turn.body is not None else _completion(turn, request, chat=chat))
+            if turn.body is not None:
+                self._send(turn, turn.body)
+                return
+            whole = _completion(turn, request, chat=path == "/v1/chat/completions")
+            if request.body is not None and request.body.get("stream"):
+                self._send(replace(turn, content_type="text/event-stream"), _streamed(whole))
+            else:
+                self._send(turn, json.dumps(whole).encode())
 
     def _send(self, turn: Turn, body: bytes) -> None:
         if turn.body is not None:
@@ -306,13 +311,43 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _completion(turn: Turn, request: Request, *, chat: bool) -> bytes:
+def _streamed(whole: dict[str, Any]) -> bytes:
+    """A completion as server-sent events, a few characters in each."""
+    choice = whole["choices"][0]
+    message = choice.get("message")
+    text = (choice["text"] if message is None else message["content"]) or ""
+    pieces: list[dict[str, Any]] = []
+    for start in range(0, len(text), 5):
+        piece = text[start : start + 5]
+        pieces.append({"text": piece} if message is None else {"delta": {"content": piece}})
+    for index, call in enumerate((message or {}).get("tool_calls", ())):
+        pieces.append({"delta": {"tool_calls": [{"index": index, **call}]}})
+    pieces.append(
+        {"delta": {}, "finish_reason": choice["finish_reason"]} if message is not None else {"text": "", **choice}
+    )
+    if message is None:
+        pieces[-1]["text"] = ""
+    events = [{"model": whole["model"], "choices": [{"index": 0, **piece}]} for piece in pieces]
+    events.append({"model": whole["model"], "choices": [], "usage": whole.get("usage")})
+    return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+
+
+def _completion(turn: Turn, request: Request, *, chat: bool) -> dict[str, Any]:
     body = request.body or {}
     choice: dict[str, Any] = {"index": 0, "finish_reason": turn.finish_reason}
     if chat:
         choice["message"] = {"role": "assistant", "content": turn.text}
         if turn.reasoning is not None:
             choice["message"]["reasoning_content"] = turn.reasoning
+        if turn.calls:
+            choice["message"]["tool_calls"] = [
+                {
+                    "id": f"call_{number}",
+                    "type": "function",
+                    "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)},
+                }
+                for number, (name, given) in enumerate(turn.calls, 1)
+            ]
     else:
         choice["text"] = turn.text
     reply: dict[str, Any] = {
@@ -332,4 +367,4 @@ def _completion(turn: Turn, request: Request, *, chat: bool) -> bytes:
             "total_tokens": asked + said,
             "prompt_tokens_details": {"cached_tokens": cached},
         }
-    return json.dumps(reply).encode()
+    return reply

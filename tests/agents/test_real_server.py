@@ -21,7 +21,7 @@ import pytest
 
 from pyrag_dsl import PlanRejected
 from pyrag_dsl.agents.answerer import Answerer
-from pyrag_dsl.agents.pyrag import PyRAG
+from pyrag_dsl.methods.pyrag import PyRAG
 from pyrag_dsl.models.client import ChatModel
 from pyrag_dsl.models.errors import BadStatus
 

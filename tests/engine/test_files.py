@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.record import QuestionRecord, write_folder
+from pyrag_dsl.methods.record import QuestionRecord, write_folder
 from pyrag_dsl.report import write_report
 
 PLAN = 'final_answer = answer("a", retrieve("b"))\n'

@@ -29,7 +29,7 @@ def test_importing_the_package_pulls_in_no_client_and_no_engine() -> None:
 
 def test_pyrag_itself_needs_no_client_until_a_model_is_asked() -> None:
     code = (
-        "import sys; from pyrag_dsl.agents import PyRAG; "
+        "import sys; from pyrag_dsl.methods.pyrag import PyRAG; "
         "print([n for n in ('openai', 'requests', 'tantivy') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.pyrag import Answered, PyRAG
 from pyrag_dsl.agents.sentinels import is_sentinel
 from pyrag_dsl.decoding import may_be_decoded
+from pyrag_dsl.methods.pyrag import Answered, PyRAG
 from pyrag_dsl.models import AccessDenied, ContextExceeded
-from pyrag_dsl.runtime.events import CallFinished
 from pyrag_dsl.testing.server import Request, Turn, null_content, status, truncated
 
 from .scripted_roles import Passages, Roles, answers, block, role_of, scripted
@@ -99,7 +98,7 @@ def test_a_plan_in_any_of_these_forms_is_run_at_once(habit: str) -> None:
 def test_citations_are_kept_and_are_in_the_trace() -> None:
     answered, _ = ask(Roles(decompose=[QUERIES], plan=[block(PLAN)], answer=FACTS))
     assert answered.trace is not None
-    cited = [event.usage.get("citations") for event in answered.trace.of(CallFinished) if event.tool == "answer"]
+    cited = [call.usage.get("citations") for call in answered.trace.calls if call.tool == "answer"]
     assert cited == [[1], [1], None]
 
 
@@ -116,7 +115,7 @@ def test_a_plan_that_is_cut_off_is_not_taken_for_a_whole_one(room: int) -> None:
 
     answered, _ = ask(reply, model={"max_tokens": room})
     assert (answered.final_answer, asked) == ("Tacoma", [room, 2 * room])
-    assert answered.attempts[0].drafts[0].truncated
+    assert next(call.usage["reasons"] for call in answered.calls if call.tool == "write_plan")
 
 
 @pytest.mark.parametrize("weak", [null_content(), Turn("<answer></answer>"), truncated("<reason>He was"), Turn("  ")])
@@ -169,7 +168,8 @@ def test_a_question_that_no_context_holds_ends_in_one_message() -> None:
 
 
 def test_prose_in_place_of_a_plan_is_said_to_be_no_plan() -> None:
-    roles = Roles(decompose=[QUERIES], plan=["I would first look up who wrote it."] * 3, answer=FACTS)
+    prose = ["I would first look up who wrote it."] * 6
+    roles = Roles(decompose=[QUERIES], plan=prose, repair=prose, answer=FACTS)
     error = end_of(roles)
     assert isinstance(error, pd.PlanRejected)
     assert error.diagnostics[0].message == "the model wrote no plan in 3 tries"
@@ -269,7 +269,8 @@ def test_a_server_that_takes_no_notice_of_the_grammar_is_named() -> None:
         answered, said = ask(Roles(decompose=[QUERIES], plan=[plan], answer=FACTS), constrained="vllm")
         assert answered.final_answer in ("Tacoma", "Tacoma, Washington")
         assert any("the server did not constrain the reply" in line for line in said) is free
-        assert answered.attempts[0].drafts[0].free is free
+        (written,) = [call for call in answered.calls if call.tool == "write_plan"]
+        assert ("note" in written.usage) is free
 
 
 def test_what_was_cut_off_may_still_have_been_decoded() -> None:

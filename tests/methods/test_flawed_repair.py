@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pyrag_dsl.agents.pyrag import PyRAG
 from pyrag_dsl.interpreter.limits import Limits
+from pyrag_dsl.methods.pyrag import PyRAG
 from pyrag_dsl.models.reply import Reply, Usage
 from pyrag_dsl.testing.stubs import StubTools
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.pyrag import Answered, PyRAG
+from pyrag_dsl.methods.pyrag import Answered, PyRAG
 from pyrag_dsl.models import ChatModel, Price, RateLimited, Unreachable
-from pyrag_dsl.runtime.events import RepairApplied
 from pyrag_dsl.testing.server import ScriptedModelServer, Turn, malformed, no_choices, oversized, status, truncated
 
 from .scripted_roles import Passages, Roles, answers, block, scripted
@@ -151,7 +150,8 @@ def test_what_can_be_fixed_safely_costs_no_model_call() -> None:
     answered = ask(roles)
     assert answered.final_answer == "Tacoma"
     assert len(roles.asked["plan"]) == 1
-    assert answered.attempts[0].drafts[0].fixes
+    (written,) = [call for call in answered.calls if call.tool == "write_plan"]
+    assert written.usage["fixes"]
 
 
 def test_repair_does_not_repeat_what_has_been_asked() -> None:
@@ -163,9 +163,10 @@ def test_repair_does_not_repeat_what_has_been_asked() -> None:
     assert len(passages.calls) == 2
     assert len(roles.asked["answer"]) == 3
     assert [attempt.by for attempt in answered.attempts] == ["plan", "repair"]
-    assert answered.trace is not None
-    assert [event.by for event in answered.trace.of(RepairApplied)] == ["repair"]
-    assert answered.trace.source == answered.source == "# mended\n" + PLAN
+    assert answered.source == "# mended\n" + PLAN
+    assert answered.run is not None
+    assert answered.run.trace is not None
+    assert answered.run.trace.source == answered.source
 
 
 def test_a_repair_prompt_tells_what_failed_and_no_passage() -> None:
@@ -200,8 +201,10 @@ def test_when_nothing_helps_the_last_failure_comes_with_everything() -> None:
     assert [attempt.source for attempt in answered.attempts] == bad
     assert answered.source == bad[3]
     assert answered.spent.calls == 4
-    assert error.trace is not None
-    assert error.trace.source == bad[3]
+    assert error.trace is answered.trace
+    assert answered.run is not None
+    assert answered.run.trace is not None
+    assert answered.run.trace.source == bad[3]
 
 
 def test_repairs_may_be_turned_off() -> None:
@@ -223,12 +226,13 @@ def test_a_plan_that_never_ends_is_repaired() -> None:
     assert ask(roles, decompose=False, limits=pd.Limits(steps=20_000)).final_answer == "Tacoma"
 
 
-def test_a_repair_that_changes_nothing_is_not_run_again() -> None:
-    bad = "x = 1 / 0\nfinal_answer = answer('a')\n"
+def test_a_repair_that_changes_nothing_costs_nothing_more() -> None:
+    bad = "y = answer('a')\nx = 1 / 0\nfinal_answer = y\n"
     roles = Roles(plan=[block(bad), block(PLAN)], repair=[block(bad), block(bad)], answer=FACTS)
     answered = ask(roles, decompose=False)
     assert answered.final_answer == "Tacoma"
-    assert [attempt.trace is None for attempt in answered.attempts] == [False, True, True, False]
+    assert [attempt.ok for attempt in answered.attempts] == [False, False, False, True]
+    assert len(roles.asked["answer"]) == 1 + 3
 
 
 def test_all_runs_of_a_question_see_one_time_of_day() -> None:
@@ -337,19 +341,24 @@ def test_a_decomposition_that_is_not_json_leaves_the_question_whole() -> None:
     answered = ask(roles)
     assert answered.final_answer == "Tacoma"
     assert answered.queries == (QUESTION,)
-    assert answered.decomposition is not None
-    assert answered.decomposition.fallback == "the reply held no JSON list of strings"
-    assert answered.decomposition.replies == 3
+    split = answered.calls[0]
+    assert split.usage["note"] == "the reply held no JSON list of strings"
+    assert split.usage["requests"] == 3
 
 
 def test_a_planner_that_keeps_failing_is_a_rejected_plan() -> None:
-    roles = Roles(decompose=[QUERIES], plan=["I cannot do that."] * 3)
+    roles = Roles(decompose=[QUERIES], plan=["I cannot do that."] * 6, repair=["Nor that."] * 6)
     error, answered = failure(pd.PlanRejected, roles)
     assert error.diagnostics
-    assert len(answered.attempts[0].drafts) == 3
-    assert answered.spent.calls == 4
-    assert answered.trace is None
+    assert [len(call.usage["dropped"]) for call in answered.calls if "dropped" in call.usage] == [3, 3, 3, 3]
+    assert answered.spent.calls == 13
+    assert [attempt.trace for attempt in answered.attempts] == [None] * 4
     assert answered.record.generated_code == answered.source != ""
+
+
+def test_a_planner_that_comes_to_its_senses_late_is_let_go_on() -> None:
+    roles = Roles(decompose=[QUERIES], plan=["I cannot do that."] * 3, repair=[block(PLAN)], answer=FACTS)
+    assert ask(roles).final_answer == "Tacoma"
 
 
 def test_an_endpoint_that_is_down_is_a_failed_service() -> None:
@@ -361,7 +370,7 @@ def test_an_endpoint_that_is_down_is_a_failed_service() -> None:
     error = caught.value
     assert isinstance(error.__cause__, Unreachable)
     answered = error.__dict__["answered"]
-    assert answered.decomposition.fallback.startswith("Unreachable")
+    assert answered.calls[0].usage["note"].startswith("Unreachable")
     assert url in error.diagnostics[0].notes[0]
     assert "secret" not in repr(error.diagnostics)
 
@@ -390,13 +399,9 @@ def test_a_storm_in_the_middle_of_a_run_keeps_what_was_asked() -> None:
     assert "HTTP 429" in error.diagnostics[0].notes[0]
     assert roles.asked["repair"] == []
     assert [entry["type"] for entry in answered.record.execution_log] == ["retrieve", "answer", "retrieve"]
-    assert error.trace is not None
-    resumed = pd.run(
-        error.trace.source,
-        {"retrieve": passages, "answer": lambda query: f"Tacoma: {query}"},
-        journal=error.trace,
-    )
-    assert resumed.final_answer.startswith("Tacoma")
+    with scripted(Roles(answer=FACTS)) as chat:
+        resumed = PyRAG(passages, chat).run(QUESTION, resume=error.trace)
+    assert resumed.final_answer == "Tacoma"
     assert len(passages.calls) == 2, "a resumed run asks no retrieve again"
 
 
@@ -431,10 +436,10 @@ def test_replies_of_no_use_are_asked_for_again(useless: Turn) -> None:
 @pytest.mark.parametrize("useless", [no_choices(), oversized()], ids=["no choices", "1 MB"])
 def test_nothing_but_useless_replies_is_a_failed_service(useless: Turn) -> None:
     roles = Roles(decompose=[useless] * 3, plan=[useless] * 3)
-    error, answered = failure(pd.ToolFailed, roles)
+    _error, answered = failure(pd.ToolFailed, roles)
     assert answered.queries == (QUESTION,)
     assert answered.by_role["plan"].failed == 3
-    assert error.trace is None
+    assert answered.attempts == ()
 
 
 def test_a_plan_that_is_cut_off_is_asked_for_again() -> None:
@@ -442,7 +447,7 @@ def test_a_plan_that_is_cut_off_is_asked_for_again() -> None:
     answered = ask(roles)
     assert answered.final_answer == "Tacoma"
     assert "cut off" in roles.asked["plan"][1]
-    assert answered.attempts[0].drafts[0].truncated
+    assert answered.calls[1].usage["reasons"]
 
 
 def test_a_megabyte_of_program_is_survived() -> None:
@@ -467,5 +472,5 @@ def test_cancelling_keeps_the_trace(tmp_path: Path) -> None:
 
     asyncio.run(cancelled())
     (folder,) = tmp_path.iterdir()
-    assert len(pd.Trace.load(folder / "trace-1.jsonl").journal()) >= 3
+    assert len(pd.Trace.load(folder / "trace.jsonl").calls) >= 5
     assert json.loads((folder / "result.json").read_text())["error"].startswith("CancelledError")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents.console import Console
-from pyrag_dsl.agents.pyrag import PyRAG
-from pyrag_dsl.agents.record import RULE, QuestionRecord, execution_log, make_folder, plain, render_log, write_folder
+from pyrag_dsl.methods.console import Console
+from pyrag_dsl.methods.pyrag import PyRAG
+from pyrag_dsl.methods.record import RULE, QuestionRecord, execution_log, make_folder, plain, render_log, write_folder
 
 from .scripted_roles import Passages, Roles, answers, block, scripted
 
@@ -62,7 +62,6 @@ def test_the_folder_holds_pyrags_files_and_the_trace(tmp_path: Path) -> None:
         "execution_log.txt",
         "generated_code.py",
         "result.json",
-        "trace-1.jsonl",
         "trace.jsonl",
     ]
     assert (folder / "generated_code.py").read_text() == PLAN
@@ -89,7 +88,7 @@ def test_a_failed_question_leaves_its_folder_too(tmp_path: Path) -> None:
     assert result["error"].startswith("PlanFailed: PLAN307")
     assert result["final_answer"] is None
     assert [entry["answer_returned"] for entry in result["execution_log"]] == ["FH"]
-    assert len(pd.Trace.load(folder / "trace.jsonl").journal()) == 1
+    assert [call.tool for call in pd.Trace.load(folder / "trace.jsonl").calls] == ["write_plan", "run_plan", "answer"]
 
 
 def test_two_questions_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
-from pyrag_dsl.agents import PyRAG
 from pyrag_dsl.grammar import wording
 from pyrag_dsl.grammar.codes import CODES
 from pyrag_dsl.grammar.diagnostics import Diagnostic
+from pyrag_dsl.methods.pyrag import PyRAG
 from tests.methods.scripted_roles import Passages, Roles, block, scripted
 
 WORDS = ("zorblify", "quuxinate", "vexalize")

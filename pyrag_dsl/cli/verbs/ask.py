@@ -1,25 +1,30 @@
-"""`pyrag ask`: a question answered by PyRAG: decomposed, planned, run with adaptive retrieval, repaired."""
+"""`pyrag ask`: a question answered by a method: PyRAG, another that comes with the package, or one of the user's."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...grammar.diagnostics import PlanError, PlanRejected
 from .. import options as o
 from .. import status
-from ..inputs import check_output
+from ..inputs import check_output, load_trace, read_inputs, read_text
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
 from ..services import Sources, api_key, opened_retriever, retrieve_tool
 from ..status import Stop
 from ..steps import Steps
+
+if TYPE_CHECKING:
+    from ...methods import Host, Recipe
+    from ...runtime.trace import Trace
 
 _PLANNING = "Models"
 
@@ -28,13 +33,20 @@ def add(app: typer.Typer) -> None:
     app.command(
         epilog=o.examples(
             'pyrag ask "Who is older, A or B?" --llm-base-url http://localhost:8000/v1 --model NAME',
-            'pyrag ask "Who is older, A or B?" --llm-base-url URL --model NAME --corpus passages.jsonl',
+            'pyrag ask "Who is older, A or B?" --method search-r1 --llm-base-url URL --model NAME --trace t.jsonl',
+            "pyrag ask --resume t.jsonl --llm-base-url URL --model NAME",
         )
     )(ask)
 
 
 def ask(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out.")],
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="What to find out; not needed with --resume.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE.plan", help="How (see `pyrag methods`), or a plan of your own; pyrag if none."),
+    ] = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     plan_llm_base_url: Annotated[
@@ -46,15 +58,40 @@ def ask(
         typer.Option(metavar="NAME", help="The model that writes and mends plans.", rich_help_panel=_PLANNING),
     ] = None,
     api_key_env: o.ApiKeyEnv = None,
+    model_options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model-option",
+            metavar="NAME=VALUE",
+            help="A field of each request to a model: temperature=0, max_tokens=512, seed=1.",
+            rich_help_panel=_PLANNING,
+        ),
+    ] = None,
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
     strict_corpus: o.StrictCorpus = False,
-    topk: o.TopK = 5,
+    topk: Annotated[
+        int | None,
+        typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a search; the method's if none."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="NAME=VALUE", help="A value of the method (see `pyrag methods show NAME --inputs`)."
+        ),
+    ] = None,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option("--prompt", metavar="NAME=FILE", help="A value of the method that is the text of a file."),
+    ] = None,
     adaptive: Annotated[
-        str, typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none.")
-    ] = "selective",
-    repairs: Annotated[int, typer.Option(min=0, metavar="N", help="How often a model may mend a plan.")] = 2,
+        str | None,
+        typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none."),
+    ] = None,
+    repairs: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="How often a model may mend a plan (2).")
+    ] = None,
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help="Have the last step answer in any case, from the facts found.")
     ] = False,
@@ -69,101 +106,214 @@ def ask(
     mode: o.ModeOption = o.Mode.concurrent,
     deadline: o.Deadline = None,
     max_calls: o.MaxCalls = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Tokens that all models may use.", rich_help_panel="Limits")
+    ] = None,
     call_timeout: o.CallTimeout = None,
     isolation: o.IsolationOption = o.Isolation.none,
     output_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a folder for the question, as PyRAG does.")
     ] = None,
     trace: o.TraceOut = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRACE", help="Go on with this question, asking only what is missing; in place if no --trace."
+        ),
+    ] = None,
     report: o.ReportOut = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Answer a question with a plan that a model writes.
+    """Answer a question by a method.
 
     The environment is read for LLM_MODEL, LLM_BASE_URL, PLAN_LLM_MODEL and PLAN_LLM_BASE_URL where the options of
-    these names are missing.
+    these names are missing. Without a model the embedded reader answers, in methods that need nothing else.
     """
     environment = os.environ
     base_url = llm_base_url or environment.get("LLM_BASE_URL")
     name = model or environment.get("LLM_MODEL")
-    if not base_url or not name:
-        raise Stop("a plan needs a model: give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL")
-    if not question.strip():
-        raise Stop("the question is empty")
-    if adaptive not in ("selective", "rerun", "none"):
+    recorded = None if resume is None else load_trace(resume)
+    asked = _question(question, recorded)
+    recipe = chosen(method, recorded)
+    if adaptive not in (None, "selective", "rerun", "none"):
         raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
     if constrained not in (None, "vllm", "sglang", "llama.cpp"):
         raise Stop(f"--constrained: vllm, sglang or llama.cpp, not {constrained}")
-    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk, strict_corpus=strict_corpus)
+    changes = {"adaptive": adaptive, "repairs": repairs, "topk": topk if "topk" in recipe.inputs else None}
+    given = {
+        **(_inputs_of(recorded) if recorded is not None else {}),
+        **{key: value for key, value in changes.items() if value is not None},
+        **read_inputs(inputs or (), None),
+        **_texts(prompts or ()),
+    }
+    try:
+        recipe.given(given)
+    except ValueError as error:
+        raise Stop(f"--input: {error}") from None
+    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk or 5, strict_corpus=strict_corpus)
     sources.check()
-    check_output(trace, "--trace", apart_from=[corpus, report])
+    if not base_url and recipe.needs & {"chat", "complete", "decompose", "write_plan"}:
+        ways = "give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL"
+        raise Stop(f"the method {recipe.name} needs a model: {ways}")
+    place = trace or resume
+    check_output(place, "--trace" if trace else "--resume", apart_from=[corpus, report])
     check_output(report, "--report", apart_from=[corpus])
     plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or base_url
     plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or name
+    fields = read_inputs(model_options or (), None, option="--model-option")
     screen = stderr(quiet=quiet)
-    from ...interpreter.limits import Limits
-    from ...runtime.options import checked_limits
-
+    limits = {**o.limits(deadline, max_calls), **({} if max_tokens is None else {"tokens": max_tokens})}
     with ExitStack() as stack:
-        answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen))
-        planning = stack.enter_context(chat_model(plan_name, plan_url, api_key_env, "plan", screen))
-        found = opened_retriever(sources, screen, stack)
+        models = None
+        if base_url and name:
+            from ...agents.roles import Models
+
+            answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen, fields))
+            planning = stack.enter_context(
+                chat_model(str(plan_name), str(plan_url), api_key_env, "plan", screen, fields)
+            )
+            models = Models.of(answering, planning)
+        host = host_of(sources, models, screen, stack, constrained=constrained, always_answer=always_answer)
         outcome = _answer(
-            question,
+            recipe,
+            asked,
+            host,
             screen,
-            retriever=retrieve_tool(found, topk, batch=bool(retriever)),
-            model=answering,
-            plan_model=planning,
-            adaptive=None if adaptive == "none" else adaptive,
-            repairs=repairs,
-            always_answer=always_answer,
-            constrained=constrained,
+            inputs=given,
+            limits=limits,
             hooks=() if quiet else (Steps(screen),),
             output_dir=output_dir,
-            topk=topk,
-            limits=checked_limits(o.limits(deadline, max_calls), Limits()),
-            run_options={"mode": mode.value, "call_timeout": call_timeout, "isolation": isolation.value},
+            trace=place,
+            resume=recorded,
+            mode=mode.value,
+            call_timeout=call_timeout,
+            isolation=isolation.value,
         )
     if outcome.trace is not None:
-        if trace is not None:
-            outcome.trace.save(trace)
+        if place is not None and outcome.word == "rejected":
+            outcome.trace.save(place)
         if report is not None:
             from ...report import write_report
 
             write_report(outcome.trace, report)
     if outcome.code == status.INTERRUPTED:
-        kept = [str(path) for path in (trace, report, output_dir) if path is not None and outcome.trace is not None]
-        raise Stop("interrupted" + (f"; what was done is in {', '.join(kept)}" if kept else ""), outcome.code)
+        kept = [str(path) for path in (place, report, output_dir) if path is not None and outcome.trace is not None]
+        go_on = f"; go on with --resume {place}" if place is not None else ""
+        raise Stop("interrupted" + (f"; what was done is in {', '.join(kept)}{go_on}" if kept else ""), outcome.code)
     if not (quiet and outcome.code == status.OK):
         show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
     (print_json if as_json else print_answer)(outcome)
     return outcome.code
 
 
-def chat_model(name: str, base_url: str, key_variable: str | None, role: str, screen: Screen) -> Any:
+def _question(question: str | None, recorded: Trace | None) -> str:
+    """What is asked: the recorded question, where there is one. Raises Stop."""
+    if recorded is not None:
+        if question is not None and question != recorded.header.question:
+            raise Stop(f"--resume: the trace is of another question: {recorded.header.question}")
+        return recorded.header.question
+    if question is None or not question.strip():
+        raise Stop("the question is empty" if question is not None else "no question: what is to be found out?")
+    return question
+
+
+def chosen(method: str | None, recorded: Trace | None = None) -> Recipe:
+    """The method that is named, or that a trace is of. Raises Stop."""
+    from ...methods import Recipe, recipes
+
+    known = recipes()
+    if method is not None and (method.endswith(".plan") or os.sep in method):
+        found = Recipe(method, "file", read_text(Path(method), "--method"))
+    elif method is not None and method not in known:
+        raise Stop(f"--method: {method} is none of {', '.join(known)}, and no file of a plan (FILE.plan)")
+    elif method is not None or recorded is None:
+        found = known[method or "pyrag"]
+    else:
+        own = Recipe("recorded", "file", recorded.source)
+        found = next((each for each in known.values() if each.plan == recorded.source), own)
+    if recorded is not None and found.plan != recorded.source:
+        raise Stop(f"--resume: the trace is not of the method {found.name}: leave --method out")
+    return found
+
+
+def _inputs_of(recorded: Trace) -> dict[str, Any]:
+    return {name: value for name, value in recorded.header.inputs.items() if name != "question"}
+
+
+def _texts(prompts: Sequence[str]) -> dict[str, str]:
+    """The values of `--prompt NAME=FILE`. Raises Stop."""
+    found = {}
+    for each in prompts:
+        name, equals, file = each.partition("=")
+        if not equals or not name.isidentifier() or not file:
+            raise Stop(f"--prompt: NAME=FILE, not {each!r}")
+        found[name] = read_text(Path(file), "--prompt")
+    return found
+
+
+def host_of(sources: Sources, models: Any, screen: Screen, stack: ExitStack, **more: Any) -> Host:
+    """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
+    from ...agents.adaptive import AdaptiveRetrieval
+    from ...methods import Host
+    from ...runtime.tools import tool
+
+    found = opened_retriever(sources, screen, stack)
+    further = {}
+    if models is None:
+        from ...reader import EmbeddedReader
+
+        further["answer"] = tool(EmbeddedReader().answer, "answer", idempotent=True)
+    return Host(
+        models=models,
+        retrieve=retrieve_tool(found, sources.topk, batch=bool(sources.retriever)),
+        retriever=found,
+        tools=further,
+        adaptive=AdaptiveRetrieval(),
+        **more,
+    )
+
+
+def chat_model(
+    name: str,
+    base_url: str,
+    key_variable: str | None,
+    role: str,
+    screen: Screen,
+    fields: Mapping[str, Any] | None = None,
+) -> Any:
     """The client of a model, which closes as a context. Raises Stop."""
     from ...models.client import ChatModel
 
     key = api_key(key_variable)
+    extra = dict(fields or {})
+    usual = {each: extra.pop(each) for each in ("temperature", "max_tokens", "enable_thinking") if each in extra}
     try:
         return ChatModel(
-            name, base_url, api_key=key, role=role, notice=lambda line: screen.line(("[Wait] ", "warn"), line)
+            name,
+            base_url,
+            api_key=key,
+            role=role,
+            notice=lambda line: screen.line(("[Wait] ", "warn"), line),
+            extra_body=extra,
+            **usual,
         )
     except ValueError as error:
         raise Stop(f"the address of the {role} model: {error}") from None
 
 
-def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -> CommandOutcome:
-    from ...agents.pyrag import PyRAG
+def _answer(recipe: Recipe, question: str, host: Host, screen: Screen, **settings: Any) -> CommandOutcome:
     from ...isolation.pool import IsolationUnavailable
+    from ...methods.ask import answer
+    from ...methods.console import Console, Narrator
 
-    progress = None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True)
+    console = Console(None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True))
+    settings["hooks"] = (Narrator(console, int(recipe.given(settings["inputs"]).get("repairs", 0))), *settings["hooks"])
     kept: list[Any] = []  # what was made, where the question ends before its answer
 
     async def ask_it() -> Any:
         try:
-            return await PyRAG(retriever, progress=progress, **settings).arun(question)
+            return await answer(recipe, question, host, **settings)
         except BaseException as error:
             kept.append(getattr(error, "answered", None))
             raise
@@ -171,15 +321,27 @@ def _answer(question: str, screen: Screen, *, retriever: Any, **settings: Any) -
     try:
         answered = asyncio.run(ask_it())
     except PlanError as error:
-        source, made = (kept[0].source, kept[0].trace) if kept[0] is not None else ("", None)
-        if made is None and isinstance(error, PlanRejected):
-            made = rejected_trace(source, question, error)
-        return of_error(error, question, source, "the plan", made)
+        made = kept[0] if kept else None
+        source, trace = ("", None) if made is None else (made.source, made.trace)
+        if trace is None and isinstance(error, PlanRejected):
+            source, trace = recipe.plan, rejected_trace(recipe.plan, question, error)
+        elif made is not None and made.run is None:
+            source = made.trace.source
+        return of_error(error, question, source, "the plan", trace)
     except IsolationUnavailable as error:
         raise Stop(f"--isolation: {error}") from None
+    except ValueError as error:
+        raise Stop(str(error)) from None
     except KeyboardInterrupt:
-        made = kept[0].trace if kept and kept[0] is not None else None
-        return CommandOutcome(status.INTERRUPTED, "cancelled", question, name="the plan", trace=made)
+        trace = kept[0].trace if kept and kept[0] is not None else None
+        return CommandOutcome(status.INTERRUPTED, "cancelled", question, name="the plan", trace=trace)
+    if answered.run is not None:
+        console.steps(answered.record.execution_log)
+    console.final(answered.final_answer)
     result = answered.result
-    diagnostics = result.diagnostics if result is not None else ()
-    return CommandOutcome(status.OK, "done", question, answered.source, "the plan", diagnostics, answered.trace, result)
+    diagnostics = result.diagnostics if result is not None and answered.run is not None else ()
+    return CommandOutcome(
+        status.OK, "done", question, answered.source, "the plan", diagnostics, answered.trace, result,
+        answer=answered.final_answer,
+        within="" if answered.run is None else answered.run.node,
+    )  # fmt: skip

@@ -15,15 +15,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..agents.adaptive import AdaptiveRetrieval
+from ..agents.answerer import Completes
+from ..agents.prompts import PromptLimits
+from ..agents.roles import Models
 from ..interpreter.limits import Limits
 from ..runtime.hooks import Hook
 from ..runtime.tools import Tool, tool, toolset
+from ..runtime.trace import Trace
 from ..threads import wait_for_coroutine
-from .answerer import Completes, answer_tool
-from .prompts import PromptLimits
-from .session import Answered, Session, Settings
-
-__all__ = ["Answered", "PyRAG"]
+from .answered import Answered
+from .ask import answer
+from .console import Console, Narrator
+from .recipe import Host, load_recipe
 
 MODES = ("selective", "rerun", None)
 
@@ -42,10 +46,10 @@ class PyRAG:
             none, and with it only what depends on it; "rerun" executes the whole plan once more, as the published code
             does; None does neither.
         repairs: how often a model is asked to mend a plan that failed; then a new plan is written, once. 0: never.
-        output_dir: where each question gets a folder of its own, with PyRAG's files and the traces of all runs.
+        output_dir: where each question gets a folder of its own, with PyRAG's files and the trace.
         topk: passages for a retrieve that does not say how many.
-        limits: of each run.
-        hooks: for each run, asked after the adaptive policy.
+        limits: of the question; `steps` and `memory` are of each run.
+        hooks: asked about every call, after the adaptive policy.
         tools: further tools for plans, by name; one named ``answer`` takes the place of the model's.
         progress: takes each line of what PyRAG prints, for example ``print``.
         prompt_limits: sizes in the prompts of the answering model.
@@ -83,40 +87,67 @@ class PyRAG:
             raise ValueError(f"adaptive must be 'selective', 'rerun' or None, not {adaptive!r}")
         if repairs < 0 or topk < 1:
             raise ValueError("repairs must not be negative, topk at least 1")
-        self.settings = Settings(
-            tools={"retrieve": retrieve_tool(retriever, topk), **toolset(tools or {})},
-            answer=lambda metered: answer_tool(metered, prompt_limits, always=always_answer),
+        self.host = Host(
+            models=Models.of(model, plan_model, decompose_model, repair_model),
+            retrieve=retrieve_tool(retriever, topk),
+            tools=toolset(tools or {}),
             constrained=constrained,
-            model=model,
-            plan_model=plan_model or model,
-            decompose_model=decompose_model or model,
-            repair_model=repair_model or plan_model or model,
-            decompose=decompose,
-            adaptive=adaptive,
-            repairs=repairs,
-            output_dir=None if output_dir is None else os.fspath(output_dir),
-            limits=limits or Limits(),
-            hooks=tuple(hooks),
-            progress=progress,
-            run_options=dict(run_options or {}),
+            adaptive=AdaptiveRetrieval(),
+            prompt_limits=prompt_limits,
+            always_answer=always_answer,
         )
+        self.repairs = repairs
+        self.inputs = {"split": decompose, "repairs": repairs, "adaptive": adaptive or "none"}
+        self.output_dir = None if output_dir is None else os.fspath(output_dir)
+        self.limits = limits or Limits()
+        self.hooks = tuple(hooks)
+        self.progress = progress
+        self.run_options = dict(run_options or {})
 
-    async def arun(self, question: str) -> Answered:
+    async def arun(
+        self,
+        question: str,
+        *,
+        trace: str | os.PathLike[str] | None = None,
+        resume: Trace | str | os.PathLike[str] | None = None,
+    ) -> Answered:
         """Answer one question.
+
+        Args:
+            question: what to find out.
+            trace: a file for everything that is done, written as it is done.
+            resume: the trace of this question, whose results are used instead of asking again.
 
         Raises:
             PlanRejected: no reply of the planning model held a plan.
             PlanFailed, LimitExceeded: the plan failed, and so did its repairs and a new one; the last failure.
             ToolFailed: the retriever or a model failed. That is never repaired: the plan may be right.
 
-        All four carry ``.diagnostics``, ``.trace`` (of the last run, or None) and ``.answered``: an ``Answered``
-        without an answer, with everything that was made and spent.
+        All four carry ``.diagnostics``, ``.trace`` and ``.answered``: an ``Answered`` without an answer, with
+        everything that was made and spent.
         """
-        return await Session(self.settings, question).answer()
+        console = Console(self.progress)
+        narrator = () if self.progress is None else (Narrator(console, self.repairs),)
+        answered = await answer(
+            load_recipe("pyrag"),
+            question,
+            self.host,
+            inputs=self.inputs,
+            limits=self.limits,
+            hooks=(*narrator, *self.hooks),
+            trace=trace,
+            resume=resume,
+            output_dir=self.output_dir,
+            **self.run_options,
+        )
+        if self.progress is not None:
+            console.steps(answered.record.execution_log)
+            console.final(answered.final_answer)
+        return answered
 
-    def run(self, question: str) -> Answered:
+    def run(self, question: str, **files: Any) -> Answered:
         """``arun`` for sync code."""
-        answered: Answered = wait_for_coroutine(lambda: self.arun(question))
+        answered: Answered = wait_for_coroutine(lambda: self.arun(question, **files))
         return answered
 
 

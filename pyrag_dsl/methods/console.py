@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..quoting import one_line, visible
+from ..runtime.events import CallFinished, CallStarted, Event, NodeRerun
+from ..runtime.hooks import Hook
 
 _SHOWN = 80  # characters of a passage
 
@@ -71,3 +74,56 @@ class Console:
     def final(self, answer: Any) -> None:
         """The end."""
         self._say("=== Final Answer ===", one_line(str(answer)))
+
+
+class Narrator(Hook):
+    """Has a console say what happens in a method that writes plans."""
+
+    def __init__(self, console: Console, repairs: int) -> None:
+        self.console = console
+        self.repairs = repairs
+        self.rounds = 0
+        self.writing = 0
+
+    def on_event(self, event: Event) -> None:
+        """Say what has begun, and what has come of it."""
+        if isinstance(event, CallStarted):
+            self.begun(event.tool, event.arguments)
+        elif isinstance(event, CallFinished) and not event.within:
+            self.done(event.tool, event.result, event.usage)
+        elif isinstance(event, NodeRerun):
+            changes = ", ".join(f"{name}={value!r}" for name, value in event.overrides.items())
+            self.console.retry(f"{event.alias.rpartition('/')[2]} with {changes}")
+
+    def begun(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """A call has begun."""
+        if tool == "decompose":
+            self.console.doing("a model splits the question")
+        elif tool == "write_plan":
+            self.writing += 1
+            if self.writing > 1:
+                self.console.retry("no repair helped: planning anew")
+            self.console.doing("a model writes the plan")
+        elif tool == "mend_plan":
+            self.rounds += 1
+            problem = str(next(iter(arguments["problems"]), ""))
+            self.console.fix_round(self.rounds, self.repairs, re.sub(r"^1\. ", "", problem))
+            self.console.doing("a model writes the repair")
+        elif tool == "run_plan" and arguments.get("boost"):
+            names = ", ".join(map(str, arguments["boost"]))
+            self.console.retry(f"an answer says that there is none: once more, with more passages for {names}")
+
+    def done(self, tool: str, result: Any, usage: Mapping[str, Any]) -> None:
+        """A call has come back."""
+        if tool == "decompose":
+            self.console.sub_queries(result, str(usage.get("note", "")))
+        elif tool in ("write_plan", "mend_plan"):
+            for each in usage.get("fixes", ()):
+                self.console.note(f"fixed: {each}")
+            if "constrain" in str(usage.get("note", "")):
+                self.console.note(str(usage["note"]))
+            if result["ok"]:
+                title = "Generated Code" if tool == "write_plan" else "Fixed Code"
+                self.console.code(result["source"], title)
+        elif tool == "run_plan" and result["fixed"]:
+            self.console.code(result["fixed"], "Fixed Code")

@@ -1,0 +1,189 @@
+"""A question and what became of it: everything is read off its trace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..agents.drafts import INPUTS
+from ..agents.metering import Spent
+from ..agents.roles import no_answer
+from ..grammar.diagnostics import Diagnostic
+from ..grammar.fix import look
+from ..models.reply import Usage
+from ..runtime.api import run as run_plan
+from ..runtime.calls import CallRecord
+from ..runtime.events import CallFailed, DiagnosticFound, NodeRerun
+from ..runtime.result import Result
+from ..runtime.trace import Trace, read_header
+from .record import QuestionRecord, execution_log
+
+_ROLES = {"write_plan": "plan", "mend_plan": "repair"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A written plan that was run.
+
+    Attributes:
+        by: "plan", "fix" (safe fixes), "repair" (a model), "new plan" or "rerun".
+        source: its text.
+        diagnostics: why it failed; empty if it ended well.
+        trace: of its run; None if it was refused before anything was called.
+        ok: whether it came to an answer.
+        node: the call of `run_plan`.
+    """
+
+    by: str
+    source: str
+    diagnostics: tuple[Diagnostic, ...]
+    trace: Trace | None
+    ok: bool
+    node: str
+
+
+class Answered:
+    """A question that has been answered, or not.
+
+    Attributes:
+        trace: everything that was done for it.
+        folder: where its files are; None without an output folder.
+    """
+
+    def __init__(self, trace: Trace, folder: Path | None = None) -> None:
+        self.trace = trace
+        self.folder = folder
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Answered:
+        """From the file of a trace. Raises `TraceError`."""
+        return cls(Trace.load(path))
+
+    @property
+    def question(self) -> str:
+        """As asked."""
+        return self.trace.header.question
+
+    @property
+    def status(self) -> str:
+        """How the run of the method ended; "" if it has not."""
+        return "" if self.trace.finished is None else self.trace.finished.status
+
+    @property
+    def final_answer(self) -> Any:
+        """The method's value; None if there is none."""
+        return None if self.trace.finished is None else self.trace.finished.final_answer
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds."""
+        return 0.0 if self.trace.finished is None else self.trace.finished.elapsed
+
+    @cached_property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """The calls of the method itself, those of written plans left out."""
+        return tuple(call for call in self.trace.calls if "/" not in call.node and not call.speculative)
+
+    @cached_property
+    def by_role(self) -> Mapping[str, Spent]:
+        """What each role has cost: every reply counts, whether or not it was of use."""
+        found: dict[str, Spent] = {}
+        failed = [(event.tool, event.usage) for event in self.trace.events if isinstance(event, CallFailed)]
+        for tool, usage in [*((call.tool, call.usage) for call in self.trace.calls), *failed]:
+            if "requests" in usage and "reused" not in usage:
+                role = str(usage.get("role") or _ROLES.get(tool, tool))
+                found[role] = found.get(role, Spent()) + _spent(usage)
+        return found
+
+    @property
+    def spent(self) -> Spent:
+        """What the question has cost."""
+        return sum(self.by_role.values(), Spent())
+
+    @cached_property
+    def queries(self) -> tuple[str, ...]:
+        """The sub-queries of the question; empty if it was not split."""
+        split = next((call for call in self.calls if call.tool == "decompose" and call.ended), None)
+        return () if split is None else tuple(split.result)
+
+    @cached_property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every written plan that was run, in order."""
+        found: list[Attempt] = []
+        before: CallRecord | None = None
+        written = 0
+        for call in self.calls:
+            if call.tool == "write_plan":
+                written += 1
+            elif call.tool == "run_plan":
+                by = "fix" if before is not None and before.tool == "run_plan" else "repair"
+                if call.arguments.get("boost"):
+                    by = "rerun"
+                elif before is not None and before.tool == "write_plan":
+                    by = "plan" if written == 1 else "new plan"
+                found.append(self._attempt(by, call))
+            before = call
+        return tuple(found)
+
+    def _attempt(self, by: str, call: CallRecord) -> Attempt:
+        try:
+            trace = self.trace.within(call.node)
+        except ValueError:
+            trace = None
+        ok = isinstance(call.result, Mapping) and bool(call.result.get("ok"))
+        if trace is None and not ok:
+            _, found = look(str(call.arguments["source"]), read_header(self.trace.header).signatures, inputs=INPUTS)
+        else:
+            found = () if trace is None or ok else tuple(event.diagnostic for event in trace.of(DiagnosticFound))
+        decisive = tuple(sorted(found, key=lambda each: each.severity != "error"))
+        if trace is not None and not ok and trace.finished is not None and trace.finished.status == "done":
+            decisive = (no_answer(None, trace.finished.final_answer), *decisive)
+        return Attempt(by, str(call.arguments["source"]), decisive, trace, ok, call.node)
+
+    @property
+    def run(self) -> Attempt | None:
+        """The written plan that counts: the last that came to an answer, else the last."""
+        good = [each for each in self.attempts if each.ok]
+        return next(reversed(good or self.attempts), None)
+
+    @property
+    def source(self) -> str:
+        """The written plan that counts, or the last draft; the method's own plan where none is written."""
+        if self.run is not None:
+            return self.run.source
+        drafts = [call.result for call in self.calls if call.tool in _ROLES and call.ended]
+        return str(drafts[-1]["source"]) if drafts else self.trace.source
+
+    @cached_property
+    def result(self) -> Result | None:
+        """The run that counts, interpreted again on its own record; None where it did not end well."""
+        trace = self.trace if self.run is None else self.run.trace
+        if trace is None or trace.finished is None or trace.finished.status != "done":
+            return None
+        return run_plan(trace.source, journal=trace, replay=True)
+
+    @cached_property
+    def record(self) -> QuestionRecord:
+        """PyRAG's own record."""
+        run = self.run
+        boosted = any(isinstance(event, NodeRerun) for event in self.trace.events)
+        return QuestionRecord(
+            original_query=self.question,
+            sub_queries=self.queries,
+            generated_code=self.source,
+            execution_log=execution_log(run.trace if run is not None else None),
+            variables={} if self.result is None else self.result.variables,
+            final_answer=self.final_answer,
+            retried_with_topk10=boosted or any(each.by == "rerun" for each in self.attempts),
+        )
+
+
+def _spent(usage: Mapping[str, Any]) -> Spent:
+    counted = "tokens" in usage and not usage.get("uncounted")
+    tokens = Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0), 0, counted)
+    cost = usage.get("cost")
+    return Spent(tokens, None if cost is None else float(cost), int(usage["requests"]), int(usage.get("failed") or 0))

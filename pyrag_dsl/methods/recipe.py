@@ -1,0 +1,188 @@
+"""Recipes: a method is a plan, the tools that it calls, and the inputs that it reads with the paper's values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any
+
+from ..agents.answerer import answer_tool
+from ..agents.prompts import PromptLimits
+from ..agents.roles import Models, chat_tool, complete_tool, role_tools
+from ..grammar.language import Signature
+from ..grammar.program import Program
+from ..grammar.vet import parse
+from ..runtime.hooks import Hook
+from ..runtime.tools import Tool
+from . import prompts
+from .corpus_tools import SCHEMAS, corpus_tools
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a method is given to work with.
+
+    Attributes:
+        models: who plays which role; None where there is no model, for methods that need none.
+        retrieve: the tool of that name.
+        retriever: what is behind it, for the tools that look at single passages.
+        tools: further tools, for methods and for the plans that models write.
+        constrained: the kind of server that is to decode plans by the grammar; see `Drafter`.
+        adaptive: the hook for the plans that models write, where the method asks for one.
+        prompt_limits: sizes in the prompts of `answer`.
+        always_answer: whether `answer` without passages is to answer in any case.
+    """
+
+    models: Models | None
+    retrieve: Tool | None = None
+    retriever: Any = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    constrained: str | None = None
+    adaptive: Hook | None = None
+    prompt_limits: PromptLimits | None = None
+    always_answer: bool = False
+
+    def toolset(self, selective: bool = False) -> dict[str, Tool]:
+        """All tools that a method may call. `selective`: whether written plans get the adaptive hook."""
+        found = dict(self.tools)
+        if self.retrieve is not None:
+            found["retrieve"] = self.retrieve
+        if self.retriever is not None:
+            found.update(corpus_tools(self.retriever))
+        if self.models is not None:
+            written = {name: each for name, each in found.items() if name not in SCHEMAS or name == "retrieve"}
+            made = role_tools(
+                self.models,
+                written,
+                constrained=self.constrained,
+                adaptive=self.adaptive if selective else None,
+                prompt_limits=self.prompt_limits,
+                always_answer=self.always_answer,
+            )
+            answering = self.models.answer
+            found.setdefault("answer", answer_tool(answering, self.prompt_limits, always=self.always_answer))
+            found = {
+                "chat": chat_tool(answering, list(SCHEMAS.values())),
+                "complete": complete_tool(answering),
+                **made,
+                **found,
+            }
+        return found
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A method.
+
+    Attributes:
+        name: as `--method` takes it.
+        source: where it was published, or the file that it was read from.
+        plan: its text.
+        inputs: what the plan reads beside `question`, with the values of the paper.
+        summary: what it does, in a few words.
+    """
+
+    name: str
+    source: str
+    plan: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The names of the tools that the plan may call, as far as its text tells."""
+        return frozenset(re.findall(r"\b([a-z_]+)\(", self.plan)) & _TOOLS
+
+    def program(self, signatures: Mapping[str, Signature], inputs: Mapping[str, Any] | None = None) -> Program:
+        """The plan, vetted for these inputs beside the question. Raises `PlanRejected`."""
+        return parse(self.plan, signatures, inputs={"question": "", **(self.inputs if inputs is None else inputs)})
+
+    def given(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs with some of them changed. Raises `ValueError` for a name that the plan does not have."""
+        for name in changes:
+            if name not in self.inputs and self.source != "file":
+                known = ", ".join(self.inputs) or "none"
+                raise ValueError(f"the method {self.name} has no input {name!r}; it has: {known}")
+        return {**self.inputs, **changes}
+
+
+_TOOLS = frozenset(
+    "retrieve answer chat complete decompose write_plan mend_plan run_plan keyword_search semantic_search "
+    "chunk_read".split()
+)
+
+
+def recipes() -> dict[str, Recipe]:
+    """The methods that come with the package, by name."""
+    return {name: load_recipe(name) for name in _PUBLISHED}
+
+
+@cache
+def load_recipe(name: str) -> Recipe:
+    """A method of the package. Raises `KeyError`."""
+    source, summary, inputs = _PUBLISHED[name]
+    return Recipe(name, source, (files(__package__) / f"{name}.plan").read_text("utf-8"), inputs, summary)
+
+
+_PUBLISHED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "direct": ("no retrieval", "The model answers from what it knows.", {"system": prompts.DIRECT}),
+    "vanilla": (
+        "Lewis et al. 2020, arXiv 2005.11401",
+        "One search with the question; the passages stand in the system prompt.",
+        {"system": prompts.VANILLA, "topk": 5},
+    ),
+    "self-ask": (
+        "Press et al. 2023, arXiv 2210.03350",
+        "The model asks itself follow-up questions, each of which is searched for.",
+        {"examples": prompts.SELF_ASK, "topk": 5, "turns": 5},
+    ),
+    "ircot": (
+        "Trivedi et al. 2023, arXiv 2212.10509",
+        "Each sentence of a chain of thought is searched with; a separate reader answers.",
+        {"system": prompts.IRCOT, "topk": 4, "steps": 10, "most": 15, "reader": True},
+    ),
+    "iter-retgen": (
+        "Shao et al. 2023, arXiv 2305.15294",
+        "The last answer helps to search for the passages of the next.",
+        {"topk": 5, "turns": 3},
+    ),
+    "pyrag": (
+        "arXiv 2605.12975",
+        "A model writes a plan, which is run, with adaptive retrieval, and mended where it fails.",
+        {"split": True, "repairs": 2, "adaptive": "selective"},
+    ),
+    "a-rag-naive": (
+        "A-RAG, its baseline with one tool",
+        "A model searches with one tool until it answers.",
+        {"system": prompts.A_RAG_NAIVE, "last": prompts.ANSWER_NOW, "topk": 5, "turns": 15},
+    ),
+    "a-rag": (
+        "A-RAG",
+        "A model searches by keywords and by meaning, and reads the chunks that it wants.",
+        {"system": prompts.A_RAG, "last": prompts.ANSWER_NOW, "topk": 5, "turns": 15, "budget": 128_000},
+    ),
+    "r1-searcher": (
+        "Song et al. 2025, arXiv 2503.05592",
+        "A trained model writes queries between its tags.",
+        {"prompt": prompts.R1_SEARCHER, "topk": 5, "turns": 10},
+    ),
+    "search-r1": (
+        "Jin et al. 2025, arXiv 2503.09516",
+        "A trained model thinks, searches and answers in tags.",
+        {
+            "prompt": prompts.SEARCH_R1,
+            "invalid": prompts.SEARCH_R1_INVALID,
+            "template": prompts.CHATML,
+            "topk": 3,
+            "turns": 4,
+        },
+    ),
+}
+
+
+def names() -> Iterable[str]:
+    """The names of the methods of the package."""
+    return _PUBLISHED
