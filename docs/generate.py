@@ -24,6 +24,7 @@ from docs import reference  # noqa: E402
 from pyrag_dsl.grammar import language  # noqa: E402
 from pyrag_dsl.grammar.codes import CODES, Code  # noqa: E402
 from pyrag_dsl.interpreter.limits import Limits  # noqa: E402
+from pyrag_dsl.methods import recipes  # noqa: E402
 from tests.diagnostics.chunks import Chunk, chunks  # noqa: E402
 
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -88,11 +89,25 @@ def limits() -> str:
     return "\n".join(["| limit | default | what it bounds | code |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def plans() -> str:
+    """Each question-answering method with its values and its plan."""
+    out = [""]
+    for recipe in recipes().values():
+        values = {name: value for name, value in recipe.inputs.items() if not isinstance(value, str) or len(value) < 40}
+        told = ", ".join(f"`{name}={value!r}`" for name, value in values.items()) or "none"
+        texts = ", ".join(f"`{name}`" for name in recipe.inputs if name not in values)
+        out += [f"## {recipe.name}", "", f"{recipe.summary} ({recipe.source})", ""]
+        out += [f"Values: {told}." + (f" Texts that can be replaced: {texts}." if texts else ""), ""]
+        out += ["```text", *recipe.plan.rstrip("\n").split("\n"), "```", ""]
+    return "\n".join(out) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "functions": functions,
     "exceptions": exceptions,
     "methods": methods,
     "modules": modules,
+    "plans": plans,
     "limits": limits,
 }
 
@@ -146,6 +161,7 @@ def pages() -> dict[Path, str]:
         manual: filled(manual.read_text(encoding="utf-8")),
         HERE / "diagnostics.md": diagnostics(),
         HERE / "api.md": reference.page(),
+        HERE / "methods.md": filled((HERE / "methods.md").read_text(encoding="utf-8")),
     }
 
 

@@ -17,7 +17,7 @@ _ROOMS = (
     ("One pass", ("interpreter",)),
     ("Isolation", ("isolation",)),
     ("Search, models, reader", ("retrieval", "models", "reader")),
-    ("PyRAG", ("agents",)),
+    ("Methods", ("methods", "agents")),
     ("Reports", ("report",)),
 )
 _SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")

@@ -1,9 +1,9 @@
-"""The two tools of a plan, made of what the command line names: a retriever and something that answers."""
+"""The tools of a plan or of a method, made of what the command line names: a retriever and models."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from .screen import Screen
 from .status import Stop
 
 if TYPE_CHECKING:
+    from ..methods import Host
     from ..retrieval.corpus import CorpusReport
     from ..retrieval.index import BM25Index
     from ..retrieval.passages import Hit, Retriever
@@ -64,6 +65,28 @@ class RetrieverFailed(Exception):
 
 
 @contextmanager
+def recorded_tools(sources: Sources, screen: Screen, names: Iterable[str]) -> Iterator[dict[str, Tool]]:
+    """The tools of these names, for a run on record: of a method too. Raises Stop."""
+    wanted = set(names)
+    if wanted <= {"retrieve", "answer"}:
+        with tools_of(sources, screen) as tools:
+            yield tools
+        return
+    from ..agents.roles import Models
+
+    with ExitStack() as stack:
+        models = None
+        if sources.llm_base_url and sources.model:
+            model = chat_model(sources.model, sources.llm_base_url, sources.api_key_env, "answer", screen)
+            models = Models.of(stack.enter_context(model))
+        made = host_of(sources, models, screen, stack).toolset(selective=True)
+        lacking = sorted(wanted - made.keys())
+        if lacking:
+            raise Stop(f"the trace has calls of `{lacking[0]}`, which needs a model: give --llm-base-url and --model")
+        yield {name: made[name] for name in wanted}
+
+
+@contextmanager
 def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
     """`retrieve` and `answer` for a run; what they hold is released at the end. Raises Stop."""
     with ExitStack() as stack:
@@ -74,6 +97,56 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
             "retrieve": retrieve_tool(retriever, sources.topk, batch=bool(sources.retriever)),
             "answer": answer,
         }
+
+
+def host_of(sources: Sources, models: Any, screen: Screen, stack: ExitStack, **more: Any) -> Host:
+    """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
+    from ..agents.adaptive import AdaptiveRetrieval
+    from ..methods import Host
+    from ..runtime.tools import tool
+
+    found = opened_retriever(sources, screen, stack)
+    further = {}
+    if models is None:
+        from ..reader import EmbeddedReader
+
+        further["answer"] = tool(EmbeddedReader().answer, "answer", idempotent=True)
+    return Host(
+        models=models,
+        retrieve=retrieve_tool(found, sources.topk, batch=bool(sources.retriever)),
+        retriever=found,
+        tools=further,
+        adaptive=AdaptiveRetrieval(),
+        **more,
+    )
+
+
+def chat_model(
+    name: str,
+    base_url: str,
+    key_variable: str | None,
+    role: str,
+    screen: Screen,
+    fields: Mapping[str, Any] | None = None,
+) -> Any:
+    """The client of a model, which closes as a context. Raises Stop."""
+    from ..models.client import ChatModel
+
+    key = api_key(key_variable)
+    extra = dict(fields or {})
+    usual = {each: extra.pop(each) for each in ("temperature", "max_tokens", "enable_thinking") if each in extra}
+    try:
+        return ChatModel(
+            name,
+            base_url,
+            api_key=key,
+            role=role,
+            notice=lambda line: screen.line(("[Wait] ", "warn"), line),
+            extra_body=extra,
+            **usual,
+        )
+    except ValueError as error:
+        raise Stop(f"the address of the {role} model: {error}") from None
 
 
 def retrieve_tool(retriever: Retriever, topk: int, *, batch: bool = False) -> Tool:

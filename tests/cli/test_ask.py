@@ -160,3 +160,69 @@ def test_limits_and_isolation_hold_for_a_question_too(capsys: pytest.CaptureFixt
         assert "PLAN408" in capsys.readouterr().err
         code = pyrag([*asked, "--mode", "sequential", "--deadline", "60", "--isolation", "rlimits"])
     assert (code, capsys.readouterr().out) == (0, "John William Henry II\n")
+
+
+def test_the_methods_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pyrag(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.count("\t") == 1 for line in lines)
+    for line in lines:
+        assert pyrag(["methods", "show", line.partition("\t")[0]]) == 0
+        assert "final_answer = " in capsys.readouterr().out
+    assert pyrag(["methods", "show", "iter-retgen", "--inputs"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"topk": 5, "turns": 3}
+    assert pyrag(["methods", "show", "nope"]) == 2
+    assert "nope is none of direct, " in capsys.readouterr().err
+
+
+def test_a_question_goes_on_where_it_was_killed_and_a_call_of_it_is_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace, other = tmp_path / "t.jsonl", tmp_path / "u.jsonl"
+    with ScriptedModelServer(reply) as server:
+        models = ["--llm-base-url", server.base_url, "--model", "m", "--plan-model", "plans", "-q"]
+        assert pyrag(["ask", QUESTION, *models, "--trace", str(trace)]) == 0
+        whole = trace.read_bytes()
+        asked = len(server.requests)
+        lines = whole.splitlines(keepends=True)
+        # As if it had been killed after the plan was written: its log has the header and two results.
+        results = [line for line in lines if b'"call_finished"' in line][:2]
+        trace.write_bytes(b"".join([lines[0], *results]))
+        killed = trace.read_bytes()
+        assert pyrag(["ask", "--resume", str(trace), "--trace", str(other), *models]) == 0
+        assert trace.read_bytes() == killed, "with --trace the other file stays as it is"
+        assert len(server.requests) == asked + asked - 2
+        assert pyrag(["ask", QUESTION, "--resume", str(trace), *models]) == 0
+        assert Trace.load(trace).without_timings() == Trace.load(other).without_timings()
+        before = len(server.requests)
+        model = ["--llm-base-url", server.base_url, "--model", "m"]
+        code = pyrag(["trace", "rerun", str(trace), "run_plan#1/retrieve#1", "--topk", "1", "-q", *model])
+        assert (code, len(server.requests) - before) == (0, 1)
+    assert capsys.readouterr().out == "John William Henry II\n" * 4
+    assert pyrag(["trace", "replay", str(trace), "-q"]) == 0
+    assert pyrag(["ask", "Another?", "--resume", str(trace), *models]) == 2
+    assert "the trace is of another question" in capsys.readouterr().err
+
+
+def test_a_method_is_chosen_with_its_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = tmp_path / "mine.plan"
+    plan.write_text("final_answer = greeting + chat([{'role': 'user', 'content': question}])['content']\n")
+    with ScriptedModelServer(lambda request: f"{request.body.get('seed')}") as server:
+        models = ["--llm-base-url", server.base_url, "--model", "m", "-q", "--model-option", "seed=3"]
+        assert pyrag(["ask", QUESTION, "--method", "direct", *models, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["final_answer"], [call["alias"] for call in found["calls"]]) == ("3", ["chat#1"])
+        assert pyrag(["ask", QUESTION, "--method", str(plan), "--input", "greeting=Hi ", *models]) == 0
+        assert capsys.readouterr().out == "Hi 3\n"
+        (tmp_path / "german.txt").write_text("Antworte kurz.")
+        german = ["--prompt", f"system={tmp_path / 'german.txt'}"]
+        assert pyrag(["ask", QUESTION, "--method", "direct", *german, *models]) == 0
+        assert server.requests[-1].messages[0]["content"] == "Antworte kurz."
+    capsys.readouterr()
+    assert pyrag(["ask", QUESTION, "--method", "direct", "--input", "depth=2", *models]) == 2
+    assert "has no input 'depth'; it has: system" in capsys.readouterr().err
+
+
+def test_a_method_without_a_model_uses_the_embedded_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pyrag(["ask", "When was Jed Hoyer born?", "--method", "iter-retgen", "-q"]) == 0
+    assert capsys.readouterr().out == "December 7, 1973\n"

@@ -423,7 +423,7 @@ SCRIPTS: dict[str, Callable[[Request], Any]] = {
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_law_a_question_that_is_killed_at_any_moment_goes_on(name: str) -> None:
-    """The resumed trace is the uninterrupted one but for times; nothing on record is asked again, a replay asks nothing,
+    """The resumed trace is the uninterrupted one but for times; nothing on record is asked again, a replay asks none,
     and the sum of the ledger is what the server has counted."""
     kept: list[str] = []
     with tempfile.TemporaryDirectory() as folder:

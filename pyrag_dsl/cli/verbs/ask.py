@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ from .. import status
 from ..inputs import check_output, load_trace, read_inputs, read_text
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
-from ..services import Sources, api_key, opened_retriever, retrieve_tool
+from ..services import Sources, chat_model, host_of
 from ..status import Stop
 from ..steps import Steps
 
@@ -250,56 +250,6 @@ def _texts(prompts: Sequence[str]) -> dict[str, str]:
             raise Stop(f"--prompt: NAME=FILE, not {each!r}")
         found[name] = read_text(Path(file), "--prompt")
     return found
-
-
-def host_of(sources: Sources, models: Any, screen: Screen, stack: ExitStack, **more: Any) -> Host:
-    """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
-    from ...agents.adaptive import AdaptiveRetrieval
-    from ...methods import Host
-    from ...runtime.tools import tool
-
-    found = opened_retriever(sources, screen, stack)
-    further = {}
-    if models is None:
-        from ...reader import EmbeddedReader
-
-        further["answer"] = tool(EmbeddedReader().answer, "answer", idempotent=True)
-    return Host(
-        models=models,
-        retrieve=retrieve_tool(found, sources.topk, batch=bool(sources.retriever)),
-        retriever=found,
-        tools=further,
-        adaptive=AdaptiveRetrieval(),
-        **more,
-    )
-
-
-def chat_model(
-    name: str,
-    base_url: str,
-    key_variable: str | None,
-    role: str,
-    screen: Screen,
-    fields: Mapping[str, Any] | None = None,
-) -> Any:
-    """The client of a model, which closes as a context. Raises Stop."""
-    from ...models.client import ChatModel
-
-    key = api_key(key_variable)
-    extra = dict(fields or {})
-    usual = {each: extra.pop(each) for each in ("temperature", "max_tokens", "enable_thinking") if each in extra}
-    try:
-        return ChatModel(
-            name,
-            base_url,
-            api_key=key,
-            role=role,
-            notice=lambda line: screen.line(("[Wait] ", "warn"), line),
-            extra_body=extra,
-            **usual,
-        )
-    except ValueError as error:
-        raise Stop(f"the address of the {role} model: {error}") from None
 
 
 def _answer(recipe: Recipe, question: str, host: Host, screen: Screen, **settings: Any) -> CommandOutcome:

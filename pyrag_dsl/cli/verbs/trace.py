@@ -15,7 +15,7 @@ from ..execute import RunRequest, carry_out, tell
 from ..inputs import check_output, load_trace
 from ..outcome import CommandOutcome, of_error
 from ..screen import Screen, stderr
-from ..services import Sources, tools_of
+from ..services import Sources, recorded_tools
 from ..status import Stop
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace writes it.")]
@@ -62,7 +62,9 @@ def replay(
 
 def rerun(
     file: _File,
-    node: Annotated[str, typer.Argument(metavar="NODE", help="The call: retrieve#2, or its whole node.")],
+    node: Annotated[
+        str, typer.Argument(metavar="NODE", help="The call: retrieve#2, run_plan#1/retrieve#2, or a node.")
+    ],
     topk: Annotated[
         int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="How many passages it shall find.")
     ] = None,
@@ -95,7 +97,7 @@ def rerun(
     from ..steps import Steps
 
     hooks = () if quiet else (Steps(screen),)
-    with tools_of(sources, screen) as tools:
+    with recorded_tools(sources, screen, header.signatures) as tools:
         try:
             result = run_again(recorded, {node: changes}, tools, hooks=hooks, trace=out, call_timeout=call_timeout)
             outcome = CommandOutcome(
