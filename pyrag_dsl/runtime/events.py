@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 from ..grammar.diagnostics import Diagnostic, Span
 
-VERSION = 1
+VERSION = 2
+"""Of the format of traces. The second may refer to what stands in the file already."""
+READABLE = (1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

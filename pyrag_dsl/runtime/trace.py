@@ -23,6 +23,7 @@ from ..interpreter.journal import Entry, Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
 from .calls import CallRecord, call_records
 from .events import (
+    READABLE,
     TIMINGS,
     VERSION,
     CallFailed,
@@ -40,6 +41,7 @@ from .events import (
     to_json,
 )
 from .plain import decode, dumps, encode
+from .sharing import SharingReader, SharingWriter
 from .soundness import flaw
 
 E = TypeVar("E", bound=Event)
@@ -160,7 +162,7 @@ class Trace:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all events, replacing the file in one step."""
-        replace_file(Path(path), "".join(line(event) for event in self.events))
+        replace_file(Path(path), lines(self.events))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:
@@ -186,15 +188,16 @@ def _entry(event: CallFinished) -> Entry:
 
 
 def _parse(raw: bytes, name: str) -> list[Event]:
-    lines = raw.split(b"\n")
+    texts = raw.split(b"\n")
     events: list[Event] = []
-    for number, text in enumerate(lines, start=1):
+    sharing = SharingReader()
+    for number, text in enumerate(texts, start=1):
         if not text.strip():
             continue
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            if number >= len(lines) - 1 and events:
+            if number >= len(texts) - 1 and events:
                 break  # torn: the process was killed while it wrote this line
             raise TraceError(f"{name}, line {number}, is damaged: {error}") from None
         try:
@@ -202,9 +205,11 @@ def _parse(raw: bytes, name: str) -> list[Event]:
                 raise ValueError("not an object")
             if not events and (data.get("type") != RunStarted.type or data.get("within")):
                 raise TraceError(f"{name} is not a trace: its first line is not a `run_started` event")
-            if data.get("type") == RunStarted.type and data.get("version") != VERSION:
+            if data.get("type") == RunStarted.type and data.get("version") not in READABLE:
                 found = data.get("version")
                 raise TraceError(f"{name} is a trace of version {found}; this program reads version {VERSION}")
+            if data.get("type") != RunStarted.type:
+                data = {key: sharing.whole(value) if key in _SHARED else value for key, value in data.items()}
             event = from_json(_decoded(data))
         except TraceError:
             raise
@@ -230,6 +235,8 @@ def _parse(raw: bytes, name: str) -> list[Event]:
 
 _FREE = ("arguments", "result", "final_answer", "overrides", "signatures", "detail", "seen", "inputs")
 
+_SHARED = frozenset({*_FREE, "usage"})
+
 
 def encoded(event: Event) -> dict[str, Any]:
     """An event as JSON data, values of plans encoded."""
@@ -244,9 +251,18 @@ def _decoded(data: dict[str, Any]) -> dict[str, Any]:
     return {key: decode(value) if key in _FREE else value for key, value in data.items()}
 
 
-def line(event: Event) -> str:
-    """An event as a line of the file."""
-    return dumps(encoded(event)) + "\n"
+def line(event: Event, sharing: SharingWriter | None = None) -> str:
+    """An event as a line of the file; with what the file holds already left out. A header is always whole."""
+    data = encoded(event)
+    if sharing is not None and not isinstance(event, RunStarted):
+        data = {key: sharing.shared(value) if key in _SHARED else value for key, value in data.items()}
+    return dumps(data) + "\n"
+
+
+def lines(events: Iterable[Event], sharing: SharingWriter | None = None) -> str:
+    """Events as lines of one file."""
+    sharing = sharing or SharingWriter()
+    return "".join(line(event, sharing) for event in events)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -271,10 +287,12 @@ class TraceFile:
         self.fsync = fsync
         self._file: IO[str] | None = None
         self._finished = False
+        self._sharing = SharingWriter()
 
     def begin(self, events: Iterable[Event]) -> None:
         """Start the log with these events in one step: the file may be the one that the run goes on from."""
-        replace_file(self.path, "".join(map(line, events)))
+        self._sharing = SharingWriter()
+        replace_file(self.path, lines(events, self._sharing))
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, *events: Event) -> None:
@@ -282,7 +300,7 @@ class TraceFile:
         if self._finished:
             return
         assert self._file is not None
-        self._file.write("".join(map(line, events)))
+        self._file.write(lines(events, self._sharing))
         self._file.flush()
         if self.fsync:
             os.fsync(self._file.fileno())

@@ -67,7 +67,7 @@ def test_events_of_later_versions_are_passed_over(saved: Path) -> None:
         (b"\x00\xff\xfe\n", "line 1, is damaged"),
         (b"[1, 2]\n", "line 1, is damaged: not an object"),
         (b'{"type": "call_finished"}\n', "its first line is not a `run_started` event"),
-        (b'{"type": "run_started", "version": 7}\n', "version 7; this program reads version 1"),
+        (b'{"type": "run_started", "version": 7}\n', "version 7; this program reads version 2"),
         (b'{"type": "run_started"}\n', "version None"),
         (b'{"type": "run_started", "version": 1}\n', "line 1, is damaged"),
         (b"[" * 100_000 + b"\n", "line 1, is damaged"),
