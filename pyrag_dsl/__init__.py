@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .isolation.pool import IsolationUnavailable, Pool
     from .methods.answered import Answered
     from .methods.pyrag import PyRAG
+    from .methods.python import method
     from .models import ChatModel
     from .reader import EmbeddedReader
     from .report import write_report
@@ -104,6 +105,7 @@ _HOMES = {
     "Printed": "runtime.events",
     "Program": "grammar.program",
     "PyRAG": "methods.pyrag",
+    "method": "methods.python",
     "RemoteRetriever": "retrieval",
     "Reported": "runtime.tools",
     "RunContext": "runtime.nesting",
@@ -204,6 +206,7 @@ __all__ = [
     "extract_code",
     "fix",
     "interpret",
+    "method",
     "parse",
     "rerun",
     "run",

@@ -54,6 +54,8 @@ async def answer(
         raise TypeError(f"a question is a str, not {type(question).__name__}")
     given = recipe.given(inputs or {})
     tools = host.toolset(given.get("adaptive") == "selective")
+    if recipe.own is not None:
+        tools = {**tools, **recipe.own(tools)}
     missing = sorted(recipe.needs - tools.keys())
     if missing:
         raise ValueError(f"the method {recipe.name} needs the tool `{missing[0]}`: {_WAYS.get(missing[0], 'a model')}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
@@ -83,6 +83,7 @@ class Recipe:
         plan: its text.
         inputs: what the plan reads beside `question`, with the values of the paper.
         summary: what it does, in a few words.
+        own: makes the tools that only this method has from those of the host.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Recipe:
     plan: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
+    own: Callable[[Mapping[str, Tool]], Mapping[str, Tool]] | None = None
 
     @cached_property
     def needs(self) -> frozenset[str]:

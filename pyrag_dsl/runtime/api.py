@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Journal, Override, Overrides, same_arguments
 from ..interpreter.limits import Limits
 from ..threads import wait, wait_for_coroutine
+from .asking import asked
 from .engine import Run, fitting, in_time, run_inline
 from .events import CallFinished, Event
 from .hooks import Hook
@@ -342,9 +343,15 @@ _NESTED_OPTIONS = frozenset({"inputs", "question", "limits", "overrides", "hooks
 
 
 async def _nested(
-    outer: Run, call: Call, left: Left, program: Program | str, tools: Tools | None, options: Mapping[str, Any]
-) -> Result:
-    """Carry out a run for a tool; see `RunContext.arun`."""
+    outer: Run,
+    call: Call,
+    left: Left,
+    program: Program | str,
+    tools: Tools | None,
+    options: Mapping[str, Any],
+    function: Callable[[Any], Awaitable[Any]] | None = None,
+) -> Any:
+    """Carry out a run for a tool; see `RunContext.arun`, and, where there is a function, `RunContext.asking`."""
     node = f"{outer.within}/{call.node}" if outer.within else call.node
     alias = f"{outer.alias}/{call.alias}" if outer.alias else call.alias
     given = known("RunContext.arun", options)
@@ -412,6 +419,8 @@ async def _nested(
     journal = Journal(known_calls, spare=spare, returned=known_calls.returned)
     prepared = Run(program, made, journal, nested, outer.book, node, alias, left)
     prepared.nest = _nested
+    if function is not None:
+        return await asked(prepared, function)
     return await Scheduler(prepared, visiting=True).drive()
 
 

@@ -55,6 +55,9 @@ _SLOW = 0.001  # seconds that a pass takes before its state is kept for the next
 _AHEAD = 1_000  # steps that any concurrent pass may read on for, past the first call that is missing
 
 
+NOTHING = "final_answer = None"  # the plan of a run whose calls are made in Python
+
+
 class Failure(Exception):
     """A call that failed for good. Never shown: its diagnostic is."""
 
@@ -335,7 +338,11 @@ class Run:
             found: Result = await self.nest(self, call, left, program, tools, options)
             return found
 
-        return RunContext(node, self.options.inputs, left, arun)
+        async def asking(function: Callable[[Any], Any], tools: Any = None) -> Any:
+            assert self.nest is not None
+            return await self.nest(self, call, left, NOTHING, tools, {}, function)
+
+        return RunContext(node, self.options.inputs, left, arun, asking)
 
     def left(self, call: Call) -> Left:
         """What may still be spent when the plan comes to this call."""
@@ -589,7 +596,7 @@ class Run:
 
     def call_failed(self, diagnostic: Diagnostic, outcome: Outcome) -> PlanError:
         """The error of a call that failed for good: the tool's, or the plan's if its arguments do not fit."""
-        if diagnostic.code == "PLAN501":
+        if diagnostic.code == "PLAN501" or diagnostic.code.startswith("PLAN3"):  # the latter of a nested run
             return self.error(PlanFailed, (diagnostic,), outcome, "failed")
         if diagnostic.code in ("PLAN402", "PLAN408", "PLAN413"):  # of a nested run: what the whole may spend is spent
             return self.error(LimitExceeded, (diagnostic,), outcome, "limit")

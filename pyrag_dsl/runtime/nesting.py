@@ -71,6 +71,9 @@ class RunContext:
         node: the call, with the nodes of the runs that it is nested in.
         inputs: of the run that calls.
         left: what may still be spent.
+        asking: call tools one by one in Python as part of the question: `await context.asking(function, tools)` awaits
+            `function(ask)`, where `await ask.retrieve("Dune")` is recorded under `node` in the order of asking; see
+            `pyrag_dsl.runtime.asking`. Either this or `arun`, once for each call.
         arun: run a plan as part of the question; the parameters are those of `pyrag_dsl.arun`, and whatever is not
             given is as in the run around it. Its calls are recorded under `node`; it takes part in budgets, deadline
             and hooks; what the nested runs beside it have asked, it need not ask again, unless a `journal` says what to
@@ -81,6 +84,7 @@ class RunContext:
     inputs: Mapping[str, Any]
     left: Left
     arun: Callable[..., Awaitable[Result]]
+    asking: Callable[..., Awaitable[Any]]
 
 
 @dataclass(slots=True)

@@ -473,6 +473,73 @@ def test_a_plan_of_the_users_own_is_a_method() -> None:
     )
 
 
+@pd.method
+async def hops(ask: Any, question: str, most: int = 2) -> Any:
+    """Search, read, search with what was read."""
+    found = ""
+    for _ in range(most):
+        docs = await ask.retrieve(f"{question} {found}".strip(), topk=1)
+        found = await ask.answer(question, docs)
+    return found
+
+
+def test_a_method_in_python_goes_on_and_is_replayed_too() -> None:
+    def script(request: Request) -> Any:
+        return f"<answer>Tacoma {len(request.prompt)}</answer>"
+
+    kept: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.jsonl"
+        look = lambda _: kept.append(path.read_text())  # noqa: E731
+        whole, requests, index = ask(hops, script, trace=path, on_event=look)
+        assert [call.alias for call in whole.trace.calls] == [
+            "hops#1", "hops#1/retrieve#1", "hops#1/answer#1", "hops#1/retrieve#2", "hops#1/answer#2",
+        ]  # fmt: skip
+        assert whole.spent.calls == len(requests) == 2
+        for text in kept:
+            path.write_text(text)
+            before = Answered.load(path)
+            again, made, other = ask(hops, script, trace=path, resume=path)
+            assert again.trace.without_timings() == whole.trace.without_timings()
+            assert before.spent.calls + len(made) == 2
+            assert len(other.queries) <= len(index.queries)
+    replayed = pd.run(whole.trace.source, journal=whole.trace, replay=True)
+    assert replayed.trace.without_timings() == whole.trace.without_timings()
+    assert ask(hops, script, inputs={"most": 1})[0].spent.calls == 1
+
+
+def test_what_a_method_in_python_does_wrong_is_said() -> None:
+    @pd.method
+    async def lost(ask: Any, question: str) -> Any:
+        return await ask.retreive(question)
+
+    @pd.method
+    async def wrong(ask: Any, question: str) -> Any:
+        return await ask.retrieve(question, depth=3)
+
+    @pd.method
+    async def endless(ask: Any, question: str) -> Any:
+        while True:
+            await ask.retrieve(question)
+
+    for method, kind, said in (
+        (lost, pd.PlanFailed, "AttributeError"),
+        (wrong, pd.PlanFailed, "TypeError"),
+        (endless, pd.LimitExceeded, "PLAN408"),
+    ):
+        with pytest.raises(kind, match=said) as caught:
+            ask(method, [])
+        assert caught.value.trace is not None
+    with pytest.raises(TypeError, match="needs a default"):
+        pd.method(_without_default)
+    with pytest.raises(TypeError, match="is an async function"):
+        pd.method(str)  # type: ignore[arg-type]
+
+
+async def _without_default(ask: Any, question: str, depth: int) -> Any:  # noqa: ARG001
+    return depth
+
+
 def test_an_input_that_a_method_does_not_have_is_named() -> None:
     with pytest.raises(ValueError, match="has no input 'depth'; it has: topk, turns"):
         ask("iter-retgen", [], inputs={"depth": 3})

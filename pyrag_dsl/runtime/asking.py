@@ -1,0 +1,117 @@
+"""Calls that a tool makes one by one in Python, recorded like those of a plan: in the order in which it asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, Span, ToolFailed
+from ..grammar.language import REQUIRED
+from ..interpreter.border import check_argument
+from ..interpreter.interpret import Outcome
+from ..interpreter.journal import Call, Entry, Times
+from ..interpreter.limits import PlanFault
+from .engine import Run
+from .scheduler import guarded, in_thread
+from .tools import handed
+
+
+class Asking:
+    """The tools of a nested run as methods, looked up in its journal first: `await ask.retrieve("Dune", topk=3)`.
+
+    The calls are numbered as they are begun, so that they can be found again: what decides about them may depend on
+    results and inputs, and on nothing else. Hooks are asked before a call, and not after it.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._calls: list[Call] = []
+        self._places = asyncio.Semaphore(run.options.max_concurrency)
+        run.begin()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        if name.startswith("_") or name not in self._run.tools:
+            raise AttributeError(f"there is no tool {name!r}; there are: {', '.join(self._run.tools)}")
+        return lambda *args, **kwargs: self._call(name, args, kwargs)
+
+    async def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        run, number = self._run, len(self._calls) + 1
+        place = Span(number, 1, number, 1)
+        times = sum(call.tool == name for call in self._calls) + 1
+        call = Call(f"{name}@{number}:1", f"{name}#{times}", name, self._bound(name, args, kwargs), place, None)
+        self._calls.append(call)
+        entry = run.journal.find(call.node, name, call.arguments) or run.reuse(call)
+        if entry is None:
+            async with self._places:
+                entry = await self._made(call)
+        run.journal.record(entry)
+        self._calls[number - 1] = call._replace(entry=entry)
+        return handed(entry.result)
+
+    def _bound(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by parameter name. Raises `TypeError`, as a call of a function does."""
+        signature = self._run.signatures[name]
+        params = signature.params
+        given = {**dict(zip((param.name for param in params), args, strict=False)), **kwargs}
+        unknown = sorted(given.keys() - {param.name for param in params})
+        missing = [param.name for param in params if param.name not in given and param.default is REQUIRED]
+        if unknown or missing or len(args) > len(params):
+            raise TypeError(f"{name} is asked wrongly: its signature is {signature}")
+        try:
+            return {
+                param.name: check_argument(name, param, given[param.name], self._run.options.limits)
+                if param.name in given
+                else param.default
+                for param in params
+            }
+        except PlanFault as fault:
+            raise TypeError(fault.message) from None
+
+    async def _made(self, call: Call) -> Entry:
+        run = self._run
+        overdrawn = run.overdrawn()
+        if overdrawn is not None:
+            raise LimitExceeded((Diagnostic(overdrawn.code, overdrawn.message, call.span, nodes=(call.node,)),))
+        try:
+            call, given = await run.before(call)
+            run.launch(call)
+            run.started(call)
+            began = asyncio.get_running_loop().time()
+            result = given.result if given is not None else await self._perform(call)
+            elapsed = asyncio.get_running_loop().time() - began
+            return run.receive(call, result, elapsed, Times(0.0, 0.0, elapsed))
+        except Exception as error:
+            diagnostic = run.failed(call, error)
+            raise ToolFailed((diagnostic,)) from error
+
+    async def _perform(self, call: Call) -> Any:
+        tool, function = self._run.tools[call.tool], self._run.handed(call)
+        asked = guarded(function(call.arguments)) if tool.is_async else in_thread(function, call.arguments)
+        timeout = None if tool.context is not None else self._run.options.call_timeout
+        return await (asked if timeout is None else asyncio.wait_for(asked, timeout))
+
+    def ended(self, value: Any = None, error: BaseException | None = None) -> None:
+        """Write down how it ended."""
+        run = self._run
+        status = "done" if error is None else "tool" if isinstance(error, ToolFailed) else "failed"
+        diagnostics = error.diagnostics if isinstance(error, PlanError) else ()
+        calls = tuple(self._calls)
+        wanted = tuple(call for call in calls if call.entry is None)
+        outcome = Outcome(status, value, (), calls, wanted, [], [0] * len(calls), 0, "", {})
+        run.close(run.trace(outcome, status, diagnostics))
+
+
+async def asked(run: Run, function: Callable[[Any], Awaitable[Any]]) -> Any:
+    """What an async function of an `Asking` returns, with its calls on record."""
+    ask = Asking(run)
+    try:
+        value = await function(ask)
+    except BaseException as error:
+        ask.ended(error=error)
+        if isinstance(error, (PlanError, asyncio.CancelledError)) or not isinstance(error, Exception):
+            raise
+        message = f"the method raised {type(error).__name__}"
+        raise PlanFailed((Diagnostic("PLAN300", message),)) from error
+    ask.ended(value)
+    return value
