@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID"
-_KEY_VERSION = 1
+_KEY_VERSION = 2
 
 
 class CacheUnusable(Exception):
@@ -31,13 +31,15 @@ class ResponseCache:
     """A file of replies.
 
     path: the SQLite file, created where missing (its directory must exist), readable by its owner only.
+    tenant: whose replies these are: what one tenant has asked is never the answer to another.
     sampled: also keep replies sampled at a temperature above 0, where the first one then stands for all.
 
     Raises ``CacheUnusable`` at once where the file cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, sampled: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, sampled: bool = False, tenant: str = "") -> None:
         self.path = os.fspath(path)
+        self.tenant = tenant
         self.sampled = sampled
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -124,9 +126,11 @@ class ResponseCache:
         return connection
 
 
-def cache_key(endpoint: str, body: Mapping[str, Any]) -> str:
-    """The key of a request: a hash of where it goes and all that it says, credentials left out."""
+def cache_key(endpoint: str, body: Mapping[str, Any], tenant: str = "") -> str:
+    """The key of a request: a hash of whose it is, where it goes and all that it says, credentials left out."""
     import hashlib
 
-    canonical = json.dumps([_KEY_VERSION, endpoint, body], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    canonical = json.dumps(
+        [_KEY_VERSION, tenant, endpoint, body], sort_keys=True, ensure_ascii=True, separators=(",", ":")
+    )
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

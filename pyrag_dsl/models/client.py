@@ -288,7 +288,7 @@ class ChatModel:
             return self._reply(content, attempts, time.monotonic() - started)
         import asyncio
 
-        key = cache_key(self.endpoint, body)
+        key = cache_key(self.endpoint, body, cache.tenant)
         kept = await asyncio.to_thread(cache.get, key)
         if kept is not None:
             return self._reply(kept, 0, time.monotonic() - started)

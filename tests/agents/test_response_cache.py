@@ -161,3 +161,13 @@ def test_threads_and_processes_share_a_file(tmp_path: Path) -> None:
     assert len(shared_cache) == 85
     kept = [shared_cache.get(str(number)) for number in range(85)]
     assert [content and content.raw_text for content in kept] == [f"text {number}" for number in range(85)]
+
+
+def test_what_one_tenant_has_asked_is_not_the_answer_to_another(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with ScriptedModelServer(["one", "two"]) as server:
+        for tenant, expected in (("a", "one"), ("b", "two"), ("a", "one")):
+            cache = ResponseCache(path, tenant=tenant)
+            with ChatModel("m", server.base_url, temperature=0, cache=cache) as model:
+                assert model.complete([{"role": "user", "content": "q"}]).text == expected
+        assert len(server.requests) == 2

@@ -226,3 +226,56 @@ def test_a_method_is_chosen_with_its_values(tmp_path: Path, capsys: pytest.Captu
 def test_a_method_without_a_model_uses_the_embedded_reader(capsys: pytest.CaptureFixture[str]) -> None:
     assert pyrag(["ask", "When was Jed Hoyer born?", "--method", "iter-retgen", "-q"]) == 0
     assert capsys.readouterr().out == "December 7, 1973\n"
+
+
+def test_a_configuration_stands_behind_environment_and_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, german = tmp_path / "pyrag.toml", tmp_path / "german.txt"
+    german.write_text("Antworte kurz.")
+    with ScriptedModelServer(lambda request: str(request.body["model"])) as server:
+        config.write_text(
+            f"""
+            [models.answer]
+            base_url = "{server.base_url}"
+            model = "from-the-file"
+            options = {{ temperature = 0, seed = 4 }}
+            [method]
+            name = "direct"
+            prompts = {{ system = "german.txt" }}
+            [budget]
+            calls = 7
+            """
+        )
+        asked = ["ask", QUESTION, "--config", str(config), "-q"]
+        assert pyrag([*asked, "--trace", str(tmp_path / "t.jsonl")]) == 0
+        assert capsys.readouterr().out == "from-the-file\n"
+        body = server.requests[-1].body
+        assert (body["temperature"], body["seed"], body["messages"][0]["content"]) == (0, 4, "Antworte kurz.")
+        assert Trace.load(tmp_path / "t.jsonl").header.limits["tool_calls"] == 7
+        monkeypatch.setenv("LLM_MODEL", "from-the-environment")
+        monkeypatch.setenv("PYRAG_CONFIG", str(config))
+        assert pyrag(["ask", QUESTION, "-q"]) == 0
+        assert capsys.readouterr().out == "from-the-environment\n"
+        assert pyrag(["ask", QUESTION, "-q", "--model", "from-the-option"]) == 0
+        assert capsys.readouterr().out == "from-the-option\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[models.answer\n", "not TOML"),
+        ("[models.answer]\napi_key = 's3cret'\n", "models.answer.api_key: there is no such setting"),
+        ("[budget]\ntokens = 0\n", "budget.tokens: "),
+        ("[method]\nname = 'nope'\n", "nope is none of"),
+    ],
+)
+def test_what_is_wrong_with_a_configuration_is_said(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    assert pyrag(["ask", QUESTION, "--config", str(tmp_path / "c.toml")]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert "s3cret" not in err
+    assert pyrag(["ask", QUESTION, "--config", str(tmp_path / "none.toml")]) == 2

@@ -15,6 +15,7 @@ import typer
 from ...grammar.diagnostics import PlanError, PlanRejected
 from .. import options as o
 from .. import status
+from ..config import read_config
 from ..inputs import check_output, load_trace, read_inputs, read_text
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
@@ -121,6 +122,10 @@ def ask(
             metavar="TRACE", help="Go on with this question, asking only what is missing; in place if no --trace."
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Endpoints, passages, method and budgets; PYRAG_CONFIG names it too."),
+    ] = None,
     report: o.ReportOut = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -128,11 +133,20 @@ def ask(
     """Answer a question by a method.
 
     The environment is read for LLM_MODEL, LLM_BASE_URL, PLAN_LLM_MODEL and PLAN_LLM_BASE_URL where the options of
-    these names are missing. Without a model the embedded reader answers, in methods that need nothing else.
+    these names are missing, and the configuration where these are missing too. Without a model the embedded reader
+    answers, in methods that need nothing else.
     """
     environment = os.environ
-    base_url = llm_base_url or environment.get("LLM_BASE_URL")
-    name = model or environment.get("LLM_MODEL")
+    settings = read_config(config)
+    roles = settings.models
+    base_url = llm_base_url or environment.get("LLM_BASE_URL") or roles.answer.base_url
+    name = model or environment.get("LLM_MODEL") or roles.answer.model
+    api_key_env = api_key_env or (roles.answer.api_key_env if base_url else None)
+    if not corpus and not retriever:
+        corpus, retriever = settings.retrieval.corpus, settings.retrieval.retriever
+        index = index or settings.retrieval.index
+    topk = topk or settings.retrieval.topk
+    method = method or (settings.method.name if resume is None else None)
     recorded = None if resume is None else load_trace(resume)
     asked = _question(question, recorded)
     recipe = chosen(method, recorded)
@@ -143,6 +157,8 @@ def ask(
     changes = {"adaptive": adaptive, "repairs": repairs, "topk": topk if "topk" in recipe.inputs else None}
     given = {
         **(_inputs_of(recorded) if recorded is not None else {}),
+        **({} if recorded is not None else settings.method.inputs),
+        **{key: read_text(path, "--config") for key, path in settings.method.prompts.items()},
         **{key: value for key, value in changes.items() if value is not None},
         **read_inputs(inputs or (), None),
         **_texts(prompts or ()),
@@ -159,19 +175,30 @@ def ask(
     place = trace or resume
     check_output(place, "--trace" if trace else "--resume", apart_from=[corpus, report])
     check_output(report, "--report", apart_from=[corpus])
-    plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or base_url
-    plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or name
+    plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or roles.plan.base_url or base_url
+    plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or roles.plan.model or name
+    plan_key = roles.plan.api_key_env or api_key_env
     fields = read_inputs(model_options or (), None, option="--model-option")
     screen = stderr(quiet=quiet)
-    limits = {**o.limits(deadline, max_calls), **({} if max_tokens is None else {"tokens": max_tokens})}
+    tokens = {} if max_tokens is None else {"tokens": max_tokens}
+    limits = {**settings.limits, **o.limits(deadline, max_calls), **tokens}
     with ExitStack() as stack:
         models = None
         if base_url and name:
             from ...agents.roles import Models
 
-            answering = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen, fields))
+            answering = stack.enter_context(
+                chat_model(name, base_url, api_key_env, "answer", screen, {**roles.answer.options, **fields})
+            )
             planning = stack.enter_context(
-                chat_model(str(plan_name), str(plan_url), api_key_env, "plan", screen, fields)
+                chat_model(
+                    str(plan_name),
+                    str(plan_url),
+                    plan_key,
+                    "plan",
+                    screen,
+                    {**roles.answer.options, **roles.plan.options, **fields},
+                )
             )
             models = Models.of(answering, planning)
         host = host_of(sources, models, screen, stack, constrained=constrained, always_answer=always_answer)

@@ -1,0 +1,135 @@
+"""The configuration file: endpoints, roles, passages, the method and budgets. Options and the environment go before it.
+
+[models.answer]
+base_url = "http://localhost:8000/v1"
+model = "qwen"
+api_key_env = "OPENAI_API_KEY"      # the name of a variable; a key itself is never in a file
+
+[models.plan]
+model = "coder"
+
+[retrieval]
+corpus = "passages.jsonl"
+topk = 5
+
+[method]
+name = "a-rag"
+inputs = { turns = 8 }
+prompts = { system = "german.txt" }
+
+[budget]
+tokens = 50000
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .inputs import read_text
+from .status import Stop
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+VARIABLE = "PYRAG_CONFIG"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(_Section):
+    """A model in a role."""
+
+    base_url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelsSection(_Section):
+    """Who plays which role; what `plan` leaves out is as for `answer`."""
+
+    answer: ModelSection = ModelSection()
+    plan: ModelSection = ModelSection()
+
+
+class RetrievalSection(_Section):
+    """Where passages come from."""
+
+    corpus: Path | None = None
+    retriever: str | None = None
+    index: Path | None = None
+    topk: int | None = Field(default=None, ge=1, le=100)
+
+
+class MethodSection(_Section):
+    """How questions are answered."""
+
+    name: str | None = None
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    prompts: dict[str, Path] = Field(default_factory=dict)
+
+
+class BudgetSection(_Section):
+    """What a question may use."""
+
+    tokens: int | None = Field(default=None, ge=1)
+    cost: float | None = Field(default=None, gt=0)
+    calls: int | None = Field(default=None, ge=1)
+    deadline: float | None = Field(default=None, gt=0)
+
+
+class Config(_Section):
+    """A whole file."""
+
+    models: ModelsSection = ModelsSection()
+    retrieval: RetrievalSection = RetrievalSection()
+    method: MethodSection = MethodSection()
+    budget: BudgetSection = BudgetSection()
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that the budget sets, by the names of `Limits`."""
+        budget = self.budget
+        given = {"tokens": budget.tokens, "cost": budget.cost, "tool_calls": budget.calls, "deadline": budget.deadline}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def read_config(path: Path | None) -> Config:
+    """The file that is named, else the one that PYRAG_CONFIG names, else nothing; paths start at its folder.
+
+    Raises Stop.
+    """
+    named = path or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if named is None:
+        return Config()
+    try:
+        data = tomllib.loads(read_text(named, "--config"))
+    except tomllib.TOMLDecodeError as error:
+        raise Stop(f"--config {named}: not TOML: {error}") from None
+    try:
+        found = Config.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        said = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise Stop(f"--config {named}: {where}: {said}") from None
+    return found.model_copy(update=_from_folder(found, named.parent))
+
+
+def _from_folder(config: Config, folder: Path) -> dict[str, Any]:
+    places = config.retrieval
+    own = {"corpus": places.corpus and folder / places.corpus, "index": places.index and folder / places.index}
+    prompts = {name: folder / file for name, file in config.method.prompts.items()}
+    return {
+        "retrieval": places.model_copy(update=own),
+        "method": config.method.model_copy(update={"prompts": prompts}),
+    }
