@@ -17,7 +17,7 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.journal import Journal
-from ..models.errors import ModelError
+from ..models.errors import ContextExceeded, ModelError
 from ..models.reply import Reply
 from ..quoting import one_line
 from ..runtime.hooks import Hook
@@ -35,6 +35,7 @@ from .sentinels import is_sentinel
 
 T = TypeVar("T")
 
+_LEAST_CONTENT = 1_000  # characters of a message that is not shortened any more
 RERUN_TOPK = 10
 """Passages that the published code of PyRAG asks for the second time."""
 FINAL = frozenset({"PLAN402", "PLAN413"})
@@ -177,11 +178,22 @@ def chat_tool(model: Completes, schemas: Sequence[Any] = ()) -> Tool:
 
     async def chat(messages: list, context: RunContext, tools: list[str] = []) -> Reported:  # type: ignore[type-arg]  # noqa: B006
         async def work(metered_model: Completes) -> Reply:
-            offered_now = [known[name] for name in tools if name in known]
-            more = {"tools": offered_now, "tool_choice": "auto"} if offered_now else {}
-            return await metered_model.acomplete([_as_sent(each) for each in messages], **more)
+            offered = [known[name] for name in tools if name in known]
+            more = {"tools": offered, "tool_choice": "auto"} if offered else {}
+            sent = [_as_sent(each) for each in messages]
+            while True:
+                try:
+                    return await metered_model.acomplete(sent, **more)
+                except ContextExceeded:
+                    sent = shorter(sent)
+                    if not sent:
+                        raise
+                    notes.append("the longest messages were shortened to what the model can hold")
 
+        notes: list[str] = []
         reply, usage = await metered("chat", model, "reply", work)
+        if notes:
+            usage["note"] = notes[0]
         calls = [{"id": each.id, "name": each.name, "arguments": dict(each.arguments)} for each in reply.calls]
         left = context.left
         tokens = None if left.tokens is None else max(0, left.tokens - (usage.get("tokens") or 0))
@@ -196,6 +208,17 @@ def chat_tool(model: Completes, schemas: Sequence[Any] = ()) -> Tool:
         return Reported(value, {**usage, "raw": reply.raw_text})
 
     return _role(chat, model)
+
+
+def shorter(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages whose longest content has lost its second half; none where nothing long is left."""
+    made = [dict(each) for each in messages]
+    longest = max(made, key=lambda each: len(str(each.get("content") or "")))
+    content = str(longest.get("content") or "")
+    if len(content) < _LEAST_CONTENT:
+        return []
+    longest["content"] = content[: len(content) // 2] + "\n[...]"
+    return made
 
 
 def complete_tool(model: Any) -> Tool:

@@ -128,6 +128,7 @@ def chat_model(
     role: str,
     screen: Screen,
     fields: Mapping[str, Any] | None = None,
+    max_concurrency: int | None = None,
 ) -> Any:
     """The client of a model, which closes as a context. Raises Stop."""
     from ..models.client import ChatModel
@@ -143,6 +144,7 @@ def chat_model(
             role=role,
             notice=lambda line: screen.line(("[Wait] ", "warn"), line),
             extra_body=extra,
+            max_concurrency=max_concurrency,
             **usual,
         )
     except ValueError as error:

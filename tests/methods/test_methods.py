@@ -355,6 +355,19 @@ def test_a_model_without_a_system_role_is_told_as_the_user() -> None:
     assert requests[1].messages[0]["content"].endswith(QUESTION)
 
 
+def test_a_conversation_that_is_too_long_is_sent_with_less() -> None:
+    def script(request: Request) -> Any:
+        too_long = sum(len(str(message["content"])) for message in request.messages) > 6_000
+        return status(400, message="This model's maximum context length is 2048 tokens.") if too_long else "Tacoma"
+
+    answered, requests, _ = ask("direct", script, inputs={"system": "Answer. " * 2_000})
+    assert answered.final_answer == "Tacoma"
+    assert [len(str(request.messages[0]["content"])) for request in requests] == [16_000, 8_006, 4_009]
+    assert "shortened" in answered.calls[0].usage["note"]
+    with pytest.raises(pd.ToolFailed, match="reply"):
+        ask("direct", lambda _: status(400, message="maximum context length is 1"))
+
+
 def test_a_tool_that_fails_ends_the_question_and_keeps_what_was_paid() -> None:
     class Down(Index):
         def search(self, query: str, topk: int) -> Any:

@@ -1,0 +1,121 @@
+"""Runs of several methods beside each other: intervals, and whether a difference can be believed. By scipy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .datasets import DataError
+
+RESAMPLES = 2_000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class RunResults:
+    """The rows of one folder by the ids of their questions, and how many questions it is of."""
+
+    name: str
+    method: str
+    rows: dict[str, dict[str, Any]]
+    questions: int
+
+
+def read_results(folder: Path) -> RunResults:
+    """What `pyrag eval` has left in a folder. Raises `DataError`."""
+    try:
+        lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        rows = {row["id"]: row for row in map(json.loads, filter(str.strip, lines))}
+        return RunResults(str(folder), str(summary["method"]), rows, int(summary["questions"]))
+    except OSError as error:
+        raise DataError(
+            f"{folder}: {error.strerror or error}: name a folder that `pyrag eval --out` has written"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: the results cannot be read: {error}") from None
+
+
+def compare(runs: Sequence[RunResults], seed: int = 0) -> list[dict[str, Any]]:
+    """A line for each run: scores with bootstrap intervals, cost, and the difference of exact match to the first run.
+
+    Only questions that all runs have an end for are compared. `p` is of the exact test of McNemar between the two runs,
+    corrected for the number of comparisons (Benjamini and Hochberg). Raises `DataError` where there is nothing to
+    compare, and `ImportError` without scipy.
+    """
+    from scipy import stats
+
+    ids = sorted(set.intersection(*(set(run.rows) for run in runs)))
+    if not ids:
+        raise DataError("these folders have no question in common")
+    out: list[dict[str, Any]] = []
+    tested: list[float] = []
+    base = [float(runs[0].rows[each]["em"]) for each in ids]
+    for run in runs:
+        rows = [run.rows[each] for each in ids]
+        scores = {name: [float(row[name]) for row in rows] for name in ("em", "f1")}
+        line: dict[str, Any] = {"run": run.name, "method": run.method, "questions": len(ids)}
+        for name, values in scores.items():
+            line[name] = sum(values) / len(values)
+            line[f"{name}_interval"] = _interval(values, seed)
+        for name in ("calls", "tokens", "seconds"):
+            line[name] = sum(float(row[name]) for row in rows) / len(rows)
+        differences = [one - other for one, other in zip(scores["em"], base, strict=True)]
+        line["difference"] = sum(differences) / len(differences)
+        line["difference_interval"] = _interval(differences, seed)
+        better, worse = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
+        line["better"], line["worse"] = better, worse
+        if run is not runs[0]:
+            tested.append(float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0)
+        out.append(line)
+    for line, value in zip(out[1:], stats.false_discovery_control(tested) if tested else (), strict=True):
+        line["p"] = float(value)
+    return out
+
+
+def _interval(values: Sequence[float], seed: int) -> tuple[float, float]:
+    """The percentile interval of the mean."""
+    import numpy as np
+    from scipy import stats
+
+    if len(set(values)) < 2:
+        return values[0], values[0]
+    found = stats.bootstrap(
+        (np.asarray(values),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=LEVEL,
+        method="percentile",
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def markdown(lines: Sequence[dict[str, Any]]) -> str:
+    """The comparison as a table."""
+    head = "| run | method | questions | EM | F1 | difference of EM | p | calls | tokens | seconds |"
+    out = [head, "|---|---|---|---|---|---|---|---|---|---|"]
+    for line in lines:
+        p = f"{line['p']:.3f}" if "p" in line else ""
+        gap = _with_interval(line["difference"], line["difference_interval"]) if "p" in line else ""
+        cells = [
+            line["run"],
+            line["method"],
+            str(line["questions"]),
+            _with_interval(line["em"], line["em_interval"]),
+            _with_interval(line["f1"], line["f1_interval"]),
+            gap,
+            p,
+            f"{line['calls']:.1f}",
+            f"{line['tokens']:,.0f}",
+            f"{line['seconds']:.2f}",
+        ]
+        out.append(f"| {' | '.join(cells)} |")
+    return "\n".join(out) + "\n"
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

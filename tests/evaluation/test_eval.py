@@ -1,0 +1,195 @@
+"""`pyrag eval` and `pyrag compare`: each question once, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyrag_dsl import Trace
+from pyrag_dsl.cli import pyrag
+from pyrag_dsl.testing.server import Request, ScriptedModelServer, status
+
+PEOPLE = ["Ann", "Bea", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal"]
+
+
+@pytest.fixture(autouse=True)
+def no_models_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LLM_MODEL", "LLM_BASE_URL", "PLAN_LLM_MODEL", "PYRAG_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "q.jsonl"
+    rows = [{"id": f"q/{i}", "question": f"Who is number {i}?", "golden_answers": [p]} for i, p in enumerate(PEOPLE)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "c.jsonl").write_text("".join(
+        json.dumps({"id": str(i), "contents": f'"Number {i}"\nNumber {i} is {p}.'}) + "\n" for i, p in enumerate(PEOPLE)
+    ))  # fmt: skip
+    return path
+
+
+def script(request: Request) -> Any:
+    """Knows all but the last two; refuses one question."""
+    asked = str(request.messages[-1]["content"])
+    number = int(next(ch for ch in asked if ch.isdigit()))
+    if number == 6:
+        return status(403)
+    return "unknown" if number == 7 else PEOPLE[number]
+
+
+def command(data: Path, out: Path, url: str, *more: str) -> list[str]:
+    model = ["--llm-base-url", url, "--model", "m", "--corpus", str(data.parent / "c.jsonl")]
+    return ["eval", "--method", "vanilla", "--data", str(data), "--out", str(out), *model, "-q", *more]
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def test_every_question_has_a_row_a_trace_and_an_end(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs" / "vanilla"
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, out, server.base_url, "--seed", "3", "--concurrency", "2")) == 0
+        assert server.peak <= 2
+        assert {(request.body or {})["seed"] for request in server.requests} == {3}
+        asked = len(server.requests)
+        assert pyrag(command(data, out, server.base_url, "--seed", "3", "--json")) == 0
+        assert len(server.requests) == asked, "what has an end is not asked again"
+    rows = rows_of(out)
+    assert list(rows[0])[:13] == (
+        "id question golden_answers prediction em f1 calls tokens seconds status method seed trace".split()
+    )
+    assert [row["id"] for row in rows] == [f"q/{i}" for i in range(8)]
+    assert [row["status"] for row in rows] == ["answered"] * 6 + ["failed", "unknown"]
+    assert [row["em"] for row in rows] == [1.0] * 6 + [0.0] * 2
+    assert all(Trace.load(out / row["trace"]).header.question == row["question"] for row in rows)
+    assert rows[0]["calls"] == 2
+    assert rows[0]["tokens"] > 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary == json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (summary["em"], summary["questions"], summary["status"]["failed"]) == (0.75, 8, 1)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["seed"], manifest["model"], manifest["inputs"]["topk"]) == (3, "m", 5)
+
+
+def test_projections_are_rebuilt_from_the_traces(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, out, server.base_url)) == 0
+        before = (out / "results.jsonl").read_bytes(), (out / "summary.json").read_bytes()
+        (out / "results.jsonl").write_text("torn")
+        (out / "summary.json").unlink()
+        assert pyrag(command(data, out, server.base_url)) == 0
+    assert ((out / "results.jsonl").read_bytes(), (out / "summary.json").read_bytes()) == before
+
+
+def test_what_failed_is_asked_again_if_that_is_wanted(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, out, server.base_url)) == 0
+    with ScriptedModelServer(lambda _: "Gus") as server:
+        assert pyrag(command(data, out, server.base_url, "--retry-errors")) == 0
+        assert len(server.requests) == 1
+    assert [row["status"] for row in rows_of(out)] == ["answered"] * 7 + ["unknown"]
+
+
+def test_a_part_of_the_questions_is_drawn_by_the_seed(data: Path, tmp_path: Path) -> None:
+    with ScriptedModelServer(script) as server:
+        drawn = {}
+        for seed in ("0", "0", "1"):
+            assert pyrag(command(data, tmp_path / f"s{seed}", server.base_url, "--limit", "3", "--seed", seed)) == 0
+            drawn.setdefault(seed, [row["id"] for row in rows_of(tmp_path / f"s{seed}")])
+        assert len(drawn["0"]) == 3
+        assert drawn["0"] != drawn["1"]
+        parts = []
+        for part in ("1/3", "2/3", "3/3"):
+            assert pyrag(command(data, tmp_path / part[0], server.base_url, "--shard", part)) == 0
+            parts += [row["id"] for row in rows_of(tmp_path / part[0])]
+    assert sorted(parts) == [f"q/{i}" for i in range(8)]
+
+
+def test_a_folder_holds_one_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, tmp_path / "run", server.base_url)) == 0
+        assert pyrag(command(data, tmp_path / "run", server.base_url, "--seed", "5")) == 2
+    assert "it holds another run, whose seed is 0" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_goes_on(signum: signal.Signals, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    reached, free = threading.Event(), threading.Event()
+    counted: list[str] = []
+    lock = threading.Lock()
+
+    def slow(request: Request) -> Any:
+        with lock:
+            counted.append(str(request.messages[-1]["content"]))
+        if len(counted) >= 4 and not free.is_set():
+            reached.set()
+            time.sleep(1.5)
+        return script(request)
+
+    with ScriptedModelServer(slow) as server:
+        start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        start += "from pyrag_dsl.cli import pyrag; sys.exit(pyrag(sys.argv[1:]))"
+        arguments = command(data, out, server.base_url, "--concurrency", "1")
+        process = subprocess.Popen([sys.executable, "-c", start, *arguments], stderr=subprocess.PIPE, text=True)
+        assert reached.wait(60)
+        process.send_signal(signum)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == (130 if signum == signal.SIGINT else -signal.SIGKILL)
+        assert "Traceback" not in err
+        free.set()
+        assert pyrag(arguments) == 0
+    assert [row["id"] for row in rows_of(out)] == [f"q/{i}" for i in range(8)]
+    assert len(counted) <= 8 + 1, "only the call in flight at the end is made again"
+
+
+def test_two_runs_are_compared(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("scipy", reason="the extra `eval` is not installed")
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, tmp_path / "a", server.base_url)) == 0
+    with ScriptedModelServer(lambda _: "Ann") as server:
+        assert pyrag(command(data, tmp_path / "b", server.base_url)) == 0
+    capsys.readouterr()
+    assert pyrag(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--json"]) == 0
+    one, other = json.loads(capsys.readouterr().out)
+    assert (one["em"], other["em"], other["difference"]) == (0.75, 0.125, -0.625)
+    assert (other["better"], other["worse"]) == (0, 5)
+    assert other["p"] == pytest.approx(2 / 2**5)
+    assert one["em_interval"][0] < 0.75 < one["em_interval"][1]
+    assert pyrag(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert capsys.readouterr().out.count("\n| ") == 2
+    assert pyrag(["compare", str(tmp_path / "none")]) == 2
+    assert "name a folder that" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--method", "nope"], "nope is none of"),
+        (["--data", "none.jsonl"], "No such file"),
+        (["--shard", "4/3"], "--shard"),
+        (["--input", "depth=2"], "has no input 'depth'"),
+        (["--llm-base-url", "", "--model", ""], "needs a model"),
+    ],
+)
+def test_wrong_usage(
+    more: list[str], says: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pyrag([*command(data, tmp_path / "run", "http://127.0.0.1:9/v1"), *more]) == 2
+    assert says in capsys.readouterr().err
