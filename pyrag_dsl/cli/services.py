@@ -99,9 +99,11 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
         }
 
 
-def host_of(sources: Sources, models: Any, screen: Screen, stack: ExitStack, **more: Any) -> Host:
+def host_of(
+    sources: Sources, models: Any, screen: Screen, stack: ExitStack, ladder: tuple[int, ...] = (), **more: Any
+) -> Host:
     """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
-    from ..agents.adaptive import AdaptiveRetrieval
+    from ..agents.adaptive import LADDER, AdaptiveRetrieval
     from ..methods import Host
     from ..runtime.tools import tool
 
@@ -116,7 +118,7 @@ def host_of(sources: Sources, models: Any, screen: Screen, stack: ExitStack, **m
         retrieve=retrieve_tool(found, sources.topk, batch=bool(sources.retriever)),
         retriever=found,
         tools=further,
-        adaptive=AdaptiveRetrieval(),
+        adaptive=AdaptiveRetrieval(ladder=ladder or LADDER),
         **more,
     )
 

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..agents.adaptive import AdaptiveRetrieval
+from ..agents.adaptive import LADDER, AdaptiveRetrieval
 from ..agents.answerer import Completes
 from ..agents.prompts import PromptLimits
 from ..agents.roles import Models
+from ..agents.sentinels import DEFAULT, Sentinels
 from ..interpreter.limits import Limits
 from ..runtime.hooks import Hook
 from ..runtime.tools import Tool, tool, toolset
@@ -71,6 +72,8 @@ class PyRAG:
         repair_model: Completes | None = None,
         decompose: bool = True,
         adaptive: str | None = "selective",
+        ladder: tuple[int, ...] = LADDER,
+        sentinels: Sentinels = DEFAULT,
         repairs: int = 2,
         output_dir: str | os.PathLike[str] | None = None,
         topk: int = 5,
@@ -92,7 +95,7 @@ class PyRAG:
             retrieve=retrieve_tool(retriever, topk),
             tools=toolset(tools or {}),
             constrained=constrained,
-            adaptive=AdaptiveRetrieval(),
+            adaptive=AdaptiveRetrieval(sentinels, ladder),
             prompt_limits=prompt_limits,
             always_answer=always_answer,
         )

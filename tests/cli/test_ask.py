@@ -82,6 +82,7 @@ def test_models_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, capsy
         (["ask", QUESTION], "needs a model"),
         (["ask", " ", "--llm-base-url", "http://127.0.0.1:9/v1", "--model", "m"], "question is empty"),
         (["ask", QUESTION, "--llm-base-url", "http://127.0.0.1:9/v1", "--model", "m", "--adaptive", "x"], "--adaptive"),
+        (["ask", QUESTION, "--llm-base-url", "http://127.0.0.1:9/v1", "--model", "m", "--ladder", "9,5"], "must rise"),
     ],
 )
 def test_wrong_usage(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,3 +280,50 @@ def test_what_is_wrong_with_a_configuration_is_said(
     assert says in err
     assert "s3cret" not in err
     assert pyrag(["ask", QUESTION, "--config", str(tmp_path / "none.toml")]) == 2
+
+
+TAGS = [
+    "<search>Jed Hoyer</search>",
+    "<search>John William Henry II</search>",
+    "<answer>John William Henry II</answer>",
+]
+
+
+def tagged(request: Request) -> str:
+    """A trained model's next turn, told by how far its text has come."""
+    return TAGS[min(str(request.body["prompt"]).count("</information>") - 1, 2)]  # the prompt itself names the tag
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize(("method", "script", "requests"), [("pyrag", reply, 5), ("search-r1", tagged, 3)])
+def test_a_question_whose_process_is_killed_asks_only_what_is_missing(
+    method: str, script: Callable[[Request], str], requests: int, tmp_path: Path
+) -> None:
+    lock = threading.Lock()
+    for moment in range(1, requests + 1):
+        trace = tmp_path / f"{moment}.jsonl"
+        killed: list[subprocess.Popen[str]] = []
+        counted: list[str] = []
+        started = threading.Event()
+
+        def counting(request: Request) -> str:
+            with lock:
+                counted.append(request.path)  # noqa: B023
+                now = len(counted) == moment  # noqa: B023
+            if now:
+                started.wait(60)  # noqa: B023
+                killed[0].kill()  # noqa: B023
+            return script(request)
+
+        with ScriptedModelServer(counting) as server:
+            arguments = ["ask", QUESTION, "--method", method, "--llm-base-url", server.base_url, "--model", "m", "-q"]
+            arguments += ["--plan-model", "plans", "--mode", "sequential"]
+            start = [sys.executable, "-c", "import sys; from pyrag_dsl.cli import pyrag; sys.exit(pyrag(sys.argv[1:]))"]
+            killed.append(subprocess.Popen([*start, *arguments, "--trace", str(trace)], text=True))
+            started.set()
+            assert killed[0].wait(60) == -signal.SIGKILL
+            again = [each for each in arguments if each != QUESTION]
+            assert pyrag([*again, "--resume", str(trace)]) == 0
+        assert Trace.load(trace).finished is not None
+        assert Trace.load(trace).finished.final_answer == "John William Henry II"  # type: ignore[union-attr]
+        assert len(counted) == requests + 1, "the call in flight is made again, and no other"

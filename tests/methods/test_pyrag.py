@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.agents.sentinels import Sentinels
 from pyrag_dsl.methods.pyrag import Answered, PyRAG
 from pyrag_dsl.models import ChatModel, Price, RateLimited, Unreachable
 from pyrag_dsl.testing.server import ScriptedModelServer, Turn, malformed, no_choices, oversized, status, truncated
@@ -264,6 +265,19 @@ def test_a_sentinel_makes_one_retrieve_look_further() -> None:
     assert passages.calls == [("Dune author", 5), ("Frank Herbert birthplace", 5), ("Frank Herbert birthplace", 10)]
     assert len(roles.asked["answer"]) == 4
     assert answered.record.retried_with_topk10
+
+
+def test_ladder_and_sentinels_may_be_other_ones() -> None:
+    def reader(user: str) -> str:
+        return (
+            "<answer>n/a for now</answer>" if "passage 3" not in user and "born" in user.split("»")[0] else FACTS(user)
+        )
+
+    passages = Passages()
+    roles = Roles(decompose=[QUERIES], plan=[block(PLAN)], answer=reader)
+    answered = ask(roles, passages, topk=2, ladder=(2, 3), sentinels=Sentinels(("n/a for now",)))
+    assert answered.final_answer == "Tacoma"
+    assert [topk for _, topk in passages.calls] == [2, 2, 3]
 
 
 def test_adaptive_retrieval_may_be_turned_off() -> None:

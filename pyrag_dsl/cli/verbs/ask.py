@@ -90,6 +90,9 @@ def ask(
         str | None,
         typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none."),
     ] = None,
+    ladder: Annotated[
+        str | None, typer.Option(metavar="K,K,...", help="Values of top-k that adaptive retrieval climbs (5,10,20).")
+    ] = None,
     repairs: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="How often a model may mend a plan (2).")
     ] = None,
@@ -201,7 +204,8 @@ def ask(
                 )
             )
             models = Models.of(answering, planning)
-        host = host_of(sources, models, screen, stack, constrained=constrained, always_answer=always_answer)
+        rungs = _rungs(ladder)
+        host = host_of(sources, models, screen, stack, rungs, constrained=constrained, always_answer=always_answer)
         outcome = _answer(
             recipe,
             asked,
@@ -232,6 +236,17 @@ def ask(
         show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
     (print_json if as_json else print_answer)(outcome)
     return outcome.code
+
+
+def _rungs(ladder: str | None) -> tuple[int, ...]:
+    """The values of `--ladder`. Raises Stop."""
+    texts = [] if ladder is None else [each.strip() for each in ladder.split(",")]
+    if not all(each.isdigit() and 1 <= int(each) <= o.MOST_PASSAGES for each in texts):
+        raise Stop(f"--ladder: numbers from 1 to {o.MOST_PASSAGES} with commas between them, not {ladder}")
+    rungs = tuple(map(int, texts))
+    if list(rungs) != sorted(set(rungs)):
+        raise Stop(f"--ladder: it must rise, and {ladder} does not")
+    return rungs
 
 
 def _question(question: str | None, recorded: Trace | None) -> str:
