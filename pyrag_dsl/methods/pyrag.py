@@ -46,6 +46,8 @@ class PyRAG:
         adaptive: "selective" asks a retrieve again for more passages as soon as an answer from them says that there is
             none, and with it only what depends on it; "rerun" executes the whole plan once more, as the published code
             does; None does neither.
+        ladder: values of top-k that the selective way climbs.
+        sentinels: which answers say that there is none.
         repairs: how often a model is asked to mend a plan that failed; then a new plan is written, once. 0: never.
         output_dir: where each question gets a folder of its own, with PyRAG's files and the trace.
         topk: passages for a retrieve that does not say how many.
