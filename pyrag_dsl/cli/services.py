@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..quoting import one_line
 from .options import MOST_PASSAGES
 from .screen import Screen
 from .status import Stop
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from ..methods import Host
     from ..retrieval.corpus import CorpusReport
     from ..retrieval.index import BM25Index
-    from ..retrieval.passages import Hit, Retriever
+    from ..retrieval.passages import Retriever
     from ..runtime.tools import Tool
 
 _PROBLEMS_SHOWN = 5
@@ -56,14 +55,6 @@ class Sources:
             raise Stop(f"--topk: a number from 1 to {MOST_PASSAGES}, not {self.topk}")
 
 
-class RetrieverFailed(Exception):
-    """The search failed. `public_message` goes into the diagnostic: no key and no passage is in it."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.public_message = one_line(message)
-
-
 @contextmanager
 def recorded_tools(sources: Sources, screen: Screen, names: Iterable[str]) -> Iterator[dict[str, Tool]]:
     """The tools of these names, for a run on record: of a method too. Raises Stop."""
@@ -93,8 +84,10 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
         # The model first: building an index may take minutes, and a missing key should not be found after it.
         answer = _answerer(sources, screen, stack)
         retriever = opened_retriever(sources, screen, stack)
+        from ..agents.retrieving import retrieve_tool
+
         yield {
-            "retrieve": retrieve_tool(retriever, sources.topk, batch=bool(sources.retriever)),
+            "retrieve": retrieve_tool(retriever, sources.topk),
             "answer": answer,
         }
 
@@ -104,6 +97,7 @@ def host_of(
 ) -> Host:
     """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
     from ..agents.adaptive import LADDER, AdaptiveRetrieval
+    from ..agents.retrieving import retrieve_tool
     from ..methods import Host
     from ..runtime.tools import tool
 
@@ -115,7 +109,7 @@ def host_of(
         further["answer"] = tool(EmbeddedReader().answer, "answer", idempotent=True)
     return Host(
         models=models,
-        retrieve=retrieve_tool(found, sources.topk, batch=bool(sources.retriever)),
+        retrieve=retrieve_tool(found, sources.topk),
         retriever=found,
         tools=further,
         adaptive=AdaptiveRetrieval(ladder=ladder or LADDER),
@@ -151,35 +145,6 @@ def chat_model(
         )
     except ValueError as error:
         raise Stop(f"the address of the {role} model: {error}") from None
-
-
-def retrieve_tool(retriever: Retriever, topk: int, *, batch: bool = False) -> Tool:
-    """The tool `retrieve(query, topk)` over a retriever, with a default for `topk`."""
-    from ..retrieval.errors import RetrievalError
-    from ..runtime.tools import tool
-
-    def documents(hits: Sequence[Hit]) -> list[str]:
-        return [hit.passage.document for hit in hits]
-
-    def retrieve(query: str, topk: int = topk) -> list[str]:
-        try:
-            return documents(retriever.search(query, topk))
-        except RetrievalError as error:
-            raise RetrieverFailed(str(error)) from error
-
-    def together(calls: list[dict[str, Any]]) -> list[list[str]]:
-        results: list[list[str]] = [[] for _ in calls]
-        try:
-            for size in {call["topk"] for call in calls}:
-                places = [place for place, call in enumerate(calls) if call["topk"] == size]
-                found = retriever.search_many([calls[place]["query"] for place in places], size)
-                for place, hits in zip(places, found, strict=True):
-                    results[place] = documents(hits)
-        except RetrievalError as error:
-            raise RetrieverFailed(str(error)) from error
-        return results
-
-    return tool(retrieve, "retrieve", batch=together if batch else None)
 
 
 def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:

@@ -1,15 +1,15 @@
 """Evaluation: questions with golden answers, a method, a folder of traces, and what it adds up to."""
 
-from .batch import Batch, Progress, evaluate
-from .datasets import DataError, Question, read_questions
+from .batch import Batch, BatchProgress, evaluate
+from .datasets import DataError, Example, read_questions
 from .metrics import contains, cover_exact_match, exact_match, f1, normalised
 from .projection import Row, row_of, summary_of
 
 __all__ = [
     "Batch",
+    "BatchProgress",
     "DataError",
-    "Progress",
-    "Question",
+    "Example",
     "Row",
     "contains",
     "cover_exact_match",

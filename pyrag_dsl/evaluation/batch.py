@@ -16,12 +16,12 @@ from ..methods.answered import Answered
 from ..methods.ask import answer
 from ..methods.recipe import Host, Recipe
 from ..runtime.trace import TraceError, replace_file
-from .datasets import Question
+from .datasets import Example
 from .projection import Row, row_of, summary_of
 
 
 @dataclass(slots=True)
-class Progress:
+class BatchProgress:
     """How far it has come: told after each question.
 
     Attributes:
@@ -56,7 +56,7 @@ class Batch:
     """
 
     recipe: Recipe
-    questions: Sequence[Question]
+    questions: Sequence[Example]
     host: Host
     folder: Path
     seed: int = 0
@@ -65,15 +65,15 @@ class Batch:
     limits: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     retry_errors: bool = False
-    told: Callable[[Progress], object] | None = None
+    told: Callable[[BatchProgress], object] | None = None
 
 
 async def evaluate(batch: Batch) -> dict[str, Any]:
     """Ask every question that has no end yet; the summary. Cancelled, it leaves a folder that goes on."""
     traces = batch.folder / "traces"
     traces.mkdir(parents=True, exist_ok=True)
-    progress = Progress(len(batch.questions))
-    todo: list[Question] = []
+    progress = BatchProgress(len(batch.questions))
+    todo: list[Example] = []
     for question in batch.questions:
         row = _row(batch, question)
         if row is None or (batch.retry_errors and row.status == "failed"):
@@ -123,7 +123,7 @@ def project(batch: Batch) -> dict[str, Any]:
     return summary
 
 
-async def _ask(batch: Batch, question: Question) -> None:
+async def _ask(batch: Batch, question: Example) -> None:
     path = batch.folder / trace_of(question)
     resume = None
     if path.exists():
@@ -146,14 +146,14 @@ async def _ask(batch: Batch, question: Question) -> None:
         return  # how it ended is in the trace
 
 
-def trace_of(question: Question) -> str:
+def trace_of(question: Example) -> str:
     """The file of a question, from the folder: readable, safe, and another for every id."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", question.id)[:80].strip(".") or "q"
     safe = plain if plain == question.id else f"{plain}-{blake2b(question.id.encode(), digest_size=4).hexdigest()}"
     return f"traces/{safe}.jsonl"
 
 
-def _row(batch: Batch, question: Question) -> Row | None:
+def _row(batch: Batch, question: Example) -> Row | None:
     name = trace_of(question)
     path = batch.folder / name
     if not path.exists():

@@ -26,7 +26,7 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Example:
     """A question of a data set.
 
     Attributes:
@@ -42,10 +42,10 @@ class Question:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_questions(path: str | os.PathLike[str]) -> list[Question]:
+def read_questions(path: str | os.PathLike[str]) -> list[Example]:
     """The questions of a file. Raises `DataError`."""
     place = Path(path)
-    found: dict[str, Question] = {}
+    found: dict[str, Example] = {}
     try:
         for where, row in _rows(place):
             made = _question(where, row)
@@ -102,7 +102,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
         yield f"{path}, row {number}", row
 
 
-def _question(where: str, row: Any) -> Question:
+def _question(where: str, row: Any) -> Example:
     if not isinstance(row, Mapping):
         raise DataError(f"{where}: {type(row).__name__} where an object was expected")
     text = next((row[name] for name in _QUESTIONS if isinstance(row.get(name), str)), None)
@@ -119,7 +119,7 @@ def _question(where: str, row: Any) -> Question:
     label = str(name) if name is not None else where.rpartition(" ")[2]
     known = {*_QUESTIONS, *_ANSWERS, *_IDS, *_MORE}
     rest = {key: value for key, value in row.items() if key not in known}
-    return Question(label, text.strip(), tuple(dict.fromkeys(golden)), rest)
+    return Example(label, text.strip(), tuple(dict.fromkeys(golden)), rest)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..agents.sentinels import is_sentinel
 from ..methods.answered import Answered
-from .datasets import Question
+from .datasets import Example
 from .metrics import contains, cover_exact_match, exact_match, f1, text_of
 
 STATUSES = ("answered", "unknown", "failed", "rejected", "limit")
@@ -32,6 +32,8 @@ class Row:
         contains, cover_em: further scores.
         cost: in the currency of the prices; None where it is unknown.
         repaired, boosted: whether a plan was mended, and whether a search was made again for more passages.
+        evidence_recall: the share of the passages that the data set names as evidence which was found, by id or, where
+            it names none, by title; None where it names no evidence.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Row:
     cost: float | None
     repaired: bool
     boosted: bool
+    evidence_recall: float | None
 
     def to_json(self) -> dict[str, Any]:
         """As a line of `results.jsonl`."""
@@ -73,7 +76,7 @@ def status_of(answered: Answered) -> str | None:
     return None
 
 
-def row_of(question: Question, answered: Answered, method: str, seed: int, trace: str) -> Row | None:
+def row_of(question: Example, answered: Answered, method: str, seed: int, trace: str) -> Row | None:
     """The row of a question; None if it has not ended."""
     status = status_of(answered)
     if status is None:
@@ -101,7 +104,34 @@ def row_of(question: Question, answered: Answered, method: str, seed: int, trace
         cost=spent.cost,
         repaired=any(each.by in ("fix", "repair", "new plan") for each in answered.attempts),
         boosted=answered.record.retried_with_topk10,
+        evidence_recall=evidence_recall(question, answered),
     )
+
+
+def evidence_recall(question: Example, answered: Answered) -> float | None:
+    """See `Row.evidence_recall`."""
+    wanted = _evidence(question)
+    if not wanted:
+        return None
+    seen: set[str] = set()
+    for call in answered.trace.calls:
+        if call.tool == "retrieve" and isinstance(call.result, list):
+            seen.update(map(str, call.usage.get("passages", ())))
+            seen.update(str(document).partition("\n")[0].strip().casefold() for document in call.result)
+    return sum(not names.isdisjoint(seen) for names in wanted) / len(wanted)
+
+
+def _evidence(question: Example) -> list[set[str]]:
+    """What names each passage of the evidence: ids and titles, as data sets have them."""
+    found = []
+    for each in question.metadata.get("supporting") or question.metadata.get("supporting_facts") or ():
+        if isinstance(each, Mapping):
+            names = {str(each["id"])} if each.get("id") else {str(each.get("title", "")).casefold()}
+        else:
+            names = {str(each[0]).casefold()} if isinstance(each, (list, tuple)) and each else set()
+        if names and names not in found:
+            found.append(names)
+    return found
 
 
 def summary_of(rows: Iterable[Row], questions: int) -> dict[str, Any]:
@@ -112,11 +142,13 @@ def summary_of(rows: Iterable[Row], questions: int) -> dict[str, Any]:
         return sum(float(getattr(row, name)) for row in found) / questions if questions else 0.0
 
     costs = [row.cost for row in found]
+    evidence = [row.evidence_recall for row in found if row.evidence_recall is not None]
     return {
         "questions": questions,
         "ended": len(found),
         **{name: mean(name) for name in ("em", "f1", "contains", "cover_em", "calls", "tokens", "seconds")},
         "cost": None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs),
+        "evidence_recall": sum(evidence) / len(evidence) if evidence else None,
         "repaired": mean("repaired"),
         "boosted": mean("boosted"),
         "status": {status: sum(row.status == status for row in found) for status in STATUSES},

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..agents.adaptive import LADDER, AdaptiveRetrieval
 from ..agents.answerer import Completes
 from ..agents.prompts import PromptLimits
+from ..agents.retrieving import retrieve_tool
 from ..agents.roles import Models
 from ..agents.sentinels import DEFAULT, Sentinels
 from ..interpreter.limits import Limits
 from ..runtime.hooks import Hook
-from ..runtime.tools import Tool, tool, toolset
+from ..runtime.tools import toolset
 from ..runtime.trace import Trace
 from ..threads import wait_for_coroutine
 from .answered import Answered
@@ -154,34 +154,3 @@ class PyRAG:
         """``arun`` for sync code."""
         answered: Answered = wait_for_coroutine(lambda: self.arun(question, **files))
         return answered
-
-
-def retrieve_tool(retriever: Any, topk: int = 5) -> Tool:
-    """The ``retrieve`` tool over a ``Retriever``, a ``Tool`` or a callable; without a topk it finds ``topk``."""
-    if isinstance(retriever, Tool):
-        made = retriever
-    elif hasattr(retriever, "search"):
-        made = _searching(retriever)
-    elif callable(retriever):
-        made = tool(retriever, "retrieve")
-    else:
-        raise TypeError(f"a retriever has `search`, or is a tool or a callable, not {type(retriever).__name__}")
-    params = tuple(param._replace(default=topk) if param.name == "topk" else param for param in made.signature.params)
-    return replace(made, signature=made.signature._replace(name="retrieve", params=params))
-
-
-def _searching(retriever: Any) -> Tool:
-    def retrieve(query: str, topk: int) -> list[str]:
-        return [hit.passage.document for hit in retriever.search(query, topk)]
-
-    def together(calls: list[dict[str, Any]]) -> list[list[str]]:
-        found: list[list[str]] = [[] for _ in calls]
-        for size in dict.fromkeys(call["topk"] for call in calls):
-            places = [place for place, call in enumerate(calls) if call["topk"] == size]
-            hits = retriever.search_many([calls[place]["query"] for place in places], size)
-            for place, each in zip(places, hits, strict=True):
-                found[place] = [hit.passage.document for hit in each]
-        return found
-
-    # One request for all pays where there is a server; where there is none, threads overlap better.
-    return tool(retrieve, "retrieve", batch=together if hasattr(retriever, "url") else None)

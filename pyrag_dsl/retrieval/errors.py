@@ -17,9 +17,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..quoting import one_line
+
 
 class RetrievalError(Exception):
     """Searching passages failed; the subclasses say how."""
+
+    @property
+    def public_message(self) -> str:
+        """What the trace of a run may say of it."""
+        return one_line(str(self))
 
 
 class CorpusError(RetrievalError):

@@ -30,7 +30,15 @@ def no_models_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "q.jsonl"
-    rows = [{"id": f"q/{i}", "question": f"Who is number {i}?", "golden_answers": [p]} for i, p in enumerate(PEOPLE)]
+    rows = [
+        {
+            "id": f"q/{i}",
+            "question": f"Who is number {i}?",
+            "golden_answers": [p],
+            "supporting": [{"title": f"Number {i}", "id": str(i)}, {"title": "Number 99"}],
+        }
+        for i, p in enumerate(PEOPLE)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "c.jsonl").write_text("".join(
         json.dumps({"id": str(i), "contents": f'"Number {i}"\nNumber {i} is {p}.'}) + "\n" for i, p in enumerate(PEOPLE)
@@ -77,6 +85,7 @@ def test_every_question_has_a_row_a_trace_and_an_end(
     assert all(Trace.load(out / row["trace"]).header.question == row["question"] for row in rows)
     assert rows[0]["calls"] == 2
     assert rows[0]["tokens"] > 0
+    assert {row["evidence_recall"] for row in rows[:6]} == {0.5}, "one by its id, and the other is not there"
     summary = json.loads((out / "summary.json").read_text())
     assert summary == json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (summary["em"], summary["questions"], summary["status"]["failed"]) == (0.75, 8, 1)

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.agents.retrieving import retrieve_tool
 from pyrag_dsl.agents.roles import Models, ended_by
 from pyrag_dsl.methods import Answered, Host, Recipe, recipes
 from pyrag_dsl.methods.ask import answer
 from pyrag_dsl.methods.prompts import CHATML, R1_SEARCHER, SEARCH_R1
-from pyrag_dsl.methods.pyrag import retrieve_tool
 from pyrag_dsl.models import ChatModel
 from pyrag_dsl.retrieval import BM25Index, Passage
 from pyrag_dsl.runtime.events import Event

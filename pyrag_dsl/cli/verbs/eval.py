@@ -26,7 +26,7 @@ from ..status import Stop
 from .ask import chosen
 
 if TYPE_CHECKING:
-    from ...evaluation import Progress
+    from ...evaluation import BatchProgress
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
 
@@ -218,11 +218,11 @@ def _told(summary: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _shown(screen: Screen, questions: int) -> Iterator[Callable[[Progress], None]]:
+def _shown(screen: Screen, questions: int) -> Iterator[Callable[[BatchProgress], None]]:
     """A function that shows the progress: a bar on a terminal, a line now and then elsewhere."""
     began = last = time.monotonic()
 
-    def said(progress: Progress) -> str:
+    def said(progress: BatchProgress) -> str:
         made = progress.ended - progress.earlier
         rate = made / max(time.monotonic() - began, 1e-9)
         left = (progress.questions - progress.ended) / max(rate, 1e-9)
@@ -241,7 +241,7 @@ def _shown(screen: Screen, questions: int) -> Iterator[Callable[[Progress], None
             yield lambda progress: bar.update(task, completed=progress.ended, description=said(progress))
         return
 
-    def line(progress: Progress) -> None:
+    def line(progress: BatchProgress) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= _EVERY or progress.ended == progress.questions:
