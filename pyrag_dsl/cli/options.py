@@ -69,7 +69,7 @@ Retriever = Annotated[
 ]
 Index = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Keep the index of the corpus here.", rich_help_panel=_SOURCES),
+    typer.Option(metavar="DIR", help="Keep the index of the corpus here; alone, search it.", rich_help_panel=_SOURCES),
 ]
 BaseUrl = Annotated[
     str | None,

@@ -41,8 +41,8 @@ class Sources:
         """Raise Stop where the options contradict each other or something is missing."""
         if self.corpus and self.retriever:
             raise Stop("--corpus and --retriever: give one of them")
-        if self.index and not self.corpus:
-            raise Stop("--index: there is only an index of a --corpus")
+        if self.index and self.retriever:
+            raise Stop("--index and --retriever: give one of them")
         if self.strict_corpus and not self.corpus:
             raise Stop("--strict-corpus: there is no --corpus")
         if self.model and not self.llm_base_url:
@@ -162,9 +162,22 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
         if sources.strict_corpus and not opened.report.complete:
             raise Stop("--strict-corpus: the corpus has lines that are no passages")
         return opened
+    if sources.index:
+        return stack.enter_context(load_index(sources.index))
     from ..retrieval.bundled import bundled_retriever
 
     return stack.enter_context(bundled_retriever())
+
+
+def load_index(directory: Path, *, verify: bool = False) -> BM25Index:
+    """The index in a directory. Raises Stop."""
+    from ..retrieval.errors import IndexStorageError
+    from ..retrieval.index import BM25Index
+
+    try:
+        return BM25Index.load(directory, verify=verify)
+    except IndexStorageError as error:
+        raise Stop(f"--index {error}") from None
 
 
 def open_corpus(

@@ -106,6 +106,27 @@ class BM25Index:
         return _passing(path, notices, progress)
 
     @classmethod
+    def load(cls, directory: str | os.PathLike[str], *, verify: bool = False) -> BM25Index:
+        """The index in a directory, whatever has become of its corpus.
+
+        Raises IndexStorageError where there is none, more than one, or a damaged one.
+        """
+        home = Path(directory)
+        found = list(listed(home)) if home.is_dir() else []
+        sound = [(path, manifest) for path, manifest in found if isinstance(manifest, Manifest) and manifest.current]
+        if len(sound) != 1:
+            damage = next((str(each) for _, each in found if isinstance(each, DamageError)), "")
+            problem = f"it holds {len(sound)} indexes" if sound else damage or "there is no index in it"
+            advice = "Name the corpus" if sound else "Build it: pyrag index build --corpus FILE --out DIR"
+            raise IndexStorageError(home, problem, advice)
+        path, manifest = sound[0]
+        try:
+            searcher, links = open_generation(path, manifest, verify=verify)
+        except DamageError as damage:
+            raise IndexStorageError(path, f"the index is damaged: {damage}", "Build it anew") from None
+        return cls(searcher, manifest.report, manifest=manifest, path=path, keep=links)
+
+    @classmethod
     def of(cls, passages: Iterable[Passage]) -> BM25Index:
         """An index in memory of passages at hand."""
         rows = list(passages)

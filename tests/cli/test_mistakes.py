@@ -179,7 +179,7 @@ def test_a_search_that_tried_nothing_does_not_say_that_all_is_well(pyrag_verb, t
     assert "no case of total was tried" in ended.err
 
 
-@pytest.mark.parametrize("verb", [["check"], ["ask"], ["fuzz"], ["index"], ["trace", "rerun"], ["grammar"]])
+@pytest.mark.parametrize("verb", [["check"], ["ask"], ["fuzz"], ["index", "build"], ["trace", "rerun"], ["grammar"]])
 def test_help_shows_no_type_beside_a_flag_and_ends_with_examples(verb, pyrag_verb):
     ended = pyrag_verb(*verb, "--help")
     assert ended.status == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pyrag_dsl import Trace
@@ -63,14 +65,38 @@ def test_index_builds_once_and_verifies(pyrag_verb, tmp_path):
     corpus = tmp_path / "corpus.jsonl"
     line = '{"id": "%d", "contents": "\\"A\\"\\n' + "Text. " * 30_000 + '"}\n'
     corpus.write_text("".join(line % number for number in range(12)))
-    first = pyrag_verb("index", corpus, "--index", tmp_path / "index")
+    first = pyrag_verb("index", "build", "--corpus", corpus, "--out", tmp_path / "index")
     assert first.status == 0
     assert "12 passages" in first.out
     assert "indexing" in first.err
-    second = pyrag_verb("index", corpus, "--index", tmp_path / "index", "--verify")
-    assert (second.out, second.err) == (first.out, "")
-    third = pyrag_verb("index", corpus, "--index", tmp_path / "index", "--rebuild")
+    for verb in ("verify", "info"):
+        looked = pyrag_verb("index", verb, tmp_path / "index")
+        assert (looked.out, looked.err) == (first.out, "")
+    third = pyrag_verb("index", "build", "--corpus", corpus, "--out", tmp_path / "index", "--rebuild")
     assert "indexing" in third.err
+    found = pyrag_verb("index", "search", tmp_path / "index", "text", "--topk", "2", "--json")
+    assert [row["title"] for row in json.loads(found.out)] == ["A", "A"]
+    shown = pyrag_verb("index", "search", tmp_path / "index", "text", "--topk", "2")
+    assert shown.out.count("\n") == 2
+
+
+def test_the_old_form_of_index_says_what_is_new(pyrag_verb):
+    ended = pyrag_verb("index", "corpus.jsonl")
+    assert ended.status == 2
+    assert "pyrag index build --corpus corpus.jsonl --out DIR" in ended.err
+
+
+def test_an_index_that_is_damaged_or_not_there_is_said_to_be(pyrag_verb, tmp_path):
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"id": "1", "contents": "A text."}\n')
+    assert pyrag_verb("index", "info", tmp_path).status == 2
+    assert pyrag_verb("index", "build", "--corpus", corpus, "--out", tmp_path / "index").status == 0
+    (built,) = (tmp_path / "index").iterdir()
+    largest = max((each for each in built.iterdir() if each.suffix), key=lambda each: each.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1] + b"?")
+    ended = pyrag_verb("index", "verify", tmp_path / "index")
+    assert ended.status == 2
+    assert "damaged" in ended.err
 
 
 def test_without_a_verb_the_verbs_are_listed(pyrag_verb):

@@ -1,0 +1,74 @@
+"""`pyrag serve`: services over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import options as o
+from .. import status
+from ..screen import stderr, write
+from ..services import Sources, opened_retriever
+from ..status import Stop
+
+
+def add(app: typer.Typer) -> None:
+    verbs = typer.Typer(no_args_is_help=True, help="Services over HTTP.")
+    verbs.command(
+        epilog=o.examples(
+            "pyrag serve retriever --corpus wiki.jsonl --port 8000",
+            "pyrag serve retriever --index DIR --host 0.0.0.0 --port 0",
+        )
+    )(retriever)
+    verbs.callback()(_services)
+    app.add_typer(verbs, name="serve")
+
+
+def _services() -> None:
+    """Services over HTTP."""
+
+
+def retriever(
+    corpus: o.Corpus = None,
+    index: Annotated[Path | None, typer.Option(metavar="DIR", help="An index: see `pyrag index build`.")] = None,
+    mode: Annotated[str, typer.Option(metavar="lexical", help="How passages are searched.")] = "lexical",
+    host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="The port; 0 takes a free one.")] = 8000,
+    topk: Annotated[
+        int, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a request that does not say.")
+    ] = 3,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Searches at once.")] = 2,
+) -> int:
+    """Search passages for others: Search-R1's POST /retrieve, R1-Searcher's POST /queries, GET /health, /metrics.
+
+    The address is printed when it is ready. SIGINT and SIGTERM end it when the requests under way are answered.
+    """
+    if mode != "lexical":
+        raise Stop(f"--mode: lexical is all that there is so far, not {mode}")
+    if corpus is None and index is None:
+        raise Stop("nothing to search: give --corpus or --index")
+    try:
+        from ...serving import retriever_app, serve
+    except ImportError:
+        raise Stop("a service needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
+    sources = Sources(corpus, None, index, topk=topk)
+    sources.check()
+    screen = stderr(quiet=False)
+
+    def ready(bound: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        write(sys.stdout, f"http://{shown}:{bound}\n")
+
+    with ExitStack() as stack:
+        found = opened_retriever(sources, screen, stack)
+        try:
+            serve(retriever_app(found, topk=topk, workers=workers), host, port, ready)
+        except OSError as error:
+            raise Stop(f"--host {host} --port {port}: {error.strerror or error}") from None
+        except KeyboardInterrupt:
+            pass
+    return status.OK

@@ -1,0 +1,235 @@
+"""A retriever as a server: Search-R1's `POST /retrieve`, R1-Searcher's `POST /queries`, `GET /health`, `GET /metrics`.
+
+Requests that wait are searched for together: a worker takes whatever has queued while it was busy, so a lone client
+waits for nobody. When too much waits, further requests are told to come back later (429).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+MOST_QUERIES = 1_024
+MOST_TOPK = 100
+MOST_BYTES = 4 * 1024 * 1024
+MOST_WAITING = 4_096
+"""Queries that wait at most."""
+_TOGETHER = 64  # queries that one worker searches for at once
+_AGAIN = "1"  # seconds after which a client may come back
+
+Answers = Callable[[Request], Awaitable[Response]]
+Text = Annotated[str, Field(max_length=20_000)]
+
+
+class RetrieveRequest(BaseModel):
+    """What `POST /retrieve` takes. `topk`: of each query; 0 or none is the server's own."""
+
+    model_config = ConfigDict(extra="ignore")
+    queries: Annotated[list[Text], Field(min_length=1, max_length=MOST_QUERIES)]
+    topk: Annotated[int, Field(ge=0, le=MOST_TOPK)] | None = None
+    return_scores: bool = False
+
+
+class QueriesRequest(BaseModel):
+    """What `POST /queries` takes."""
+
+    model_config = ConfigDict(extra="ignore")
+    queries: Annotated[list[Text], Field(min_length=1, max_length=MOST_QUERIES)]
+    k: Annotated[int, Field(ge=0, le=MOST_TOPK)] = 3
+
+
+class Overloaded(Exception):
+    """Too much waits."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A query that waits for a worker."""
+
+    query: str
+    topk: int
+    found: asyncio.Future[Any]
+
+
+class Searches:
+    """Queries on their way to the retriever, together where they meet."""
+
+    def __init__(self, retriever: Any, workers: int) -> None:
+        self.retriever = retriever
+        self.workers = workers
+        self.queue: asyncio.Queue[Waiting] = asyncio.Queue()
+
+    async def search(self, queries: Sequence[str], topk: int) -> list[Any]:
+        """The hits of each query. Raises `Overloaded`, and what the retriever raises."""
+        if self.queue.qsize() + len(queries) > MOST_WAITING:
+            raise Overloaded
+        loop = asyncio.get_running_loop()
+        waiting = [Waiting(query, topk, loop.create_future()) for query in queries]
+        for each in waiting:
+            self.queue.put_nowait(each)
+        try:
+            return list(await asyncio.gather(*[each.found for each in waiting]))
+        finally:
+            for each in waiting:
+                each.found.cancel()
+
+    async def work(self) -> None:
+        """Search for what waits, until cancelled."""
+        while True:
+            batch = [await self.queue.get()]
+            while len(batch) < _TOGETHER and not self.queue.empty():
+                batch.append(self.queue.get_nowait())
+            batch = [each for each in batch if not each.found.done()]
+            for topk in dict.fromkeys(each.topk for each in batch):
+                alike = [each for each in batch if each.topk == topk]
+                await self._answer(alike, topk)
+
+    async def _answer(self, waiting: Sequence[Waiting], topk: int) -> None:
+        try:
+            queries = [each.query for each in waiting]
+            found = await asyncio.to_thread(self.retriever.search_many, queries, topk)
+        except Exception as error:
+            for each in waiting:
+                if not each.found.done():
+                    each.found.set_exception(error)
+            return
+        for each, hits in zip(waiting, found, strict=True):
+            if not each.found.done():
+                each.found.set_result(hits)
+
+
+def retriever_app(retriever: Any, *, topk: int = 3, workers: int = 2) -> Starlette:
+    """The ASGI application over a `Retriever`.
+
+    Args:
+        retriever: what searches; safe for threads.
+        topk: passages of a request that does not say how many.
+        workers: searches at once.
+    """
+    searches = Searches(retriever, workers)
+    registry = CollectorRegistry()
+    asked = Counter("pyrag_requests", "Requests by path and status.", ["path", "status"], registry=registry)
+    took = Histogram("pyrag_request_seconds", "Seconds from request to response.", ["path"], registry=registry)
+    waiting = Gauge("pyrag_waiting_queries", "Queries that wait for a worker.", registry=registry)
+    waiting.set_function(lambda: float(searches.queue.qsize()))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        workers = [asyncio.ensure_future(searches.work()) for _ in range(searches.workers)]
+        yield
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    async def retrieve(request: Request) -> Response:
+        given = RetrieveRequest.model_validate_json(await body_of(request))
+        found = await searches.search(given.queries, given.topk or topk)
+        return JSONResponse({"result": [[_shown(hit, given.return_scores) for hit in hits] for hits in found]})
+
+    async def queries(request: Request) -> Response:
+        given = QueriesRequest.model_validate_json(await body_of(request))
+        found = await searches.search(given.queries, given.k or topk)
+        answers = [[hit.passage.document for hit in hits] for hits in found]
+        return JSONResponse({"queries": given.queries, "answers": answers})
+
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ready", "passages": len(retriever) if hasattr(retriever, "__len__") else None})
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(description())
+
+    def counted(path: str, answer: Answers) -> Answers:
+        async def endpoint(request: Request) -> Response:
+            began = time.perf_counter()
+            response = await answered(answer, request)
+            asked.labels(path, str(response.status_code)).inc()
+            took.labels(path).observe(time.perf_counter() - began)
+            return response
+
+        return endpoint
+
+    return Starlette(
+        routes=[
+            Route("/retrieve", counted("/retrieve", retrieve), methods=["POST"]),
+            Route("/queries", counted("/queries", queries), methods=["POST"]),
+            Route("/health", health),
+            Route("/metrics", metrics),
+            Route("/openapi.json", openapi),
+        ],
+        lifespan=lifespan,
+    )
+
+
+class TooLarge(Exception):
+    """A body of more bytes than are read."""
+
+
+async def body_of(request: Request) -> bytes:
+    """The body of a request. Raises `TooLarge`."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MOST_BYTES:
+            raise TooLarge
+    return bytes(received)
+
+
+async def answered(answer: Answers, request: Request) -> Response:
+    """The response to a request, whatever is wrong with it or with the retriever."""
+    try:
+        return await answer(request)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        told = [{"loc": list(each["loc"]), "msg": each["msg"]} for each in problems[:10]]
+        where = ".".join(map(str, problems[0]["loc"])) or "body"
+        return JSONResponse({"error": f"{where}: {problems[0]['msg']}", "detail": told}, 422)
+    except TooLarge:
+        return JSONResponse({"error": f"the body has more than {MOST_BYTES} bytes: send fewer queries at once"}, 413)
+    except Overloaded:
+        return JSONResponse({"error": "too many queries wait: come back later"}, 429, {"Retry-After": _AGAIN})
+    except Exception as error:
+        said = getattr(error, "public_message", None) or f"the search failed ({type(error).__name__})"
+        return JSONResponse({"error": said}, 503)
+
+
+def _shown(hit: Any, scored: bool) -> dict[str, Any]:
+    """A hit in Search-R1's shape."""
+    passage = hit.passage
+    document = {"id": passage.id, "contents": f'"{passage.title}"\n{passage.text}' if passage.title else passage.text}
+    return {"document": document, "score": hit.score} if scored else document
+
+
+def description() -> dict[str, Any]:
+    """The service as OpenAPI 3.1."""
+    reply = {"200": {"description": "Passages for each query."}}
+    for code, said in (("413", "Too large."), ("422", "Not understood."), ("429", "Busy."), ("503", "Search failed.")):
+        reply[code] = {"description": said}
+
+    def posted(kind: type[BaseModel], meaning: str) -> dict[str, Any]:
+        content = {"application/json": {"schema": kind.model_json_schema()}}
+        return {"post": {"summary": meaning, "requestBody": {"required": True, "content": content}, "responses": reply}}
+
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "pyrag_dsl retriever", "version": "1"},
+        "paths": {
+            "/retrieve": posted(RetrieveRequest, "Search-R1's protocol."),
+            "/queries": posted(QueriesRequest, "R1-Searcher's protocol."),
+            "/health": {"get": {"summary": "Whether it is ready.", "responses": {"200": {"description": "Ready."}}}},
+            "/metrics": {"get": {"summary": "For Prometheus.", "responses": {"200": {"description": "Text."}}}},
+        },
+    }
