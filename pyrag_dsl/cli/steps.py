@@ -116,6 +116,10 @@ def show_event(screen: Screen, event: Event) -> None:
 
 
 def _header(screen: Screen, event: RunStarted) -> None:
+    if event.within:
+        lines = f"  {len(event.source.splitlines())} lines"
+        screen.line(("plan run by ", "dim"), event.within, (lines, "dim"))
+        return
     screen.line(("question ", "dim"), (event.question or "(none)", "strong"))
     screen.line(("started  ", "dim"), event.started, (f"  {len(event.source.splitlines())} lines of plan", "dim"))
     for node, changes in event.overrides.items():

@@ -351,7 +351,23 @@ async def _nested(
     options: Mapping[str, Any],
     function: Callable[[Any], Awaitable[Any]] | None = None,
 ) -> Any:
-    """Carry out a run for a tool; see `RunContext.arun`, and, where there is a function, `RunContext.asking`."""
+    """Carry out a run for a tool; see `RunContext.arun`, and, where there is a function, `RunContext.asking`.
+
+    The runs that one run makes follow each other: what the later may take over is what the earlier have asked.
+    """
+    async with outer.in_turn:
+        return await _nested_run(outer, call, left, program, tools, options, function)
+
+
+async def _nested_run(
+    outer: Run,
+    call: Call,
+    left: Left,
+    program: Program | str,
+    tools: Tools | None,
+    options: Mapping[str, Any],
+    function: Callable[[Any], Awaitable[Any]] | None,
+) -> Any:
     node = f"{outer.within}/{call.node}" if outer.within else call.node
     alias = f"{outer.alias}/{call.alias}" if outer.alias else call.alias
     given = known("RunContext.arun", options)

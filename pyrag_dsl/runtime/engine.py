@@ -141,6 +141,7 @@ class Run:
         limits = options.limits
         self.allowance = allowance or Left(limits.tool_calls, limits.tokens, limits.cost)
         self.nest: Callable[..., Any] | None = None  # how a tool runs a plan
+        self._in_turn: asyncio.Lock | None = None
         self.began = time.monotonic()
         self.deadline = self.book.deadline
         if not within:
@@ -327,6 +328,13 @@ class Run:
         """What the tool of a call is called through."""
         tool = self.tools[call.tool]
         return tool.call if tool.context is None else partial(tool.call, context=self.context(call))
+
+    @property
+    def in_turn(self) -> asyncio.Lock:
+        """Held by the nested run that is under way."""
+        if self._in_turn is None:
+            self._in_turn = asyncio.Lock()
+        return self._in_turn
 
     def context(self, call: Call) -> RunContext:
         """What a tool is told of this run."""

@@ -77,7 +77,7 @@ class RunContext:
         arun: run a plan as part of the question; the parameters are those of `pyrag_dsl.arun`, and whatever is not
             given is as in the run around it. Its calls are recorded under `node`; it takes part in budgets, deadline
             and hooks; what the nested runs beside it have asked, it need not ask again, unless a `journal` says what to
-            take over instead. At most one for each call.
+            take over instead: they follow each other for that. At most one for each call.
     """
 
     node: str

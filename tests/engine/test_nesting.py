@@ -198,6 +198,17 @@ def test_the_calls_of_all_levels_are_limited_together() -> None:
     assert len(service.asked) <= 11
 
 
+def test_nested_runs_that_need_nothing_of_each_other_ask_what_the_sequential_run_asks() -> None:
+    both = "a = run_plan(first)\nb = run_plan(second)\nfinal_answer = [a, b]\n"
+    asked = {}
+    for mode in ("sequential", "concurrent"):
+        service = Service()
+        result = service.run(both, inputs={"first": MENDED, "second": MENDED + "# again\n"}, mode=mode)
+        asked[mode] = service.asked
+        assert [call.cached for call in result.calls] == [False, False, False, False, True, True]
+    assert asked["sequential"] == asked["concurrent"] == [("retrieve", "Momo", 5), ("answer", "who", 5)]
+
+
 def test_runs_are_not_nested_without_end() -> None:
     forever = "final_answer = run_plan(me)['answer']\n"
 
