@@ -16,6 +16,7 @@ from ..models.errors import ContextExceeded, EmptyReply, ModelError
 from ..models.reply import Reply, Usage
 from ..quoting import one_line
 from ..runtime.tools import Reported, Tool, tool
+from .metering import Meter, usage_of
 from .prompts import (
     NO_ANSWER,
     RETRY_NOTE,
@@ -112,8 +113,11 @@ class Answerer:
         """
         return (await self.ask(query, docs)).text
 
-    async def ask(self, query: str, docs: Sequence[str] | str | None = None) -> AnsweredCall:
-        """``answer`` with what is known about how it came about."""
+    async def ask(
+        self, query: str, docs: Sequence[str] | str | None = None, *, model: Completes | None = None
+    ) -> AnsweredCall:
+        """``answer`` with what is known about how it came about. ``model``: asked in place of the answerer's own."""
+        model = model or self.model
         prompt = answer_prompt(query, docs, self.limits, always=self.always)
         messages = list(prompt.messages)
         more: dict[str, Any] = {}
@@ -123,7 +127,7 @@ class Answerer:
         turn, shortened = 1, False
         while True:
             try:
-                reply = await self.model.acomplete(messages, **more)
+                reply = await model.acomplete(messages, **more)
             except ContextExceeded:
                 # What is too long may be the room for the reply, and else it is the passages.
                 if not more:
@@ -177,21 +181,15 @@ def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always:
     answerer = Answerer(model, limits=limits, always=always)
 
     async def answer(query: str, docs: list[str] | None = None) -> Reported:
+        meter = Meter()
         try:
-            asked = await answerer.ask(query, docs)
+            asked = await answerer.ask(query, docs, model=meter.of("answer", model))
         except ModelError as error:
             # Made for people, and scrubbed: the trace may say it.
             error.__dict__["public_message"] = one_line(str(error))
+            error.__dict__["usage"] = usage_of(meter.total, "answer")
             raise
-        usage: dict[str, Any] = {"raw": asked.raw, "role": "answer", "requests": asked.replies}
-        if asked.usage.known:
-            usage["tokens"] = asked.usage.prompt_tokens + asked.usage.completion_tokens
-            usage["prompt_tokens"] = asked.usage.prompt_tokens
-            usage["completion_tokens"] = asked.usage.completion_tokens
-        else:
-            usage["uncounted"] = 1
-        if asked.cost is not None:
-            usage["cost"] = asked.cost
+        usage: dict[str, Any] = {"raw": asked.raw, **usage_of(meter.total, "answer")}
         notes = [
             *(["two replies held no whole answer"] if asked.failed else []),
             *(["passages were shortened to what the model can hold"] if asked.shortened else []),

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..models.errors import BadReply, ModelError
 from ..models.reply import Reply, Usage
-from .answerer import Completes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,28 @@ class Spent:
         return Spent(self.usage + other.usage, cost, self.calls + other.calls, self.failed + other.failed)
 
 
+def usage_of(spent: Spent, role: str) -> dict[str, Any]:
+    """What was spent, as the usage of a call."""
+    usage: dict[str, Any] = {"role": role, "requests": spent.calls, "failed": spent.failed}
+    counts = spent.usage
+    if counts.known or counts.prompt_tokens or counts.completion_tokens:
+        usage["tokens"] = counts.prompt_tokens + counts.completion_tokens
+        usage["prompt_tokens"] = counts.prompt_tokens
+        usage["completion_tokens"] = counts.completion_tokens
+    if not counts.known:
+        usage["uncounted"] = 1
+    if spent.cost is not None:
+        usage["cost"] = spent.cost
+    return usage
+
+
 class Meter:
     """Adds up by role what passes through the models that `of` gives out. For one question, one event loop."""
 
     def __init__(self) -> None:
         self._spent: dict[str, Spent] = {}
 
-    def of(self, role: str, model: Completes) -> Metered:
+    def of(self, role: str, model: Any) -> Metered:
         """`model`, with what it uses counted for `role`."""
         return Metered(role, model, self)
 
@@ -60,7 +74,7 @@ class Metered:
     """A model whose replies are counted for a role."""
 
     role: str
-    model: Completes
+    model: Any
     meter: Meter
 
     @property

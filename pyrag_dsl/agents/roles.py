@@ -26,7 +26,7 @@ from ..runtime.tools import Reported, Tool, tool
 from .answerer import Completes, answer_tool
 from .decomposer import Decomposer
 from .drafts import INPUTS, Draft, Drafted, DraftsRejected
-from .metering import Meter, Metered, Spent
+from .metering import Meter, Metered, usage_of
 from .plan_prompts import problems
 from .planner import Planner
 from .prompts import PromptLimits
@@ -282,21 +282,6 @@ async def metered(role: str, model: Any, work_of: str, work: Callable[[Any], Awa
         rejected.__dict__["usage"] = usage_of(meter.total, role)
         raise
     return made, usage_of(meter.total, role)
-
-
-def usage_of(spent: Spent, role: str) -> dict[str, Any]:
-    """What was spent, as the usage of a call."""
-    usage: dict[str, Any] = {"role": role, "requests": spent.calls, "failed": spent.failed}
-    counts = spent.usage
-    if counts.known or counts.prompt_tokens or counts.completion_tokens:
-        usage["tokens"] = counts.prompt_tokens + counts.completion_tokens
-        usage["prompt_tokens"] = counts.prompt_tokens
-        usage["completion_tokens"] = counts.completion_tokens
-    if not counts.known:
-        usage["uncounted"] = 1
-    if spent.cost is not None:
-        usage["cost"] = spent.cost
-    return usage
 
 
 def _role(function: Callable[..., Any], model: Any) -> Tool:
