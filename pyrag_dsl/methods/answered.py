@@ -107,8 +107,8 @@ class Answered:
     @cached_property
     def queries(self) -> tuple[str, ...]:
         """The sub-queries of the question; empty if it was not split."""
-        split = next((call for call in self.calls if call.tool == "decompose" and call.ended), None)
-        return () if split is None else tuple(split.result)
+        split = next((call.result for call in self.calls if call.tool == "decompose" and call.ended), ())
+        return tuple(map(str, split)) if isinstance(split, list) else ()
 
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -130,19 +130,20 @@ class Answered:
         return tuple(found)
 
     def _attempt(self, by: str, call: CallRecord) -> Attempt:
+        source = str(call.arguments.get("source", ""))
         try:
             trace = self.trace.within(call.node)
         except ValueError:
             trace = None
         ok = isinstance(call.result, Mapping) and bool(call.result.get("ok"))
         if trace is None and not ok:
-            _, found = look(str(call.arguments["source"]), read_header(self.trace.header).signatures, inputs=INPUTS)
+            _, found = look(source, read_header(self.trace.header).signatures, inputs=INPUTS)
         else:
             found = () if trace is None or ok else tuple(event.diagnostic for event in trace.of(DiagnosticFound))
         decisive = tuple(sorted(found, key=lambda each: each.severity != "error"))
         if trace is not None and not ok and trace.finished is not None and trace.finished.status == "done":
             decisive = (no_answer(None, trace.finished.final_answer), *decisive)
-        return Attempt(by, str(call.arguments["source"]), decisive, trace, ok, call.node)
+        return Attempt(by, source, decisive, trace, ok, call.node)
 
     @property
     def run(self) -> Attempt | None:
@@ -155,8 +156,8 @@ class Answered:
         """The written plan that counts, or the last draft; the method's own plan where none is written."""
         if self.run is not None:
             return self.run.source
-        drafts = [call.result for call in self.calls if call.tool in _ROLES and call.ended]
-        return str(drafts[-1]["source"]) if drafts else self.trace.source
+        written = [call.result for call in self.calls if call.tool in _ROLES and isinstance(call.result, Mapping)]
+        return str(written[-1].get("source", "")) if written else self.trace.source
 
     @cached_property
     def result(self) -> Result | None:
@@ -184,6 +185,12 @@ class Answered:
 
 def _spent(usage: Mapping[str, Any]) -> Spent:
     counted = "tokens" in usage and not usage.get("uncounted")
-    tokens = Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0), 0, counted)
+    tokens = Usage(_whole(usage, "prompt_tokens"), _whole(usage, "completion_tokens"), 0, counted)
     cost = usage.get("cost")
-    return Spent(tokens, None if cost is None else float(cost), int(usage["requests"]), int(usage.get("failed") or 0))
+    return Spent(tokens, None if cost is None else float(cost), _whole(usage, "requests"), _whole(usage, "failed"))
+
+
+def _whole(usage: Mapping[str, Any], name: str) -> int:
+    """A count in a usage; 0 for what is none."""
+    value = usage.get(name)
+    return value if type(value) is int else 0

@@ -310,8 +310,8 @@ def _apart(
             own[name] = given
             continue
         calls = () if recorded is None else recorded.calls
-        node = next((call.node for call in calls if name in (call.node, call.alias)), None)
-        if node is None:
+        node = next((call.node for call in calls if name in (call.node, call.alias)), name)
+        if "@" not in node:  # a short name that is nobody's; a node may be that of a call still to come
             raise ValueError(f"no call {name!r} in the journal: give the trace of the run that has made it")
         within, _, inner = node.rpartition("/")
         nested.setdefault(within, {})[inner] = (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..grammar.codes import CODES
 from ..grammar.diagnostics import Diagnostic, Span
+from ..interpreter.journal import COUNTED
 from ..interpreter.limits import Limits
 from .events import Event
 
@@ -42,6 +43,12 @@ def _flag(value: Any) -> bool:
 
 def _record(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_text, value))
+
+
+def _usage(value: Any) -> bool:
+    return _record(value) and all(
+        value.get(name) is None or (not _flag(value[name]) and _seconds(value[name])) for name in COUNTED
+    )
 
 
 def _previews(value: Any) -> bool:
@@ -84,7 +91,8 @@ _BY_NAME: dict[str, Test] = {
     ),
     **dict.fromkeys(("seq", "calls", "statements_left_out"), _count),
     **dict.fromkeys(("cached", "speculative"), _flag),
-    **dict.fromkeys(("arguments", "usage", "detail", "signatures", "inputs"), _record),
+    **dict.fromkeys(("arguments", "detail", "signatures", "inputs"), _record),
+    "usage": _usage,
     "elapsed": _seconds,
     "times": lambda value: value is None or (type(value) is list and len(value) == 3 and all(map(_seconds, value))),
     "overrides": _record,

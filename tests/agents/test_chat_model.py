@@ -157,7 +157,7 @@ def test_a_timeout_is_tried_again(play: Play) -> None:
         ([scripted.status(429)] * 3, {"max_retries": 2}, RateLimited),
         ([scripted.status(502)] * 3, {"max_retries": 2}, BadStatus),
         ([scripted.dropped()] * 3, {"max_retries": 2}, Unreachable),
-        ([Turn("late", delay=30.0)] * 3, {"max_retries": 2, "timeout": 0.1}, Timeout),
+        ([Turn("late", delay=30.0)] * 3, {"max_retries": 2, "timeout": 0.5, "deadline": 30.0}, Timeout),
         ([Turn("a reply that drips", drip=0.02)], {"max_retries": 0, "timeout": 0.3}, Timeout),
     ],
 )
@@ -209,11 +209,11 @@ def test_a_wait_beyond_the_deadline_ends_the_call_at_once(play: Play) -> None:
 
 
 def test_the_deadline_bounds_all_attempts_together(play: Play) -> None:
-    server, model = play(lambda _: Turn("late", delay=30.0), timeout=0.15, max_retries=1000, deadline=0.5)
+    server, model = play(lambda _: Turn("late", delay=30.0), timeout=0.5, max_retries=1000, deadline=2.0)
     with pytest.raises(Timeout) as caught:
         model.complete(ASK)
-    assert caught.value.elapsed < 5.0
-    assert 2 <= len(server.requests) <= 5
+    assert caught.value.elapsed < 10.0
+    assert 1 <= len(server.requests) <= 5
 
 
 def test_nobody_there_is_unreachable() -> None:

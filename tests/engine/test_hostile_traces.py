@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.methods.answered import Answered
 from pyrag_dsl.report import render_report
 from pyrag_dsl.runtime.trace import TraceError, line
 
@@ -57,3 +58,40 @@ def test_a_trace_that_was_changed_gives_errors_of_its_own(place: tuple[int, tupl
         trace = pd.Trace.load(Path(folder, "t.jsonl"))
         render_report(trace)
         pd.run(trace.header.source, TOOLS, journal=trace, replay=True, limits=pd.Limits(steps=10_000))
+
+
+def _nested_lines() -> list[str]:
+    async def run_plan(source: str, context: pd.RunContext) -> Any:
+        result = await context.arun(source, TOOLS, inputs={})
+        return pd.Reported(
+            {"ok": True, "source": source, "answer": repr(result.final_answer)}, {"tokens": 3, "requests": 1}
+        )
+
+    result = pd.run("final_answer = run_plan(plan)['answer']", {"run_plan": run_plan}, inputs={"plan": PLAN})
+    return [line(event) for event in result.trace]
+
+
+NESTED = _nested_lines()
+NESTED_PLACES = [(number, path) for number, text in enumerate(NESTED) for path in places(json.loads(text))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(NESTED_PLACES), st.sampled_from([*ODD, "run_plan@1:16/retrieve@1:8", "/", "a/b/c"]))
+def test_so_does_a_trace_with_nested_runs(place: tuple[int, tuple[Any, ...]], odd: Any) -> None:
+    number, path = place
+    changed = json.loads(NESTED[number])
+    holder = changed
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = odd
+    text = "".join([*NESTED[:number], json.dumps(changed) + "\n", *NESTED[number + 1 :]])
+    with tempfile.TemporaryDirectory() as folder, suppress(TraceError, pd.PlanError):
+        Path(folder, "t.jsonl").write_text(text, encoding="utf-8")
+        trace = pd.Trace.load(Path(folder, "t.jsonl"))
+        render_report(trace)
+        answered = Answered(trace)
+        assert answered.spent.calls >= 0
+        assert isinstance(answered.source, str)
+        with suppress(ValueError):
+            trace.within("run_plan#1")
+        pd.run(trace.header.source, journal=trace, replay=True, limits=pd.Limits(steps=10_000))

@@ -112,6 +112,23 @@ def test_one_nested_call_can_be_made_again_and_nothing_else_is() -> None:
     assert replayed.trace.without_timings() == again.trace.without_timings()
 
 
+def test_a_nested_change_goes_on_too_where_it_was_killed() -> None:
+    first = Service().run()
+    changes = {"run_plan#2/retrieve#1": {"topk": 9}}
+    whole = pd.rerun(first.trace, changes, Service().tools)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.jsonl"
+        kept: list[str] = []
+        pd.rerun(first.trace, changes, Service().tools, trace=path, on_event=lambda _: kept.append(path.read_text()))
+        for text in kept:
+            path.write_text(text)
+            service = Service()
+            again = service.run(journal=path, trace=path)
+            assert again.final_answer == whole.final_answer == "answer 9"
+            assert len(service.asked) <= 2
+            assert [call.arguments for call in again.calls] == [call.arguments for call in whole.calls]
+
+
 def test_what_is_wrong_with_a_nested_change_is_said() -> None:
     first = Service().run()
     with pytest.raises(ValueError, match="no call 'run_plan#9/retrieve#1'"):
