@@ -100,13 +100,13 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
     out = [head, "|---|---|---|---|---|---|---|---|---|---|"]
     for line in lines:
         p = f"{line['p']:.3f}" if "p" in line else ""
-        gap = _with_interval(line["difference"], line["difference_interval"]) if "p" in line else ""
+        gap = with_interval(line["difference"], line["difference_interval"]) if "p" in line else ""
         cells = [
             line["run"],
             line["method"],
             str(line["questions"]),
-            _with_interval(line["em"], line["em_interval"]),
-            _with_interval(line["f1"], line["f1_interval"]),
+            with_interval(line["em"], line["em_interval"]),
+            with_interval(line["f1"], line["f1_interval"]),
             gap,
             p,
             f"{line['calls']:.1f}",
@@ -117,5 +117,6 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
     return "\n".join(out) + "\n"
 
 
-def _with_interval(value: float, interval: tuple[float, float]) -> str:
+def with_interval(value: float, interval: tuple[float, float]) -> str:
+    """A figure and its interval."""
     return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

@@ -183,6 +183,14 @@ def test_two_runs_are_compared(data: Path, tmp_path: Path, capsys: pytest.Captur
     assert one["em_interval"][0] < 0.75 < one["em_interval"][1]
     assert pyrag(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert capsys.readouterr().out.count("\n| ") == 2
+    pytest.importorskip("matplotlib", reason="the extra `eval` is not installed")
+    page = tmp_path / "c.html"
+    assert pyrag(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--html", str(page)]) == 0
+    text = page.read_text()
+    assert text.count("data:image/svg+xml;base64,") == 4
+    assert text.index("Who is number 1?") < text.index("Who is number 0?"), "differences come first"
+    assert "<script" not in text
+    assert "http://" not in text.replace("http-equiv", "")
     assert pyrag(["compare", str(tmp_path / "none")]) == 2
     assert "name a folder that" in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ import typer
 
 from .. import options as o
 from .. import status
+from ..inputs import check_output
 from ..screen import write
 from ..status import Stop
 
@@ -22,6 +23,9 @@ def add(app: typer.Typer) -> None:
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders that `pyrag eval --out` has written.")],
     seed: Annotated[int, typer.Option(metavar="S", help="Of the bootstrap.")] = 0,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write a page with plots and the questions, too.")
+    ] = None,
     as_json: o.Json = False,
 ) -> int:
     """Compare runs on the questions that they have in common: the first is what the others are compared with.
@@ -33,11 +37,18 @@ def compare(
     from ...evaluation.comparison import markdown, read_results
     from ...evaluation.datasets import DataError
 
+    check_output(html, "--html")
     try:
-        lines = compared([read_results(each) for each in runs], seed)
+        results = [read_results(each) for each in runs]
+        lines = compared(results, seed)
+        if html is not None:
+            from ...evaluation.page import comparison_page
+            from ...runtime.trace import replace_file
+
+            replace_file(html, comparison_page(lines, results))
     except DataError as error:
         raise Stop(str(error)) from None
     except ImportError:
-        raise Stop("a comparison needs scipy: pip install 'pyrag_dsl[eval]'") from None
+        raise Stop("a comparison needs scipy, and its page matplotlib: pip install 'pyrag_dsl[eval]'") from None
     write(sys.stdout, json.dumps(lines) + "\n" if as_json else markdown(lines))
     return status.OK

@@ -1,0 +1,98 @@
+"""A comparison as one page without network: the table, plots by matplotlib, and the questions, differences first."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from .comparison import RunResults, with_interval
+
+MOST_QUESTIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture: SVG, encoded for a page."""
+
+    title: str
+    data: str
+
+
+def comparison_page(lines: Sequence[dict[str, Any]], runs: Sequence[RunResults]) -> str:
+    """The page. Raises `ImportError` without matplotlib."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string((files(__package__) / "page.html").read_text("utf-8"))
+    questions = _questions(runs)
+    return template.render(
+        lines=lines,
+        plots=_plots(lines),
+        questions=questions[:MOST_QUESTIONS],
+        left_out=max(0, len(questions) - MOST_QUESTIONS),
+        interval=with_interval,
+    )
+
+
+def _questions(runs: Sequence[RunResults]) -> list[dict[str, Any]]:
+    """The questions that all runs have, those first in which they differ."""
+    out = []
+    for name in sorted(set.intersection(*(set(run.rows) for run in runs))):
+        rows = [run.rows[name] for run in runs]
+        answers = [
+            {**row, "run": run.name, "trace": f"{run.name}/{row['trace']}"} for run, row in zip(runs, rows, strict=True)
+        ]
+        differ = len({row["em"] for row in rows}) > 1
+        out.append(
+            {"text": rows[0]["question"], "golden": rows[0]["golden_answers"], "answers": answers, "differ": differ}
+        )
+    return sorted(out, key=lambda each: not each["differ"])
+
+
+def _plots(lines: Sequence[dict[str, Any]]) -> list[Plot]:
+    """Exact match with intervals, and beside what it costs in calls, tokens and seconds."""
+    made = [_bars(lines)]
+    made += [_frontier(lines, name) for name in ("calls", "tokens", "seconds") if any(line[name] for line in lines)]
+    return made
+
+
+def _bars(lines: Sequence[dict[str, Any]]) -> Plot:
+    figure, axes = _figure()
+    for place, line in enumerate(lines):
+        low, high = line["em_interval"]
+        axes.errorbar([line["em"]], [-place], xerr=[[line["em"] - low], [high - line["em"]]], fmt="o", capsize=4)
+    axes.set_yticks([-place for place in range(len(lines))], [line["run"] for line in lines])
+    axes.set_xlabel("exact match")
+    axes.margins(y=0.3)
+    return _drawn(figure, "exact match with intervals")
+
+
+def _frontier(lines: Sequence[dict[str, Any]], name: str) -> Plot:
+    figure, axes = _figure()
+    for line in lines:
+        low, high = line["em_interval"]
+        axes.errorbar([line[name]], [line["em"]], yerr=[[line["em"] - low], [high - line["em"]]], fmt="o", capsize=4)
+        axes.annotate(line["run"], (line[name], line["em"]), xytext=(6, 6), textcoords="offset points", fontsize=8)
+    axes.set_xlabel(f"{name} a question")
+    axes.set_ylabel("exact match")
+    axes.margins(0.25)
+    return _drawn(figure, f"exact match against {name}")
+
+
+def _figure() -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(visible=True, alpha=0.3)
+    return figure, axes
+
+
+def _drawn(figure: Any, title: str) -> Plot:
+    out = io.BytesIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return Plot(title, base64.b64encode(out.getvalue()).decode("ascii"))
