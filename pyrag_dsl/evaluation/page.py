@@ -7,8 +7,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Any
 
+from ..quoting import visible
 from .comparison import RunResults, with_interval
 
 MOST_QUESTIONS = 1_000
@@ -26,7 +28,7 @@ def comparison_page(lines: Sequence[dict[str, Any]], runs: Sequence[RunResults])
     """The page. Raises `ImportError` without matplotlib."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(autoescape=True, finalize=_harmless, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string((files(__package__) / "page.html").read_text("utf-8"))
     questions = _questions(runs)
     return template.render(
@@ -38,18 +40,27 @@ def comparison_page(lines: Sequence[dict[str, Any]], runs: Sequence[RunResults])
     )
 
 
+def _harmless(value: Any) -> Any:
+    """What strangers wrote, without control characters and without what hides or reorders text."""
+    return visible(value) if type(value) is str else value
+
+
+def _label(line: dict[str, Any]) -> str:
+    """The last part of a folder's name: the whole may be long."""
+    return PurePath(str(line["run"])).name[:30]
+
+
 def _questions(runs: Sequence[RunResults]) -> list[dict[str, Any]]:
     """The questions that all runs have, those first in which they differ."""
     out = []
     for name in sorted(set.intersection(*(set(run.rows) for run in runs))):
         rows = [run.rows[name] for run in runs]
-        answers = [
-            {**row, "run": run.name, "trace": f"{run.name}/{row['trace']}"} for run, row in zip(runs, rows, strict=True)
-        ]
+        answers = []
+        for run, row in zip(runs, rows, strict=True):
+            answers.append({**row, "run": run.name, "trace": f"{run.name}/{row['trace']}"})
         differ = len({row["em"] for row in rows}) > 1
-        out.append(
-            {"text": rows[0]["question"], "golden": rows[0]["golden_answers"], "answers": answers, "differ": differ}
-        )
+        golden = rows[0]["golden_answers"]
+        out.append({"text": rows[0]["question"], "golden": golden, "answers": answers, "differ": differ})
     return sorted(out, key=lambda each: not each["differ"])
 
 
@@ -65,7 +76,7 @@ def _bars(lines: Sequence[dict[str, Any]]) -> Plot:
     for place, line in enumerate(lines):
         low, high = line["em_interval"]
         axes.errorbar([line["em"]], [-place], xerr=[[line["em"] - low], [high - line["em"]]], fmt="o", capsize=4)
-    axes.set_yticks([-place for place in range(len(lines))], [line["run"] for line in lines])
+    axes.set_yticks([-place for place in range(len(lines))], [_label(line) for line in lines])
     axes.set_xlabel("exact match")
     axes.margins(y=0.3)
     return _drawn(figure, "exact match with intervals")
@@ -76,7 +87,7 @@ def _frontier(lines: Sequence[dict[str, Any]], name: str) -> Plot:
     for line in lines:
         low, high = line["em_interval"]
         axes.errorbar([line[name]], [line["em"]], yerr=[[line["em"] - low], [high - line["em"]]], fmt="o", capsize=4)
-        axes.annotate(line["run"], (line[name], line["em"]), xytext=(6, 6), textcoords="offset points", fontsize=8)
+        axes.annotate(_label(line), (line[name], line["em"]), xytext=(6, 6), textcoords="offset points", fontsize=8)
     axes.set_xlabel(f"{name} a question")
     axes.set_ylabel("exact match")
     axes.margins(0.25)
@@ -86,7 +97,7 @@ def _frontier(lines: Sequence[dict[str, Any]], name: str) -> Plot:
 def _figure() -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+    figure = Figure(figsize=(4.6, 3.2))
     axes = figure.subplots()
     axes.grid(visible=True, alpha=0.3)
     return figure, axes
@@ -94,5 +105,5 @@ def _figure() -> tuple[Any, Any]:
 
 def _drawn(figure: Any, title: str) -> Plot:
     out = io.BytesIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
     return Plot(title, base64.b64encode(out.getvalue()).decode("ascii"))
