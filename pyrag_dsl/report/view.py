@@ -92,6 +92,7 @@ class View:
     printed: str
     branches: tuple[Branch, ...] | None
     overrides: tuple[tuple[str, str], ...] = ()
+    timed: bool = False
 
 
 _STATUS = {
@@ -136,6 +137,7 @@ def view_of(trace: Trace) -> View:
         decisions=(*_steps(whole, nested), *_decisions(trace)),
         printed=_cut("".join(event.text for event in trace.of(Printed))),
         branches=ancestry.branches if ancestry is not None else None,
+        timed=any(call.times is not None for call in made),
         overrides=tuple((node, _pairs(changes)) for node, changes in header.overrides.items()),
     )
 
