@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...grammar.diagnostics import PlanError
+from ...interpreter.journal import same_arguments
 from .. import options as o
 from .. import status
 from ..execute import RunRequest, carry_out, tell
 from ..inputs import check_output, load_trace
 from ..outcome import CommandOutcome, of_error
-from ..screen import Screen, stderr
+from ..screen import Screen, quoted, stderr, write
 from ..services import Sources, recorded_tools
 from ..status import Stop
+
+if TYPE_CHECKING:
+    from ...runtime.calls import CallRecord
+    from ...runtime.trace import Trace
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace writes it.")]
 
@@ -26,6 +32,8 @@ def add(app: typer.Typer) -> None:
     verbs.command(epilog=o.examples("pyrag trace show run.jsonl", "pyrag trace show run.jsonl --report run.html"))(show)
     verbs.command(epilog=o.examples("pyrag trace replay run.jsonl"))(replay)
     verbs.command(epilog=o.examples("pyrag trace rerun run.jsonl 'retrieve#1' --topk 10 --out new.jsonl"))(rerun)
+    verbs.command(epilog=o.examples("pyrag trace stats run.jsonl", "pyrag trace stats run.jsonl --json"))(stats)
+    verbs.command(epilog=o.examples("pyrag trace diff before.jsonl after.jsonl"))(diff)
     app.add_typer(verbs, name="trace")
 
 
@@ -45,6 +53,90 @@ def show(
 
     show_trace(Screen(sys.stdout), trace.events)
     return status.OK
+
+
+def stats(file: _File, as_json: o.Json = False) -> int:
+    """Add up what a run has asked, by tool: calls, those taken from a record, seconds, tokens and cost."""
+    rows = totals(load_trace(file))
+    if as_json:
+        write(sys.stdout, json.dumps(rows) + "\n")
+        return status.OK
+    columns = ("tool", "calls", "recorded", "seconds", "tokens", "cost")
+    shown = [columns, *((tool, *(_figure(row[name]) for name in columns[1:])) for tool, row in rows.items())]
+    widths = [max(len(row[place]) for row in shown) for place in range(len(columns))]
+    for row in shown:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        write(sys.stdout, "  ".join(cells) + "\n")
+    return status.OK
+
+
+def totals(trace: Trace) -> dict[str, dict[str, float]]:
+    """What each tool was asked and what that has cost, then all of them. A call that runs a plan takes the time of its
+    calls, so it is left out of the sum of seconds."""
+    found: dict[str, dict[str, float]] = {}
+    nesting = {call.node.rpartition("/")[0] for call in trace.calls}
+    whole = dict.fromkeys(("calls", "recorded", "seconds", "tokens", "cost"), 0.0)
+    for call in trace.calls:
+        row = found.setdefault(call.tool, dict.fromkeys(whole, 0.0))
+        paid = {} if "reused" in call.usage else call.usage
+        more = {
+            "calls": 1.0,
+            "recorded": float(call.cached),
+            "seconds": call.elapsed or 0.0,
+            "tokens": paid.get("tokens") or 0,
+            "cost": paid.get("cost") or 0.0,
+        }
+        for name, value in more.items():
+            row[name] += value
+            whole[name] += 0.0 if name == "seconds" and call.node in nesting else value
+    return {**dict(sorted(found.items())), "all": whole}
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3f}"
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A trace.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="A trace of the same plan or method.")],
+) -> int:
+    """Say what two runs have asked and found otherwise, call by call. Exit status: 0 if nothing, 1 if anything."""
+    one, other = load_trace(before), load_trace(after)
+    screen = Screen(sys.stdout)
+    calls = [{call.node: call for call in trace.calls if not call.speculative} for trace in (one, other)]
+    differ = one.source != other.source
+    if differ:
+        screen.line(("! ", "warn"), "the plans differ")
+    for node in list(dict.fromkeys([*calls[0], *calls[1]])):
+        first, second = calls[0].get(node), calls[1].get(node)
+        call = second or first
+        if call is None or (first and second and _same(first, second)):
+            continue
+        differ = True
+        if first is None or second is None:
+            mark = ("+ ", "good") if first is None else ("- ", "bad")
+            screen.line(mark, (call.alias or node, "call"), " ", _brief(call.arguments), f" = {_brief(call.result)}")
+            continue
+        screen.line(("~ ", "warn"), (call.alias or node, "call"))
+        for name in dict.fromkeys([*first.arguments, *second.arguments]):
+            was, now = first.arguments.get(name), second.arguments.get(name)
+            if was != now:
+                screen.line(f"    {name}: {_brief(was)} -> {_brief(now)}")
+        if first.result != second.result:
+            screen.line(f"    result: {_brief(first.result)} -> {_brief(second.result)}")
+    ends = [trace.finished.final_answer if trace.finished is not None else None for trace in (one, other)]
+    if ends[0] != ends[1]:
+        differ = True
+        screen.line(("answer ", "dim"), f"{_brief(ends[0])} -> {_brief(ends[1])}")
+    return status.FAILED if differ else status.OK
+
+
+def _same(one: CallRecord, other: CallRecord) -> bool:
+    return same_arguments(one.arguments, other.arguments) and one.result == other.result
+
+
+def _brief(value: Any) -> str:
+    return quoted(repr(value), 100)[1:-1]
 
 
 def replay(
