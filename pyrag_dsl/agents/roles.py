@@ -17,13 +17,13 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.journal import Journal
-from ..models.errors import ContextExceeded, ModelError
-from ..models.reply import Reply
+from ..models.errors import ContextExceeded, EmptyReply, ModelError
+from ..models.reply import Reply, Usage
 from ..quoting import one_line
 from ..runtime.hooks import Hook
 from ..runtime.nesting import RunContext
 from ..runtime.tools import Reported, Tool, tool
-from .answerer import Completes, answer_tool
+from .answerer import Completes, answer_tool, more_room
 from .decomposer import Decomposer
 from .drafts import INPUTS, Draft, Drafted, DraftsRejected
 from .metering import Meter, Metered, usage_of
@@ -181,9 +181,14 @@ def chat_tool(model: Completes, schemas: Sequence[Any] = ()) -> Tool:
             offered = [known[name] for name in tools if name in known]
             more = {"tools": offered, "tool_choice": "auto"} if offered else {}
             sent = [_as_sent(each) for each in messages]
+            room = more_room(model)
             while True:
                 try:
                     return await metered_model.acomplete(sent, **more)
+                except EmptyReply:
+                    if not room:
+                        return NOTHING_SAID
+                    more, room = {**more, **room}, {}
                 except ContextExceeded:
                     sent = shorter(sent)
                     if not sent:
@@ -208,6 +213,10 @@ def chat_tool(model: Completes, schemas: Sequence[Any] = ()) -> Tool:
         return Reported(value, {**usage, "raw": reply.raw_text})
 
     return _role(chat, model)
+
+
+NOTHING_SAID = Reply("", "", None, Usage(), 0.0, "", 1, 0.0, False)
+"""A reply without a word: for a method to make something of."""
 
 
 def shorter(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -235,7 +244,10 @@ def complete_tool(model: Any) -> Tool:
         template: str = "{prompt}",
     ) -> Reported:
         async def work(metered_model: Any) -> Reply:
-            return await metered_model.acontinue(prompt, begun, stop, template=template)  # type: ignore[no-any-return]
+            try:
+                return await metered_model.acontinue(prompt, begun, stop, template=template)  # type: ignore[no-any-return]
+            except EmptyReply:
+                return NOTHING_SAID
 
         reply, usage = await metered("complete", model, "go on with the text", work)
         text, ended = ended_by(reply.raw_text, reply.stop, stop, reply.finish_reason)

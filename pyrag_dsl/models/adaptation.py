@@ -12,18 +12,28 @@ _REFUSED = (
     ("stream", re.compile(r"(?i)\bstream(ing)?\b"), ""),
     ("prefill", re.compile(r"continue_final_message|add_generation_prompt"), "continue_final_message"),
 )
-_SYSTEM = re.compile(r"(?i)system role|role.{0,20}\bsystem\b|system messages? (?:is|are) not")
+_SYSTEM = re.compile(r"(?i)system role|role.{0,20}\bsystem\b|system messages? (?:is|are) not|roles must alternate")
+_UNKNOWN = re.compile(
+    r"(?i)(?:unrecogni[sz]ed|unknown|unsupported|unexpected|not supported|extra inputs)[^'\"`]{0,60}['\"`](\w+)['\"`]"
+    r"|\[\s*['\"]body['\"]\s*,\s*['\"](\w+)['\"]\s*\].{0,80}(?:extra|not permitted)"
+)
+_NEEDED = frozenset({"model", "messages", "prompt", "tools"})
+_STATUSES = frozenset({400, 405, 415, 422, 501})
 
 
 def refused_parameter(status: int, text: str, body: Mapping[str, Any]) -> str | None:
     """The name of the adaptation that a refusal asks for; None if it is about something else."""
-    if status not in (400, 422):
+    if status not in _STATUSES:
         return None
     for name, said, field in _REFUSED:
         if said.search(text) and (field in body if field else not body.get("stream")):
             return name
     if _SYSTEM.search(text) and any(each.get("role") == "system" for each in body.get("messages", ())):
         return "system"
+    for match in _UNKNOWN.finditer(text):
+        field = match[1] or match[2]
+        if field in body and field not in _NEEDED:
+            return f"without {field}"
     return None
 
 
@@ -32,6 +42,8 @@ def adapted(body: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
     made = dict(body)
     if "max_completion_tokens" in known and "max_tokens" in made:
         made["max_completion_tokens"] = made.pop("max_tokens")
+    for field in [each for each in made if f"without {each}" in known]:
+        del made[field]
     if "temperature" in known:
         made.pop("temperature", None)
     if "stream" in known:

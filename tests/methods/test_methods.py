@@ -355,6 +355,42 @@ def test_a_model_without_a_system_role_is_told_as_the_user() -> None:
     assert requests[1].messages[0]["content"].endswith(QUESTION)
 
 
+@pytest.mark.parametrize(
+    ("refusal", "gone"),
+    [
+        ("Unrecognized request argument supplied: 'stop'", "stop"),
+        ("Unknown parameter: 'stop'.", "stop"),
+        ('[{"loc": ["body", "stop"], "msg": "Extra inputs are not permitted"}]', "stop"),
+        ("'stop' is not supported with this model: unsupported parameter \"stop\"", "stop"),
+    ],
+)
+def test_any_field_that_is_not_needed_may_be_refused(refusal: str, gone: str) -> None:
+    def script(request: Request) -> Any:
+        return status(400, message=refusal) if gone in (request.body or {}) else "<answer>Tacoma</answer> and on and on"
+
+    answered, requests, _ = ask("search-r1", script)
+    assert answered.final_answer == "Tacoma", "a stop that the endpoint does not know is found in the text"
+    assert [gone in body for body in bodies(requests)] == [True, False]
+
+
+def test_a_turn_without_a_word_is_asked_for_once_more_and_is_then_an_empty_one() -> None:
+    script = [Turn(""), Turn("", calls=(("chunk_read", {"chunk_ids": ["p2"]}),)), Turn(""), Turn(""), "Tacoma"]
+    answered, requests, _ = ask("a-rag", script)
+    assert answered.final_answer == "Tacoma"
+    assert [body["max_tokens"] for body in bodies(requests)] == [1024, 2048, 1024, 2048, 1024]
+    assert requests[-1].messages[-1]["content"] == recipes()["a-rag"].inputs["last"]
+    assert answered.spent.calls == len(requests)
+    assert answered.spent.failed == 3
+
+
+def test_a_cut_turn_of_a_protocol_is_no_stop_and_the_method_says_what_it_does() -> None:
+    invalid = recipes()["search-r1"].inputs["invalid"]
+    cut = Turn("<think>I go on and on <search>Du", finish_reason="length")
+    answered, requests, index = ask("search-r1", [cut, "<answer>Tacoma"])
+    assert (answered.final_answer, index.queries) == ("Tacoma", [])
+    assert bodies(requests)[1]["prompt"].endswith("<search>Du" + invalid)
+
+
 def test_a_conversation_that_is_too_long_is_sent_with_less() -> None:
     def script(request: Request) -> Any:
         too_long = sum(len(str(message["content"])) for message in request.messages) > 6_000
