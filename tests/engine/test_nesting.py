@@ -76,7 +76,8 @@ def snapshots(plan: str, service: Service, inputs: dict[str, Any]) -> tuple[pd.R
             if path.exists() and (text := path.read_text()) not in kept[-1:]:
                 kept.append(text)
 
-        result = service.run(plan, inputs=inputs, trace=path, on_event=look)
+        # Whether a call that a failed plan did not come to comes back before that fails is a matter of time.
+        result = service.run(plan, inputs=inputs, trace=path, on_event=look, speculate=False)
         kept.append(path.read_text())
     return result, kept
 
@@ -164,7 +165,7 @@ def test_law_a_killed_question_goes_on_and_ends_as_if_nothing_had_been(one: str,
             path.write_text(text)
             recorded = pd.Trace.load(path)
             service = Service(hooks)
-            again = service.run(inputs=inputs, journal=path, trace=path)
+            again = service.run(inputs=inputs, journal=path, trace=path, speculate=False)
             assert again.trace.without_timings() == result.trace.without_timings()
             assert pd.Trace.load(path).without_timings() == result.trace.without_timings()
         already = [call for call in recorded.calls if call.ended and call.tool != "run_plan" and not _reused(call)]
