@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
@@ -183,8 +183,3 @@ _PUBLISHED: dict[str, tuple[str, str, dict[str, Any]]] = {
         },
     ),
 }
-
-
-def names() -> Iterable[str]:
-    """The names of the methods of the package."""
-    return _PUBLISHED
