@@ -345,7 +345,6 @@ _NESTED_OPTIONS = frozenset({"inputs", "question", "limits", "overrides", "hooks
 async def _nested(
     outer: Run,
     call: Call,
-    left: Left,
     program: Program | str,
     tools: Tools | None,
     options: Mapping[str, Any],
@@ -356,7 +355,7 @@ async def _nested(
     The runs that one run makes follow each other: what the later may take over is what the earlier have asked.
     """
     async with outer.in_turn:
-        return await _nested_run(outer, call, left, program, tools, options, function)
+        return await _nested_run(outer, call, outer.left(call), program, tools, options, function)
 
 
 async def _nested_run(

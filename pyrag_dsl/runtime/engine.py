@@ -343,12 +343,12 @@ class Run:
 
         async def arun(program: Any, tools: Any = None, **options: Any) -> Result:
             assert self.nest is not None
-            found: Result = await self.nest(self, call, left, program, tools, options)
+            found: Result = await self.nest(self, call, program, tools, options)
             return found
 
         async def asking(function: Callable[[Any], Any], tools: Any = None) -> Any:
             assert self.nest is not None
-            return await self.nest(self, call, left, NOTHING, tools, {}, function)
+            return await self.nest(self, call, NOTHING, tools, {}, function)
 
         return RunContext(node, self.options.inputs, left, arun, asking)
 
@@ -358,10 +358,9 @@ class Run:
         for before in self.known():
             if before.node == call.node:
                 break
-            if before.entry is not None:
-                spent.add(before.entry.usage)
-                within = self.book.spent_within(f"{self.within}/{before.node}" if self.within else before.node)
-                spent.add({"tokens": within.tokens, "cost": within.cost}, within.calls)
+            spent.add({} if before.entry is None else before.entry.usage)
+            within = self.book.spent_within(f"{self.within}/{before.node}" if self.within else before.node)
+            spent.add({"tokens": within.tokens, "cost": within.cost}, within.calls)
         return self.allowance.less(spent)
 
     def receive(

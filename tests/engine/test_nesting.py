@@ -191,6 +191,9 @@ def test_what_is_left_is_counted_in_program_order_over_all_levels() -> None:
     service = Service()
     service.run(limits={"tool_calls": 20, "tokens": 100})
     assert [(left.calls, left.tokens, left.cost) for left in service.left] == [(19, 100, None), (16, 93, None)]
+    service = Service()
+    service.run("a = run_plan(first)\n" + TWICE, limits={"tool_calls": 20}, mode="sequential")
+    assert [left.calls for left in service.left] == [19, 16, 15], "what is taken over is counted where it was made"
 
 
 def test_a_budget_is_of_the_whole_question() -> None:
@@ -235,8 +238,10 @@ def test_runs_are_not_nested_without_end() -> None:
             result = await context.arun(source, self.tools, inputs={"me": source})
             return {"answer": result.final_answer}
 
-    with pytest.raises(pd.LimitExceeded, match="nested deeper than 8"):
+    with pytest.raises(pd.LimitExceeded, match="nested deeper than 8") as met:
         Endless().run(forever, inputs={"me": forever})
+    assert met.value.trace is not None
+    assert max(call.node.count("/") for call in met.value.trace.calls) == 8
 
 
 def test_hooks_of_the_run_around_are_asked_about_nested_calls() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from pyrag_dsl import Trace
 from pyrag_dsl.cli import pyrag
+from pyrag_dsl.evaluation import Row, summary_of
 from pyrag_dsl.testing.server import Request, ScriptedModelServer, status
 
 PEOPLE = ["Ann", "Bea", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal"]
@@ -91,6 +92,13 @@ def test_every_question_has_a_row_a_trace_and_an_end(
     assert (summary["em"], summary["questions"], summary["status"]["failed"]) == (0.75, 8, 1)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["seed"], manifest["model"], manifest["inputs"]["topk"]) == (3, "m", 5)
+
+
+def test_a_question_without_an_end_counts_as_wrong(data: Path, tmp_path: Path) -> None:
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, tmp_path / "run", server.base_url, "--limit", "2")) == 0
+    row = Row(**{**rows_of(tmp_path / "run")[0], "em": 1.0})
+    assert summary_of([row], questions=4)["em"] == 0.25
 
 
 def test_projections_are_rebuilt_from_the_traces(data: Path, tmp_path: Path) -> None:
