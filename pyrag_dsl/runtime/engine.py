@@ -180,7 +180,6 @@ class Run:
         self.computing = True
         began = time.perf_counter()
         outcome: Outcome = self.read(supply=supply, interrupt=interrupt, concurrent=concurrent, **more)
-        self.computing = False
         self.slow = self.slow or time.perf_counter() - began > _SLOW
         self.last = outcome.calls
         self.ahead -= outcome.ahead

@@ -107,6 +107,7 @@ class Scheduler:
                     if not self.reused(wanted):
                         raise run.not_recorded(await self.interpret())
                     continue
+                run.computing = False  # from here on tools and hooks may hold the thread
                 first = outcome.wanted[0] if outcome is not None and (run.failures or self.held) else None
                 if first is not None and await self.decided(first, cast(Outcome, outcome)):
                     continue
