@@ -95,7 +95,7 @@ class Answered:
         failed = [(event.tool, event.usage) for event in self.trace.events if isinstance(event, CallFailed)]
         for tool, usage in [*((call.tool, call.usage) for call in self.trace.calls), *failed]:
             if "requests" in usage and "reused" not in usage:
-                role = str(usage.get("role") or _ROLES.get(tool, tool))
+                role = _text(usage.get("role")) or _ROLES.get(tool, tool)
                 found[role] = found.get(role, Spent()) + _spent(usage)
         return found
 
@@ -108,7 +108,7 @@ class Answered:
     def queries(self) -> tuple[str, ...]:
         """The sub-queries of the question; empty if it was not split."""
         split = next((call.result for call in self.calls if call.tool == "decompose" and call.ended), ())
-        return tuple(map(str, split)) if isinstance(split, list) else ()
+        return tuple(map(_text, split)) if isinstance(split, list) else ()
 
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -130,7 +130,7 @@ class Answered:
         return tuple(found)
 
     def _attempt(self, by: str, call: CallRecord) -> Attempt:
-        source = str(call.arguments.get("source", ""))
+        source = _text(call.arguments.get("source"))
         try:
             trace = self.trace.within(call.node)
         except ValueError:
@@ -157,7 +157,7 @@ class Answered:
         if self.run is not None:
             return self.run.source
         written = [call.result for call in self.calls if call.tool in _ROLES and isinstance(call.result, Mapping)]
-        return str(written[-1].get("source", "")) if written else self.trace.source
+        return _text(written[-1].get("source")) if written else self.trace.source
 
     @cached_property
     def result(self) -> Result | None:
@@ -190,7 +190,12 @@ def _spent(usage: Mapping[str, Any]) -> Spent:
     return Spent(tokens, None if cost is None else float(cost), _whole(usage, "requests"), _whole(usage, "failed"))
 
 
+def _text(value: Any) -> str:
+    """A text; "" for what is none."""
+    return value if isinstance(value, str) else ""
+
+
 def _whole(usage: Mapping[str, Any], name: str) -> int:
     """A count in a usage; 0 for what is none."""
     value = usage.get(name)
-    return value if type(value) is int else 0
+    return value if type(value) is int and value >= 0 else 0

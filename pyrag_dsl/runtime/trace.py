@@ -375,6 +375,10 @@ def _limits(found: dict[str, Any]) -> Limits:
 def read_header(header: RunStarted) -> Recording:
     """The objects that a header describes. Raises `TraceError`."""
     try:
+        for data in header.signatures.values():
+            texts = [data["returns"], *(part for param in data["params"] for part in param[:2])]
+            if not all(isinstance(each, str) for each in texts):
+                raise TypeError("the signature of a tool holds something that is no name")
         signatures = {
             name: Signature(
                 name,
