@@ -23,13 +23,12 @@ from ..quoting import one_line
 from ..runtime.hooks import Hook
 from ..runtime.nesting import RunContext
 from ..runtime.tools import Reported, Tool, tool
-from .answerer import Completes, answer_tool, more_room
+from .answerer import Completes, more_room
 from .decomposer import Decomposer
 from .drafts import INPUTS, Draft, Drafted, DraftsRejected
 from .metering import Meter, Metered, usage_of
 from .plan_prompts import problems
 from .planner import Planner
-from .prompts import PromptLimits
 from .repairer import Repairer
 from .sentinels import is_sentinel
 
@@ -76,23 +75,16 @@ def role_tools(
     *,
     constrained: str | None = None,
     adaptive: Hook | None = None,
-    prompt_limits: PromptLimits | None = None,
-    always_answer: bool = False,
 ) -> dict[str, Tool]:
     """The tools of a method that writes plans: `decompose`, `write_plan`, `mend_plan`, `run_plan`.
 
     Args:
         models: who plays which role.
-        plan_tools: what the written plans may call, `answer` of the answering model among it unless it is given.
+        plan_tools: what the written plans may call.
         constrained: see `Drafter`.
         adaptive: a hook for the runs of written plans.
-        prompt_limits: sizes in the prompts of `answer`.
-        always_answer: see `answer_tool`.
     """
-    tools = dict(plan_tools)
-    if "answer" not in tools:
-        tools["answer"] = answer_tool(models.answer, prompt_limits, always=always_answer)
-    signatures = {name: each.signature for name, each in tools.items()}
+    signatures = {name: each.signature for name, each in plan_tools.items()}
 
     async def decompose(question: str) -> Reported:
         async def work(model: Completes) -> Any:
@@ -125,7 +117,7 @@ def role_tools(
         "decompose": _role(decompose, models.decompose),
         "write_plan": _role(write_plan, models.plan),
         "mend_plan": _role(mend_plan, models.repair),
-        "run_plan": run_plan_tool(tools, adaptive),
+        "run_plan": run_plan_tool(plan_tools, adaptive),
     }
 
 

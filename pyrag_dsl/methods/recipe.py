@@ -53,21 +53,14 @@ class Host:
         if self.retriever is not None:
             found.update(corpus_tools(self.retriever))
         if self.models is not None:
+            model = self.models.answer
+            found.setdefault("answer", answer_tool(model, self.prompt_limits, always=self.always_answer))
             written = {name: each for name, each in found.items() if name not in SCHEMAS or name == "retrieve"}
-            made = role_tools(
-                self.models,
-                written,
-                constrained=self.constrained,
-                adaptive=self.adaptive if selective else None,
-                prompt_limits=self.prompt_limits,
-                always_answer=self.always_answer,
-            )
-            answering = self.models.answer
-            found.setdefault("answer", answer_tool(answering, self.prompt_limits, always=self.always_answer))
+            adaptive = self.adaptive if selective else None
             found = {
-                "chat": chat_tool(answering, list(SCHEMAS.values())),
-                "complete": complete_tool(answering),
-                **made,
+                "chat": chat_tool(model, list(SCHEMAS.values())),
+                "complete": complete_tool(model),
+                **role_tools(self.models, written, constrained=self.constrained, adaptive=adaptive),
                 **found,
             }
         return found

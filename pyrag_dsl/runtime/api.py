@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded
+from ..grammar.language import Signature
 from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
@@ -20,7 +21,7 @@ from ..threads import wait, wait_for_coroutine
 from .asking import asked
 from .engine import Run, fitting, in_time, run_inline
 from .events import CallFinished, Event
-from .hooks import Hook
+from .hooks import watching
 from .nesting import DEEPEST, Book, Left, NestedFile, Spending
 from .options import (
     MODES,
@@ -232,7 +233,7 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
             book = Book.of(recorded)
     overrides, book.overrides = _apart(overrides or {}, of)
     if of is not None:
-        recorded = _still_true(of, book).journal(unsettled=_asked(hooks) and not given.get("replay", False))
+        recorded = _still_true(of, book).journal(unsettled=bool(watching(hooks)) and not given.get("replay", False))
     if tools is None:
         raise TypeError("a run needs tools: tools={'retrieve': ..., 'answer': ...}")
     made = toolset(tools)
@@ -258,10 +259,7 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     if not continues:
         book.spent = Spending()
     named = _by_node(program, entries, overrides, signatures, interpreter, inputs)
-    rules = {
-        node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in changed])
-        for node, changed in named.items()
-    }
+    rules = _fitted(named, signatures, limits)
     engines = Options(
         inputs,
         limits,
@@ -286,9 +284,19 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     return prepared
 
 
-def _asked(hooks: Iterable[Hook]) -> bool:
-    """Whether these hooks are asked about results."""
-    return any(type(hook).after_call is not Hook.after_call for hook in hooks)
+def _rules(given: Mapping[str, Any] | Sequence[Override]) -> tuple[Override, ...]:
+    """What is changed of the calls of a node, as rules: a mapping is for any of them."""
+    return (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)
+
+
+def _fitted(
+    overrides: Mapping[str, Sequence[Override]], signatures: Mapping[str, Signature], limits: Limits
+) -> dict[str, tuple[Override, ...]]:
+    """Overrides held to the types of the tools. Raises `ValueError`."""
+    return {
+        node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in rules])
+        for node, rules in overrides.items()
+    }
 
 
 def _source(program: Program | str) -> str:
@@ -314,7 +322,7 @@ def _apart(
         if "@" not in node:  # a short name that is nobody's; a node may be that of a call still to come
             raise ValueError(f"no call {name!r} in the journal: give the trace of the run that has made it")
         within, _, inner = node.rpartition("/")
-        nested.setdefault(within, {})[inner] = (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)
+        nested.setdefault(within, {})[inner] = _rules(given)
     return own, nested
 
 
@@ -367,7 +375,7 @@ async def _nested_run(
     options: Mapping[str, Any],
     function: Callable[[Any], Awaitable[Any]] | None,
 ) -> Any:
-    node = f"{outer.within}/{call.node}" if outer.within else call.node
+    node = outer.whole(call.node)
     alias = f"{outer.alias}/{call.alias}" if outer.alias else call.alias
     given = known("RunContext.arun", options)
     for name in given:
@@ -395,10 +403,7 @@ async def _nested_run(
         program = parse(program, signatures, inputs=inputs)
     before = outer.book.recorded(node)
     continues = before is not None and before.source == program.source and _same(inputs, before.header.inputs)
-    rules: dict[str, tuple[Override, ...]] = {
-        each: (Override(dict(changes)),) if isinstance(changes, Mapping) else tuple(changes)
-        for each, changes in (given.get("overrides") or {}).items()
-    }
+    rules = {each: _rules(changes) for each, changes in (given.get("overrides") or {}).items()}
     declared: Overrides = rules
     decisions: tuple[Event, ...] = ()
     if continues and before is not None:
@@ -411,17 +416,13 @@ async def _nested_run(
     if any(added.values()):
         rules = {each: (*rules.get(each, ()), *added.get(each, ())) for each in {**rules, **added}}
         declared, decisions, continues = rules, (), False
-    fit = {
-        each: tuple([rule._replace(changes=fitting(each, rule.changes, signatures, limits)) for rule in changed])
-        for each, changed in rules.items()
-    }
     hooks = (*checked_hooks(given.get("hooks", ()), None), *around.hooks)
-    known_calls = Journal() if before is None else before.journal(unsettled=_asked(hooks))
+    known_calls = Journal() if before is None else before.journal(unsettled=bool(watching(hooks)))
     nested = replace(
         around,
         inputs=inputs,
         limits=limits,
-        overrides=fit,
+        overrides=_fitted(rules, signatures, limits),
         hooks=hooks,
         file=NestedFile(outer.book, node, alias),
         continues=continues,
@@ -475,7 +476,7 @@ def _by_node(
     for name, given in overrides.items():
         if "#" in name and name not in known:
             raise ValueError(f"no call {name!r} in the journal: use its node, or give the journal of an earlier run")
-        out[known.get(name, name)] = (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)
+        out[known.get(name, name)] = _rules(given)
     return out
 
 

@@ -40,7 +40,7 @@ from .events import (
     RunStarted,
     lifted,
 )
-from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
+from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait, watching
 from .lineage import Lineage
 from .nesting import Book, Left, RunContext, Spending
 from .options import Options
@@ -120,7 +120,7 @@ class Run:
         # What a replay fails with: the arguments and the diagnostic of the calls that failed on record.
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
-        self.watchers = [hook for hook in options.hooks if type(hook).after_call is not Hook.after_call]
+        self.watchers = watching(options.hooks)
         self.unwritten: list[Event] = []
         self.reruns: list[NodeRerun] = []
         self.undone: ByCall[bool] = ByCall()
@@ -298,17 +298,14 @@ class Run:
     def distrust(self) -> None:
         """The readings disagree: only what the sequential one wants is asked from now on."""
         self.trusting = False
-        sound = sum(
+        self.made = sum(
             call.entry is not None and id(call.entry) in self.fresh for call in self.look(False, None, None).calls
         )
-        self.book.spent.calls += sound - self.made
-        self.made = sound
 
     def launch(self, call: Call) -> None:
         """Take note that a call is made."""
         self.launched[call.node] = (call.arguments, self.epoch)
         self.made += 1
-        self.book.spent.calls += 1
 
     def reuse(self, call: Call) -> Entry | None:
         """What another run has paid for, if it is what this call asks: an entry for the journal."""
@@ -316,12 +313,20 @@ class Run:
         entry = self.journal.adopt(call.node, call.tool, call.arguments, often=often)
         if entry is not None:
             self.launched[call.node] = (call.arguments, self.epoch)
-            if self.options.file is not None or self.options.hooks:
-                event = self.finished_event(entry, call.alias, True)
-                if self.options.file is not None:
-                    self.options.file.write(event)
-                self.emit(event)
+            self.tell(entry, call.alias, True)
         return entry
+
+    def tell(self, entry: Entry, alias: str, cached: bool) -> None:
+        """Write down and say that a call has come back."""
+        if self.options.file is not None or self.options.hooks:
+            event = self.finished_event(entry, alias, cached)
+            if self.options.file is not None:
+                self.options.file.write(event)
+            self.emit(event)
+
+    def whole(self, node: str) -> str:
+        """A node of this run as the question knows it."""
+        return f"{self.within}/{node}" if self.within else node
 
     def handed(self, call: Call) -> Callable[[Mapping[str, Any]], Any]:
         """What the tool of a call is called through."""
@@ -337,8 +342,7 @@ class Run:
 
     def context(self, call: Call) -> RunContext:
         """What a tool is told of this run."""
-        node = f"{self.within}/{call.node}" if self.within else call.node
-        left = self.left(call)
+        node, left = self.whole(call.node), self.left(call)
 
         async def arun(program: Any, tools: Any = None, **options: Any) -> Result:
             assert self.nest is not None
@@ -358,7 +362,7 @@ class Run:
             if before.node == call.node:
                 break
             spent.add({} if before.entry is None else before.entry.usage)
-            within = self.book.spent_within(f"{self.within}/{before.node}" if self.within else before.node)
+            within = self.book.spent_within(self.whole(before.node))
             spent.add({"tokens": within.tokens, "cost": within.cost}, within.calls)
         return self.allowance.less(spent)
 
@@ -400,11 +404,7 @@ class Run:
             entry = reused(entry._replace(node=asked_by.node), call.node)._replace(times=times)
         self.book.spent.add(entry.usage, 0)
         self.fresh[id(entry)] = entry
-        if self.options.file is not None or self.options.hooks:
-            event = self.finished_event(entry, call.alias, False)
-            if self.options.file is not None:
-                self.options.file.write(event)
-            self.emit(event)
+        self.tell(entry, call.alias, False)
         return entry
 
     def failed(self, call: Call, error: BaseException) -> Diagnostic:
@@ -550,9 +550,8 @@ class Run:
 
     @property
     def room(self) -> int:
-        """How many more calls may be made, by this run and by all of the question."""
-        limit = self.options.limits.tool_calls
-        return limit - self.made if not self.within else min(limit - self.made, self.allowance.calls - self.made)
+        """How many more calls may be made: of a nested run the limit is what the question has left."""
+        return self.options.limits.tool_calls - self.made
 
     def overdrawn(self) -> LimitHit | None:
         """Why no further call may be paid for; None while one may."""

@@ -12,7 +12,7 @@ a hook decides is written to the trace, so that a replay decides alike without i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,11 @@ class Finished:
     def calls(self) -> tuple[Call, ...]:
         """The calls known so far, in program order, with what has come back for them."""
         return self._look()
+
+
+def watching(hooks: Iterable[Hook]) -> list[Hook]:
+    """Those of the hooks that look at results."""
+    return [hook for hook in hooks if type(hook).after_call is not Hook.after_call]
 
 
 class Hook:

@@ -37,6 +37,17 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [found for key, part in inner for found in ((*path, key), *places(part, (*path, key)))]
 
 
+def changed(lines: list[str], place: tuple[int, tuple[Any, ...]], odd: Any) -> str:
+    """The text of a trace in which one value is another."""
+    number, path = place
+    event = json.loads(lines[number])
+    holder = event
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = odd
+    return "".join([*lines[:number], json.dumps(event) + "\n", *lines[number + 1 :]])
+
+
 LINES = [line(event) for event in pd.run(PLAN, TOOLS).trace]
 PLACES = [(number, path) for number, text in enumerate(LINES) for path in places(json.loads(text))]
 
@@ -46,15 +57,8 @@ PLACES = [(number, path) for number, text in enumerate(LINES) for path in places
 @example((PLACES[-1][0], ("final_answer", 0)), {"$deque": [[1], 10**30]})
 @example((PLACES[-1][0], ("final_answer", 1, "$deque")), [])
 def test_a_trace_that_was_changed_gives_errors_of_its_own(place: tuple[int, tuple[Any, ...]], odd: Any) -> None:
-    number, path = place
-    changed = json.loads(LINES[number])
-    holder = changed
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = odd
-    text = "".join([*LINES[:number], json.dumps(changed) + "\n", *LINES[number + 1 :]])
     with tempfile.TemporaryDirectory() as folder, suppress(TraceError, pd.PlanError):
-        Path(folder, "t.jsonl").write_text(text, encoding="utf-8")
+        Path(folder, "t.jsonl").write_text(changed(LINES, place, odd), encoding="utf-8")
         trace = pd.Trace.load(Path(folder, "t.jsonl"))
         render_report(trace)
         pd.run(trace.header.source, TOOLS, journal=trace, replay=True, limits=pd.Limits(steps=10_000))
@@ -79,15 +83,8 @@ NESTED_PLACES = [(number, path) for number, text in enumerate(NESTED) for path i
 @example((0, ("signatures", "run_plan", "params", 0, 0)), 10**30)
 @given(st.sampled_from(NESTED_PLACES), st.sampled_from([*ODD, "run_plan@1:16/retrieve@1:8", "/", "a/b/c"]))
 def test_so_does_a_trace_with_nested_runs(place: tuple[int, tuple[Any, ...]], odd: Any) -> None:
-    number, path = place
-    changed = json.loads(NESTED[number])
-    holder = changed
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = odd
-    text = "".join([*NESTED[:number], json.dumps(changed) + "\n", *NESTED[number + 1 :]])
     with tempfile.TemporaryDirectory() as folder, suppress(TraceError, pd.PlanError):
-        Path(folder, "t.jsonl").write_text(text, encoding="utf-8")
+        Path(folder, "t.jsonl").write_text(changed(NESTED, place, odd), encoding="utf-8")
         trace = pd.Trace.load(Path(folder, "t.jsonl"))
         render_report(trace)
         answered = Answered(trace)
