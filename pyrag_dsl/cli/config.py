@@ -26,7 +26,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -101,6 +101,42 @@ class Config(_Section):
         budget = self.budget
         given = {"tokens": budget.tokens, "cost": budget.cost, "tool_calls": budget.calls, "deadline": budget.deadline}
         return {name: value for name, value in given.items() if value is not None}
+
+
+class ModelChoice(NamedTuple):
+    """A model that is to be asked: where it is, its name, the variable of its key, and fields of each request."""
+
+    base_url: str | None
+    name: str | None
+    api_key_env: str | None
+    options: dict[str, Any]
+
+
+def answering(
+    config: Config, base_url: str | None = None, name: str | None = None, api_key_env: str | None = None
+) -> ModelChoice:
+    """The model that answers: by options, else by the environment, else by the configuration."""
+    section = config.models.answer
+    place = base_url or os.environ.get("LLM_BASE_URL") or section.base_url
+    called = name or os.environ.get("LLM_MODEL") or section.model
+    return ModelChoice(place, called, api_key_env or (section.api_key_env if place else None), section.options)
+
+
+def planning(config: Config, answers: ModelChoice, base_url: str | None = None, name: str | None = None) -> ModelChoice:
+    """The model that writes and mends plans; what nobody says is as for the one that answers."""
+    section = config.models.plan
+    place = base_url or os.environ.get("PLAN_LLM_BASE_URL") or section.base_url or answers.base_url
+    called = name or os.environ.get("PLAN_LLM_MODEL") or section.model or answers.name
+    options = {**answers.options, **section.options}
+    return ModelChoice(place, called, section.api_key_env or answers.api_key_env, options)
+
+
+def method_inputs(config: Config) -> dict[str, Any]:
+    """The values of the method that the configuration gives, prompts among them. Raises Stop."""
+    return {
+        **config.method.inputs,
+        **{name: read_text(path, "--config") for name, path in config.method.prompts.items()},
+    }
 
 
 def read_config(path: Path | None) -> Config:

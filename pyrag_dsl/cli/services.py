@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..retrieval.index import BM25Index
     from ..retrieval.passages import Retriever
     from ..runtime.tools import Tool
+    from .config import ModelChoice
 
 _PROBLEMS_SHOWN = 5
 
@@ -115,6 +116,14 @@ def host_of(
         adaptive=AdaptiveRetrieval(ladder=ladder or LADDER),
         **more,
     )
+
+
+def model_of(
+    choice: ModelChoice, role: str, screen: Screen, fields: Mapping[str, Any], max_concurrency: int | None = None
+) -> Any:
+    """The client of a model that was chosen, in a role, with further fields of each request. Raises Stop."""
+    place, name, key, options = choice
+    return chat_model(str(name), str(place), key, role, screen, {**options, **fields}, max_concurrency)
 
 
 def chat_model(

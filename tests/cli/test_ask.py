@@ -254,6 +254,11 @@ def test_a_configuration_stands_behind_environment_and_options(
         body = server.requests[-1].body
         assert (body["temperature"], body["seed"], body["messages"][0]["content"]) == (0, 4, "Antworte kurz.")
         assert Trace.load(tmp_path / "t.jsonl").header.limits["tool_calls"] == 7
+        german.write_text("Kürzer.")
+        again = ["ask", "--config", str(config), "--resume", str(tmp_path / "t.jsonl"), "-q"]
+        assert pyrag(again) == 0, "a question goes on with the prompts that it began with"
+        assert capsys.readouterr().out == "from-the-file\n"
+        assert len(server.requests) == 1
         monkeypatch.setenv("LLM_MODEL", "from-the-environment")
         monkeypatch.setenv("PYRAG_CONFIG", str(config))
         assert pyrag(["ask", QUESTION, "-q"]) == 0

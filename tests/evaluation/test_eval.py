@@ -122,6 +122,35 @@ def test_what_failed_is_asked_again_if_that_is_wanted(data: Path, tmp_path: Path
     assert [row["status"] for row in rows_of(out)] == ["answered"] * 7 + ["unknown"]
 
 
+def test_the_configuration_holds_for_an_evaluation_too(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, index = tmp_path / "c.jsonl", tmp_path / "index"
+    assert pyrag(["index", "build", "--corpus", str(corpus), "--out", str(index), "-q"]) == 0
+    corpus.unlink()
+    (tmp_path / "short.txt").write_text("Be short.")
+    monkeypatch.setenv("MY_KEY", "sk-mine")
+    with ScriptedModelServer(script) as server:
+        (tmp_path / "pyrag.toml").write_text(
+            f"""
+            [models.answer]
+            base_url = "{server.base_url}"
+            model = "m"
+            api_key_env = "MY_KEY"
+            [retrieval]
+            index = "index"
+            [method]
+            name = "vanilla"
+            prompts = {{ system = "short.txt" }}
+            """
+        )
+        config = ["--config", str(tmp_path / "pyrag.toml")]
+        assert pyrag(["eval", "--data", str(data), "--out", str(tmp_path / "run"), "--limit", "1", "-q", *config]) == 0
+        (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer sk-mine"
+    assert str(request.messages[0]["content"]).startswith("Be short.\n\nDoc 1(Title: Number")
+
+
 def test_a_part_of_the_questions_is_drawn_by_the_seed(data: Path, tmp_path: Path) -> None:
     with ScriptedModelServer(script) as server:
         drawn = {}

@@ -15,11 +15,11 @@ import typer
 from ...grammar.diagnostics import PlanError, PlanRejected
 from .. import options as o
 from .. import status
-from ..config import read_config
+from ..config import ModelChoice, answering, method_inputs, planning, read_config
 from ..inputs import check_output, load_trace, read_inputs, read_text
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
-from ..services import Sources, chat_model, host_of
+from ..services import Sources, host_of, model_of
 from ..status import Stop
 from ..steps import Steps
 
@@ -139,12 +139,9 @@ def ask(
     these names are missing, and the configuration where these are missing too. Without a model the embedded reader
     answers, in methods that need nothing else.
     """
-    environment = os.environ
     settings = read_config(config)
-    roles = settings.models
-    base_url = llm_base_url or environment.get("LLM_BASE_URL") or roles.answer.base_url
-    name = model or environment.get("LLM_MODEL") or roles.answer.model
-    api_key_env = api_key_env or (roles.answer.api_key_env if base_url else None)
+    answers = answering(settings, llm_base_url, model, api_key_env)
+    plans = planning(settings, answers, plan_llm_base_url, plan_model)
     if not corpus and not retriever:
         corpus, retriever = settings.retrieval.corpus, settings.retrieval.retriever
         index = index or settings.retrieval.index
@@ -159,9 +156,7 @@ def ask(
         raise Stop(f"--constrained: vllm, sglang or llama.cpp, not {constrained}")
     changes = {"adaptive": adaptive, "repairs": repairs, "topk": topk if "topk" in recipe.inputs else None}
     given = {
-        **(_inputs_of(recorded) if recorded is not None else {}),
-        **({} if recorded is not None else settings.method.inputs),
-        **{key: read_text(path, "--config") for key, path in settings.method.prompts.items()},
+        **(_inputs_of(recorded) if recorded is not None else method_inputs(settings)),
         **{key: value for key, value in changes.items() if value is not None},
         **read_inputs(inputs or (), None),
         **_texts(prompts or ()),
@@ -170,40 +165,26 @@ def ask(
         recipe.given(given)
     except ValueError as error:
         raise Stop(f"--input: {error}") from None
-    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk or 5, strict_corpus=strict_corpus)
+    sources = Sources(corpus, retriever, index, *answers[:3], topk or 5, strict_corpus=strict_corpus)
     sources.check()
-    if not base_url and recipe.needs & {"chat", "complete", "decompose", "write_plan"}:
-        ways = "give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL"
-        raise Stop(f"the method {recipe.name} needs a model: {ways}")
+    check_model(recipe, answers)
     place = trace or resume
     check_output(place, "--trace" if trace else "--resume", apart_from=[corpus, report])
     check_output(report, "--report", apart_from=[corpus])
-    plan_url = plan_llm_base_url or environment.get("PLAN_LLM_BASE_URL") or roles.plan.base_url or base_url
-    plan_name = plan_model or environment.get("PLAN_LLM_MODEL") or roles.plan.model or name
-    plan_key = roles.plan.api_key_env or api_key_env
     fields = read_inputs(model_options or (), None, option="--model-option")
     screen = stderr(quiet=quiet)
     tokens = {} if max_tokens is None else {"tokens": max_tokens}
     limits = {**settings.limits, **o.limits(deadline, max_calls), **tokens}
     with ExitStack() as stack:
         models = None
-        if base_url and name:
+        if answers.base_url and answers.name:
             from ...agents.roles import Models
 
-            answering = stack.enter_context(
-                chat_model(name, base_url, api_key_env, "answer", screen, {**roles.answer.options, **fields})
-            )
-            planning = stack.enter_context(
-                chat_model(
-                    str(plan_name),
-                    str(plan_url),
-                    plan_key,
-                    "plan",
-                    screen,
-                    {**roles.answer.options, **roles.plan.options, **fields},
-                )
-            )
-            models = Models.of(answering, planning)
+            talking, writing = [
+                stack.enter_context(model_of(choice, role, screen, fields))
+                for choice, role in ((answers, "answer"), (plans, "plan"))
+            ]
+            models = Models.of(talking, writing)
         rungs = _rungs(ladder)
         host = host_of(sources, models, screen, stack, rungs, constrained=constrained, always_answer=always_answer)
         outcome = _answer(
@@ -236,6 +217,13 @@ def ask(
         show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
     (print_json if as_json else print_answer)(outcome)
     return outcome.code
+
+
+def check_model(recipe: Recipe, answers: ModelChoice) -> None:
+    """Raise Stop where a method needs a model and there is none."""
+    if not answers.base_url and recipe.needs & {"chat", "complete", "decompose", "write_plan"}:
+        ways = "give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL"
+        raise Stop(f"the method {recipe.name} needs a model: {ways}")
 
 
 def _rungs(ladder: str | None) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,9 +14,9 @@ import typer
 from ... import __version__
 from .. import options as o
 from .. import status
-from ..config import read_config
+from ..config import ModelChoice, answering, read_config
 from ..screen import Screen, stderr
-from ..services import chat_model
+from ..services import model_of
 from ..status import Stop
 
 
@@ -42,16 +41,14 @@ def doctor(
     Exit status: 0 if all that was named answers, 5 if something does not.
     """
     settings = read_config(config)
-    base_url = llm_base_url or os.environ.get("LLM_BASE_URL") or settings.models.answer.base_url
-    name = model or os.environ.get("LLM_MODEL") or settings.models.answer.model
-    key = api_key_env or settings.models.answer.api_key_env
+    answers = answering(settings, llm_base_url, model, api_key_env)
     place = retriever or settings.retrieval.retriever
     screen = Screen(sys.stdout)
     screen.line(("pyrag_dsl ", "strong"), f"{__version__}, Python {sys.version.split()[0]}, {sys.platform}")
     _extras(screen)
     well = [_isolation(screen)]
-    if base_url and name:
-        well.append(_tried(screen, f"model {name} at {base_url}", lambda: _model(str(name), str(base_url), key)))
+    if answers.base_url and answers.name:
+        well.append(_tried(screen, f"model {answers.name} at {answers.base_url}", lambda: _model(answers)))
     else:
         screen.line(
             ("- ", "dim"), "no model was named: --llm-base-url and --model, LLM_BASE_URL and LLM_MODEL, or --config"
@@ -117,8 +114,8 @@ def _tried(screen: Screen, what: str, ask: Callable[[], str]) -> bool:
     return True
 
 
-def _model(name: str, base_url: str, key: str | None) -> str:
-    with chat_model(name, base_url, key, "answer", stderr(quiet=True), {"max_tokens": 16}) as client:
+def _model(choice: ModelChoice) -> str:
+    with model_of(choice, "answer", stderr(quiet=True), {"max_tokens": 16}) as client:
         client.max_retries = 0
         reply: Any = client.complete([{"role": "user", "content": "Say hello."}])
     counted = "tokens are counted" if reply.usage.known else "it counts no tokens: budgets of tokens will not work"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import sys
 import time
@@ -18,12 +17,12 @@ import typer
 from ... import __version__
 from .. import options as o
 from .. import status
-from ..config import read_config
+from ..config import answering, method_inputs, planning, read_config
 from ..inputs import read_inputs
 from ..screen import Screen, stderr, write
-from ..services import Sources, chat_model, host_of
+from ..services import Sources, host_of, model_of
 from ..status import Stop
-from .ask import chosen
+from .ask import check_model, chosen
 
 if TYPE_CHECKING:
     from ...evaluation import BatchProgress
@@ -87,16 +86,17 @@ def evaluate(
     from ...evaluation import evaluate as run_batch
 
     settings = read_config(config)
-    base_url = llm_base_url or os.environ.get("LLM_BASE_URL") or settings.models.answer.base_url
-    name = model or os.environ.get("LLM_MODEL") or settings.models.answer.model
-    planner = plan_model or os.environ.get("PLAN_LLM_MODEL") or settings.models.plan.model
+    answers = answering(settings, llm_base_url, model, api_key_env)
+    plans = planning(settings, answers, None, plan_model)
     if not corpus and not retriever:
         corpus, retriever = settings.retrieval.corpus, settings.retrieval.retriever
+        index = index or settings.retrieval.index
+    topk = topk or settings.retrieval.topk
     recipe = chosen(method or settings.method.name)
-    given = {**settings.method.inputs, **read_inputs(inputs or (), None)}
+    given = {**method_inputs(settings), **read_inputs(inputs or (), None)}
     if topk is not None and "topk" in recipe.inputs:
         given["topk"] = topk
-    sources = Sources(corpus, retriever, index, base_url, name, api_key_env, topk or settings.retrieval.topk or 5)
+    sources = Sources(corpus, retriever, index, *answers[:3], topk or 5)
     sources.check()
     try:
         recipe.given(given)
@@ -105,14 +105,9 @@ def evaluate(
         raise Stop(f"--data {error}") from None
     except ValueError as error:
         raise Stop(f"--input: {error}") from None
-    if not base_url and recipe.needs & {"chat", "complete", "decompose", "write_plan"}:
-        raise Stop(f"the method {recipe.name} needs a model: give --llm-base-url and --model")
+    check_model(recipe, answers)
     questions = _drawn(questions, limit, shard, seed)
-    fields = {
-        **settings.models.answer.options,
-        "seed": seed,
-        **read_inputs(model_options or (), None, option="--model-option"),
-    }
+    fields = {"seed": seed, **read_inputs(model_options or (), None, option="--model-option")}
     screen = stderr(quiet=quiet)
     manifest = {
         "method": recipe.name,
@@ -124,23 +119,22 @@ def evaluate(
         "shard": shard,
         "corpus": None if corpus is None else _fingerprint(corpus),
         "retriever": retriever,
-        "model": name,
-        "plan_model": planner,
-        "base_url": base_url,
-        "model_options": fields,
+        "model": answers.name,
+        "plan_model": plans.name,
+        "base_url": answers.base_url,
+        "model_options": {**answers.options, **fields},
         "version": __version__,
         "python": sys.version.split()[0],
     }
     _hold(out, manifest)
     with ExitStack() as stack:
         models = None
-        if base_url and name:
-            each = concurrency if not planner or planner == name else max(1, concurrency // 2)
-            talking = stack.enter_context(chat_model(name, base_url, api_key_env, "answer", screen, fields, each))
-            planning = talking
-            if planner and planner != name:
-                planning = stack.enter_context(chat_model(planner, base_url, api_key_env, "plan", screen, fields, each))
-            models = Models.of(talking, planning)
+        if answers.base_url and answers.name:
+            apart = plans[:2] != answers[:2]
+            each = max(1, concurrency // 2) if apart else concurrency
+            talking = stack.enter_context(model_of(answers, "answer", screen, fields, each))
+            writing = stack.enter_context(model_of(plans, "plan", screen, fields, each)) if apart else talking
+            models = Models.of(talking, writing)
         host = host_of(sources, models, screen, stack)
         tokens = {} if max_tokens is None else {"tokens": max_tokens}
         with _shown(screen, len(questions)) as told:
