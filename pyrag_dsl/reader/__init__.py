@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .compose import compose
+from .compose import UNKNOWN, Reading, compose
 from .extract import read
-from .prompts import split_prompt
-from .reading import UNKNOWN, Reading
+from .questions import split_prompt
 
 __all__ = ["UNKNOWN", "EmbeddedReader", "Reading", "compose", "read"]
 

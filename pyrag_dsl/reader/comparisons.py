@@ -1,15 +1,16 @@
-"""Comparative questions: which quantity they compare, and which end of it they ask for."""
+"""Comparative questions: the quantity, the two things that are named, and what stated facts say of each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
-from .dates import Date, days_between, find_dates, order, parse_date
-from .names import compiled
+from .patterns import Date, compiled, days_between, find_dates, order, parse_date
+from .questions import Stated
+from .vocabulary import STOP_WORDS
 
 Quantity: TypeAlias = "Date | float"
 
@@ -173,3 +174,155 @@ def compare(first: Quantity, second: Quantity) -> int:
     if isinstance(first, float) and isinstance(second, float):
         return (first > second) - (first < second)
     return 0
+
+
+_MAX_BOUNDARIES: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """Two alternatives as the question spells them, and the words of the question that follow the second."""
+
+    first: str
+    second: str
+    rest: str
+
+
+def normal(text: str) -> str:
+    """Lower-case words with single spaces: the form in which names are compared."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def bare(name: str) -> str:
+    """A name in normal form without what stands in parentheses: "Freeway (1996 Film)" is "freeway"."""
+    return normal(re.sub(r"\s*\([^()]*\)", "", name)) or normal(name)
+
+
+def mentioned(name: str, text: str) -> bool:
+    """Whether a text mentions a name, by its words in order."""
+    wanted = bare(name)
+    return bool(wanted) and f" {wanted} " in f" {normal(text)} "
+
+
+def find_options(question: str, facts: Sequence[str], joint: str) -> Alternatives | None:
+    """The two things that stand on either side of a joint (``or``, ``and``, ``than``) in the question.
+
+    Names hold commas and joints themselves, so every stretch that begins or ends at a comma or a space is
+    tried, and the longest ones that the facts mention win. None where the facts mention neither.
+    """
+    text = question.strip().rstrip("?").strip().rstrip("?").strip()
+    stated = f" {normal(' '.join(facts))} "
+    best: tuple[int, Alternatives] | None = None
+    for found in list(re.finditer(rf",? {joint} ", text))[:6]:
+        left, right = text[: found.start()], text[found.end() :]
+        stretches = _lefts(left) if joint in ("or", "and") else [s for part in _rights(left) for s in _lefts(part)]
+        first = max(stretches, key=lambda s: _worth(s, stated))
+        second = max(_rights(right), key=lambda s: _worth(s, stated))
+        worths = _worth(first, stated), _worth(second, stated)
+        if normal(first) == normal(second):
+            continue
+        score = worths[0] + worths[1] + (1000 if all(worths) else 0)
+        if best is None or score > best[0]:
+            best = score, Alternatives(first, second, right[right.index(second) + len(second) :].strip(" ,"))
+    if best and best[0] > 0:
+        return best[1]
+    return None
+
+
+def _worth(name: str, stated: str) -> int:
+    """How much of a name the facts mention: in full, or without its parentheses, or (0) not at all."""
+    return max((len(form) for form in (normal(name), bare(name)) if f" {form} " in stated), default=0)
+
+
+def _lefts(left: str) -> list[str]:
+    starts = [found.end() for found in re.finditer(r"[,:]? |^", left)][-_MAX_BOUNDARIES:]
+    return [left[start:].strip(" ,") for start in starts]
+
+
+def _rights(right: str) -> list[str]:
+    ends = [found.start() for found in re.finditer(r"[,:]? |$", right)][:_MAX_BOUNDARIES]
+    return [right[:end].strip(" ,") or right for end in ends]
+
+
+def segment(option: str, other: str, fact: str) -> str | None:
+    """What a fact says of one option: all of it, or what follows its mention where the other is there too."""
+    if not mentioned(option, fact):
+        return None
+    if not mentioned(other, fact) or bare(other) in bare(option):
+        return _without(option, fact)
+    here, there = _position(option, fact), _position(other, fact)
+    return _without(option, fact[here:there] if here < there else fact[here:])
+
+
+def _position(name: str, text: str) -> int:
+    words = bare(name).split()
+    found = re.search(r"\W+".join(map(re.escape, words[:12])), text.lower()) if words else None
+    return found.start() if found else 0
+
+
+def _without(name: str, text: str) -> str:
+    """The text without the name, so that a year in a title is not taken for a date."""
+    words = normal(name).split()
+    pattern = r"\W+".join(map(re.escape, words[:20]))
+    plain = r"\W+".join(map(re.escape, bare(name).split()[:20]))
+    return re.sub(rf"(?<!\w)(?:{pattern}\)?|{plain})(?!\w)", " ", text, flags=re.I)
+
+
+def bridges(text: str) -> list[str]:
+    """Names in a segment through which another fact may speak of the same option, as its director."""
+    return [found[0] for found in compiled("<NAME>").finditer(text)]
+
+
+_Value = TypeVar("_Value")
+
+
+def value_of(
+    option: str, other: str, stated: Stated, measure: Callable[[str], _Value | None]
+) -> tuple[_Value, str] | None:
+    """What the facts give for an option, of its own or through a name beside it, with the fact that says so.
+
+    "The director of A is X. X was born in 1950." speaks of A through X. Where the question is about a role
+    ("whose director"), what is said through the holder of the role counts before what is said of the option.
+    """
+    own = ((measure(text), fact) for text, fact in said_of(option, other, stated.facts))
+    through = ((measure(text), fact) for text, fact in _said_through(option, other, stated.facts))
+    ways = (through, own) if ROLE.search(stated.question.lower()) else (own, through)
+    return next(((value, fact) for way in ways for value, fact in way if value is not None), None)
+
+
+ROLE: Final = re.compile(
+    r"\b(?:directors?|composers?|performers?|authors?|writers?|singers?|producers?|creators?|founders?|husband|wife|father|mother)\b"
+)
+
+
+def said_of(option: str, other: str, facts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(what is said of the option, the fact that says it), fact by fact and then all together."""
+    joined = []
+    for fact in facts:
+        text = segment(option, other, fact)
+        if text is not None:
+            joined.append(text)
+            yield text, fact
+    # A birth in one fact and a death in another make a life.
+    if len(joined) > 1:
+        yield " ".join(joined), " ".join(joined)
+
+
+def _said_through(option: str, other: str, facts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for text, source in said_of(option, other, facts):
+        for name in bridges(text):
+            if normal(name) in STOP_WORDS or mentioned(name, other):
+                continue
+            spoken = []
+            for fact in facts:
+                if fact != source and mentioned(name, fact) and not mentioned(option, fact):
+                    said = segment(name, other, fact)
+                    if said:
+                        spoken.append(said)
+                        yield said, fact
+            if len(spoken) > 1:
+                yield " ".join(spoken), " ".join(spoken)
+            said = segment(name, other, source)
+            if said:
+                # "A was directed by X, who died in 1950": the rest of the same fact is about X.
+                yield text[text.find(name) + len(name) :], source

@@ -1,25 +1,310 @@
-"""Answers a question from facts that the prompt states: compares, judges, or copies one of them through."""
+"""Answers a question from facts that the prompt states: chooses, judges, or copies one of them through."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
 
-from .choose import choose
-from .copying import copy_through
-from .judge import judge
-from .prompts import Stated, split_prompt
-from .reading import NOTHING, UNKNOWN, Reading
+from .comparisons import (
+    Alternatives,
+    Quantity,
+    any_date,
+    bridges,
+    compare,
+    comparison_asked,
+    find_options,
+    normal,
+    said_of,
+    value_of,
+)
+from .patterns import Date, compiled
+from .questions import Kind, Stated, analyse, split_prompt
+from .vocabulary import COUNTRY_OF, STOP_WORDS, stem, stems
+
+UNKNOWN: Final = "unknown"
+"""The answer where the text does not say. The same word that models are asked to use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The outcome of reading some text for a question.
+
+    Attributes:
+        answer: a span of the text, ``"yes"``, ``"no"``, or `UNKNOWN`.
+        confidence: between 0 and 1; 0 exactly when the answer is `UNKNOWN`. Comparable between readings,
+            not a probability.
+        evidence: the sentence (or stated fact) that the answer was taken from; empty where there is none.
+    """
+
+    answer: str
+    confidence: float
+    evidence: str
+
+
+NOTHING: Final = Reading(UNKNOWN, 0.0, "")
+"""The reading of text that does not hold the answer."""
+
+
+_JOINT: Final = re.compile(r" (or) |^(?!(?:are|do|did|is|was|were)\b).*\b(?:out of|between|of) .* and ", re.I)
+
+
+def choose(stated: Stated) -> Reading | None:
+    """The alternative that the question asks for, None where it does not ask to choose."""
+    comparison = comparison_asked(stated.question)
+    joint = _JOINT.search(stated.question)
+    if comparison is None or joint is None:
+        return None
+    options = find_options(stated.question, stated.facts, joint[1] or "and")
+    if options is None:
+        return NOTHING
+    return decide(options, stated, comparison.measure, comparison.wanted)
+
+
+def decide(options: Alternatives, stated: Stated, measure: Callable[[str], Quantity | None], wanted: int) -> Reading:
+    """The option at the wanted end of a measure; `NOTHING` where the facts give no value or no difference."""
+    first: tuple[Quantity, str] | None = value_of(options.first, options.second, stated, measure)
+    second: tuple[Quantity, str] | None = value_of(options.second, options.first, stated, measure)
+    if first is None or second is None:
+        return NOTHING
+    outcome = compare(first[0], second[0])
+    if outcome == 0:
+        return NOTHING
+    chosen, evidence = (options.first, first[1]) if outcome == wanted else (options.second, second[1])
+    return Reading(chosen, 0.9, evidence)
+
+
+def judge(stated: Stated) -> Reading | None:
+    """Yes, no or `NOTHING`; None where the question does not ask for a verdict."""
+    if analyse(stated.question).kind is not Kind.YES_NO:
+        return None
+    for rule in (_same, _than, _both, _plain):
+        reading = rule(stated)
+        if reading is not None:
+            return reading
+    return NOTHING
+
+
+def _countries(text: str) -> frozenset[str] | None:
+    pattern = compiled(r"\b(?:<COUNTRY>|<NAT>)\b")
+    found = frozenset(COUNTRY_OF[m[0].lower()] for m in pattern.finditer(text) if m[0].lower() in COUNTRY_OF)
+    if found:
+        return found
+    tail = re.search(r"\b(?:is|was|are|from|in|of|:|=)(?: the)? ([A-Z]\w+(?: [A-Z]\w+){0,3})\W*$", text)
+    return frozenset({normal(tail[1])}) if tail else None
+
+
+def _years(text: str) -> frozenset[str] | None:
+    date = any_date(text)
+    return frozenset({str(date.year)}) if isinstance(date, Date) else None
+
+
+def _named(text: str) -> frozenset[str] | None:
+    found = frozenset(normal(name) for name in bridges(text)) or frozenset(stems(text)[-1:])
+    return found or None
+
+
+_SHARED: Final = (
+    (r"\bsame (?:country|nation(?:ality)?|citizenship)\b|\bnationality\b", _countries),
+    (r"\bsame (?:year|date|day|decade)\b", _years),
+    (r"\bsame\b|\bshare\b", _named),
+)
+
+
+def _same(stated: Stated) -> Reading | None:
+    measure = next((m for cue, m in _SHARED if re.search(cue, stated.question.lower())), None)
+    if measure is None:
+        return None
+    options = find_options(stated.question, stated.facts, "and") or find_options(stated.question, stated.facts, "as")
+    if options is None:
+        return NOTHING
+    first = value_of(options.first, options.second, stated, measure)
+    second = value_of(options.second, options.first, stated, measure)
+    if first is None or second is None:
+        return NOTHING
+    return Reading("yes" if first[0] & second[0] else "no", 0.85, f"{first[1]} {second[1]}")
+
+
+def _than(stated: Stated) -> Reading | None:
+    joint = re.search(r" (than|before|after) ", stated.question)
+    comparison = comparison_asked(stated.question)
+    if joint is None or comparison is None:
+        return None
+    options = find_options(stated.question, stated.facts, joint[1])
+    if options is None:
+        return NOTHING
+    decided = decide(options, stated, comparison.measure, comparison.wanted)
+    if decided is NOTHING:
+        return NOTHING
+    return Reading("yes" if decided.answer == options.first else "no", decided.confidence, decided.evidence)
+
+
+def _both(stated: Stated) -> Reading | None:
+    if not re.search(r"\bboth\b|^(?:are|were|do|did|have) ", stated.question.lower()):
+        return None
+    options = find_options(stated.question, stated.facts, "and")
+    if options is None:
+        return None
+    wanted = {_meaning(s) for s in stems(options.rest) if s not in {"both", "each", "all"}}
+    held = []
+    for option, other in ((options.first, options.second), (options.second, options.first)):
+        said = " ".join(text for text, _ in said_of(option, other, stated.facts))
+        if not wanted or not stems(said):
+            return NOTHING
+        negated = bool(_NEGATED.search(said))
+        held.append(wanted <= {_meaning(s) for s in stems(said)} and not negated)
+    return Reading("yes" if all(held) else "no", 0.7, " ".join(stated.facts))
+
+
+_NEGATED: Final = re.compile(r"\b(?:not|never|no longer|neither|isn't|wasn't)\b|: (?:no|false)\b", re.I)
+
+
+def _meaning(word: str) -> str:
+    """A stem, or the one name of a country for any word that means it."""
+    return COUNTRY_OF.get(word, stem(word))
+
+
+def _plain(stated: Stated) -> Reading | None:
+    asked = analyse(stated.question).stems
+    for fact in stated.facts:
+        verdict = re.search(r"[:\s](yes|no|true|false)\W*$", fact, re.I)
+        shared = len(asked & set(stems(fact)))
+        if verdict and shared * 2 >= len(asked):
+            return Reading("yes" if verdict[1].lower() in ("yes", "true") else "no", 0.7, fact)
+        if asked and asked <= set(stems(fact)):
+            return Reading("no" if _NEGATED.search(fact) else "yes", 0.7, fact)
+    return None
+
+
+_KIND_SLOTS: Final = {
+    Kind.DATE: "<DATE>",
+    Kind.YEAR: r"\b\d{3,4}\b",
+    Kind.NUMBER: "<NUMBER>",
+    Kind.NATIONALITY: r"\b(?:<NAT>|<COUNTRY>)\b",
+}
+_LINKS: Final = frozenset(
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        ":",
+        "=",
+        "by",
+        "in",
+        "on",
+        "at",
+        "from",
+        "as",
+        "called",
+        "named",
+        "became",
+        "become",
+        "to",
+        "of",
+        "the",
+        "a",
+        "an",
+        "and",
+        "has",
+        "have",
+        "had",
+        "with",
+        "for",
+        "its",
+        "his",
+        "her",
+        "their",
+        "after",
+        "that",
+        "it",
+        "this",
+    ]
+)
+
+
+_VERDICT: Final = re.compile(r"(?:Whether|Did|Does|Is|Are|Was|Were|Has)\b.*:", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a fact tells that neither the question nor an earlier fact has said."""
+
+    text: str
+    fact: str
+    overlap: int
+    linked: bool
+
+
+def copy_through(stated: Stated) -> Reading | None:
+    """What the last fitting fact adds to the question and the facts before it; None where no fact fits."""
+    question = analyse(stated.question)
+    news = list(_news(stated))
+    fitting = [item for item in news if item.overlap > 0 or item.linked]
+    fitting.reverse()
+    for item in sorted(fitting, key=lambda item: not item.linked):
+        slot = _KIND_SLOTS.get(question.kind)
+        if slot is None:
+            return Reading(item.text, 0.6, item.fact)
+        if found := compiled(slot).search(item.text):
+            return Reading(found[0].strip(), 0.7, item.fact)
+    return None
+
+
+def _news(stated: Stated) -> Iterator[_News]:
+    """For each fact, the longest run of new words, without the verbs and prepositions at its edges."""
+    asked = set(stems(stated.question))
+    told: set[str] = set()
+    for fact in stated.facts:
+        if _VERDICT.match(fact):
+            continue
+        pieces = [(m.start(), m.end(), m[0].lower()) for m in re.finditer(r"[\w$€£%]+|[:=]", fact)]
+        runs: list[list[tuple[int, int, str]]] = [[]]
+        for piece in pieces:
+            word = piece[2]
+            known = word not in STOP_WORDS and word not in _LINKS and stem(word) in asked | told
+            if known and not (runs[-1] and _one_name(fact, runs[-1][-1], piece)):
+                runs.append([])
+            else:
+                runs[-1].append(piece)
+        trimmed = [run for run in (_edges(run) for run in runs) if run]
+        content = set(stems(fact))
+        if trimmed:
+            longest = max(trimmed, key=lambda run: (sum(p[2] not in STOP_WORDS for p in run), run[0][0]))
+            text = fact[longest[0][0] : longest[-1][1]]
+            yield _News(text, fact, len(content & asked), bool(content & (told - asked)))
+        told |= content
+
+
+def _one_name(fact: str, before: tuple[int, int, str], piece: tuple[int, int, str]) -> bool:
+    """Whether two neighbouring words are of one name: "Nelson Doubleday", where a Doubleday is known."""
+    start, end = before[0], piece[0]
+    return before[1] + 1 >= end and fact[start].isupper() and fact[end].isupper()
+
+
+def _edges(run: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    skipped = _LINKS | STOP_WORDS
+    start, end = 0, len(run)
+    while start < end and run[start][2] in skipped:
+        start += 1
+    while end > start and run[end - 1][2] in skipped:
+        end -= 1
+    return run[start:end]
 
 
 def compose(prompt: str) -> Reading:
     """Answer ``Given: <facts>. Answer the question: <question>`` from the facts alone.
 
     Args:
-        prompt: facts and question in any of the forms that `prompts.split_prompt` knows.
+        prompt: facts and question in any of the forms that `questions.split_prompt` knows.
 
     Returns:
         One of the things compared (as the question spells it), ``"yes"`` or ``"no"``, or a span of a fact;
-        `reading.NOTHING` where the facts do not settle the question.
+        `NOTHING` where the facts do not settle the question.
     """
     stated = split_prompt(prompt)
     if not stated.facts or not stated.question:

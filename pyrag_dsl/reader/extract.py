@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .choose import choose
-from .names import compiled
-from .prompts import Stated
-from .questions import Kind, Question, analyse
-from .reading import NOTHING, UNKNOWN, Reading
-from .relation import Relation
+from .comparisons import ROLE
+from .compose import NOTHING, UNKNOWN, Reading, choose
+from .patterns import compiled
+from .people import Relation
+from .questions import Kind, Question, Stated, analyse
 from .relations import relations_asked
 from .sentences import Sentence, sentences_of
-from .values import ROLE
 from .vocabulary import NATIONALITIES, country_of, stems
 
 _SENTENCES_READ: Final = 10
@@ -78,7 +76,7 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         docs: documents, best first, each ``Title\\nText`` or only text.
 
     Returns:
-        The best span, or `reading.NOTHING` where no sentence shares words with the question or holds an
+        The best span, or `NOTHING` where no sentence shares words with the question or holds an
         answer of the kind asked for.
     """
     asked = analyse(question)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from pyrag_dsl.reader import UNKNOWN, compose
-from pyrag_dsl.reader.dates import Date, order, parse_date
-from pyrag_dsl.reader.prompts import split_prompt
+from pyrag_dsl.reader.patterns import Date, order, parse_date
+from pyrag_dsl.reader.questions import split_prompt
 
 
 def given(facts: str, question: str) -> str:
