@@ -109,11 +109,11 @@ def print_json(outcome: CommandOutcome) -> None:
 
 def to_json(outcome: CommandOutcome) -> dict[str, Any]:
     """The object that `--json` prints. Values that JSON has no word for are written as in traces."""
-    from ..runtime.plain import encode
+    from ..interpreter.codec import encode_shown
 
     result = outcome.result
     return {
-        "final_answer": encode(_answer(outcome)),
+        "final_answer": encode_shown(_answer(outcome)),
         "calls": _calls(outcome),
         "diagnostics": render_json(outcome.diagnostics),
         "trace": _events(outcome.trace),

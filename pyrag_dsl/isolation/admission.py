@@ -18,12 +18,12 @@ from ..grammar.nodes import ToolCall, walk
 from ..grammar.program import Program
 from ..grammar.wording import HOST_CODES
 from ..interpreter.border import check_argument, final_value
+from ..interpreter.codec import Garbled, decode_plan
 from ..interpreter.faults import WAYS_OUT
 from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Call, Entry, Journal, Overrides, overridden
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.previews import Preview
-from .wire import Garbled, decode_plan
 
 _STATUSES = ("done", "failed", "limit", "waiting")
 _PHASES = ("run", "limit", "tool")

@@ -28,13 +28,14 @@ from typing import Any
 from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..grammar.language import Signature
 from ..grammar.program import Program
+from ..interpreter.codec import Garbled, encode
 from ..interpreter.interpret import EPOCH, Outcome, interpret
 from ..interpreter.journal import Entry, Journal, Overrides
 from ..interpreter.limits import Limits
 from ..interpreter.machine import Supply
 from .admission import Admission, plan_variables
 from .pool import DIED, OVERDUE, Interrupt, Member, Memory, OutOfTime, Pool, Watch, WorkerLost, default_pool
-from .wire import Garbled, encode, pack, signature_rows
+from .wire import pack, signature_rows
 
 KINDS = ("none", "process", "rlimits")
 _PATIENCE = 300.0  # seconds for a pass that nobody can interrupt, where the limits set no deadline

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic
+from ..interpreter.codec import Garbled
 from . import seccomp
-from .wire import HEADER, Garbled, unpack
+from .wire import HEADER, unpack
 
 DIED = "the isolated interpreter died"
 OVERDUE = "the time of the run is over"

@@ -30,12 +30,13 @@ from ..grammar.nodes import walk
 from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.border import Unfit, export
+from ..interpreter.codec import decode, encode
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Entry, Journal, Override
 from ..interpreter.limits import Limits
 from ..interpreter.previews import Preview
 from . import seccomp
-from .wire import HEADER, decode, encode, pack, signatures, unpack
+from .wire import HEADER, pack, signatures, unpack
 
 SOCKET = 0
 STOP = signal.SIGUSR1  # "the time is over": the pass ends at its next look

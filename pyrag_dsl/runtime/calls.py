@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..grammar.diagnostics import Span
+from ..interpreter.codec import encode_shown
 from ..interpreter.journal import Times
 from .events import CallFinished, CallStarted, Event
-from .plain import encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ class CallRecord:
         """As `--json` prints it: values that JSON has no word for are written as in traces."""
         return {
             "tool": self.tool,
-            "arguments": encode(dict(self.arguments)),
-            "result": encode(self.result),
+            "arguments": encode_shown(dict(self.arguments)),
+            "result": encode_shown(self.result),
             "node": self.node,
             "alias": self.alias,
             "depends_on": None if self._dependences is None else list(self.depends_on),
@@ -65,7 +65,7 @@ class CallRecord:
             "times": None if self.times is None else list(self.times),
             "cached": self.cached if self.ended else None,
             "speculative": self.speculative,
-            "usage": encode(dict(self.usage)),
+            "usage": encode_shown(dict(self.usage)),
         }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from .plain import dumps
+from ..interpreter.codec import dumps
 
 LONG = 200
 MANY = 4

@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.language import REQUIRED, Signature, ToolParam
 from ..grammar.vet import checked_inputs
+from ..interpreter.codec import decode, dumps, encode_shown
 from ..interpreter.journal import Entry, Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
 from .calls import CallRecord, call_records
@@ -40,7 +41,6 @@ from .events import (
     lowered,
     to_json,
 )
-from .plain import decode, dumps, encode
 from .sharing import SharingReader, SharingWriter
 from .soundness import flaw
 
@@ -243,7 +243,7 @@ def encoded(event: Event) -> dict[str, Any]:
     data = to_json(event)
     for key in _FREE:
         if key in data:
-            data[key] = encode(data[key])
+            data[key] = encode_shown(data[key])
     return data
 
 

@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.interpreter.codec import dumps, encode_shown
 from pyrag_dsl.isolation.isolated import Isolated
 from pyrag_dsl.isolation.pool import IsolationUnavailable, Member, OutOfTime, Pool, WorkerLost, default_pool
 from pyrag_dsl.runtime import api
-from pyrag_dsl.runtime.plain import dumps, encode
 from pyrag_dsl.testing.plans import plans
 from pyrag_dsl.testing.stateful import stateful_plans
 from pyrag_dsl.testing.stubs import StubTools
@@ -64,7 +64,7 @@ def ending(source: str | pd.Program, *, isolation: Any = "none", tools: Any = No
         certain = [replace(event, seq=0) for event in error.trace.events if not getattr(event, "speculative", False)]
         return type(error), error.diagnostics, pd.Trace(certain).without_timings()
     depends = [(call.node, call.depends_on) for call in result.calls]
-    shown = dumps(encode([result.final_answer, result.variables, result.printed]))
+    shown = dumps(encode_shown([result.final_answer, result.variables, result.printed]))
     return shown, type(result.final_answer), result.lineage, depends, result.trace.without_timings()
 
 

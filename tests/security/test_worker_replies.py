@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.interpreter import codec
+from pyrag_dsl.interpreter.codec import Garbled, decode, decode_plan, encode
 from pyrag_dsl.interpreter.values import PlanFrozenSet, PlanSet
-from pyrag_dsl.isolation import wire
 from pyrag_dsl.isolation.admission import Admission, plan_variables
-from pyrag_dsl.isolation.wire import HEADER, Garbled, decode, decode_plan, encode, pack, signature_rows, unpack
+from pyrag_dsl.isolation.wire import HEADER, pack, signature_rows, unpack
 from pyrag_dsl.isolation.worker import Worker
 
 SOURCE = """
@@ -256,7 +257,7 @@ def test_keys_that_collide_do_not_hold_the_host(tag: str) -> None:
 @pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_random_messages_raise_what_is_documented_and_nothing_else(slow: bool) -> None:
     chance = random.Random(11)
-    tags = [*wire._FAITHFUL, "$bogus", "a"]
+    tags = [*codec._FAITHFUL, "$bogus", "a"]
     atoms = [None, True, 0, -1, 2**62, 1e308, math.nan, "", "x", "-ff", "list", "\ud800", 10**30]
 
     def message(depth: int) -> Any:
