@@ -30,6 +30,11 @@ _SMALL_KEYS = _PLAIN_KEYS | {int, float}
 class Account:
     """Counts down. `fuel` is what is left of the steps until the next look at the clock, `reserve` what lies behind."""
 
+    __slots__ = (
+        *("limits", "interrupt", "fuel", "reserve", "memory", "output", "regex_seconds"),
+        *("crowds", "crowded"),
+    )
+
     def __init__(self, limits: Limits, interrupt: Callable[[], bool] | None) -> None:
         self.limits = limits
         self.interrupt = interrupt

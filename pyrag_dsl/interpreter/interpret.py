@@ -21,7 +21,7 @@ from .border import final_value
 from .concurrent import Concurrent
 from .faults import answer_span, diagnose, diagnose_border, diagnose_limit, no_answer
 from .journal import Call, Journal, Overrides
-from .limits import LimitHit, Limits, PlanFault
+from .limits import USUAL, LimitHit, Limits, PlanFault
 from .lower import Lower
 from .machine import Machine, Supply
 from .pending import ConcurrentMachine
@@ -110,7 +110,7 @@ def interpret(
     """
     given = (
         signatures or program.tools,
-        limits or Limits(),
+        limits or USUAL,
         journal if journal is not None else Journal(),
         overrides or {},
         withheld,

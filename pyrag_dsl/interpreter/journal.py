@@ -39,6 +39,10 @@ class Entry(NamedTuple):
     times: Times | None = None
 
 
+new: Any = tuple.__new__
+"""Makes a named tuple of all its values: in a third of the time that its own `__new__`, a Python function, takes."""
+
+
 def same_arguments(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether a call is asked the same. By what is shown where `==` does not tell: NaN, views of dictionaries."""
     return one == other or (one.keys() == other.keys() and all(repr(one[name]) == repr(other[name]) for name in one))
@@ -62,8 +66,11 @@ class ByCall(Generic[T]):
 
     def put(self, node: str, arguments: Mapping[str, Any], value: T) -> None:
         """Know this of a call, in place of what was known before."""
-        if node in self._found:
-            self.discard(node, arguments)
+        known = self._found.get(node)
+        if known is None:
+            self._found[node] = [(arguments, value)]
+            return
+        self.discard(node, arguments)
         self._found.setdefault(node, []).append((arguments, value))
 
     def discard(self, node: str, arguments: Mapping[str, Any]) -> T | None:
@@ -139,6 +146,11 @@ class Journal:
         if self._spare:
             self._spare.get(tool, {}).pop(id(entry), None)
         return entry
+
+    @property
+    def lends(self) -> bool:
+        """Whether there is anything at all to adopt."""
+        return bool(self._spare) or bool(self.returned)
 
     def holds(self, call: Call) -> bool:
         """Whether there is something for this call to adopt."""

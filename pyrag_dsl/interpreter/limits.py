@@ -49,6 +49,7 @@ class Limits:
     cost: float | None = None
 
 
+USUAL = Limits()
 UNLIMITED = frozenset({"deadline", "tokens", "cost"})  # those that may be None
 
 

@@ -184,10 +184,13 @@ class LowerExpressions:
         return lambda _frame: value
 
     def fstring(self, node: n.FString) -> Run:
-        parts = [part if type(part) is str else self.hole(part) for part in node.parts]  # type: ignore[arg-type]
+        texts = [part if type(part) is str else "" for part in node.parts]
+        holes = [(at, self.hole(part)) for at, part in enumerate(node.parts) if type(part) is n.Hole]
 
         def run(frame: Frame, _node: Any = node) -> str:
-            out = [part if type(part) is str else part(frame) for part in parts]  # type: ignore[operator]
+            out = texts.copy()
+            for at, hole in holes:
+                out[at] = hole(frame)
             length = sum(map(len, out))
             if length > 64:
                 frame[0].text(length, not all(map(str.isascii, out)))
@@ -221,6 +224,12 @@ class LowerExpressions:
         """A new list of what a display or a call names, stars expanded."""
         if not any(type(item) is n.Starred for item in nodes):
             runs = self.exprs(nodes)
+            if len(runs) == 1:
+                only = runs[0]
+                return lambda frame: [only(frame)]
+            if len(runs) == 2:
+                first, second = runs
+                return lambda frame: [first(frame), second(frame)]
             return lambda frame: [run(frame) for run in runs]
         parts = [
             (type(item) is n.Starred, self.expr(item.value if type(item) is n.Starred else item)) for item in nodes

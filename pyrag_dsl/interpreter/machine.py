@@ -11,7 +11,7 @@ from ..grammar.diagnostics import Span
 from ..grammar.language import REQUIRED, Signature
 from .account import Account
 from .border import check_argument, import_result
-from .journal import Call, Entry, Journal, Overrides, overridden
+from .journal import Call, Entry, Journal, Overrides, new, overridden
 from .limits import LimitHit, Limits, PlanFault
 from .making import call_record_type
 from .signals import Suspended, rank
@@ -73,6 +73,13 @@ class Machine(Account):
     `consume`, `invoke` and `caller`.
     """
 
+    # A pass reads its attributes all the time; beyond thirty, CPython is slow without slots.
+    __slots__ = (
+        *("signatures", "journal", "overrides", "withheld", "supply", "now"),
+        *("globals", "path", "site", "depth", "printed", "statements", "statements_left"),
+        *("calls", "marks_at_call", "wanted", "seen", "aliases", "pending", "origins", "handling"),
+        *("patterns", "slow_patterns", "progress", "first", "at", "resumed"),
+    )
     concurrent = False
     guarded = 0
 
@@ -248,8 +255,8 @@ class Machine(Account):
         alias = f"{tool}#{number}"
         entry = self.journal.find(node, tool, arguments) if node not in self.withheld else None
         if entry is None and self.supply is not None and not self.pending:
-            entry = self.supply(Call(node, alias, tool, arguments, span, None, asked))
-        call = Call(node, alias, tool, arguments, span, entry, asked)
+            entry = self.supply(new(Call, (node, alias, tool, arguments, span, None, asked)))
+        call: Call = new(Call, (node, alias, tool, arguments, span, entry, asked))
         self.calls.append(call)
         self.marks_at_call.append(len(self.statements))
         if entry is None:

@@ -149,6 +149,7 @@ class ConcurrentMachine(Machine):
         guarded: how many `try` with handlers are being carried out. Nothing that may raise is gone past in one.
     """
 
+    __slots__ = ("ahead", "blockers", "callables", "complete", "guarded", "steps_at_missing", "unknown")
     concurrent = True
 
     def __init__(self, *args: Any, cautious: bool = False, ahead: int | None = None) -> None:

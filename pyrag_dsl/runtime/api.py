@@ -16,7 +16,7 @@ from ..grammar.program import Program
 from ..grammar.vet import parse
 from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Call, Journal, Override, Overrides, same_arguments
-from ..interpreter.limits import Limits
+from ..interpreter.limits import USUAL, Limits
 from ..threads import wait, wait_for_coroutine
 from .asking import asked
 from .engine import Run, fitting, in_time, run_inline
@@ -217,7 +217,7 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     now, limits = given.get("now"), given.get("limits")
     recorded = Trace.load(journal) if isinstance(journal, (str, os.PathLike)) else journal
     failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
-    usual, kept, book, of = Limits(), None, Book(), None
+    usual, kept, book, of = USUAL, None, Book(), None
     changed = overrides
     if isinstance(recorded, Trace):
         of = recorded
@@ -231,7 +231,8 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
             overrides = recorded.overrides
         if _source(program) == header.source:
             book = Book.of(recorded)
-    overrides, book.overrides = _apart(overrides or {}, of)
+    if overrides:
+        overrides, book.overrides = _apart(overrides, of)
     if of is not None:
         recorded = _still_true(of, book).journal(unsettled=bool(watching(hooks)) and not given.get("replay", False))
     if tools is None:
@@ -258,8 +259,9 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     continues = of is not None and changed is None and program.source == of.source and _same(inputs, of.header.inputs)
     if not continues:
         book.spent = Spending()
-    named = _by_node(program, entries, overrides, signatures, interpreter, inputs)
-    rules = _fitted(named, signatures, limits)
+    rules: dict[str, tuple[Override, ...]] = {}
+    if overrides:
+        rules = _fitted(_by_node(program, entries, overrides, signatures, interpreter, inputs), signatures, limits)
     engines = Options(
         inputs,
         limits,
@@ -418,8 +420,7 @@ async def _nested_run(
         declared, decisions, continues = rules, (), False
     hooks = (*checked_hooks(given.get("hooks", ()), None), *around.hooks)
     known_calls = Journal() if before is None else before.journal(unsettled=bool(watching(hooks)))
-    nested = replace(
-        around,
+    nested = around._replace(
         inputs=inputs,
         limits=limits,
         overrides=_fitted(rules, signatures, limits),

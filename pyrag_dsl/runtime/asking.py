@@ -13,7 +13,7 @@ from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Call, Entry, Times
 from ..interpreter.limits import PlanFault
 from .engine import Run
-from .scheduler import guarded, in_thread
+from .scheduler import called, in_thread
 from .tools import handed
 
 
@@ -87,7 +87,7 @@ class Asking:
 
     async def _perform(self, call: Call) -> Any:
         tool, function = self._run.tools[call.tool], self._run.handed(call)
-        asked = guarded(function(call.arguments)) if tool.is_async else in_thread(function, call.arguments)
+        asked = called(function, call.arguments) if tool.is_async else in_thread(function, call.arguments)
         timeout = None if tool.context is not None else self._run.options.call_timeout
         return await (asked if timeout is None else asyncio.wait_for(asked, timeout))
 

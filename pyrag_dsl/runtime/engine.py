@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, ToolFailed
@@ -23,7 +24,7 @@ from ..grammar.language import Signature
 from ..grammar.program import Program
 from ..interpreter.border import Unfit, admit, article, check_argument, fits_result
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import COUNTED, ByCall, Call, Entry, Journal, Override, Times, reused, same_arguments
+from ..interpreter.journal import COUNTED, ByCall, Call, Entry, Journal, Override, Times, new, reused, same_arguments
 from ..interpreter.limits import LimitHit, Limits, PlanFault
 from ..interpreter.progress import Progress
 from ..interpreter.values import kind_name, type_name
@@ -55,6 +56,7 @@ _SLOW = 0.001  # seconds that a pass takes before its state is kept for the next
 _AHEAD = 1_000  # steps that any concurrent pass may read on for, past the first call that is missing
 
 
+_NO_USAGE: Mapping[str, Any] = MappingProxyType({})
 NOTHING = "final_answer = None"  # the plan of a run whose calls are made in Python
 
 
@@ -95,6 +97,14 @@ class Run:
         within: the node of the call that this run is nested in, and `alias` its short name; "" for the outermost.
         allowance: what may be spent by this run.
     """
+
+    __slots__ = (
+        *("program", "tools", "signatures", "options", "journal", "overrides", "read", "nest", "book"),
+        *("within", "alias", "allowance", "recorded_failures", "watchers", "began", "deadline"),
+        *("fresh", "decisions", "failures", "causes", "unwritten", "reruns", "undone", "launched"),
+        *("epoch", "trusting", "made", "last", "progress", "ahead", "slow", "computing", "passes"),
+        *("_in_turn", "cancelled"),
+    )
 
     def __init__(
         self,
@@ -378,8 +388,9 @@ class Run:
             times: of the call; None for what no tool has said.
             asked_by: the call that was made for this one too, and has paid for it.
         """
-        signature = self.signatures[call.tool]
-        usage: Mapping[str, Any] = {}
+        tool = self.tools[call.tool]
+        returns, conversion = tool.signature.returns, tool.result
+        usage: Mapping[str, Any] = _NO_USAGE
         if type(result) is Reported:
             result, usage = result.value, result.usage
             if not sound_usage(usage):
@@ -387,7 +398,6 @@ class Run:
                 raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
             usage = {name: list(value) if type(value) is tuple else value for name, value in usage.items()}
         try:
-            conversion = self.tools[call.tool].result
             admitted = admit(result if conversion is None else conversion.dump(result), self.options.limits)
         except Misfit as misfit:
             message = f"the tool `{call.tool}` must return {misfit.wanted}, not {kind_name(type(result))}"
@@ -395,14 +405,15 @@ class Run:
         except Unfit as unfit:
             message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
-        if type(admitted) is not str if signature.returns == "str" else not fits_result(signature.returns, admitted):
-            wanted = {"list[str]": "a list of texts", "str": "text"}.get(signature.returns, signature.returns)
+        if type(admitted) is not str if returns == "str" else not fits_result(returns, admitted):
+            wanted = {"list[str]": "a list of texts", "str": "text"}.get(returns, returns)
             message = f"the tool `{call.tool}` must return {wanted}, not {kind_name(type(result))}"
             raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
-        entry = Entry(call.node, call.tool, call.arguments, admitted, elapsed, usage, times)
-        if asked_by is not None and not COUNTED.isdisjoint(usage):
-            entry = reused(entry._replace(node=asked_by.node), call.node)._replace(times=times)
-        self.book.spent.add(entry.usage, 0)
+        entry: Entry = new(Entry, (call.node, call.tool, call.arguments, admitted, elapsed, usage, times))
+        if usage:
+            if asked_by is not None and not COUNTED.isdisjoint(usage):
+                entry = reused(entry._replace(node=asked_by.node), call.node)._replace(times=times)
+            self.book.spent.add(entry.usage, 0)
         self.fresh[id(entry)] = entry
         self.tell(entry, call.alias, False)
         return entry
@@ -556,7 +567,7 @@ class Run:
     def overdrawn(self) -> LimitHit | None:
         """Why no further call may be paid for; None while one may."""
         limits = self.options.limits
-        if self.room <= 0:
+        if self.made >= limits.tool_calls:
             return LimitHit("PLAN408", f"the plan made more than {limits.tool_calls} tool calls")
         spent = self.book.spent
         if limits.tokens is not None and spent.tokens >= limits.tokens:
@@ -715,15 +726,17 @@ def run_inline(run: Run) -> Result:
     tools, clock, attempts = run.tools, time.monotonic, run.options.retries + 1
 
     replay = run.options.replay
+    lends = run.journal.lends  # nothing is added to it: no plain tool runs a plan
 
     def supply(call: Call) -> Entry | None:
-        if (entry := run.reuse(call)) is not None or replay:
-            if entry is not None:
-                run.journal.record(entry)
+        if lends and (entry := run.reuse(call)) is not None:
+            run.journal.record(entry)
             return entry
+        if replay:
+            return None
         if overdrawn := run.overdrawn():
             raise overdrawn
-        run.launch(call)
+        run.made += 1
         tool = tools[call.tool]
         for attempt in range(attempts):
             began = clock()
@@ -734,7 +747,8 @@ def run_inline(run: Run) -> Result:
                     result = awaited(result)
                 run.computing = True
                 ended = clock()
-                times = Times(began - run.began, began - run.began, ended - run.began)
+                wanted = began - run.began
+                times: Times = new(Times, (wanted, wanted, ended - run.began))
                 entry = run.receive(call, result, ended - began, times)
                 run.journal.record(entry)
                 return entry

@@ -6,13 +6,13 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from ..interpreter.border import Unfit, admit
-from ..interpreter.interpret import Outcome, interpret
+from ..interpreter.interpret import Outcome
 from ..interpreter.journal import Journal, Override, Overrides
 from ..interpreter.limits import UNLIMITED, Limits
 from .events import Event
@@ -78,26 +78,25 @@ class RunOptions(TypedDict, total=False):
     isolation: Literal["none", "process", "rlimits"] | Pool
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The options of one run as the engine takes them; `RunOptions` says what each means."""
 
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
-    mode: str = "concurrent"
-    overrides: Overrides = field(default_factory=dict)
-    hooks: tuple[Hook, ...] = ()
-    max_concurrency: int = 32
-    call_timeout: float | None = None
-    retries: int = 0
-    replay: bool = False
-    speculate: bool = True
-    now: datetime = field(default_factory=datetime.now)
-    file: TraceFile | NestedFile | None = None
-    continues: bool = False  # whether the journal is the record of this very run, which goes on
-    declared: Overrides | None = None  # then: the overrides of its header
-    decisions: tuple[Event, ...] = ()  # then: what hooks have changed since
-    interpreter: Callable[..., Outcome] = interpret
+    inputs: Mapping[str, Any]
+    limits: Limits
+    mode: str
+    overrides: Overrides
+    hooks: tuple[Hook, ...]
+    max_concurrency: int
+    call_timeout: float | None
+    retries: int
+    replay: bool
+    speculate: bool
+    now: datetime
+    file: TraceFile | NestedFile | None
+    continues: bool  # whether the journal is the record of this very run, which goes on
+    declared: Overrides | None  # then: the overrides of its header
+    decisions: tuple[Event, ...]  # then: what hooks have changed since
+    interpreter: Callable[..., Outcome]
 
 
 def known(caller: str, given: Mapping[str, Any]) -> RunOptions:

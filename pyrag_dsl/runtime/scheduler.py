@@ -7,13 +7,13 @@ import inspect
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
 from ..grammar.diagnostics import Diagnostic, LimitExceeded
 from ..interpreter.interpret import Outcome, interpret
-from ..interpreter.journal import ByCall, Call, Entry, Times, same_arguments
+from ..interpreter.journal import ByCall, Call, Entry, Times, new, same_arguments
 from ..threads import start
 from .engine import Escaped, Failure, Run, decision
 from .events import HookDecided
@@ -35,7 +35,7 @@ class Flight:
         keys: the distinct arguments that it asks for, in order; one unless it is a batch.
         wanted: for each of them, when it was.
         began: when it started.
-        ended: when it came back.
+        ended: when it came back; None before.
     """
 
     __slots__ = ("began", "calls", "ended", "keys", "task", "tool", "wanted")
@@ -45,7 +45,8 @@ class Flight:
         self.calls: list[Call] = []
         self.keys = keys
         self.wanted: list[float] = []
-        self.began = self.ended = 0.0
+        self.began = 0.0
+        self.ended: float | None = None
         self.task: asyncio.Future[Any] | None = None
 
     def add(self, call: Call, now: float) -> None:
@@ -282,15 +283,22 @@ class Scheduler:
             return
         self.airborne += 1
         flight.began = self.clock()
-        tool, call = flight.tool, flight.calls[0]
+        tool = flight.tool
         # A nested run has the deadline of the question, and each of its calls the time that calls have.
         at_once = (options.call_timeout is None and not options.retries) or tool.context is not None
-        if tool.is_async and len(flight.keys) == 1 and at_once:
-            task: asyncio.Future[Any] = self.loop.create_task(called(self.run.handed(call), call.arguments))
-        else:
-            task = self.loop.create_task(self.fly(flight))
-        flight.task = task
-        task.add_done_callback(lambda _task: self.arrive(flight))
+        alone = tool.is_async and len(flight.keys) == 1 and at_once
+        flight.task = self.loop.create_task(self.travel(flight, alone))
+        flight.task.add_done_callback(lambda _task: self.arrive(flight))  # where it is cancelled before it begins
+
+    async def travel(self, flight: Flight, alone: bool) -> Any:
+        """What a flight brings. It says itself that it has ended: the loop would say so a turn later."""
+        try:
+            if not alone:
+                return await self.fly(flight)
+            call = flight.calls[0]
+            return await called(self.run.handed(call), call.arguments)
+        finally:
+            self.arrive(flight)
 
     async def fly(self, flight: Flight) -> Any:
         """The result of a flight (a list of them for a batch), with retries and a timeout."""
@@ -313,9 +321,9 @@ class Scheduler:
 
         async def work() -> Any:
             if asynchronous or inspect.iscoroutinefunction(function):
-                return await guarded(function(argument))
+                return await called(function, argument)
             result = await in_thread(function, argument)
-            return await guarded(result) if inspect.iscoroutine(result) else result
+            return await called(lambda coroutine: coroutine, result) if inspect.iscoroutine(result) else result
 
         timeout = self.run.options.call_timeout
         return await (work() if timeout is None else asyncio.wait_for(work(), timeout))
@@ -323,10 +331,11 @@ class Scheduler:
     # -------------------------------------------------------------------- arrival
 
     def arrive(self, flight: Flight) -> None:
-        """A flight has ended; called by the loop."""
-        flight.ended = self.clock()
-        self.landed.append(flight)
-        self.ring()
+        """A flight has ended."""
+        if flight.ended is None:
+            flight.ended = self.clock()
+            self.landed.append(flight)
+            self.ring()
 
     def ring(self) -> None:
         """Wake the run up, if it waits."""
@@ -340,7 +349,7 @@ class Scheduler:
         goes into passes, however many calls come back one by one.
         """
         useless = await self.landing()
-        if not self.flights:
+        if not self.flights or not (useless or self.pause > _SHORT):
             return
         until = self.clock() + self.pause
         while self.flights and (useless or (self.pause > _SHORT and self.clock() < until)):
@@ -384,24 +393,22 @@ class Scheduler:
     async def unload(self, flight: Flight) -> None:
         """Hand the result of a flight to the calls that wait for it."""
         assert flight.task is not None
+        assert flight.ended is not None
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
         elapsed = flight.ended - flight.began
         results = None if error is not None else flight.task.result()
-        if (
-            error is None
-            and len(flight.keys) > 1
-            and not (isinstance(results, list) and len(results) == len(flight.keys))
-        ):
+        batch = len(flight.keys) > 1
+        if error is None and batch and not (isinstance(results, list) and len(results) == len(flight.keys)):
             error = TypeError("a batch must return one result for each set of arguments")
         payers: dict[str, Call] = {}
+        began = self.began
         for call, wanted in zip(flight.calls, flight.wanted, strict=True):
-            began = self.began
-            times = Times(wanted - began, max(wanted, flight.began) - began, flight.ended - began)
             if error is not None:
                 await self.fail(call, error)
                 continue
+            times: Times = new(Times, (wanted - began, max(wanted, flight.began) - began, flight.ended - began))
             key = _key(call) if len(flight.calls) > 1 else ""
-            result = results if len(flight.keys) == 1 else cast("list[Any]", results)[flight.keys.index(key)]
+            result = cast("list[Any]", results)[flight.keys.index(key)] if batch else results
             payer = payers.setdefault(key, call) if flight.tool.idempotent else call
             await self.land(call, result, elapsed, times, None if payer is call else payer)
 
@@ -416,7 +423,10 @@ class Scheduler:
         except Failure as failure:
             run.failures.put(call.node, call.arguments, failure.diagnostic)
             return
-        await self.keep(call, entry)
+        if run.watchers:
+            await self.keep(call, entry)
+        else:
+            run.journal.record(entry)
 
     async def keep(self, call: Call, entry: Entry) -> None:
         """Ask the hooks about a result that is there, and record what they say."""
@@ -457,19 +467,19 @@ def _forget(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-async def called(function: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]) -> Any:
-    """Call an asynchronous tool: within its task, so that nothing is made that is not awaited."""
-    return await guarded(function(arguments))
-
-
-async def guarded(work: Awaitable[Any]) -> Any:
-    """Await a tool. One that wants to end the process ends its call."""
+async def called(function: Callable[[Any], Any], argument: Any) -> Any:
+    """Await an asynchronous tool: within its task, so that nothing is made that is not awaited."""
     try:
-        return await work
+        return await function(argument)
     except (SystemExit, KeyboardInterrupt) as error:
-        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-            raise  # it may be a person who interrupts
-        raise Escaped(error) from None
+        raise _ending(error) from None
+
+
+def _ending(error: BaseException) -> BaseException:
+    """A tool that wants to end the process ends its call."""
+    if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        return error  # it may be a person who interrupts
+    return Escaped(error)
 
 
 def _same(one: Call, other: Call) -> bool:

@@ -7,7 +7,7 @@ import keyword
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import FunctionType
 from typing import Any
 
@@ -64,12 +64,15 @@ class Tool:
         """Call the host's function with arguments by name; an awaitable if it is asynchronous. Raises `Misfit`."""
         args = []
         kwargs: dict[str, Any] = {} if self.context is None else {self.context: context}
-        given = self.handed(arguments)
+        given = self.handed(arguments) if self.conversions else arguments
         for name, how in self.plan:
+            value = given[name]
+            if type(value) is not str and given is arguments:
+                value = handed(value)
             if how == "keyword":
-                kwargs[name] = given[name]
+                kwargs[name] = value
             elif how == "positional":
-                args.append(given[name])
+                args.append(value)
         return self.function(*args, **kwargs)
 
     def handed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,17 +202,15 @@ def _remembered(function: Callable[..., Any], name: str) -> Tool:
     if known is None:
         if len(_shapes) >= _MOST_SHAPES:
             _shapes.clear()
-        _shapes[key] = replace(tool(function, name), function=_nothing)
-        known = _shapes[key]
-    return replace(known, function=function)
-
-
-def _nothing(*_args: Any, **_kwargs: Any) -> Any:
-    raise AssertionError("a shape is not a tool")
+        made = tool(function, name)
+        values = [getattr(made, each.name) for each in fields(Tool)]
+        known = _shapes[key] = values[0], tuple(values[2:])
+    signature, rest = known
+    return Tool(signature, function, *rest)
 
 
 _MOST_SHAPES = 256
-_shapes: dict[Any, Tool] = {}
+_shapes: dict[Any, tuple[Signature, tuple[Any, ...]]] = {}  # what a tool is made of, but for its function
 
 
 def _renamed(each: Tool, name: str) -> Tool:
