@@ -29,6 +29,7 @@ from .options import (
     RunOptions,
     check_numbers,
     check_switches,
+    checked_about,
     checked_hooks,
     checked_inputs,
     checked_limits,
@@ -279,6 +280,7 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
         read_overrides(of.header.overrides) if continues and of is not None else _declared(rules, book),
         tuple(of.decisions) if continues and of is not None else (),
         interpreter,
+        checked_about(given.get("about") or (of.header.about if of is not None else {})),
     )
     prepared = Run(program, made, entries, engines, book)
     prepared.recorded_failures = failures
@@ -429,6 +431,7 @@ async def _nested_run(
         continues=continues,
         declared=declared,
         decisions=decisions,
+        about={},
     )
     own = (*known_calls, *known_calls.returned)
     instead = given.get("journal")

@@ -43,8 +43,9 @@ class Asking:
         self._calls.append(call)
         entry = run.journal.find(call.node, name, call.arguments) or run.reuse(call)
         if entry is None:
+            wanted = asyncio.get_running_loop().time()
             async with self._places:
-                entry = await self._made(call)
+                entry = await self._made(call, wanted)
         run.journal.record(entry)
         self._calls[number - 1] = call._replace(entry=entry)
         return handed(entry.result)
@@ -68,8 +69,9 @@ class Asking:
         except PlanFault as fault:
             raise TypeError(fault.message) from None
 
-    async def _made(self, call: Call) -> Entry:
-        run = self._run
+    async def _made(self, call: Call, wanted: float) -> Entry:
+        run, clock = self._run, asyncio.get_running_loop().time
+        zero, began = run.book.since(wanted), clock()
         overdrawn = run.overdrawn()
         if overdrawn is not None:
             raise LimitExceeded((Diagnostic(overdrawn.code, overdrawn.message, call.span, nodes=(call.node,)),))
@@ -77,12 +79,11 @@ class Asking:
             call, given = await run.before(call)
             run.launch(call)
             run.started(call)
-            began = asyncio.get_running_loop().time()
+            began = clock()
             result = given.result if given is not None else await self._perform(call)
-            elapsed = asyncio.get_running_loop().time() - began
-            return run.receive(call, result, elapsed, Times(0.0, 0.0, elapsed))
+            return run.receive(call, result, clock() - began, Times(wanted - zero, began - zero, clock() - zero))
         except Exception as error:
-            diagnostic = run.failed(call, error)
+            diagnostic = run.failed(call, error, Times(wanted - zero, began - zero, clock() - zero))
             raise ToolFailed((diagnostic,)) from error
 
     async def _perform(self, call: Call) -> Any:

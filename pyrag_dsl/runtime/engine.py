@@ -236,6 +236,7 @@ class Run:
             signatures=signatures_to_json(self.signatures),
             limits=asdict(options.limits),
             overrides=overrides_to_json(options.overrides if options.declared is None else options.declared),
+            about=dict(options.about),
         )
 
     def emit(self, event: Event) -> None:
@@ -418,7 +419,26 @@ class Run:
         self.tell(entry, call.alias, False)
         return entry
 
-    def failed(self, call: Call, error: BaseException) -> Diagnostic:
+    def missed(self, call: Call, error: BaseException, times: Times | None, *, final: bool) -> None:
+        """Take note of a call that was made in vain, and of what it has cost."""
+        raised = error.error if isinstance(error, Escaped) else error
+        given = getattr(raised, "usage", None)
+        usage = dict(given) if given and sound_usage(given) else {}
+        self.book.spent.add(usage, 0)
+        self.decide(
+            CallFailed(
+                node=call.node,
+                tool=call.tool,
+                arguments=dict(call.arguments),
+                usage=usage,
+                error=kind_name(type(raised)),
+                times=None if times is None else list(times),
+                final=final,
+            )
+        )
+        self.write_decisions()
+
+    def failed(self, call: Call, error: BaseException, times: Times | None = None) -> Diagnostic:
         """The diagnostic of a call that raised: neither its message nor anything it may quote.
 
         What it raised is for the host alone: in its log, and as the cause of what the run raises.
@@ -431,11 +451,7 @@ class Run:
             return Diagnostic("PLAN501", message, call.span, notes=error.found, nodes=(call.node,))
         raised = error.error if isinstance(error, Escaped) else error
         logger.warning("the tool %s failed", call.alias or call.tool, exc_info=raised)
-        usage = getattr(raised, "usage", None)
-        if usage and sound_usage(usage):
-            self.book.spent.add(usage, 0)
-            self.decide(CallFailed(node=call.node, tool=call.tool, arguments=dict(call.arguments), usage=dict(usage)))
-            self.write_decisions()
+        self.missed(call, error, times, final=True)
         diagnostic = self._told(call, error)
         if isinstance(raised, PlanError) and raised.__cause__ is not None:
             raised = raised.__cause__
@@ -756,12 +772,16 @@ def run_inline(run: Run) -> Result:
                 run.computing = True
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                     raise
+                now = clock()
+                times = Times(began - run.began, began - run.began, now - run.began)
                 if attempt + 1 < attempts and tool.idempotent and not isinstance(error, Failure):
+                    run.missed(call, error, times, final=False)
                     continue
-                run.failures.put(call.node, call.arguments, run.failed(call, error))
+                run.failures.put(call.node, call.arguments, run.failed(call, error, times))
                 break
         return None
 
+    run.book.since(run.began)
     run.begin()
     outcome = run.interpret(supply=supply)
     if outcome.status != "waiting":

@@ -39,6 +39,7 @@ class RunStarted(Event):
         limits: by name.
         overrides: arguments changed, by node: what changes, for any arguments of the call; or a list of pairs of what
             changes and the arguments that it is for.
+        about: what the host says of the run by name, for people: the model, the corpus.
     """
 
     type: ClassVar[str] = "run_started"
@@ -49,6 +50,7 @@ class RunStarted(Event):
     limits: dict[str, Any]
     overrides: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def question(self) -> str:
@@ -84,7 +86,8 @@ class CallFinished(Event):
 
     Attributes:
         elapsed: seconds.
-        times: when the call was wanted, made and answered, in seconds since the run began; None if another run made it.
+        times: when the call was wanted, made and answered, in seconds since the run began, that of the question where
+            runs are nested; None if another run made it.
         cached: whether the result came from a journal and not from the tool.
         usage: tokens and cost by name, where the tool reports them.
         speculative: the result was not used in the end: the run failed before the plan came to it, or a re-run took
@@ -106,10 +109,13 @@ class CallFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed(Event):
-    """A call has failed for good, and has cost something all the same.
+    """A call has been made in vain: the tool raised an exception.
 
     Attributes:
         usage: tokens and cost by name, as the tool's exception said in an attribute `usage`.
+        error: the name of the exception; "" in traces of before there were such events for all failures.
+        times: when the call was wanted, made and given up, as in `CallFinished`.
+        final: whether it was not made again: retries were used up, or there were none.
     """
 
     type: ClassVar[str] = "call_failed"
@@ -117,6 +123,9 @@ class CallFailed(Event):
     tool: str
     arguments: dict[str, Any]
     usage: dict[str, Any]
+    error: str = ""
+    times: list[float] | None = None
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,14 +262,16 @@ def to_json(event: Event) -> dict[str, Any]:
             value = value.to_json()
         elif isinstance(value, Span):
             value = list(value)
-        if value or item.name != "within":
+        if value or item.name not in ("within", "about"):
             out[item.name] = value
     return out
 
 
 _SHAPES: dict[str, type] = {
-    **dict.fromkeys(("source", "started", "node", "alias", "tool", "status", "text", "within"), str),
-    **dict.fromkeys(("arguments", "usage", "names", "detail", "overrides", "signatures", "limits", "inputs"), dict),
+    **dict.fromkeys(("source", "started", "node", "alias", "tool", "status", "text", "within", "error"), str),
+    **dict.fromkeys(
+        ("arguments", "usage", "names", "detail", "overrides", "signatures", "limits", "inputs", "about"), dict
+    ),
     **dict.fromkeys(("seq", "calls"), int),
 }
 

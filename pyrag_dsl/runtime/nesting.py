@@ -59,6 +59,10 @@ class Spending:
             self.tokens += usage.get("tokens") or 0
             self.cost += usage.get("cost") or 0.0
 
+    def count(self, event: CallFinished | CallFailed) -> None:
+        """Count what is on record. A failure that has cost nothing is no call."""
+        self.add(event.usage, 1 if isinstance(event, CallFinished) or event.usage else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
@@ -97,6 +101,7 @@ class Book:
         overrides: what is changed by hand in the arguments of nested calls, by the node of the run and by theirs.
         file: of the question.
         deadline: when the question must have ended, by `time.monotonic`.
+        began: when the question did, by the clock of its calls; what their times count from. None until then.
     """
 
     spent: Spending = field(default_factory=Spending)
@@ -104,6 +109,13 @@ class Book:
     overrides: dict[str, dict[str, tuple[Override, ...]]] = field(default_factory=dict)
     file: TraceFile | None = None
     deadline: float | None = None
+    began: float | None = None
+
+    def since(self, now: float) -> float:
+        """When the question began, which it does now if it has not."""
+        if self.began is None:
+            self.began = now
+        return self.began
 
     @classmethod
     def of(cls, trace: Trace) -> Book:
@@ -111,7 +123,7 @@ class Book:
         book = cls()
         for event in trace.events:
             if isinstance(event, (CallFinished, CallFailed)):
-                book.spent.add(event.usage)
+                book.spent.count(event)
             if isinstance(event, CallFinished):
                 event = replace(event, cached=True, times=None)
             if event.within:
@@ -147,7 +159,7 @@ class Book:
         found = Spending()
         for event in self.within(node):
             if isinstance(event, (CallFinished, CallFailed)):
-                found.add(event.usage)
+                found.count(event)
         return found
 
 

@@ -51,6 +51,7 @@ class RunOptions(TypedDict, total=False):
             recorded for it, if any.
         speculate: whether calls may be made that a run which fails would not have come to.
         now: the time of day that the plan sees; the start of the run if not given.
+        about: what is to stand in the trace for people: `{"model": "qwen", "corpus": "wiki"}`.
         strict: have RestrictedPython check the plan too.
         isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
             `isolation/`; tools stay here), and raises `IsolationUnavailable` where the platform cannot filter system
@@ -74,6 +75,7 @@ class RunOptions(TypedDict, total=False):
     replay: bool
     speculate: bool
     now: datetime | None
+    about: Mapping[str, str]
     strict: bool
     isolation: Literal["none", "process", "rlimits"] | Pool
 
@@ -97,6 +99,7 @@ class Options(NamedTuple):
     declared: Overrides | None  # then: the overrides of its header
     decisions: tuple[Event, ...]  # then: what hooks have changed since
     interpreter: Callable[..., Outcome]
+    about: Mapping[str, str]
 
 
 def known(caller: str, given: Mapping[str, Any]) -> RunOptions:
@@ -141,6 +144,13 @@ def checked_inputs(given: Any, question: Any, limits: Limits) -> dict[str, Any] 
         except Unfit as unfit:
             raise TypeError(f"the input {name!r} cannot enter a plan: {unfit}") from None
     return found
+
+
+def checked_about(given: Any) -> dict[str, str]:
+    """Texts by name. Raises `TypeError`."""
+    if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):
+        raise TypeError(f"about must be texts by name such as {{'model': 'qwen'}}, not {_kind(given)}")
+    return dict(given)
 
 
 def checked_hooks(given: Any, on_event: Any) -> tuple[Hook, ...]:

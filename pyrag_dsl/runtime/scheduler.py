@@ -38,14 +38,14 @@ class Flight:
         ended: when it came back; None before.
     """
 
-    __slots__ = ("began", "calls", "ended", "keys", "task", "tool", "wanted")
+    __slots__ = ("attempted", "began", "calls", "ended", "keys", "task", "tool", "wanted")
 
     def __init__(self, tool: Tool, keys: list[str]) -> None:
         self.tool = tool
         self.calls: list[Call] = []
         self.keys = keys
         self.wanted: list[float] = []
-        self.began = 0.0
+        self.began = self.attempted = 0.0
         self.ended: float | None = None
         self.task: asyncio.Future[Any] | None = None
 
@@ -64,7 +64,7 @@ class Scheduler:
 
     Attributes:
         clock: seconds, by the loop.
-        began: when the run did.
+        began: when the question did.
         visiting: whether the loop is the caller's, so that long passes have to be made elsewhere.
         in_flight: calls that are on their way, or whose result is kept back until others are settled.
         held: of those, the ones that are kept back.
@@ -79,7 +79,7 @@ class Scheduler:
         self.elsewhere = visiting and run.options.interpreter is not interpret
         self.loop = asyncio.get_running_loop()
         self.clock = self.loop.time
-        self.began = self.clock()
+        self.began = run.book.since(self.clock())
         self.flights: dict[int, Flight] = {}
         self.waiting: deque[Flight] = deque()  # for a free place among `max_concurrency`
         self.airborne = 0
@@ -282,7 +282,7 @@ class Scheduler:
             self.waiting.append(flight)
             return
         self.airborne += 1
-        flight.began = self.clock()
+        flight.began = flight.attempted = self.clock()
         tool = flight.tool
         # A nested run has the deadline of the question, and each of its calls the time that calls have.
         at_once = (options.call_timeout is None and not options.retries) or tool.context is not None
@@ -311,9 +311,12 @@ class Scheduler:
                     return await self.perform(tool.batch, [distinct[key] for key in flight.keys], False)
                 call = flight.calls[0]
                 return await self.perform(self.run.handed(call), call.arguments, tool.is_async)
-            except Exception:
+            except Exception as error:
                 if attempt >= options.retries or not tool.idempotent:
                     raise
+                now = self.clock()
+                self.run.missed(flight.calls[0], error, self.times(flight, flight.wanted[0], now), final=False)
+                flight.attempted = now
         raise AssertionError("unreachable")
 
     async def perform(self, function: Any, argument: Any, asynchronous: bool) -> Any:
@@ -404,7 +407,7 @@ class Scheduler:
         began = self.began
         for call, wanted in zip(flight.calls, flight.wanted, strict=True):
             if error is not None:
-                await self.fail(call, error)
+                await self.fail(call, error, self.times(flight, wanted, flight.ended))
                 continue
             times: Times = new(Times, (wanted - began, max(wanted, flight.began) - began, flight.ended - began))
             key = _key(call) if len(flight.calls) > 1 else ""
@@ -439,7 +442,11 @@ class Scheduler:
             run.journal.record(kept)
             run.settled(call)
 
-    async def fail(self, call: Call, error: BaseException) -> None:
+    def times(self, flight: Flight, wanted: float, ended: float) -> Times:
+        """Of the last attempt of a flight."""
+        return Times(wanted - self.began, max(wanted, flight.attempted) - self.began, ended - self.began)
+
+    async def fail(self, call: Call, error: BaseException, times: Times) -> None:
         run = self.run
         self.in_flight.discard(call.node, call.arguments)
         for hook in run.options.hooks:
@@ -448,7 +455,7 @@ class Scheduler:
                 run.decide(HookDecided(hook=type(hook).__name__, node=call.node, decision="stand-in"))
                 await self.land(call, stand_in.result, 0.0)
                 return
-        run.failures.put(call.node, call.arguments, run.failed(call, error))
+        run.failures.put(call.node, call.arguments, run.failed(call, error, times))
 
     async def abandon(self) -> None:
         """Cancel what is in flight and wait until it is gone; a call that will not go is left to the loop."""
