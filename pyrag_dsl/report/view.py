@@ -2,97 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from ..agents.sentinels import is_sentinel
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.render import render_terminal
-from ..runtime.calls import CallRecord
-from ..runtime.events import (
-    DiagnosticFound,
-    HookDecided,
-    NodeRerun,
-    Printed,
-    RunStarted,
-    StatementEnded,
-)
+from ..methods.answered import Answered
+from ..runtime.events import DiagnosticFound, HookDecided, NodeRerun, Printed, RunStarted, StatementEnded
 from ..runtime.trace import Trace
 from .ancestry import Ancestry, Branch, ancestry_of
+from .chart import Bar, chart_of, paid
+from .passages import Piece, Reading, ShownPassage, cut, shown
+from .source import DiffLine, coloured, difference
 
-LONGEST_TEXT = 20_000
-"""Characters of one text on the page; the trace has the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPassage:
-    """A document that a call returned. `cited`: it contains an answer that was drawn from it."""
-
-    rank: int
-    title: str
-    text: str
-    cited: bool = False
+_GROUPED = 30
+"""Calls of one run beyond which they are folded by the line that made them."""
+_HUGE = 400
+"""Rows beyond which a page shows less of each passage."""
+_BADGES = 3
+"""Calls that a line names one by one."""
 
 
 @dataclass(frozen=True, slots=True)
-class CallView:
-    """One call. `start` and `share` place its bar: fractions of the time that all calls need together.
+class CallCard:
+    """A row of the chart, with all that is known of it.
 
-    `ended` is false for a call whose result never came; `needed` says whether the final answer depends on it, and
-    is None where nobody knows.
+    `start`, `begin`, `end` place its bar in thousandths of the question's time: wanted, made, answered. `again` says why
+    another row asks the same; `needed` whether the final answer depends on it, and is None where nobody knows.
     """
 
-    number: int
-    alias: str
-    node: str
-    tool: str
-    line: int | None
-    arguments: tuple[tuple[str, str], ...]
-    documents: tuple[ShownPassage, ...]
-    passages: tuple[ShownPassage, ...] | None
-    answer: str
-    elapsed: float
+    bar: Bar
+    name: str
     start: float
-    share: float
-    ended: bool
-    cached: bool
-    speculative: bool
-    usage: tuple[tuple[str, str], ...]
-    depends_on: tuple[str, ...]
+    begin: float
+    end: float
+    arguments: tuple[tuple[str, str], ...]
+    passages: tuple[ShownPassage, ...] | None
+    documents: tuple[ShownPassage, ...]
+    answer: str
+    again: str
+    parents: tuple[str, ...]
     needed: bool | None
+    usage: tuple[tuple[str, str], ...]
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of the plan: how many calls it made, and the worst severity of what is wrong with it."""
+    """A line of a plan: its text in colours, the values that it bound, the calls that it made, what is wrong with it."""
 
     number: int
-    text: str
-    calls: int = 0
-    severity: str = ""
+    pieces: tuple[Piece, ...]
+    values: tuple[tuple[str, str], ...]
+    calls: tuple[CallCard, ...]
+    more: int
+    severity: str
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Everything on the page."""
+class Group:
+    """Calls that one line made; `title` is empty where they are not folded."""
 
-    question: str
-    status: str
-    answer: str | None
-    started: str
-    elapsed: float | None
-    tool_time: float
-    last_result: float
+    title: str
+    cards: tuple[CallCard, ...]
+    seconds: float
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run of a plan: the trace's own, or one that a call has made.
+
+    Attributes:
+        key: its id on the page.
+        call: the card of the call that made it; None for the trace's own.
+        status: how it ended, in words.
+        failed: whether something is wrong with how it ended.
+    """
+
+    key: str
+    call: CallCard | None
+    status: str
+    failed: bool
     lines: tuple[LineView, ...]
-    calls: tuple[CallView, ...]
-    variables: tuple[tuple[str, str, int], ...]
+    groups: tuple[Group, ...]
     diagnostics: tuple[tuple[Diagnostic, str], ...]
     decisions: tuple[tuple[str, str], ...]
     printed: str
     branches: tuple[Branch, ...] | None
-    overrides: tuple[tuple[str, str], ...] = ()
-    timed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How one draft of a plan became the next. `card`: the call that the new one came from."""
+
+    title: str
+    why: str
+    lines: tuple[DiffLine, ...]
+    card: CallCard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """What one tool, or one role of a model, was asked and has cost; `busy` and `waited` are seconds of its calls."""
+
+    name: str
+    calls: int
+    vain: int
+    busy: float
+    waited: float
+    tokens: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything on the page.
+
+    `mood` is "good", "unknown" (the run ended well and says that it has no answer), "bad" or "going". `cards` are those
+    that count, by node; `run_of` has the keys of runs by the nodes that made them, `inner` by the keys of their cards.
+    """
+
+    question: str
+    mood: str
+    status: str
+    answer: str | None
+    started: str
+    elapsed: float | None
+    reach: float
+    timed: bool
+    runs: tuple[RunView, ...]
+    main: RunView
+    chart: tuple[CallCard, ...]
+    cards: Mapping[str, CallCard]
+    by_key: Mapping[str, CallCard]
+    run_of: Mapping[str, str]
+    inner: Mapping[str, str]
+    repairs: tuple[Repair, ...]
+    costs: tuple[CostRow, ...]
+    total: CostRow
+    queries: tuple[str, ...]
+    about: tuple[tuple[str, str], ...]
+    inputs: tuple[tuple[str, str], ...]
+    limits: tuple[tuple[str, str], ...]
+    overrides: tuple[tuple[str, str], ...]
 
 
 _STATUS = {
@@ -103,220 +160,371 @@ _STATUS = {
     "tool": "a tool failed",
     "cancelled": "cancelled",
 }
+_BY = {
+    "plan": "The plan as it was written",
+    "fix": "Safe fixes",
+    "repair": "Repaired by a model",
+    "new plan": "A new plan",
+    "rerun": "Run again with more passages",
+}
 
 
-def view_of(trace: Trace) -> View:
-    """The page's data. Where the run ended well it is run again on its own results to learn what depended on what.
+def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: float | None = None) -> View:
+    """The page's data. Runs that ended well are run again on their own results to learn what depended on what.
 
-    Of a method that has run written plans it shows the one that counts, and what led to it among the decisions.
+    Args:
+        trace: of any run.
+        begun: of a run that goes on: when the calls were made that have not come back.
+        now: then: how many seconds it has taken so far.
     """
-    whole, nested = trace, _nested(trace)
-    if nested:
-        trace = next((each for _, each in reversed(nested) if _ended_well(each)), nested[-1][1])
-    header = trace.header
-    finished = trace.finished if whole.finished is None or not nested else whole.finished
-    source = header.source
-    ancestry = ancestry_of(trace, source) if _ended_well(trace) else None
-    made = trace.calls
-    times = _times(made, ancestry)
-    calls = _calls(made, ancestry, times)
-    found = _diagnostics(trace, source)
+    bars = chart_of(trace, begun or {}, now)
+    header, finished = trace.header, trace.finished
+    ends = [bar.ended for bar in bars if bar.ended is not None]
+    reach = max([0.0 if finished is None else finished.elapsed, now or 0.0, *ends]) or 1.0
+    nodes = dict.fromkeys(event.within for event in trace.events if isinstance(event, RunStarted))
+    traces = {node: trace if not node else trace.within(node) for node in nodes}
+    ancestries = {node: _ancestry(each) for node, each in traces.items()}
+    cards = _cards(trace, bars, reach, ancestries)
+    of = {card.bar.node: card for card in cards if card.bar.nests}
+    own: dict[str, list[CallCard]] = {}
+    for card in cards:
+        own.setdefault(card.bar.within, []).append(card)
+    runs = tuple(
+        _run(f"r{number}", each, of.get(node), own.get(node, []), ancestries[node])
+        for number, (node, each) in enumerate(traces.items())
+    )
+    answered = Answered(trace)
+    main = _main(answered, runs)
+    answer = finished.final_answer if finished is not None and finished.status == "done" else None
     return View(
-        question=whole.header.question,
-        status=_STATUS.get(finished.status, finished.status) if finished else "the run did not end",
-        answer=_shown(finished.final_answer) if finished and finished.status == "done" else None,
-        started=header.started,
-        elapsed=finished.elapsed if finished else None,
-        tool_time=sum(call.elapsed for call in calls),
-        last_result=max([0.0, *(end for _, end in times)]),
-        tokens=sum(call.usage["tokens"] for call in whole.calls if _counts(call)),
-        lines=_lines(source, calls, [diagnostic for diagnostic, _ in found]),
-        calls=calls,
-        variables=_variables(trace),
-        diagnostics=found,
-        decisions=(*_steps(whole, nested), *_decisions(trace)),
-        printed=_cut("".join(event.text for event in trace.of(Printed))),
-        branches=ancestry.branches if ancestry is not None else None,
-        timed=any(call.times is not None for call in made),
+        question=header.question,
+        mood=_mood(trace),
+        status=_STATUS.get(finished.status, finished.status) if finished else _going(now),
+        answer=shown(answer) if finished is not None and finished.status == "done" else None,
+        started=_time_of_day(header.started),
+        elapsed=finished.elapsed if finished else now,
+        reach=reach,
+        timed=any(bar.started is not None for bar in bars),
+        runs=runs,
+        main=main,
+        chart=tuple(cards),
+        cards={card.bar.node: card for card in cards if card.bar.kind in ("call", "failed", "running")},
+        by_key={card.bar.key: card for card in cards},
+        run_of={"" if run.call is None else run.call.bar.node: run.key for run in runs},
+        inner={run.call.bar.key: run.key for run in runs if run.call is not None},
+        repairs=_repairs(answered, of, cards),
+        costs=_costs(bars),
+        total=_cost("all", bars, [bar for bar in bars if not bar.nests]),
+        queries=answered.queries,
+        about=tuple((name, shown(value)) for name, value in header.about.items()),
+        inputs=tuple((name, shown(value)) for name, value in header.inputs.items() if name != "question"),
+        limits=tuple((name.replace("_", " "), _limit(value)) for name, value in header.limits.items()),
         overrides=tuple((node, _pairs(changes)) for node, changes in header.overrides.items()),
     )
 
 
-def _nested(trace: Trace) -> list[tuple[str, Trace]]:
-    """The written plans that a method has run, by the short names of the calls, in order."""
-    within = {event.within for event in trace.events if isinstance(event, RunStarted) and "/" not in event.within}
-    calls = [call for call in trace.calls if call.node in within]
-    return [(call.alias or call.node, trace.within(call.node)) for call in calls]
+def _going(now: float | None) -> str:
+    return "the run did not end" if now is None else "the run goes on"
 
 
-def _ended_well(trace: Trace) -> bool:
-    return trace.finished is not None and trace.finished.status == "done"
+def _mood(trace: Trace) -> str:
+    finished = trace.finished
+    if finished is None:
+        return "going"
+    if finished.status != "done":
+        return "bad"
+    said = finished.final_answer
+    nothing = said is None or (isinstance(said, str) and (not said.strip() or is_sentinel(said)))
+    return "unknown" if nothing else "good"
 
 
-def _steps(whole: Trace, nested: list[tuple[str, Trace]]) -> list[tuple[str, str]]:
-    """What a method did around the plans that it has run, in a few words each."""
-    if not nested:
-        return []
-    runs = dict(nested)
-    out = []
-    for call in whole.calls:
-        if "/" in call.node:
-            continue
-        tokens = call.usage.get("tokens")
-        spent = f"{tokens:,} tokens" if isinstance(tokens, int) else ""
-        found = [event.diagnostic for event in runs[call.alias].of(DiagnosticFound)] if call.alias in runs else []
-        errors = [f"{each.code} {each.message}" for each in found if each.severity == "error"]
-        out.append((call.alias or call.node, "; ".join(filter(None, [spent, *errors]))))
-    return out
+def _time_of_day(started: str) -> str:
+    try:
+        found = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    zone = f" {found.tzname()}" if found.tzinfo is not None else ""
+    return f"{found.day} {found:%b %Y, %H:%M:%S}{zone}"
 
 
-def _times(calls: Sequence[CallRecord], ancestry: Ancestry | None) -> list[tuple[float, float]]:
-    """When each call was made and ended, in seconds of the run; (0, 0) where this run did not make it.
-
-    A trace of another run's results, or of before there were times, keeps how long a call took only. Then each is drawn
-    as if it began as soon as what it depends on was there; without dependences, one after the other.
-    """
-    if any(call.times is not None for call in calls):
-        return [(0.0, 0.0) if call.times is None else (call.times.started, call.times.ended) for call in calls]
-    times: dict[str, tuple[float, float]] = {}
-    clock = 0.0
-    for call in calls:
-        if call.elapsed is None or call.speculative:
-            continue
-        if ancestry is not None:
-            clock = max([0.0, *(times[node][1] for node in ancestry.parents(call.node) if node in times)])
-        times[call.node] = (clock, clock + max(call.elapsed, 0.0))
-        clock = times[call.node][1]
-    return [(0.0, 0.0) if call.speculative else times.get(call.node, (0.0, 0.0)) for call in calls]
+def _ancestry(trace: Trace) -> Ancestry | None:
+    well = trace.finished is not None and trace.finished.status == "done"
+    return ancestry_of(trace, trace.source) if well else None
 
 
-def _calls(
-    made: tuple[CallRecord, ...], ancestry: Ancestry | None, times: Sequence[tuple[float, float]]
-) -> tuple[CallView, ...]:
-    aliases = {call.node: call.alias for call in made if call.alias}
-    total = max([end for _, end in times] or [0.0]) or 1.0
-    views = []
-    for number, (call, (start, stop)) in enumerate(zip(made, times, strict=True), start=1):
-        parents = () if ancestry is None or call.speculative else ancestry.parents(call.node)
-        listed = isinstance(call.result, list) and all(isinstance(item, str) for item in call.result)
-        views.append(
-            CallView(
-                number=number,
-                alias=call.alias or aliases.get(call.node, call.node),
-                node=call.node,
-                tool=call.tool,
-                line=None if call.span is None else call.span.line,
-                arguments=tuple((name, _shown(value)) for name, value in call.arguments.items() if name != "docs"),
-                documents=_passages(call.arguments.get("docs"), ()),
-                passages=_passages(call.result, _answers_from(made, ancestry, call.node)) if listed else None,
-                answer="" if listed or not call.ended else _shown(call.result),
-                elapsed=call.elapsed or 0.0,
-                start=start / total,
-                share=(stop - start) / total,
-                ended=call.ended,
-                cached=call.cached,
-                speculative=call.speculative,
-                usage=tuple((name, _shown(value)) for name, value in call.usage.items()),
-                depends_on=tuple(aliases.get(parent, parent) for parent in parents),
-                needed=None if ancestry is None else not call.speculative and call.node in ancestry.lineage,
+def _main(answered: Answered, runs: Sequence[RunView]) -> RunView:
+    """The run that counts: of a method that writes plans, the written plan that came to the answer, else the last."""
+    counts = answered.run
+    node = None if counts is None else counts.node
+    return next((run for run in runs if run.call is not None and run.call.bar.node == node), runs[0])
+
+
+# ----------------------------------------------------------------------- calls
+
+
+def _cards(
+    trace: Trace, bars: Sequence[Bar], reach: float, ancestries: Mapping[str, Ancestry | None]
+) -> list[CallCard]:
+    reading = Reading(bars, short=len(bars) > _HUGE)
+    why = _reasons(trace)
+    names = {bar.node: bar.alias or bar.node for bar in bars if bar.kind in ("call", "failed")}
+    keys = {bar.node: bar.key for bar in bars if bar.kind in ("call", "failed", "running")}
+    timed = any(bar.started is not None for bar in bars)
+    places = {} if timed else _guessed(bars, ancestries)
+    whole = max([end for _, end in places.values()], default=0.0) or reach
+    cards = []
+    for bar in bars:
+        tree = ancestries.get(bar.within)
+        inner = bar.node.rpartition("/")[2]
+        counts = bar.kind == "call"
+        prefix = f"{bar.within}/" if bar.within else ""
+        parents = tree.parents(inner) if tree is not None and counts else ()
+        if bar.started is not None and bar.ended is not None:
+            wanted = bar.started if bar.wanted is None else bar.wanted
+            times = [wanted / reach, bar.started / reach, bar.ended / reach]
+        else:
+            begin, end = places.get(bar.key, (0.0, 0.0))
+            times = [begin / whole, begin / whole, end / whole]
+        passages, documents, answer = reading.of(bar)
+        cards.append(
+            CallCard(
+                bar,
+                _name(bar),
+                *[round(min(max(each, 0.0), 1.0) * 1_000, 2) for each in times],
+                arguments=tuple((name, shown(value)) for name, value in bar.arguments.items() if name != "docs"),
+                passages=passages,
+                documents=documents,
+                answer=answer,
+                again=_again(bar, why, names),
+                parents=tuple(keys[prefix + node] for node in parents if prefix + node in keys),
+                needed=None if tree is None else counts and inner in tree.lineage,
+                usage=tuple((name, shown(value)) for name, value in bar.usage.items() if name not in _SAID_ELSEWHERE),
+                run=bar.within,
             )
         )
-    return tuple(views)
+    return cards
 
 
-def _answers_from(made: tuple[CallRecord, ...], ancestry: Ancestry | None, node: str) -> tuple[str, ...]:
-    """What was answered by the calls that depend on this one and on nothing between."""
-    if ancestry is None:
-        return ()
-    return tuple(
-        call.result
-        for call in made
-        if isinstance(call.result, str) and not call.speculative and node in ancestry.parents(call.node)
+_SAID_ELSEWHERE = frozenset({"passages", "scores", "dropped", "reasons", "fixes", "raw"})
+
+
+def _name(bar: Bar) -> str:
+    """The short name of a call without those of the calls around it."""
+    return (bar.alias or bar.node).rpartition("/")[2]
+
+
+def _guessed(bars: Sequence[Bar], ancestries: Mapping[str, Ancestry | None]) -> dict[str, tuple[float, float]]:
+    """When calls began and ended where no times are on record: as soon as what they depend on was there."""
+    places: dict[str, tuple[float, float]] = {}
+    ends: dict[str, float] = {}
+    clock = 0.0
+    for bar in bars:
+        if bar.elapsed is None or bar.kind != "call":
+            continue
+        tree = ancestries.get(bar.within)
+        if tree is not None and not bar.within:
+            clock = max([0.0, *(ends[node] for node in tree.parents(bar.node) if node in ends)])
+        places[bar.key] = (clock, clock + max(bar.elapsed, 0.0))
+        clock = ends[bar.node] = places[bar.key][1]
+    return places
+
+
+def _reasons(trace: Trace) -> dict[str, list[str]]:
+    """Why calls were asked again, by node, in order."""
+    found: dict[str, list[str]] = {}
+    why = ""
+    for event in trace.events:
+        if isinstance(event, HookDecided) and event.decision == "rerun":
+            reason = event.detail.get("reason")
+            why = reason if isinstance(reason, str) else ""
+        elif isinstance(event, NodeRerun):
+            found.setdefault(event.node, []).append(f"{_pairs(event.overrides)}{f': {why}' if why else ''}")
+    return found
+
+
+def _again(bar: Bar, why: Mapping[str, list[str]], names: Mapping[str, str]) -> str:
+    if bar.kind == "replaced":
+        reasons = why.get(bar.node)
+        if not reasons:
+            return "asked again, as what it asks has changed"
+        said = f"asked again with {'; then '.join(reasons)}"
+        return re.sub(r"[\w.]+@[\d:,\[\]]+", lambda found: _aliased(bar.within, found.group(), names), said)
+    if bar.kind == "retried":
+        return f"raised {bar.error}, and was made again"
+    if bar.kind == "failed":
+        return f"raised {bar.error}" if bar.error else "did not come back"
+    if bar.kind == "unused":
+        return "the plan did not come to it"
+    if bar.shared:
+        return f"has the result of {_aliased(bar.within, bar.shared, names)}, which paid for it"
+    return ""
+
+
+def _aliased(within: str, node: str, names: Mapping[str, str]) -> str:
+    """The short name of a call that a run knows by this node."""
+    beside = f"{within}/{node}" if within else node
+    return names.get(beside) or names.get(node) or node
+
+
+# ------------------------------------------------------------------------ runs
+
+
+def _run(key: str, trace: Trace, call: CallCard | None, cards: list[CallCard], tree: Ancestry | None) -> RunView:
+    finished = trace.finished
+    found = [event.diagnostic for event in trace.of(DiagnosticFound)]
+    found.sort(key=lambda each: each.severity != "error")  # what ended the run comes first
+    source = trace.source
+    return RunView(
+        key=key,
+        call=call,
+        status=_STATUS.get(finished.status, finished.status) if finished else "it did not end",
+        failed=finished is not None and finished.status != "done",
+        lines=_lines(trace, cards, found),
+        groups=_groups(cards),
+        diagnostics=tuple((each, _excerpt(each, source)) for each in found),
+        decisions=tuple(_decisions(trace)),
+        printed=cut("".join(event.text for event in trace.of(Printed))),
+        branches=None if tree is None else tree.branches,
     )
 
 
-def _passages(value: Any, answers: tuple[str, ...]) -> tuple[ShownPassage, ...]:
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list):
-        return ()
-    folded = [answer.casefold().strip() for answer in answers]
-    made = []
-    for rank, document in enumerate(value, start=1):
-        text = document if isinstance(document, str) else _shown(document)
-        title, newline, rest = text.strip().partition("\n")
-        if not newline and len(title) > 120:
-            title, rest = title[:80].rstrip() + "…", text
-        body = text.casefold()
-        cited = any(len(answer) > 2 and answer in body for answer in folded)
-        made.append(ShownPassage(rank, title[:300], _cut(rest), cited))
-    return tuple(made)
-
-
-def _lines(source: str, calls: tuple[CallView, ...], found: list[Diagnostic]) -> tuple[LineView, ...]:
-    counts: dict[int, int] = {}
-    for call in calls:
-        if call.line is not None:
-            counts[call.line] = counts.get(call.line, 0) + 1
+def _lines(trace: Trace, cards: Sequence[CallCard], found: Iterable[Diagnostic]) -> tuple[LineView, ...]:
+    made: dict[int, list[CallCard]] = {}
+    for card in cards:
+        if card.bar.line is not None and card.bar.kind in ("call", "failed", "running"):
+            made.setdefault(card.bar.line, []).append(card)
     severities: dict[int, str] = {}
-    for diagnostic in reversed(found):
+    for diagnostic in found:
         if diagnostic.span is not None:
-            severities[diagnostic.span.line] = diagnostic.severity
-    return tuple(
-        LineView(number, text, counts.get(number, 0), severities.get(number, ""))
-        for number, text in enumerate(source.rstrip("\n").split("\n"), start=1)
-    )
-
-
-def _variables(trace: Trace) -> tuple[tuple[str, str, int], ...]:
-    """Names with their last previews and the lines that bound them."""
-    found: dict[str, tuple[str, str, int]] = {}
+            severities.setdefault(diagnostic.span.line, diagnostic.severity)
+    values: dict[int, dict[str, str]] = {}
+    often: dict[tuple[int, str], int] = {}
     for event in trace.of(StatementEnded):
         for name, preview in event.names.items():
             if name:
-                found[name] = (name, preview, event.span.line)
-    return tuple(found.values())
-
-
-def _diagnostics(trace: Trace, source: str) -> tuple[tuple[Diagnostic, str], ...]:
-    return tuple(
-        (event.diagnostic, _without_head(render_terminal([event.diagnostic], source, width=110)))
-        for event in trace.of(DiagnosticFound)
-    )
-
-
-def _without_head(text: str) -> str:
-    return text.partition("\n")[2].rstrip()
-
-
-def _decisions(trace: Trace) -> tuple[tuple[str, str], ...]:
+                values.setdefault(event.span.line, {})[name] = preview
+                often[event.span.line, name] = often.get((event.span.line, name), 0) + 1
+    tools = tuple(trace.header.signatures)
     out = []
-    for event in trace:
-        if isinstance(event, HookDecided):
-            out.append((f"{event.hook}: {event.decision}", f"{event.node}  {_pairs(event.detail)}".strip()))
-        elif isinstance(event, NodeRerun):
-            out.append((f"{event.alias or event.node} again", _pairs(event.overrides)))
+    for number, pieces in enumerate(coloured(trace.source.rstrip("\n"), tools), start=1):
+        bound = [
+            (name, preview + (f"   ×{often[number, name]}" if often[number, name] > 1 else ""))
+            for name, preview in values.get(number, {}).items()
+        ]
+        mine = made.get(number, [])
+        named = tuple(mine[:_BADGES]) if len(mine) <= _BADGES else ()
+        out.append(
+            LineView(
+                number, tuple(pieces), tuple(bound), named or tuple(mine[:1]), 0 if named else len(mine),
+                severities.get(number, ""),
+            )  # fmt: skip
+        )
     return tuple(out)
 
 
-def _counts(call: CallRecord) -> bool:
-    return not call.cached and isinstance(call.usage.get("tokens"), int)
+def _groups(cards: Sequence[CallCard]) -> tuple[Group, ...]:
+    """The calls of a run: as they are, or folded by line where there are many."""
+    if len(cards) <= _GROUPED:
+        return (_group("", cards),) if cards else ()
+    by_line: dict[tuple[int, str], list[CallCard]] = {}
+    for card in cards:
+        by_line.setdefault((card.bar.line or 0, card.bar.tool), []).append(card)
+    return tuple(
+        _group(f"{f'line {line}' if line else 'not in the plan'}: {tool}", mine)
+        for (line, tool), mine in by_line.items()
+    )
+
+
+def _group(title: str, cards: Sequence[CallCard]) -> Group:
+    seconds = sum(card.bar.elapsed or 0.0 for card in cards)
+    return Group(title, tuple(cards), seconds, sum(card.bar.spent.tokens for card in cards))
+
+
+def _excerpt(diagnostic: Diagnostic, source: str) -> str:
+    return render_terminal([diagnostic], source, width=110).partition("\n")[2].rstrip()
+
+
+def _decisions(trace: Trace) -> Iterable[tuple[str, str]]:
+    for event in trace.of(HookDecided):
+        yield f"{event.hook or 'the engine'}: {event.decision}", f"{event.node}  {_pairs(event.detail)}".strip()
+
+
+# ---------------------------------------------------------------------- repairs
+
+
+def _repairs(answered: Answered, of: Mapping[str, CallCard], cards: Sequence[CallCard]) -> tuple[Repair, ...]:
+    """From draft to draft: what a model wrote and dropped, what was fixed, repaired, or written anew."""
+    attempts = {each.node: each for each in answered.attempts}
+    by_node = {card.bar.node: card for card in cards if card.bar.kind == "call"}
+    before, why = "", ""
+    made: list[Repair] = []
+    for call in answered.calls:
+        card = by_node.get(call.node)
+        if call.tool in ("write_plan", "mend_plan") and isinstance(call.result, Mapping):
+            drafts = [each for each in _texts(call.usage.get("dropped")) if each]
+            reasons = _texts(call.usage.get("reasons"))
+            final = str(call.result.get("source", ""))
+            for number, draft in enumerate(drafts):
+                after = drafts[number + 1] if number + 1 < len(drafts) else final
+                if after != draft:
+                    reason = reasons[number] if number < len(reasons) else ""
+                    made.append(Repair("The model was asked once more", reason, difference(draft, after), card))
+            fixes = _texts(call.usage.get("fixes"))
+            if fixes:
+                made.append(Repair("Safe fixes of what the model wrote", "; ".join(fixes), (), card))
+        elif call.tool == "run_plan" and call.node in attempts:
+            attempt = attempts[call.node]
+            if before and attempt.source != before:
+                made.append(
+                    Repair(_BY.get(attempt.by, attempt.by), why, difference(before, attempt.source), of.get(call.node))
+                )
+            elif before:
+                made.append(Repair(_BY.get(attempt.by, attempt.by), why, (), of.get(call.node)))
+            before = attempt.source
+            first = next(iter(attempt.diagnostics), None)
+            why = "" if first is None or attempt.ok else f"{first.code} {first.message}"
+    return tuple(made)
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, (list, tuple)) else []
+
+
+# ----------------------------------------------------------------------- costs
+
+
+def _costs(bars: Sequence[Bar]) -> tuple[CostRow, ...]:
+    by_name: dict[str, list[Bar]] = {}
+    for bar in bars:
+        by_name.setdefault(bar.tool, []).append(bar)
+    return tuple(_cost(name, mine, mine) for name, mine in by_name.items())
+
+
+def _cost(name: str, bars: Sequence[Bar], timed: Sequence[Bar]) -> CostRow:
+    """A row of the table. A call that runs a plan takes the time of its calls, so `timed` leaves it out of a sum."""
+    whole = paid(bars)
+    return CostRow(
+        name,
+        whole.calls,
+        sum(bar.kind in ("retried", "failed", "replaced", "unused") for bar in bars),
+        sum(_busy(bar) for bar in timed),
+        sum((bar.started or 0.0) - (bar.wanted or 0.0) for bar in timed if bar.started is not None and not bar.shared),
+        whole.tokens,
+        whole.cost,
+    )
+
+
+def _busy(bar: Bar) -> float:
+    if bar.shared:
+        return 0.0
+    return bar.ended - bar.started if bar.started is not None and bar.ended is not None else bar.elapsed or 0.0
+
+
+def _limit(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value:,g}" if type(value) is float else f"{value:,}" if type(value) is int else shown(value)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {_shown(value)}" for name, value in values.items())
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return _cut(value)
-    try:
-        return _cut(repr(value))
-    except ValueError:  # CPython writes no integer of more than 4,300 digits
-        return f"({type(value).__name__} that is too long to be written)"
-
-
-def _cut(text: str) -> str:
-    if len(text) <= LONGEST_TEXT:
-        return text
-    return f"{text[:LONGEST_TEXT]}\n[{len(text) - LONGEST_TEXT:,} more characters in the trace]"
+    return ", ".join(f"{name}: {shown(value)}" for name, value in values.items())

@@ -1,0 +1,272 @@
+"""The rows of the chart: each call that was made, and each attempt in vain, with its true times and what it has cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..interpreter.journal import REUSED, same_arguments
+from ..runtime.calls import CallRecord
+from ..runtime.events import CallFailed, CallFinished, CallStarted, Event, RunStarted
+from ..runtime.nesting import Spending
+from ..runtime.trace import Trace
+
+KINDS = ("call", "replaced", "unused", "retried", "failed", "running")
+"""What a row is: a call whose result counts; one whose place a re-ask has taken; one that the plan did not come to; an
+attempt that was followed by another; one that was given up; a call that has not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row.
+
+    Attributes:
+        key: its id on the page: `c7` of a call, `f2` of an attempt in vain.
+        kind: see `KINDS`.
+        tool: the tool's name.
+        node: the call.
+        alias: short for it; "" where the plan did not come to it.
+        asked: what it asks, in one text.
+        arguments: of the call.
+        result: what came back.
+        line: in the plan of its run; None where that is not known.
+        within: the call whose run it is part of; "" for the run of the trace.
+        wanted, started, ended: seconds since the question began; None where another run made the call, or nobody.
+        elapsed: seconds that the tool took, whichever run made it; None if nothing came back.
+        spent: what it has cost; nothing where another call has paid for it.
+        usage: as the tool reports it.
+        shared: the node of the call that has paid for it; "" if itself.
+        cached: whether its result came from a record.
+        error: the name of the exception.
+        nests: whether it ran a plan.
+    """
+
+    key: str
+    kind: str
+    tool: str
+    node: str
+    alias: str
+    asked: str
+    arguments: Mapping[str, Any]
+    result: Any
+    line: int | None
+    within: str
+    wanted: float | None
+    started: float | None
+    ended: float | None
+    elapsed: float | None
+    spent: Spending
+    usage: Mapping[str, Any]
+    shared: str = ""
+    cached: bool = False
+    error: str = ""
+    nests: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Runs around the run that it is part of."""
+        return self.within.count("/") + 1 if self.within else 0
+
+
+def chart_of(trace: Trace, begun: Mapping[str, float] | None = None, now: float | None = None) -> tuple[Bar, ...]:
+    """The rows in the order in which the calls were made; those of a nested run follow the call that it serves.
+
+    Args:
+        trace: of any run.
+        begun: of a run that goes on: when calls were made that have not come back, by node.
+        now: then: how many seconds it has taken so far.
+    """
+    runs = {event.within for event in trace.events if isinstance(event, RunStarted)}
+    failed = [event for event in trace.events if isinstance(event, CallFailed)]
+    calls = trace.calls
+    counting = {call.node for call in calls if not call.speculative}
+    lines = {call.node: call.span.line for call in calls if call.span is not None}
+    aliases = {call.node: call.alias for call in calls if call.alias}
+    ended = trace.finished is not None
+    bars: list[Bar] = []
+    for number, call in enumerate(calls, start=1):
+        end = _failure_of(call, failed)
+        if end is not None:
+            failed.remove(end)
+        bars.append(_call(f"c{number}", call, end, ended, call.node in counting, lines, aliases, runs))
+    for number, event in enumerate(failed, start=1):
+        bars.append(_attempt(f"f{number}", event, lines, aliases))
+    if begun and now is not None:
+        bars = [
+            replace(bar, wanted=begun[bar.node], started=begun[bar.node], ended=max(now, begun[bar.node]))
+            if bar.kind == "running" and bar.node in begun
+            else bar
+            for bar in bars
+        ]
+    return tuple(_nested(_worked(bars), ""))
+
+
+def paid(bars: Iterable[Bar]) -> Spending:
+    """What the rows have cost together."""
+    whole = Spending()
+    for bar in bars:
+        whole.calls += bar.spent.calls
+        whole.tokens += bar.spent.tokens
+        whole.cost += bar.spent.cost
+    return whole
+
+
+def as_it_goes(events: Sequence[Event]) -> Trace:
+    """A trace of events in the order of happening, as hooks are told of them: also of a run that goes on.
+
+    What was asked again is there once as what counts, and before that as what a re-ask took the place of.
+    """
+    last: dict[str, int] = {}
+    begun: dict[str, int] = {}
+    runs: dict[str, int] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, CallStarted):
+            begun[event.node] = place
+            last.pop(event.node, None)
+        elif isinstance(event, CallFinished):
+            last[event.node] = place
+        elif isinstance(event, RunStarted):
+            runs[event.within] = place
+    made: list[Event] = []
+    for place, event in enumerate(events):
+        if isinstance(event, CallStarted) and begun[event.node] != place:
+            continue
+        if isinstance(event, RunStarted) and runs[event.within] != place:
+            continue
+        if isinstance(event, CallFinished) and last.get(event.node) != place and not event.speculative:
+            event = replace(event, speculative=True, alias="")
+        made.append(replace(event, seq=len(made)))
+    return Trace(made)
+
+
+def asked_of(arguments: Mapping[str, Any]) -> str:
+    """What a call asks, in one text: its query, or the first text among its arguments."""
+    query = arguments.get("query")
+    if isinstance(query, str):
+        return query
+    texts = [value for name, value in arguments.items() if isinstance(value, str) and name != "source"]
+    return texts[0] if texts else ""
+
+
+def spent_of(usage: Mapping[str, Any], *, calls: int = 1) -> Spending:
+    """What a call with this usage has cost."""
+    found = Spending()
+    found.add(usage, calls)
+    return found
+
+
+def _failure_of(call: CallRecord, failed: Iterable[CallFailed]) -> CallFailed | None:
+    """How a call ended that did not come back."""
+    if call.ended:
+        return None
+    found = [event for event in failed if event.final and event.node == call.node]
+    return next((event for event in reversed(found) if same_arguments(event.arguments, call.arguments)), None)
+
+
+def _call(
+    key: str,
+    call: CallRecord,
+    end: CallFailed | None,
+    over: bool,
+    counting: bool,
+    lines: Mapping[str, int],
+    aliases: Mapping[str, str],
+    runs: set[str],
+) -> Bar:
+    kind = "call"
+    if call.speculative:
+        kind = "replaced" if counting else "unused"
+    elif not call.ended:
+        kind = "failed" if end is not None or over else "running"
+    usage = call.usage if end is None else end.usage
+    times: Sequence[float] | None = call.times if end is None else end.times
+    spent = spent_of(usage) if call.ended else spent_of(usage, calls=1 if usage else 0)
+    return Bar(
+        key=key,
+        kind=kind,
+        tool=call.tool,
+        node=call.node,
+        alias=call.alias or aliases.get(call.node, ""),
+        asked=asked_of(call.arguments),
+        arguments=call.arguments,
+        result=call.result,
+        line=lines.get(call.node),
+        within=call.node.rpartition("/")[0],
+        wanted=None if times is None else times[0],
+        started=None if times is None else times[1],
+        ended=None if times is None else times[2],
+        elapsed=call.elapsed if times is None or end is None else times[2] - times[1],
+        spent=spent,
+        usage=usage,
+        shared=str(usage.get(REUSED, "")),
+        cached=call.cached,
+        error="" if end is None else end.error,
+        nests=call.node in runs and not call.speculative,
+    )
+
+
+def _attempt(key: str, event: CallFailed, lines: Mapping[str, int], aliases: Mapping[str, str]) -> Bar:
+    times = event.times
+    return Bar(
+        key=key,
+        kind="failed" if event.final else "retried",
+        tool=event.tool,
+        node=event.node,
+        alias=aliases.get(event.node, ""),
+        asked=asked_of(event.arguments),
+        arguments=event.arguments,
+        result=None,
+        line=lines.get(event.node),
+        within=event.node.rpartition("/")[0],
+        wanted=None if times is None else times[0],
+        started=None if times is None else times[1],
+        ended=None if times is None else times[2],
+        elapsed=None if times is None else times[2] - times[1],
+        spent=spent_of(event.usage, calls=1 if event.usage else 0),
+        usage=event.usage,
+        error=event.error,
+    )
+
+
+def _worked(bars: Sequence[Bar]) -> list[Bar]:
+    """The rows with calls begun where the last attempt in vain ended: until then the rows of the attempts have it."""
+    vain: dict[str, list[Bar]] = {}
+    for bar in bars:
+        if bar.kind == "retried" and bar.ended is not None:
+            vain.setdefault(bar.node, []).append(bar)
+    out = []
+    for bar in bars:
+        if bar.kind != "retried" and bar.started is not None and bar.ended is not None:
+            own = [
+                each.ended
+                for each in vain.get(bar.node, ())
+                if each.ended is not None and each.wanted == bar.wanted and each.ended <= bar.ended
+            ]
+            if own:
+                bar = replace(bar, started=max(bar.started, *own))
+        out.append(bar)
+    return out
+
+
+def _nested(bars: Sequence[Bar], within: str) -> Iterable[Bar]:
+    """The rows of one run in the order of their times, each followed by those of the run that it has made."""
+    inside: dict[str, list[Bar]] = {}
+    for bar in bars:
+        inside.setdefault(bar.within, []).append(bar)
+
+    def follow(run: str) -> Iterable[Bar]:
+        for bar in sorted(inside.pop(run, ()), key=_when):
+            yield bar
+            if bar.kind not in ("replaced", "retried", "unused"):
+                yield from follow(bar.node)
+
+    yield from follow(within)
+    for run in list(inside):  # of calls that the trace does not hold
+        yield from follow(run)
+
+
+def _when(bar: Bar) -> tuple[bool, float, float]:
+    if bar.started is None:
+        return (bar.kind == "running", 0.0, 0.0)
+    return (False, bar.started, bar.ended or 0.0)

@@ -1,0 +1,146 @@
+"""Passages as the page shows them: where each was found first, and the span of it that the answer was read from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..agents.sentinels import is_sentinel
+from .chart import Bar
+from .source import Piece
+
+LONGEST_TEXT = 20_000
+"""Characters of one text on the page; the trace has the rest."""
+_SHORT = 600
+"""The same of a passage, on a page of very many calls."""
+_MOST_MARKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A document that a call found or read.
+
+    Attributes:
+        rank: from 1.
+        title: its first line.
+        pieces: the rest; the style "hit" marks what the answer was read from.
+        cited: whether there is such a span.
+        key: where it stands on the page in full: of the row that found it; "" if here.
+        id: in the corpus; "" where that is not on record.
+        score: of the search; "" where that is not on record.
+    """
+
+    rank: int
+    title: str
+    pieces: tuple[Piece, ...]
+    cited: bool = False
+    key: str = ""
+    id: str = ""
+    score: str = ""
+
+
+class Reading:
+    """What the calls of a page found and read."""
+
+    def __init__(self, bars: Sequence[Bar], *, short: bool = False) -> None:
+        self._limit = _SHORT if short else LONGEST_TEXT
+        self._found: dict[str, str] = {}
+        self._answers: dict[str, set[str]] = {}
+        for bar in bars:
+            for document in _documents(bar.result):
+                self._found.setdefault(document, bar.key)
+            if isinstance(bar.result, str) and _says_something(bar.result):
+                for document in _documents(bar.arguments.get("docs")):
+                    self._answers.setdefault(document, set()).add(bar.result.strip())
+
+    def of(self, bar: Bar) -> tuple[tuple[ShownPassage, ...] | None, tuple[ShownPassage, ...], str]:
+        """What a call found (None if it found no list of texts), what it read, and what it said else."""
+        listed = isinstance(bar.result, list) and all(isinstance(item, str) for item in bar.result)
+        found = self._passages(bar.result, bar, whole=True) if listed else None
+        read = self._passages(bar.arguments.get("docs"), bar, whole=False)
+        said = "" if listed or bar.result is None else shown(bar.result)
+        return found, read, said
+
+    def _passages(self, value: Any, bar: Bar, *, whole: bool) -> tuple[ShownPassage, ...]:
+        ids, scores = (bar.usage.get("passages"), bar.usage.get("scores")) if whole else (None, None)
+        made = []
+        for place, document in enumerate(_documents(value)):
+            home = self._found.get(document, "")
+            title, _, rest = document.strip().partition("\n")
+            if not rest and len(title) > 120:
+                title, rest = title[:80].rstrip() + "…", document.strip()
+            hits = self._spans(document, self._answers.get(document, ()))
+            elsewhere = not whole and home
+            pieces = () if elsewhere else tuple(_marked(cut(rest, self._limit), self._answers.get(document, ())))
+            made.append(
+                ShownPassage(
+                    place + 1, title[:300], pieces, hits, home if elsewhere else "", _at(ids, place), _at(scores, place)
+                )
+            )
+        return tuple(made)
+
+    @staticmethod
+    def _spans(text: str, answers: Iterable[str]) -> bool:
+        pattern = _pattern(answers)
+        return pattern is not None and pattern.search(text) is not None
+
+
+def _marked(text: str, answers: Iterable[str]) -> Iterable[Piece]:
+    """A text in pieces, with the answers that stand in it marked."""
+    pattern = _pattern(answers)
+    place = 0
+    for number, found in enumerate(() if pattern is None else pattern.finditer(text)):
+        if number >= _MOST_MARKS:
+            break
+        if found.start() > place:
+            yield "", text[place : found.start()]
+        yield "hit", found.group()
+        place = found.end()
+    if place < len(text):
+        yield "", text[place:]
+
+
+def _pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
+    wanted = sorted((re.escape(each) for each in answers if len(each) <= 300), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(wanted[:50])})(?!\w)", re.IGNORECASE) if wanted else None
+
+
+def _says_something(answer: str) -> bool:
+    return len(answer.strip()) > 1 and not is_sentinel(answer)
+
+
+def _documents(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [each if isinstance(each, str) else shown(each) for each in value] if isinstance(value, list) else []
+
+
+def _at(values: Any, place: int) -> str:
+    return shown(values[place]) if isinstance(values, (list, tuple)) and place < len(values) else ""
+
+
+def shown(value: Any) -> str:
+    """A value as text: text as it is, mappings and lists as Python writes them."""
+    if isinstance(value, str):
+        return cut(value)
+    if isinstance(value, Mapping) and value and all(isinstance(each, str) for each in value):
+        return cut("\n".join(f"{name}: {_flat(each)}" for name, each in value.items()))
+    return _flat(value)
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, str):
+        return cut(value)
+    try:
+        return cut(repr(value))
+    except ValueError:  # CPython writes no integer of more than 4,300 digits
+        return f"({type(value).__name__} that is too long to be written)"
+
+
+def cut(text: str, limit: int = LONGEST_TEXT) -> str:
+    """A text, or its beginning with a word on how much is left out."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n[{len(text) - limit:,} more characters in the trace]"
