@@ -1,4 +1,4 @@
-"""The rows of the chart: each call that was made, and each attempt in vain, with its true times and what it has cost."""
+"""The rows of the chart: each call that was made, each attempt in vain, with true times and what it has cost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Bar:
         elapsed: seconds that the tool took, whichever run made it; None if nothing came back.
         spent: what it has cost; nothing where another call has paid for it.
         usage: as the tool reports it.
-        shared: the node of the call that has paid for it; "" if itself.
+        shared: the node of the call that was made for it too, or has paid for it; "" if itself.
         cached: whether its result came from a record.
         error: the name of the exception.
         nests: whether it ran a plan.
@@ -230,13 +230,21 @@ def _attempt(key: str, event: CallFailed, lines: Mapping[str, int], aliases: Map
 
 
 def _worked(bars: Sequence[Bar]) -> list[Bar]:
-    """The rows with calls begun where the last attempt in vain ended: until then the rows of the attempts have it."""
+    """The rows as they were worked on: one flight is the work of the first call that it serves, and a call that was
+    made again begins where the last attempt in vain ended.
+    """
     vain: dict[str, list[Bar]] = {}
     for bar in bars:
         if bar.kind == "retried" and bar.ended is not None:
             vain.setdefault(bar.node, []).append(bar)
     out = []
+    flights: dict[tuple[str, float, float | None], list[Bar]] = {}
     for bar in bars:
+        if bar.started is not None and not bar.shared and bar.kind != "running":
+            alike = flights.setdefault((bar.tool, bar.started, bar.ended), [])
+            payer = next((each for each in alike if same_arguments(each.arguments, bar.arguments)), None)
+            alike.append(bar)
+            bar = bar if payer is None else replace(bar, shared=payer.node)
         if bar.kind != "retried" and bar.started is not None and bar.ended is not None:
             own = [
                 each.ended

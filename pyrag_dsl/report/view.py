@@ -31,8 +31,8 @@ _BADGES = 3
 class CallCard:
     """A row of the chart, with all that is known of it.
 
-    `start`, `begin`, `end` place its bar in thousandths of the question's time: wanted, made, answered. `again` says why
-    another row asks the same; `needed` whether the final answer depends on it, and is None where nobody knows.
+    `start`, `begin`, `end` place its bar in thousandths of the question's time: wanted, made, answered. `again` says
+    why another row asks the same; `needed` whether the final answer depends on it, and is None where nobody knows.
     """
 
     bar: Bar
@@ -53,7 +53,7 @@ class CallCard:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of a plan: its text in colours, the values that it bound, the calls that it made, what is wrong with it."""
+    """A line of a plan: its text in colours, the values that it bound, the calls that it made, what is wrong."""
 
     number: int
     pieces: tuple[Piece, ...]
@@ -356,7 +356,7 @@ def _again(bar: Bar, why: Mapping[str, list[str]], names: Mapping[str, str]) -> 
     if bar.kind == "unused":
         return "the plan did not come to it"
     if bar.shared:
-        return f"has the result of {_aliased(bar.within, bar.shared, names)}, which paid for it"
+        return f"has the result of {_aliased(bar.within, bar.shared, names)}, which was made for both"
     return ""
 
 
@@ -415,9 +415,13 @@ def _lines(trace: Trace, cards: Sequence[CallCard], found: Iterable[Diagnostic])
         named = tuple(mine[:_BADGES]) if len(mine) <= _BADGES else ()
         out.append(
             LineView(
-                number, tuple(pieces), tuple(bound), named or tuple(mine[:1]), 0 if named else len(mine),
+                number,
+                tuple(pieces),
+                tuple(bound),
+                named or tuple(mine[:1]),
+                0 if named else len(mine),
                 severities.get(number, ""),
-            )  # fmt: skip
+            )
         )
     return tuple(out)
 
