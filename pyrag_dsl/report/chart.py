@@ -91,7 +91,7 @@ def chart_of(trace: Trace, begun: Mapping[str, float] | None = None, now: float 
             failed.remove(end)
         bars.append(_call(f"c{number}", call, end, ended, call.node in counting, lines, aliases, runs))
     for number, event in enumerate(failed, start=1):
-        bars.append(_attempt(f"f{number}", event, lines, aliases))
+        bars.append(_attempt(f"f{number}", event, lines, aliases, runs))
     if begun and now is not None:
         bars = [
             replace(bar, wanted=begun[bar.node], started=begun[bar.node], ended=max(now, begun[bar.node]))
@@ -206,7 +206,7 @@ def _call(
     )
 
 
-def _attempt(key: str, event: CallFailed, lines: Mapping[str, int], aliases: Mapping[str, str]) -> Bar:
+def _attempt(key: str, event: CallFailed, lines: Mapping[str, int], aliases: Mapping[str, str], runs: set[str]) -> Bar:
     times = event.times
     return Bar(
         key=key,
@@ -226,6 +226,7 @@ def _attempt(key: str, event: CallFailed, lines: Mapping[str, int], aliases: Map
         spent=spent_of(event.usage, calls=1 if event.usage else 0),
         usage=event.usage,
         error=event.error,
+        nests=event.node in runs,
     )
 
 

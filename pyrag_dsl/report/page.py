@@ -57,6 +57,11 @@ def seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 100 else f"{int(value) // 60} min {int(value) % 60} s"
 
 
+def stylesheet() -> str:
+    """The style of the page, for pages beside it."""
+    return _file("page.css")
+
+
 @cache
 def _file(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
@@ -67,7 +72,7 @@ def _module() -> Any:
     """The macros of the template."""
     environment = Environment(
         autoescape=True,
-        finalize=_harmless,
+        finalize=harmless,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -76,7 +81,7 @@ def _module() -> Any:
     return environment.from_string(_file("page.html")).module
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """Every value on its way into the page: no control character, no invisible or reordering one."""
     # Not of `Markup`, which only the template itself makes.
     return visible(value) if type(value) is str else value

@@ -198,7 +198,7 @@ def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: floa
     answer = finished.final_answer if finished is not None and finished.status == "done" else None
     return View(
         question=header.question,
-        mood=_mood(trace),
+        mood=mood_of(trace),
         status=_STATUS.get(finished.status, finished.status) if finished else _going(now),
         answer=shown(answer) if finished is not None and finished.status == "done" else None,
         started=_time_of_day(header.started),
@@ -227,7 +227,8 @@ def _going(now: float | None) -> str:
     return "the run did not end" if now is None else "the run goes on"
 
 
-def _mood(trace: Trace) -> str:
+def mood_of(trace: Trace) -> str:
+    """How a run ended, at a glance; see `View`."""
     finished = trace.finished
     if finished is None:
         return "going"

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...grammar.diagnostics import PlanError
-from ...interpreter.journal import same_arguments
 from .. import options as o
 from .. import status
 from ..execute import RunRequest, carry_out, tell
 from ..inputs import check_output, load_trace
 from ..outcome import CommandOutcome, of_error
-from ..screen import Screen, quoted, stderr, write
+from ..screen import Screen, stderr, write
 from ..services import Sources, recorded_tools
 from ..status import Stop
 
 if TYPE_CHECKING:
-    from ...runtime.calls import CallRecord
     from ...runtime.trace import Trace
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace writes it.")]
@@ -101,42 +99,23 @@ def diff(
     after: Annotated[Path, typer.Argument(metavar="AFTER", help="A trace of the same plan or method.")],
 ) -> int:
     """Say what two runs have asked and found otherwise, call by call. Exit status: 0 if nothing, 1 if anything."""
-    one, other = load_trace(before), load_trace(after)
+    from ...report.differences import differences
+
+    found = differences(load_trace(before), load_trace(after))
     screen = Screen(sys.stdout)
-    calls = [{call.node: call for call in trace.calls if not call.speculative} for trace in (one, other)]
-    differ = one.source != other.source
-    if differ:
+    if found.plans:
         screen.line(("! ", "warn"), "the plans differ")
-    for node in list(dict.fromkeys([*calls[0], *calls[1]])):
-        first, second = calls[0].get(node), calls[1].get(node)
-        call = second or first
-        if call is None or (first and second and _same(first, second)):
-            continue
-        differ = True
-        if first is None or second is None:
-            mark = ("+ ", "good") if first is None else ("- ", "bad")
-            screen.line(mark, (call.alias or node, "call"), " ", _brief(call.arguments), f" = {_brief(call.result)}")
-            continue
-        screen.line(("~ ", "warn"), (call.alias or node, "call"))
-        for name in dict.fromkeys([*first.arguments, *second.arguments]):
-            was, now = first.arguments.get(name), second.arguments.get(name)
-            if was != now:
-                screen.line(f"    {name}: {_brief(was)} -> {_brief(now)}")
-        if first.result != second.result:
-            screen.line(f"    result: {_brief(first.result)} -> {_brief(second.result)}")
-    ends = [trace.finished.final_answer if trace.finished is not None else None for trace in (one, other)]
-    if ends[0] != ends[1]:
-        differ = True
-        screen.line(("answer ", "dim"), f"{_brief(ends[0])} -> {_brief(ends[1])}")
-    return status.FAILED if differ else status.OK
+    for change in found.changes:
+        said = f" {change.said}" if change.said else ""
+        screen.line((f"{change.mark} ", _MARKS[change.mark]), (change.name, "call"), said)
+        for what, was, now in change.details:
+            screen.line(f"    {what}: {was} -> {now}")
+    if found.answers is not None:
+        screen.line(("answer ", "dim"), " -> ".join(found.answers))
+    return status.FAILED if found else status.OK
 
 
-def _same(one: CallRecord, other: CallRecord) -> bool:
-    return same_arguments(one.arguments, other.arguments) and one.result == other.result
-
-
-def _brief(value: Any) -> str:
-    return quoted(repr(value), 100)[1:-1]
+_MARKS = {"+": "good", "-": "bad", "~": "warn"}
 
 
 def replay(

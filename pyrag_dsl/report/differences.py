@@ -1,0 +1,79 @@
+"""What two runs have asked and found otherwise, call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..interpreter.journal import same_arguments
+from ..quoting import one_line
+from ..runtime.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A call that only one run has made ("-" the first, "+" the second), or both otherwise ("~").
+
+    Attributes:
+        mark: one of the three.
+        name: of the call.
+        said: of a call that one run has made: what it asked and found.
+        details: of the others: what is otherwise, in the first run and in the second.
+    """
+
+    mark: str
+    name: str
+    said: str = ""
+    details: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """How two runs differ. `answers`: of both, where they do; None where they agree."""
+
+    plans: bool
+    changes: tuple[Change, ...]
+    answers: tuple[str, str] | None
+
+    def __bool__(self) -> bool:
+        return self.plans or bool(self.changes) or self.answers is not None
+
+
+def differences(one: Trace, other: Trace) -> Differences:
+    """Compare two runs of the same plan or method by the nodes of their calls."""
+    calls = [{call.node: call for call in trace.calls if not call.speculative} for trace in (one, other)]
+    ends = [trace.finished.final_answer if trace.finished is not None else None for trace in (one, other)]
+    return Differences(
+        one.source != other.source,
+        tuple(_changes(*calls)),
+        (brief(ends[0]), brief(ends[1])) if ends[0] != ends[1] else None,
+    )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterable[Change]:
+    for node in dict.fromkeys([*before, *after]):
+        first, second = before.get(node), after.get(node)
+        call = second or first
+        name = call.alias or node
+        if first is None or second is None:
+            yield Change("+" if first is None else "-", name, f"{brief(call.arguments)} = {brief(call.result)}")
+            continue
+        details = [
+            (argument, brief(first.arguments.get(argument)), brief(second.arguments.get(argument)))
+            for argument in dict.fromkeys([*first.arguments, *second.arguments])
+            if not same_arguments({"": first.arguments.get(argument)}, {"": second.arguments.get(argument)})
+        ]
+        if first.result != second.result:
+            details.append(("result", brief(first.result), brief(second.result)))
+        if details:
+            yield Change("~", name, details=tuple(details))
+
+
+def brief(value: Any, limit: int = 100) -> str:
+    """A value on one line, harmless, in so many characters."""
+    try:
+        text = one_line(repr(value)[: limit * 4])
+    except ValueError:  # CPython writes no integer of more than 4,300 digits
+        return type(value).__name__
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
