@@ -22,6 +22,7 @@ from .status import Stop
 
 if TYPE_CHECKING:
     from ..grammar.program import Program
+    from ..runtime.hooks import Hook
     from ..runtime.trace import Trace
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -241,26 +242,32 @@ def _perform(
     from ..isolation.pool import IsolationUnavailable
     from ..runtime.api import arun
     from ..runtime.events import RunFinished
-    from .steps import Steps, bound, show_printed, show_trace, show_variables
+    from .live import shown
+    from .steps import bound, show_printed, show_trace, show_variables
 
     if recorded is not None:
         count = sum(call.ended for call in recorded.calls)
         screen.line((f"{count} recorded result" + ("" if count == 1 else "s"), "dim"))
-    run = arun(
-        plan.source,
-        tools,
-        inputs={**request.inputs, **({"question": question} if question else {})},
-        limits=o.limits(request.deadline, request.max_calls),
-        mode=request.mode,
-        journal=recorded,
-        hooks=() if request.quiet or request.replay else (Steps(screen),),
-        trace=request.trace,
-        call_timeout=request.sources.call_timeout,
-        replay=request.replay is not None,
-        isolation=request.isolation,
-    )
+
+    def run(hooks: tuple[Hook, ...]) -> Any:
+        return arun(
+            plan.source,
+            tools,
+            inputs={**request.inputs, **({"question": question} if question else {})},
+            limits=o.limits(request.deadline, request.max_calls),
+            mode=request.mode,
+            journal=recorded,
+            hooks=hooks,
+            trace=request.trace,
+            call_timeout=request.sources.call_timeout,
+            replay=request.replay is not None,
+            isolation=request.isolation,
+            about=request.sources.about,
+        )
+
     try:
-        result = asyncio.run(run)
+        with shown(screen, hidden=request.quiet or request.replay is not None) as hooks:
+            result = asyncio.run(run(hooks))
         outcome = CommandOutcome(
             status.OK, "done", question, plan.source, plan.name, result.diagnostics, result.trace, result
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from ..quoting import one_line, visible
@@ -26,13 +27,18 @@ Part = str | tuple[str, str]
 
 
 class Screen:
-    """A stream for people. One that is closed or broken swallows what is written to it."""
+    """A stream for people. One that is closed or broken swallows what is written to it.
+
+    Attributes:
+        above: writes a line above what is shown live at the bottom of the terminal, while something is.
+    """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self.stream = stream
         self.quiet = quiet
         self.terminal = _is_terminal(stream)
         self.color = self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.above: Callable[[str], object] | None = None
         self.width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 160)) if self.terminal else 100
 
     def line(self, *parts: Part) -> None:
@@ -51,7 +57,10 @@ class Screen:
 
     def raw(self, text: str) -> None:
         """Text that this program made, with its own colours."""
-        write(self.stream, text.rstrip() + "\n")
+        if self.above is not None:
+            self.above(text.rstrip())
+        else:
+            write(self.stream, text.rstrip() + "\n")
 
     def paint(self, text: str, style: str) -> str:
         text = one_line_kept(text)

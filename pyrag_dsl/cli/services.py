@@ -38,6 +38,12 @@ class Sources:
     call_timeout: float | None = None
     strict_corpus: bool = False
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What stands in a trace of where passages and answers came from."""
+        found = self.retriever or str(self.corpus or self.index or "bundled passages")
+        return {"model": self.model or "embedded reader", "corpus": found}
+
     def check(self) -> None:
         """Raise Stop where the options contradict each other or something is missing."""
         if self.corpus and self.retriever:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..runtime.calls import asked_of
 from ..runtime.events import (
+    CallFailed,
     CallFinished,
     CallStarted,
     DiagnosticFound,
@@ -23,30 +25,71 @@ from .screen import Part, Screen, answer_text, one_line_kept, quoted
 _PASSAGES_SHOWN = 10
 
 
+class CallNames:
+    """Names of calls while they are made: what they ask, and never one name for two.
+
+    Short names such as `retrieve#3` count in program order, which nobody knows before the run has ended.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def begun(self, event: CallStarted) -> str:
+        """The name of a call that is made."""
+        asked = asked_of(event.arguments)
+        name = f"{event.tool} {quoted(asked, 90)}" if asked else event.tool
+        number = 1
+        while (found := name if number == 1 else f"{name} ({number})") in self._taken:
+            number += 1
+        self._taken.add(found)
+        self._asked[event.node] = found
+        return found
+
+    def named(self, node: str) -> str:
+        """The name that a call was given last."""
+        return self._asked.get(node, node)
+
+    def ended(self, event: CallFinished) -> str:
+        """The name of a call that has come back; one that was not made here is named as a call that is made."""
+        found = self._asked.get(event.node)
+        if found is None:
+            asked = asked_of(event.arguments)
+            found = f"{event.tool} {quoted(asked, 90)}" if asked else event.tool
+        return found
+
+
 class Steps(Hook):
-    """Shows each call of a run when it begins and when it ends."""
+    """Shows each call of a run when it begins and when it ends; those of nested runs further in."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
+        self.names = CallNames()
 
     def on_event(self, event: Event) -> None:
         """One line for a call that begins; the result, and the passages found, when it ends."""
         if isinstance(event, CallStarted):
-            show_start(self.screen, event)
+            show_start(self.screen, event, self.names.begun(event))
         elif isinstance(event, CallFinished):
-            show_end(self.screen, event)
-        elif isinstance(event, (HookDecided, NodeRerun)):
+            show_end(self.screen, event, self.names.ended(event))
+        elif isinstance(event, (HookDecided, NodeRerun, CallFailed)):
             show_event(self.screen, event)
 
 
-def show_start(screen: Screen, event: CallStarted) -> None:
+def show_start(screen: Screen, event: CallStarted, name: str = "") -> None:
+    """What a call asks. `name`: with what it asks in it, if it is to have another than its short one."""
     where = f"  line {event.span.line}"
-    screen.line(("→ ", "dim"), (event.alias or event.node, "call"), " ", _arguments(event.arguments), (where, "dim"))
+    indent = "  " * event.node.count("/")
+    given = {each: value for each, value in event.arguments.items() if not name or value != asked_of(event.arguments)}
+    said = _arguments(given)
+    between = ("  " if name else " ") if said else ""
+    screen.line((f"{indent}→ ", "dim"), (name or event.alias or event.node, "call"), between, said, (where, "dim"))
 
 
-def show_end(screen: Screen, event: CallFinished) -> None:
+def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
     """What a call returned: the titles of passages by rank, or the answer."""
-    name = event.alias or event.node
+    name = name or event.alias or event.node
+    indent = "  " * event.node.count("/")
     time = "recorded" if event.cached else f"{event.elapsed:.3f} s"
     extra = f", {event.usage['tokens']} tokens" if "tokens" in event.usage else ""
     speculative = ", not needed by the plan" if event.speculative else ""
@@ -54,14 +97,14 @@ def show_end(screen: Screen, event: CallFinished) -> None:
     result = event.result
     if isinstance(result, list) and all(isinstance(item, str) for item in result):
         count = f"{len(result)} passage" + ("" if len(result) == 1 else "s")
-        screen.line(("← ", "good"), (name, "call"), f" {count}", tail)
+        screen.line((f"{indent}← ", "good"), (name, "call"), f" {count}", tail)
         for rank, document in enumerate(result[:_PASSAGES_SHOWN], start=1):
-            screen.line((f"    {rank:>2} ", "dim"), title_of(document))
+            screen.line((f"{indent}    {rank:>2} ", "dim"), title_of(document))
         if len(result) > _PASSAGES_SHOWN:
             screen.line((f"       and {len(result) - _PASSAGES_SHOWN} more", "dim"))
     else:
         shown = quoted(result, 200) if isinstance(result, str) else quoted(repr(result), 200)[1:-1]
-        screen.line(("← ", "good"), (name, "call"), " ", (shown, "value"), tail)
+        screen.line((f"{indent}← ", "good"), (name, "call"), " ", (shown, "value"), tail)
 
 
 def title_of(document: str, limit: int = 90) -> str:
@@ -142,6 +185,13 @@ def _rerun(screen: Screen, event: NodeRerun) -> None:
     screen.line(("! ", "warn"), f"{event.alias or event.node} again with ", _arguments(event.overrides))
 
 
+def _failed(screen: Screen, event: CallFailed) -> None:
+    again = "" if event.final else ", made again"
+    asked = asked_of(event.arguments)
+    named = f"{event.tool} {quoted(asked, 90)}" if asked else event.tool
+    screen.line(("! ", "bad"), f"{named} raised {event.error or 'an exception'}{again}")
+
+
 def _printed(screen: Screen, event: Printed) -> None:
     show_printed(screen, event.text)
 
@@ -172,6 +222,7 @@ _SHOW: dict[type[Event], Any] = {
     StatementEnded: _statement,
     CallStarted: show_start,
     CallFinished: show_end,
+    CallFailed: _failed,
     HookDecided: _decided,
     NodeRerun: _rerun,
     Printed: _printed,

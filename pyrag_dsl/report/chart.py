@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..interpreter.journal import REUSED, same_arguments
-from ..runtime.calls import CallRecord
+from ..runtime.calls import CallRecord, asked_of
 from ..runtime.events import CallFailed, CallFinished, CallStarted, Event, RunStarted
 from ..runtime.nesting import Spending
 from ..runtime.trace import Trace
@@ -120,6 +120,7 @@ def as_it_goes(events: Sequence[Event]) -> Trace:
     last: dict[str, int] = {}
     begun: dict[str, int] = {}
     runs: dict[str, int] = {}
+    headers: dict[str, Event] = {}
     for place, event in enumerate(events):
         if isinstance(event, CallStarted):
             begun[event.node] = place
@@ -127,26 +128,20 @@ def as_it_goes(events: Sequence[Event]) -> Trace:
         elif isinstance(event, CallFinished):
             last[event.node] = place
         elif isinstance(event, RunStarted):
-            runs[event.within] = place
+            runs.setdefault(event.within, place)
+            headers[event.within] = event
     made: list[Event] = []
     for place, event in enumerate(events):
         if isinstance(event, CallStarted) and begun[event.node] != place:
             continue
-        if isinstance(event, RunStarted) and runs[event.within] != place:
-            continue
+        if isinstance(event, RunStarted):
+            if runs[event.within] != place:
+                continue
+            event = headers[event.within]
         if isinstance(event, CallFinished) and last.get(event.node) != place and not event.speculative:
             event = replace(event, speculative=True, alias="")
         made.append(replace(event, seq=len(made)))
     return Trace(made)
-
-
-def asked_of(arguments: Mapping[str, Any]) -> str:
-    """What a call asks, in one text: its query, or the first text among its arguments."""
-    query = arguments.get("query")
-    if isinstance(query, str):
-        return query
-    texts = [value for name, value in arguments.items() if isinstance(value, str) and name != "source"]
-    return texts[0] if texts else ""
 
 
 def spent_of(usage: Mapping[str, Any], *, calls: int = 1) -> Spending:

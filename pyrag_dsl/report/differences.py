@@ -54,11 +54,12 @@ def differences(one: Trace, other: Trace) -> Differences:
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterable[Change]:
     for node in dict.fromkeys([*before, *after]):
         first, second = before.get(node), after.get(node)
-        call = second or first
-        name = call.alias or node
         if first is None or second is None:
-            yield Change("+" if first is None else "-", name, f"{brief(call.arguments)} = {brief(call.result)}")
+            alone = before[node] if second is None else after[node]
+            said = f"{brief(alone.arguments)} = {brief(alone.result)}"
+            yield Change("+" if first is None else "-", alone.alias or node, said)
             continue
+        name = second.alias or node
         details = [
             (argument, brief(first.arguments.get(argument)), brief(second.arguments.get(argument)))
             for argument in dict.fromkeys([*first.arguments, *second.arguments])

@@ -105,3 +105,12 @@ def _record(
         usage={} if end is None else end.usage,
         _dependences=None if speculative else dependences,
     )
+
+
+def asked_of(arguments: Mapping[str, Any]) -> str:
+    """What a call asks, in one text: its query, or the first text among its arguments."""
+    query = arguments.get("query")
+    if isinstance(query, str):
+        return query
+    texts = [value for name, value in arguments.items() if isinstance(value, str) and name != "source"]
+    return texts[0] if texts else ""

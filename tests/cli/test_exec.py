@@ -31,7 +31,7 @@ def test_the_examples_are_answered_from_the_bundled_passages(pyrag_exec, older, 
 
 def test_the_steps_are_shown_beside_the_answer(pyrag_exec, older):
     ended = pyrag_exec(older)
-    for part in ("retrieve#1", '"Jed Hoyer date of birth"', "1 Jed Hoyer", '"December 7, 1973"', "hoyer_born"):
+    for part in ('→ retrieve "Jed Hoyer date of birth"', "1 Jed Hoyer", '"December 7, 1973"', "hoyer_born"):
         assert part in ended.err
     assert "\x1b" not in ended.err + ended.out
 

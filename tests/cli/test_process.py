@@ -21,7 +21,7 @@ START = [sys.executable, "-c", "import sys; from pyrag_dsl.cli import main; sys.
 def test_the_answer_goes_to_standard_output_alone(older):
     ended = subprocess.run([*START, str(older)], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (0, "John William Henry II\n")
-    assert "retrieve#1" in ended.stderr
+    assert "→ retrieve " in ended.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(older):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,11 +17,11 @@ from .. import options as o
 from .. import status
 from ..config import ModelChoice, answering, method_inputs, planning, read_config
 from ..inputs import check_output, load_trace, read_inputs, read_text
+from ..live import shown
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
 from ..services import Sources, host_of, model_of
 from ..status import Stop
-from ..steps import Steps
 
 if TYPE_CHECKING:
     from ...methods import Host, Recipe
@@ -130,6 +130,11 @@ def ask(
         typer.Option(metavar="FILE.toml", help="Endpoints, passages, method and budgets; PYRAG_CONFIG names it too."),
     ] = None,
     report: o.ReportOut = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Show the run in a browser as it goes on, and keep the page until Ctrl-C."),
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="Of --live; 0 takes a free one.")] = 0,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
@@ -187,6 +192,7 @@ def ask(
             models = Models.of(talking, writing)
         rungs = _rungs(ladder)
         host = host_of(sources, models, screen, stack, rungs, constrained=constrained, always_answer=always_answer)
+        watched = stack.enter_context(_watched(asked, port)) if live else None
         outcome = _answer(
             recipe,
             asked,
@@ -194,14 +200,78 @@ def ask(
             screen,
             inputs=given,
             limits=limits,
-            hooks=() if quiet else (Steps(screen),),
+            about={
+                **sources.about,
+                "model": " and ".join(dict.fromkeys(str(each.name) for each in (answers, plans) if each.name))
+                or "embedded reader",
+                "method": recipe.name,
+            },
             output_dir=output_dir,
             trace=place,
             resume=recorded,
             mode=mode.value,
             call_timeout=call_timeout,
             isolation=isolation.value,
+            hooks=() if watched is None else (watched,),
         )
+        if watched is None:
+            return _leave(outcome, screen, place, report, output_dir, as_json)
+        watched.finish(outcome.trace)
+        code = _leave(outcome, screen, place, report, output_dir, as_json)
+        tools = host.toolset(given.get("adaptive") == "selective")
+        _again(watched, tools, {"call_timeout": call_timeout, "mode": mode.value}, screen)
+    return code
+
+
+@contextmanager
+def _watched(question: str, port: int) -> Iterator[Any]:
+    """The run of a question, shown in a browser. Raises Stop."""
+    try:
+        from ...serving import Watched, watching_at
+    except ImportError:
+        raise Stop("--live needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
+    watched = Watched(question)
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(watching_at(watched, port))
+        except OSError as error:
+            raise Stop(f"--port {port}: {error.strerror or error}") from None
+        stderr().say(("watch it at ", "dim"), address)
+        yield watched
+
+
+def _again(watched: Any, tools: Any, options: Any, screen: Screen) -> None:
+    """Make the re-runs that the page asks for, until somebody interrupts."""
+    from ...runtime.api import rerun
+
+    screen.line(("The page stays until Ctrl-C.", "dim"))
+    with suppress(KeyboardInterrupt):
+        recorded = watched.trace
+        while True:
+            try:
+                wanted = watched.jobs.get(timeout=1)
+            except Empty:
+                continue
+            called = {name: tools[name] for name in recorded.header.signatures if name in tools}
+            changes = {wanted.node: {"topk": wanted.topk}}
+            try:
+                recorded = rerun(recorded, changes, called, hooks=[watched], **options).trace
+            except PlanError as error:
+                recorded = error.trace or recorded
+            except ValueError as error:
+                screen.say(("warning: ", "warn"), str(error))
+            watched.finish(recorded)
+
+
+def _leave(
+    outcome: CommandOutcome,
+    screen: Screen,
+    place: Path | None,
+    report: Path | None,
+    output_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Write and print how it ended; the exit status. Raises Stop where somebody has interrupted it."""
     if outcome.trace is not None:
         if place is not None and outcome.word == "rejected":
             outcome.trace.save(place)
@@ -213,7 +283,7 @@ def ask(
         kept = [str(path) for path in (place, report, output_dir) if path is not None and outcome.trace is not None]
         go_on = f"; go on with --resume {place}" if place is not None else ""
         raise Stop("interrupted" + (f"; what was done is in {', '.join(kept)}{go_on}" if kept else ""), outcome.code)
-    if not (quiet and outcome.code == status.OK):
+    if not (screen.quiet and outcome.code == status.OK):
         show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
     (print_json if as_json else print_answer)(outcome)
     return outcome.code
@@ -282,24 +352,27 @@ def _texts(prompts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _answer(recipe: Recipe, question: str, host: Host, screen: Screen, **settings: Any) -> CommandOutcome:
+def _answer(
+    recipe: Recipe, question: str, host: Host, screen: Screen, hooks: tuple[Any, ...], **settings: Any
+) -> CommandOutcome:
     from ...isolation.pool import IsolationUnavailable
     from ...methods.ask import answer
     from ...methods.console import Console, Narrator
 
-    console = Console(None if screen.quiet else lambda line: print(line, file=sys.stderr, flush=True))
-    settings["hooks"] = (Narrator(console, int(recipe.given(settings["inputs"]).get("repairs", 0))), *settings["hooks"])
+    console = Console(None if screen.quiet else screen.raw)
+    narrator = Narrator(console, int(recipe.given(settings["inputs"]).get("repairs", 0)))
     kept: list[Any] = []  # what was made, where the question ends before its answer
 
     async def ask_it() -> Any:
         try:
-            return await answer(recipe, question, host, **settings)
+            return await answer(recipe, question, host, hooks=(narrator, *steps, *hooks), **settings)
         except BaseException as error:
             kept.append(getattr(error, "answered", None))
             raise
 
     try:
-        answered = asyncio.run(ask_it())
+        with shown(screen, hidden=screen.quiet) as steps:
+            answered = asyncio.run(ask_it())
     except PlanError as error:
         made = kept[0] if kept else None
         source, trace = ("", None) if made is None else (made.source, made.trace)

@@ -1,0 +1,218 @@
+"""A run in a browser while it goes on: its page, filled as it goes, for this machine and whoever has the address.
+
+The address has a token that nobody can guess, so that no other page in the same browser can drive it; names that lead
+to this machine from elsewhere are not answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import queue
+import secrets
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any
+
+import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ..report.chart import as_it_goes
+from ..report.page import fill, parts
+from ..report.view import View, view_of
+from ..runtime.events import CallFailed, CallFinished, CallStarted, Event, RunStarted
+from ..runtime.hooks import Hook
+from ..runtime.trace import Trace
+from .browser import LOCAL
+
+_PAUSE = 0.3  # seconds between two looks
+_QUIET = 10.0  # seconds after which something is said in any case
+_SHARE = 4  # a page that takes long to make is made so much less often
+_MOST_BYTES = 10_000
+
+
+class RerunRequest(BaseModel):
+    """What `POST rerun` takes: a call of the run, and how many passages it is to find."""
+
+    model_config = ConfigDict(extra="forbid")
+    node: Annotated[str, Field(min_length=1, max_length=2_000)]
+    topk: Annotated[int, Field(ge=1, le=100, strict=True)]
+
+
+@dataclass
+class Watched(Hook):
+    """A run that is watched. Its hooks may be asked in any thread.
+
+    Attributes:
+        question: what is asked.
+        token: what the address holds.
+        jobs: re-runs that were asked for.
+        ended: whether the run has.
+        closed: whether nobody is to be told any more.
+    """
+
+    question: str
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    jobs: queue.Queue[RerunRequest] = field(default_factory=queue.Queue)
+    ended: bool = False
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self.start()
+
+    def start(self) -> None:
+        """A run begins, perhaps another one than before."""
+        first = RunStarted(
+            source="", inputs={"question": self.question}, started=datetime.now().isoformat(), signatures={}, limits={}
+        )
+        with self._lock:
+            self.events: list[Event] = [first]
+            self.begun: dict[str, float] = {}
+            self.began = time.monotonic()
+            self.trace: Trace | None = None
+            self.ended = False
+
+    def on_event(self, event: Event) -> None:
+        """Take note of what happens."""
+        with self._lock:
+            self.events.append(event)
+            if isinstance(event, RunStarted) and not event.within:
+                self.began = time.monotonic()
+            elif isinstance(event, CallStarted):
+                self.begun[event.node] = time.monotonic() - self.began
+            elif isinstance(event, (CallFinished, CallFailed)):
+                self.begun.pop(event.node, None)
+
+    def finish(self, trace: Trace | None) -> None:
+        """The run has ended; from now on the page is that of its trace."""
+        with self._lock:
+            self.trace = trace
+            self.ended = True
+
+    def state(self) -> tuple[Any, ...]:
+        """What changes when there is something new to show; with calls under way that is so each second."""
+        with self._lock:
+            return (
+                id(self.events),
+                len(self.events),
+                self.ended,
+                int(time.monotonic()) if self.begun and not self.ended else 0,
+            )
+
+    def view(self) -> View:
+        """What the page shows now."""
+        with self._lock:
+            trace, events, begun, now = self.trace, list(self.events), dict(self.begun), time.monotonic() - self.began
+            ended = self.ended
+        if trace is not None:
+            return view_of(trace)
+        return view_of(as_it_goes(events), begun=begun, now=None if ended else now)
+
+
+def live_app(watched: Watched) -> Starlette:
+    """The ASGI application over a run that is watched. All paths begin with its token."""
+
+    def page(_request: Request) -> Response:
+        made = fill(watched.view(), script=_script(), policy="connect-src 'self'; ")
+        return HTMLResponse(made, headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
+
+    async def events(_request: Request) -> Response:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(told(watched), media_type="text/event-stream", headers=headers)
+
+    async def rerun(request: Request) -> Response:
+        if request.headers.get("x-pyrag") != "1":  # no form of another page can say this
+            return JSONResponse({"error": "this is for the page alone"}, 403)
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                return JSONResponse({"error": "too long"}, 413)
+        try:
+            wanted = RerunRequest.model_validate_json(bytes(body))
+        except ValidationError as error:
+            return JSONResponse({"error": error.errors(include_url=False, include_input=False)[0]["msg"]}, 422)
+        if not watched.ended or watched.trace is None:
+            return JSONResponse({"error": "the run goes on"}, 409)
+        if wanted.node not in {call.node for call in watched.trace.calls}:
+            return JSONResponse({"error": "there is no such call"}, 404)
+        watched.start()
+        watched.jobs.put(wanted)
+        return JSONResponse({"status": "asked"}, 202)
+
+    def guarded(answer: Any) -> Any:
+        async def endpoint(request: Request) -> Response:
+            if not secrets.compare_digest(request.path_params["token"].encode(), watched.token.encode()):
+                return Response("not found", 404)
+            made = answer(request) if asyncio.iscoroutinefunction(answer) else asyncio.to_thread(answer, request)
+            found: Response = await made
+            return found
+
+        return endpoint
+
+    return Starlette(
+        routes=[
+            Route("/{token}/", guarded(page)),
+            Route("/{token}/events", guarded(events)),
+            Route("/{token}/rerun", guarded(rerun), methods=["POST"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL)],
+    )
+
+
+async def told(watched: Watched) -> AsyncIterator[str]:
+    """Server-sent events: the parts of the page that have changed, until nobody is to be told any more."""
+    known: dict[str, str] = {}
+    seen: tuple[Any, ...] = ()
+    silent = time.monotonic()
+    while not watched.closed:
+        state = watched.state()
+        if state != seen:
+            seen, began = state, time.monotonic()
+            made = await asyncio.to_thread(lambda: parts(watched.view()))
+            changed = {name: part for name, part in made.items() if known.get(name) != part}
+            known, silent = made, time.monotonic()
+            yield f"data: {json.dumps({'ended': bool(state[2]), 'parts': changed})}\n\n"
+            await asyncio.sleep(max(_PAUSE, _SHARE * (silent - began)))
+        else:
+            if time.monotonic() - silent > _QUIET:
+                silent = time.monotonic()
+                yield ": still here\n\n"
+            await asyncio.sleep(_PAUSE)
+
+
+@contextlib.contextmanager
+def watching_at(watched: Watched, port: int) -> Iterator[str]:
+    """Serve the page of a run in a thread of its own, and give its address. Raises `OSError` where it cannot be had."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.listen(128)
+        config = uvicorn.Config(live_app(watched), log_level="warning", timeout_graceful_shutdown=2, lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="pyrag-live", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/{watched.token}/"
+        finally:
+            watched.closed = server.should_exit = True
+            thread.join(5)
+
+
+@cache
+def _script() -> str:
+    return files(__package__).joinpath("live.js").read_text(encoding="utf-8")
