@@ -96,15 +96,22 @@ def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
     tail: Part = (f"  {time}{extra}{speculative}", "dim")
     result = event.result
     if isinstance(result, list) and all(isinstance(item, str) for item in result):
-        count = f"{len(result)} passage" + ("" if len(result) == 1 else "s")
+        count = f"{len(result)} {'passage' if event.tool == 'retrieve' else 'text'}" + ("" if len(result) == 1 else "s")
         screen.line((f"{indent}← ", "good"), (name, "call"), f" {count}", tail)
         for rank, document in enumerate(result[:_PASSAGES_SHOWN], start=1):
             screen.line((f"{indent}    {rank:>2} ", "dim"), title_of(document))
         if len(result) > _PASSAGES_SHOWN:
             screen.line((f"       and {len(result) - _PASSAGES_SHOWN} more", "dim"))
     else:
-        shown = quoted(result, 200) if isinstance(result, str) else quoted(repr(result), 200)[1:-1]
+        shown = quoted(result, 200) if isinstance(result, str) else quoted(repr(_outcome(result)), 200)[1:-1]
         screen.line((f"{indent}← ", "good"), (name, "call"), " ", (shown, "value"), tail)
+
+
+def _outcome(result: Any) -> Any:
+    """A result without the text of a plan, which is shown by itself: whether it is good, and what is wrong."""
+    if not isinstance(result, dict) or "ok" not in result or "source" not in result:
+        return result
+    return {name: value for name, value in result.items() if name not in ("source", "fixed", "flagged") and value}
 
 
 def title_of(document: str, limit: int = 90) -> str:

@@ -8,10 +8,17 @@ from html import unescape
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.methods.pyrag import PyRAG
 from pyrag_dsl.report import render_report, write_report
 from pyrag_dsl.report.page import digest
+from pyrag_dsl.report.source import coloured, difference
+from pyrag_dsl.report.view import view_of
+
+from ..methods.scripted_roles import Passages, Roles, answers, block, scripted
 
 PLAN = """\
 people = ["Ann", "Bob"]
@@ -89,7 +96,7 @@ def test_calls_that_the_answer_does_not_need_are_pale():
     rows = [
         str(attributes.get("class")).split() for _, attributes in page.tags if str(attributes.get("id"))[:2] == "t-"
     ]
-    assert [row for row in rows if "unneeded" in row] == [["row", "call", "unneeded"]]
+    assert [row for row in rows if "unneeded" in row] == [["row", "is-call", "unneeded"]]
 
 
 @pytest.mark.parametrize(
@@ -166,3 +173,100 @@ def test_the_file_is_replaced_whole(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["run.html"]
     with pytest.raises(OSError, match="nowhere"):
         write_report(result.trace, tmp_path / "nowhere" / "run.html")
+
+
+BITS = st.sampled_from(
+    ["<", ">", '"', "'", "&", "</script>", "<script>", "</style>", "<!--", "-->", "]]>", "/*STYLE*/", "/*SCRIPT*/", "{{",
+     "}}", "{%", "#}", "javascript:", " onclick=x ", "\x00", "\x1b[2J", "\u202e", "\u2028", "\n", "\ud800", "x",
+     "</summary></details>", "&lt;img src=x onerror=y&gt;"]
+)  # fmt: skip
+OURS = set(
+    "html head meta style title body main section p h1 h2 h3 div span ul ol li a b i small em mark table tr td th svg "
+    "rect details summary dl dt dd pre input select option button footer kbd script".split()
+)
+TEXTS = st.lists(BITS, max_size=8).map("".join)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TEXTS, TEXTS, TEXTS, st.booleans())
+def test_law_no_markup_of_a_stranger_is_markup_of_the_page(document, said, question, ends_well):
+    tools = {"retrieve": lambda query, topk=5: [document, said], "answer": lambda query, docs=None: said}  # noqa: ARG005
+    plan = "found = retrieve(question)\nsaid = answer(question, found)\nprint(said)\nfinal_answer = said"
+    plan += "" if ends_well else "\nfinal_answer = int(said) / 0"
+    try:
+        trace = pd.run(plan, tools, inputs={"question": question}, about={"model": said}).trace
+    except pd.PlanError as error:
+        trace = error.trace
+    text = render_report(trace)
+    page = inert(text)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]", text)
+    assert {tag for tag, _ in page.tags} <= OURS
+
+
+def test_repairs_are_told_as_differences():
+    source = 'x = retrieve("q")\nfinal_answer = 1'
+    lines = difference(source, source.replace("1", "2"))
+    assert [(line.mark, line.text) for line in lines] == [
+        (" ", 'x = retrieve("q")'),
+        ("-", "final_answer = 1"),
+        ("+", "final_answer = 2"),
+    ]
+    assert difference(source, source) == ()
+
+
+@given(st.text(alphabet="ab#\"'\n (=\\", max_size=60))
+def test_law_colours_change_no_letter(source):
+    lines = coloured(source, ["ab"])
+    assert "\n".join("".join(text for _, text in line) for line in lines) == source
+
+
+def test_the_page_of_a_method_shows_its_queries_repairs_and_nested_runs():
+    roles = Roles(
+        decompose=['["Who wrote Momo?"]'],
+        plan=["No plan.", block('who = answer("Who wrote Momo?", retrieve("Momo"))\nfinal_answer = who[99]\n')],
+        repair=[block('who = answer("Who wrote Momo?", retrieve("Momo"))\nfinal_answer = who\n')],
+        answer=answers(Momo="Michael Ende"),
+    )
+    with scripted(roles) as model:
+        answered = PyRAG(Passages(), model).run("Who wrote Momo?")
+    view = view_of(answered.trace)
+    assert [(repair.title, repair.why[:7]) for repair in view.repairs] == [
+        ("The model was asked once more", "PLAN100"),
+        ("Repaired by a model", "PLAN303"),
+    ]
+    assert [(line.mark, line.text) for line in view.repairs[1].lines if line.mark in "+-"] == [
+        ("-", "final_answer = who[99]"),
+        ("+", "final_answer = who"),
+    ]
+    assert view.queries == ("Who wrote Momo?",)
+    assert view.main.call is not None
+    assert view.main.call.name == "run_plan#2"
+    assert (view.mood, view.answer) == ("good", "Michael Ende")
+    assert view.total.tokens == answered.spent.usage.prompt_tokens + answered.spent.usage.completion_tokens
+    page = inert(render_report(answered.trace))
+    assert "The plan that run_plan#1 ran: the plan failed" in page.text
+
+
+@pytest.mark.parametrize("said", ["unknown", "", "I don't know."])
+def test_no_answer_is_neither_green_nor_red(said):
+    result = pd.run("final_answer = answer('q')", {"answer": lambda query, docs=None: said})  # noqa: ARG005
+    assert view_of(result.trace).mood == "unknown"
+    assert 'class="final unknown"' in render_report(result.trace)
+
+
+def test_the_span_that_was_read_is_marked():
+    result = pd.run(PLAN, {"retrieve": lambda query, topk=5: ["T\nBorn in 1951, not in 19512."],  # noqa: ARG005
+                           "answer": lambda query, docs=None: "1951"})  # fmt: skip  # noqa: ARG005
+    text = render_report(result.trace)
+    assert "Born in <mark>1951</mark>, not in 19512." in text
+
+
+def test_many_calls_are_folded_by_line():
+    plan = "xs = [answer(str(i), retrieve(str(i))) for i in range(40)]\nfinal_answer = xs[0]"
+    result = pd.run(plan, {"retrieve": retrieve, "answer": lambda query, docs=None: query})  # noqa: ARG005
+    groups = view_of(result.trace).main.groups
+    assert sorted((group.title, len(group.cards)) for group in groups) == [
+        ("line 1: answer", 40),
+        ("line 1: retrieve", 40),
+    ]
+    inert(render_report(result.trace))
