@@ -35,9 +35,11 @@ from .events import (
     CallFinished,
     CallSettled,
     CallStarted,
+    DiagnosticFound,
     Event,
     HookDecided,
     NodeRerun,
+    RunFinished,
     RunStarted,
     lifted,
 )
@@ -637,8 +639,9 @@ class Run:
     def close(self, trace: Trace) -> None:
         if self.options.file is not None:
             self.options.file.finish(trace)
-        if self.options.hooks:
-            self.emit(trace.events[-1])
+        for event in trace.events if self.options.hooks else ():
+            if isinstance(event, (DiagnosticFound, RunFinished)) and not event.within:
+                self.emit(event)
 
     def not_recorded(self, outcome: Outcome) -> PlanError:
         """A strict replay has met a call that its trace does not hold."""

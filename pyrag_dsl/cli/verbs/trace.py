@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +33,7 @@ def add(app: typer.Typer) -> None:
     verbs.command(epilog=o.examples("pyrag trace rerun run.jsonl 'retrieve#1' --topk 10 --out new.jsonl"))(rerun)
     verbs.command(epilog=o.examples("pyrag trace stats run.jsonl", "pyrag trace stats run.jsonl --json"))(stats)
     verbs.command(epilog=o.examples("pyrag trace diff before.jsonl after.jsonl"))(diff)
+    verbs.command(epilog=o.examples("pyrag trace export run.jsonl --otlp http://localhost:4318"))(export)
     app.add_typer(verbs, name="trace")
 
 
@@ -50,6 +52,34 @@ def show(
     from ..steps import show_trace
 
     show_trace(Screen(sys.stdout), trace.events)
+    return status.OK
+
+
+def export(
+    file: _File,
+    otlp: Annotated[str, typer.Option("--otlp", metavar="URL", help="A receiver of OTLP over HTTP.")],
+    conventions: Annotated[str, typer.Option(metavar="NAME", help="gen_ai, or openinference for Phoenix.")] = "gen_ai",
+    content: Annotated[bool, typer.Option("--content", help="Send questions, arguments and results, too.")] = False,
+) -> int:
+    """Send a run as spans to OpenTelemetry. Needs `pip install 'pyrag_dsl[otel]'`.
+
+    Exit status: 0 if they were taken, 5 if the receiver did not take them.
+    """
+    if not otlp.startswith(("http://", "https://")):
+        raise Stop(f"--otlp takes a URL such as http://localhost:4318, not {quoted(otlp, 60)}")
+    from ...telemetry import CONVENTIONS, send
+
+    if conventions not in CONVENTIONS:
+        raise Stop(f"--conventions takes one of {', '.join(CONVENTIONS)}, not {quoted(conventions, 60)}")
+    trace = load_trace(file)
+    logging.getLogger("opentelemetry").propagate = False  # the one message below says it
+    try:
+        sent = send(trace, otlp, conventions=conventions, content=content)
+    except ModuleNotFoundError as missing:
+        raise Stop(str(missing)) from None
+    except (ConnectionError, ValueError, OSError) as failed:
+        raise Stop(str(failed), status.TOOL) from None
+    Screen(sys.stdout).line(("sent ", "good"), f"{sent} spans to {otlp}")
     return status.OK
 
 

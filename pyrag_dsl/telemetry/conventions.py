@@ -1,0 +1,127 @@
+"""What a span says of a run and of a call: one table from our words to the names that two conventions have for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from ..grammar.diagnostics import Diagnostic
+from ..interpreter.journal import REUSED
+from ..runtime.calls import CallRecord
+from ..runtime.events import RunFinished, RunStarted
+from ..runtime.plain import dumps, encode
+
+Conventions = Literal["gen_ai", "openinference"]
+CONVENTIONS: tuple[Conventions, ...] = ("gen_ai", "openinference")
+
+
+class Row(NamedTuple):
+    """One fact of a span: our word, its name by each convention ("" where that has none), and whether it is content:
+    what was asked and answered, which leaves the process only if the host says so."""
+
+    fact: str
+    gen_ai: str
+    openinference: str
+    content: bool = False
+
+
+TABLE = (
+    Row("operation", "gen_ai.operation.name", ""),
+    Row("kind", "", "openinference.span.kind"),
+    Row("workflow", "gen_ai.agent.name", "agent.name"),
+    Row("tool", "gen_ai.tool.name", "tool.name"),
+    Row("tool_type", "gen_ai.tool.type", ""),
+    Row("node", "gen_ai.tool.call.id", "tool.id"),
+    Row("model", "gen_ai.response.model", "llm.model_name"),
+    Row("prompt_tokens", "gen_ai.usage.input_tokens", "llm.token_count.prompt"),
+    Row("completion_tokens", "gen_ai.usage.output_tokens", "llm.token_count.completion"),
+    Row("tokens", "pyrag.usage.tokens", "llm.token_count.total"),
+    Row("cost", "pyrag.usage.cost", "llm.cost.total"),
+    Row("error", "error.type", "error.type"),
+    Row("alias", "pyrag.call.alias", "pyrag.call.alias"),
+    Row("line", "pyrag.call.line", "pyrag.call.line"),
+    Row("cached", "pyrag.call.cached", "pyrag.call.cached"),
+    Row("speculative", "pyrag.call.speculative", "pyrag.call.speculative"),
+    Row("status", "pyrag.run.status", "pyrag.run.status"),
+    Row("calls", "pyrag.run.calls", "pyrag.run.calls"),
+    Row("arguments", "gen_ai.tool.call.arguments", "input.value", content=True),
+    Row("result", "gen_ai.tool.call.result", "output.value", content=True),
+    Row("documents", "", "retrieval.documents", content=True),
+    Row("question", "pyrag.run.question", "input.value", content=True),
+    Row("answer", "pyrag.run.final_answer", "output.value", content=True),
+    Row("plan", "pyrag.run.plan", "pyrag.run.plan", content=True),
+)
+"""GenAI: https://github.com/open-telemetry/semantic-conventions-genai, version 0.1 (`invoke_workflow`, `execute_tool`).
+OpenInference: https://github.com/Arize-ai/openinference/tree/main/spec. What neither has a word for begins with
+`pyrag.`."""
+
+_COUNTED = ("model", "prompt_tokens", "completion_tokens", "tokens", "cost")
+
+
+def attributes(facts: Mapping[str, Any], conventions: Conventions, content: bool) -> dict[str, Any]:
+    """The attributes of a span, from what is known of it.
+
+    Args:
+        facts: by the words of the table; None for what is not known.
+        conventions: whose names are used.
+        content: whether what was asked and answered is told too.
+    """
+    found: dict[str, Any] = {}
+    for row in TABLE:
+        name, value = getattr(row, conventions), facts.get(row.fact)
+        if not name or value is None or (row.content and not content):
+            continue
+        if row.fact == "documents":
+            found.update(_documents(name, value))
+        else:
+            found[name] = value if type(value) in (str, int, float, bool) else dumps(encode(value))
+    return found
+
+
+def call_facts(call: CallRecord, error: Diagnostic | None = None, nests: bool = False) -> dict[str, Any]:
+    """What is known of a call. Tokens and cost are those that this run has paid: they can be added up.
+
+    Args:
+        call: as the run has recorded it.
+        error: why it failed.
+        nests: whether it ran a plan.
+    """
+    paid = {} if call.cached or REUSED in call.usage else call.usage
+    searches = isinstance(call.result, list) and "query" in call.arguments and "docs" not in call.arguments
+    return {
+        "operation": "execute_tool",
+        "kind": "CHAIN" if nests else "LLM" if "tokens" in call.usage else "RETRIEVER" if searches else "TOOL",
+        "tool": call.tool,
+        "tool_type": "datastore" if searches else "function",
+        "node": call.node,
+        "alias": call.alias or None,
+        "line": None if call.span is None else call.span.line,
+        "cached": call.cached,
+        "speculative": call.speculative or None,
+        "arguments": dict(call.arguments),
+        "result": call.result if call.ended else None,
+        "documents": call.result if searches else None,
+        "error": None if error is None else error.code,
+        **{name: paid.get(name) for name in _COUNTED},
+    }
+
+
+def run_facts(started: RunStarted, finished: RunFinished | None, error: Diagnostic | None = None) -> dict[str, Any]:
+    """What is known of a run. `finished`: None while it goes on, or if it was cut off."""
+    facts: dict[str, Any] = {
+        "operation": "invoke_workflow",
+        "kind": "AGENT",
+        "workflow": "pyrag_dsl",
+        "question": started.question or None,
+        "plan": started.source,
+    }
+    if finished is not None:
+        facts.update(status=finished.status, calls=finished.calls, answer=finished.final_answer)
+        if finished.status != "done":
+            facts["error"] = finished.status if error is None else error.code
+    return facts
+
+
+def _documents(name: str, passages: list[Any]) -> Iterator[tuple[str, str]]:
+    for number, passage in enumerate(passages):
+        yield f"{name}.{number}.document.content", passage if type(passage) is str else dumps(encode(passage))
