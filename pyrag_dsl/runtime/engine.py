@@ -329,8 +329,17 @@ class Run:
             self.tell(entry, call.alias, True)
         return entry
 
+    def named(self, call: Call | Entry) -> dict[str, Any]:
+        """The fields of a log record that name a call."""
+        return {"pyrag_node": self.whole(call.node), "pyrag_tool": call.tool}
+
     def tell(self, entry: Entry, alias: str, cached: bool) -> None:
         """Write down and say that a call has come back."""
+        if logger.isEnabledFor(logging.DEBUG):
+            costs = {name: entry.usage.get(name) for name in COUNTED}
+            fields = {"elapsed": entry.elapsed, "cached": cached, **costs}
+            told = {f"pyrag_{name}": value for name, value in fields.items()}
+            logger.debug("%s came back", alias or entry.node, extra={**self.named(entry), **told})
         if self.options.file is not None or self.options.hooks:
             event = self.finished_event(entry, alias, cached)
             if self.options.file is not None:
@@ -423,6 +432,8 @@ class Run:
 
     def missed(self, call: Call, error: BaseException, times: Times | None, *, final: bool) -> None:
         """Take note of a call that was made in vain, and of what it has cost."""
+        if not final:
+            logger.info("%s is asked again", call.alias, extra=self.named(call))
         raised = error.error if isinstance(error, Escaped) else error
         given = getattr(raised, "usage", None)
         usage = dict(given) if given and sound_usage(given) else {}
@@ -452,7 +463,7 @@ class Run:
             message = f"`{error.name}` of `{call.tool}` must be {error.wanted}, not {kind}"
             return Diagnostic("PLAN501", message, call.span, notes=error.found, nodes=(call.node,))
         raised = error.error if isinstance(error, Escaped) else error
-        logger.warning("the tool %s failed", call.alias or call.tool, exc_info=raised)
+        logger.warning("the tool %s failed", call.alias or call.tool, exc_info=raised, extra=self.named(call))
         self.missed(call, error, times, final=True)
         diagnostic = self._told(call, error)
         if isinstance(raised, PlanError) and raised.__cause__ is not None:
@@ -639,6 +650,11 @@ class Run:
     def close(self, trace: Trace) -> None:
         if self.options.file is not None:
             self.options.file.finish(trace)
+        if logger.isEnabledFor(logging.INFO) and (ended := trace.finished) is not None:
+            fields = {"status": ended.status, "calls": ended.calls, "elapsed": ended.elapsed, "within": self.within}
+            spent = {"tokens": self.book.spent.tokens, "cost": self.book.spent.cost}
+            told = {f"pyrag_{name}": value for name, value in {**fields, **spent}.items()}
+            logger.info("the run ended: %s, %d calls, %.3f s", ended.status, ended.calls, ended.elapsed, extra=told)
         for event in trace.events if self.options.hooks else ():
             if isinstance(event, (DiagnosticFound, RunFinished)) and not event.within:
                 self.emit(event)

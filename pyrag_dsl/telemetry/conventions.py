@@ -15,7 +15,7 @@ Conventions = Literal["gen_ai", "openinference"]
 CONVENTIONS: tuple[Conventions, ...] = ("gen_ai", "openinference")
 
 
-class Row(NamedTuple):
+class SpanRow(NamedTuple):
     """One fact of a span: our word, its name by each convention ("" where that has none), and whether it is content:
     what was asked and answered, which leaves the process only if the host says so."""
 
@@ -26,30 +26,30 @@ class Row(NamedTuple):
 
 
 TABLE = (
-    Row("operation", "gen_ai.operation.name", ""),
-    Row("kind", "", "openinference.span.kind"),
-    Row("workflow", "gen_ai.agent.name", "agent.name"),
-    Row("tool", "gen_ai.tool.name", "tool.name"),
-    Row("tool_type", "gen_ai.tool.type", ""),
-    Row("node", "gen_ai.tool.call.id", "tool.id"),
-    Row("model", "gen_ai.response.model", "llm.model_name"),
-    Row("prompt_tokens", "gen_ai.usage.input_tokens", "llm.token_count.prompt"),
-    Row("completion_tokens", "gen_ai.usage.output_tokens", "llm.token_count.completion"),
-    Row("tokens", "pyrag.usage.tokens", "llm.token_count.total"),
-    Row("cost", "pyrag.usage.cost", "llm.cost.total"),
-    Row("error", "error.type", "error.type"),
-    Row("alias", "pyrag.call.alias", "pyrag.call.alias"),
-    Row("line", "pyrag.call.line", "pyrag.call.line"),
-    Row("cached", "pyrag.call.cached", "pyrag.call.cached"),
-    Row("speculative", "pyrag.call.speculative", "pyrag.call.speculative"),
-    Row("status", "pyrag.run.status", "pyrag.run.status"),
-    Row("calls", "pyrag.run.calls", "pyrag.run.calls"),
-    Row("arguments", "gen_ai.tool.call.arguments", "input.value", content=True),
-    Row("result", "gen_ai.tool.call.result", "output.value", content=True),
-    Row("documents", "", "retrieval.documents", content=True),
-    Row("question", "pyrag.run.question", "input.value", content=True),
-    Row("answer", "pyrag.run.final_answer", "output.value", content=True),
-    Row("plan", "pyrag.run.plan", "pyrag.run.plan", content=True),
+    SpanRow("operation", "gen_ai.operation.name", ""),
+    SpanRow("kind", "", "openinference.span.kind"),
+    SpanRow("workflow", "gen_ai.agent.name", "agent.name"),
+    SpanRow("tool", "gen_ai.tool.name", "tool.name"),
+    SpanRow("tool_type", "gen_ai.tool.type", ""),
+    SpanRow("node", "gen_ai.tool.call.id", "tool.id"),
+    SpanRow("model", "gen_ai.response.model", "llm.model_name"),
+    SpanRow("prompt_tokens", "gen_ai.usage.input_tokens", "llm.token_count.prompt"),
+    SpanRow("completion_tokens", "gen_ai.usage.output_tokens", "llm.token_count.completion"),
+    SpanRow("tokens", "pyrag.usage.tokens", "llm.token_count.total"),
+    SpanRow("cost", "pyrag.usage.cost", "llm.cost.total"),
+    SpanRow("error", "error.type", "error.type"),
+    SpanRow("alias", "pyrag.call.alias", "pyrag.call.alias"),
+    SpanRow("line", "pyrag.call.line", "pyrag.call.line"),
+    SpanRow("cached", "pyrag.call.cached", "pyrag.call.cached"),
+    SpanRow("speculative", "pyrag.call.speculative", "pyrag.call.speculative"),
+    SpanRow("status", "pyrag.run.status", "pyrag.run.status"),
+    SpanRow("calls", "pyrag.run.calls", "pyrag.run.calls"),
+    SpanRow("arguments", "gen_ai.tool.call.arguments", "input.value", content=True),
+    SpanRow("result", "gen_ai.tool.call.result", "output.value", content=True),
+    SpanRow("documents", "", "retrieval.documents", content=True),
+    SpanRow("question", "pyrag.run.question", "input.value", content=True),
+    SpanRow("answer", "pyrag.run.final_answer", "output.value", content=True),
+    SpanRow("plan", "pyrag.run.plan", "pyrag.run.plan", content=True),
 )
 """GenAI: https://github.com/open-telemetry/semantic-conventions-genai, version 0.1 (`invoke_workflow`, `execute_tool`).
 OpenInference: https://github.com/Arize-ai/openinference/tree/main/spec. What neither has a word for begins with

@@ -291,3 +291,31 @@ def test_a_budget_is_asked_before_each_call_and_names_what_was_used(mode: Any, l
         with pytest.raises(pd.LimitExceeded):
             pd.run(text, {"answer": answer}, mode=mode, limits={limit: budget * unit}, journal=met.value.trace)
         assert len(asked) == made
+
+
+@pytest.mark.parametrize("mode", ["sequential", "concurrent"])
+def test_the_log_has_fields_and_no_word_of_what_was_asked(mode: Any, caplog: pytest.LogCaptureFixture) -> None:
+    failing = [OSError(SECRET)]
+
+    def retrieve(query: str, topk: int = 5) -> list[str]:
+        if failing:
+            raise failing.pop()
+        return [f"{query} {topk} {SECRET}"]
+
+    def answer(query: str, docs: Any = None) -> Reported:  # noqa: ARG001
+        return Reported(SECRET, {"tokens": 7})
+
+    with caplog.at_level("DEBUG", logger="pyrag_dsl"):
+        pd.run(PLAN, {"retrieve": retrieve, "answer": answer}, retries=1, mode=mode)
+    told = [(record.message, vars(record)) for record in caplog.records if record.name == "pyrag_dsl"]
+    assert [message.partition(",")[0] for message, _ in told] == [
+        "retrieve#1 is asked again",
+        "retrieve#1 came back",
+        "answer#1 came back",
+        "the run ended: done",
+    ]
+    assert [fields["pyrag_tool"] for _, fields in told[:3]] == ["retrieve", "retrieve", "answer"]
+    assert (told[2][1]["pyrag_tokens"], told[3][1]["pyrag_tokens"]) == (7, 7)
+    assert (told[3][1]["pyrag_status"], told[3][1]["pyrag_calls"]) == ("done", 2)
+    assert SECRET not in repr(told)
+    assert "Dune" not in repr(told)
