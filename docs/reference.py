@@ -13,7 +13,10 @@ _ROOMS = (
     ("Plans", ("grammar",)),
     ("Running them", ("runtime.api", "runtime.options", "interpreter.limits")),
     ("Tools and hooks", ("runtime.tools", "runtime.nesting", "runtime.hooks", "agents.adaptive")),
-    ("What a run leaves", ("runtime.result", "runtime.calls", "runtime.lineage", "runtime.trace", "runtime.events")),
+    (
+        "What a run leaves",
+        ("runtime.result", "runtime.calls", "runtime.lineage", "runtime.trace", "runtime.events", "runtime.notebook"),
+    ),
     ("One pass", ("interpreter",)),
     ("Isolation", ("isolation",)),
     ("Search, models, reader", ("retrieval", "models", "reader")),

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .runtime.hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait
     from .runtime.lineage import Lineage
     from .runtime.nesting import RunContext
+    from .runtime.notebook import NotebookProgress
     from .runtime.options import RunOptions
     from .runtime.result import Result
     from .runtime.tools import Reported, Tool, tool
@@ -95,6 +96,7 @@ _HOMES = {
     "Limits": "interpreter.limits",
     "Lineage": "runtime.lineage",
     "NodeRerun": "runtime.events",
+    "NotebookProgress": "runtime.notebook",
     "Outcome": "interpreter.interpret",
     "Override": "interpreter.journal",
     "Passage": "retrieval",
@@ -168,6 +170,7 @@ __all__ = [
     "Limits",
     "Lineage",
     "NodeRerun",
+    "NotebookProgress",
     "Outcome",
     "Override",
     "Passage",

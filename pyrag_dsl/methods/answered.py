@@ -18,6 +18,7 @@ from ..models.reply import Usage
 from ..runtime.api import run as run_plan
 from ..runtime.calls import CallRecord
 from ..runtime.events import CallFailed, DiagnosticFound, NodeRerun
+from ..runtime.notebook import run_html
 from ..runtime.result import Result
 from ..runtime.trace import Trace, read_header
 from .record import QuestionRecord, execution_log
@@ -62,6 +63,9 @@ class Answered:
     def load(cls, path: str | os.PathLike[str]) -> Answered:
         """From the file of a trace. Raises `TraceError`."""
         return cls(Trace.load(path))
+
+    def _repr_html_(self) -> str:
+        return run_html(self.trace)
 
     @property
     def question(self) -> str:

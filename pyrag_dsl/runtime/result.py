@@ -12,6 +12,7 @@ from ..interpreter.interpret import Outcome
 from ..interpreter.limits import Limits
 from .calls import CallRecord, call_records
 from .lineage import Lineage
+from .notebook import run_html
 from .trace import Trace
 
 
@@ -73,6 +74,9 @@ class Result:
                 except Unfit:
                     continue
         return found
+
+    def _repr_html_(self) -> str:
+        return run_html(self.trace)
 
     def __repr__(self) -> str:
         return f"Result(final_answer={self.final_answer!r}, calls={len(self._outcome.calls)})"

@@ -41,6 +41,7 @@ from .events import (
     lowered,
     to_json,
 )
+from .notebook import run_html
 from .sharing import SharingReader, SharingWriter
 from .soundness import flaw
 
@@ -67,6 +68,9 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.events)
+
+    def _repr_html_(self) -> str:
+        return run_html(self.events)
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind, those of nested runs left out."""
