@@ -60,10 +60,11 @@ def laws(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Generated pages anew, and whatever the docs say."""
+    """Generated pages anew, whatever the docs say, and the site."""
     _install(session)
     session.run("python", "docs/generate.py")
     session.run("pytest", "tests/docs", "tests/engine/test_docs_engine.py")
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(name="all", venv_backend="none")

@@ -1,11 +1,11 @@
-"""Writes what the pages say of the code: vocabulary, limits, diagnostics, the Python interface.
+"""Writes what the pages say of the code: vocabulary, limits, diagnostics, the interfaces.
 
     python docs/generate.py            # rewrite the pages
     python docs/generate.py --check    # say which would change, and exit with status 1
 
 In `language.md` what stands between `<!-- table: NAME -->` and `<!-- end -->` is written here; `diagnostics.md` is
-written whole, with the plans of `tests/diagnostics/*.plan` as examples, and so is `api.md`, from docstrings. A test
-holds that they are up to date.
+written whole, with the plans of `tests/diagnostics/*.plan` as examples, and so are `api.md`, `cli.md` and `events.md`,
+from the code. A test holds that they are up to date.
 """
 
 from __future__ import annotations
@@ -161,6 +161,8 @@ def pages() -> dict[Path, str]:
         manual: filled(manual.read_text(encoding="utf-8")),
         HERE / "diagnostics.md": diagnostics(),
         HERE / "api.md": reference.page(),
+        HERE / "cli.md": reference.commands(),
+        HERE / "events.md": reference.events(),
         HERE / "methods.md": filled((HERE / "methods.md").read_text(encoding="utf-8")),
     }
 

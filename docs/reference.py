@@ -1,4 +1,4 @@
-"""The page of the Python interface, written from the names that `pyrag_dsl` exports and their docstrings."""
+"""The pages of the interfaces, written from code: Python names with their docstrings, events, commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import typer
+
 import pyrag_dsl
+from pyrag_dsl.cli import status
+from pyrag_dsl.cli.execute import app as exec_app
+from pyrag_dsl.cli.verbs import app as pyrag_app
+from pyrag_dsl.runtime.events import EVENTS, READABLE, VERSION
 
 _ROOMS = (
     ("Plans", ("grammar",)),
@@ -40,6 +46,82 @@ def page() -> str:
         parts += [_entry(name, names.pop(name)) for name in sorted(mine, key=_functions_first(names))]
     assert not names, f"no room for {sorted(names)}"
     return "\n".join(parts)
+
+
+def events() -> str:
+    """The kinds of events in a trace, with their fields."""
+    parts = [
+        "# Events of a trace\n\n"
+        "<!-- Written by docs/generate.py from runtime/events.py: change that. -->\n\n"
+        "A trace file holds one event in each line, as a JSON object whose `type` is the title of a section below. "
+        "`pd.Trace.load(path)` reads the file, `trace.events` are the events as objects, and `pd.astream` and "
+        "`on_event` give them while a run goes on. "
+        f"Format: version {VERSION}; versions {' and '.join(map(str, READABLE))} can be read.\n"
+    ]
+    for type_, kind in EVENTS.items():
+        parts.append(_entry(kind.__name__, kind).replace(f"### {kind.__name__}\n", f"## {type_}\n", 1))
+    return "\n".join(parts)
+
+
+def commands() -> str:
+    """What each command takes, as its `--help` says it."""
+    parts = [
+        "# Command line\n\n"
+        "<!-- Written by docs/generate.py from pyrag_dsl/cli: change that. -->\n\n"
+        "`pyrag-exec` runs a plan; `pyrag` has everything else. Each says this with `--help`. Answers go to standard "
+        "output, steps and messages to standard error.\n\n"
+        "| exit status | means |\n|---|---|\n"
+        + "".join(f"| {number} | {told} |\n" for number, told in _STATUSES.items())
+    ]
+    for name, app in (("pyrag-exec", exec_app), ("pyrag", pyrag_app())):
+        parts += _command(name, typer.main.get_command(app))
+    return "\n".join(parts)
+
+
+_STATUSES = {
+    status.OK: "done",
+    status.FAILED: "the plan failed, or what was looked for was found (`check`, `diff`, `fuzz`)",
+    status.USAGE: "wrong usage: the message says what to change",
+    status.REJECTED: "the plan was rejected before anything was called",
+    status.LIMIT: "a limit was met",
+    status.TOOL: "a tool, a model or a service failed",
+    status.INTERNAL: "an internal error: please report it",
+    status.INTERRUPTED: "interrupted",
+}
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    below = getattr(command, "commands", {})
+    if below:
+        for verb, each in below.items():
+            yield from _command(f"{name} {verb}", each)
+        return
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    options = [param for param in command.params if param.param_type_name == "option" and not param.hidden]
+    usage = " ".join([name, *(_place(param) for param in arguments), "[OPTIONS]"])
+    yield f"## {name}\n\n```text\n{usage}\n```\n"
+    for part in (command.help or "").split("\n\n"):
+        yield " ".join(part.split()) + "\n"
+    rows = [(f"`{_place(param)}`", param.help) for param in arguments]
+    rows += [(f"`{_option(param)}`", param.help) for param in options if param.name not in _SHELL]
+    if rows:
+        yield "| | |\n|---|---|\n" + "".join(f"| {_cell(shown)} | {_cell(told or '')} |\n" for shown, told in rows)
+
+
+_SHELL = ("help", "install_completion", "show_completion")
+
+
+def _place(param: Any) -> str:
+    shown = param.metavar or param.name.upper()
+    return shown if param.required else f"[{shown}]"
+
+
+def _option(param: Any) -> str:
+    return ", ".join(param.opts) + ("" if param.is_flag else f" {param.metavar or 'VALUE'}")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _home(value: Any, homes: tuple[str, ...]) -> bool:
