@@ -81,11 +81,11 @@ def modules() -> str:
 
 
 def limits() -> str:
-    said = dict(re.findall(r"^    (\w+): (.+)$", cleandoc(Limits.__doc__ or ""), re.MULTILINE))
+    said = dict(re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)$", cleandoc(Limits.__doc__ or ""), re.MULTILINE))
     rows = []
     for field in fields(Limits):
         default = f"{field.default:,}" if isinstance(field.default, int) else str(field.default)
-        rows.append(f"| `{field.name}` | {default} | {said[field.name]} | {_BY_LIMIT.get(field.name, '')} |")
+        rows.append(f"| `{field.name}` | {default} | {' '.join(said[field.name].split())} | {_BY_LIMIT.get(field.name, '')} |")
     return "\n".join(["| limit | default | what it bounds | code |", "|---|---|---|---|", *rows]) + "\n"
 
 
