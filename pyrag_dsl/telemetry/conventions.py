@@ -9,7 +9,7 @@ from ..grammar.diagnostics import Diagnostic
 from ..interpreter.journal import REUSED
 from ..runtime.calls import CallRecord
 from ..runtime.events import RunFinished, RunStarted
-from ..runtime.plain import dumps, encode
+from ..interpreter.codec import dumps, encode_shown
 
 Conventions = Literal["gen_ai", "openinference"]
 CONVENTIONS: tuple[Conventions, ...] = ("gen_ai", "openinference")
@@ -74,7 +74,7 @@ def attributes(facts: Mapping[str, Any], conventions: Conventions, content: bool
         if row.fact == "documents":
             found.update(_documents(name, value))
         else:
-            found[name] = value if type(value) in (str, int, float, bool) else dumps(encode(value))
+            found[name] = value if type(value) in (str, int, float, bool) else dumps(encode_shown(value))
     return found
 
 
@@ -124,4 +124,4 @@ def run_facts(started: RunStarted, finished: RunFinished | None, error: Diagnost
 
 def _documents(name: str, passages: list[Any]) -> Iterator[tuple[str, str]]:
     for number, passage in enumerate(passages):
-        yield f"{name}.{number}.document.content", passage if type(passage) is str else dumps(encode(passage))
+        yield f"{name}.{number}.document.content", passage if type(passage) is str else dumps(encode_shown(passage))
