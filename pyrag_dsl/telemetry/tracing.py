@@ -247,7 +247,7 @@ def send(trace: Trace, url: str, *, conventions: Conventions = "gen_ai", content
     Tracing(provider, conventions=conventions, content=content).export(trace)
     spans = kept.get_finished_spans()
     place = url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1/traces"
-    exporter = OTLPSpanExporter(endpoint=place, timeout=10)
+    exporter = OTLPSpanExporter(endpoint=place, timeout=5)
     try:
         taken = exporter.export(spans)
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +71,6 @@ def export(
     if conventions not in CONVENTIONS:
         raise Stop(f"--conventions takes one of {', '.join(CONVENTIONS)}, not {quoted(conventions, 60)}")
     trace = load_trace(file)
-    logging.getLogger("opentelemetry").propagate = False  # the one message below says it
     try:
         sent = send(trace, otlp, conventions=conventions, content=content)
     except ModuleNotFoundError as missing:
