@@ -85,7 +85,9 @@ def limits() -> str:
     rows = []
     for field in fields(Limits):
         default = f"{field.default:,}" if isinstance(field.default, int) else str(field.default)
-        rows.append(f"| `{field.name}` | {default} | {' '.join(said[field.name].split())} | {_BY_LIMIT.get(field.name, '')} |")
+        rows.append(
+            f"| `{field.name}` | {default} | {' '.join(said[field.name].split())} | {_BY_LIMIT.get(field.name, '')} |"
+        )
     return "\n".join(["| limit | default | what it bounds | code |", "|---|---|---|---|", *rows]) + "\n"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..grammar.diagnostics import Diagnostic
+from ..interpreter.journal import COUNTED
 from ..runtime.calls import CallRecord, call_records
 from ..runtime.events import CallFailed, CallFinished, CallStarted, DiagnosticFound, Event, RunFinished, RunStarted
 from ..runtime.trace import Trace
@@ -71,7 +72,10 @@ class Tracing:
         from opentelemetry.context import Context
 
         errors = _errors(trace.events)
-        usages = {event.node: event.usage for event in trace.events if isinstance(event, CallFailed)}
+        usages: dict[str, Mapping[str, Any]] = {}
+        for event in trace.events:
+            if isinstance(event, CallFailed):
+                usages[event.node] = _added(usages.get(event.node, {}), event.usage)
         finished = trace.finished
         begun = int(datetime.fromisoformat(trace.header.started).timestamp() * _SECOND)
         calls = sorted(trace.calls, key=lambda call: (call.node.count("/"), not call.speculative))
@@ -83,7 +87,7 @@ class Tracing:
         nesting = {call.node.rpartition("/")[0] for call in calls}
         for call in calls:
             above, first, last = spans.get(call.node.rpartition("/")[0], spans[""])
-            start, end = _times(call, first, last)
+            start, end = _times(call, begun, first, last)
             if not call.ended and call.node in usages:
                 call = replace(call, usage=usages[call.node])
             error = None if call.ended else errors.get(call.node)
@@ -153,7 +157,7 @@ class _Live:
                 self._start(event, now)
             self._finish(event, now)
         elif isinstance(event, CallFailed) and event.node in self._open:
-            self._open[event.node].usage = event.usage
+            self._open[event.node].usage = _added(self._open[event.node].usage, event.usage)
         elif isinstance(event, DiagnosticFound):
             self._errors = {**_errors([event]), **self._errors}
         elif isinstance(event, RunFinished):
@@ -203,13 +207,19 @@ def _errors(events: list[Event]) -> dict[str, Diagnostic]:
     return found
 
 
-def _times(call: CallRecord, first: int, last: int) -> tuple[int, int]:
-    """When a call began and ended, within the time of what it stands below."""
+def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What two attempts have cost together."""
+    counted = COUNTED & (one.keys() | other.keys())
+    return {**one, **other, **{name: (one.get(name) or 0) + (other.get(name) or 0) for name in counted}}
+
+
+def _times(call: CallRecord, zero: int, first: int, last: int) -> tuple[int, int]:
+    """When a call began and ended, by the clock of the question, within the time of what it stands below."""
     if call.times is None:
         at = first if call.ended else last
         return at, at
-    start = min(first + int(call.times.started * _SECOND), last)
-    return start, max(start, min(first + int(call.times.ended * _SECOND), last))
+    start = min(max(first, zero + int(call.times.started * _SECOND)), last)
+    return start, max(start, min(zero + int(call.times.ended * _SECOND), last))
 
 
 def _record(begun: CallStarted | CallFinished, ended: CallFinished | None = None) -> CallRecord:
