@@ -53,35 +53,35 @@ def run(program: Program | str, tools: Tools | None = None, **options: Unpack[Ru
 
     Args:
         program: a plan, or its text.
-        tools: the callables that the plan may call, by name: plain or async, `retrieve(query, topk)` and
-            `answer(query, docs)` and any others with a typed signature. Not needed for a replay.
+        tools: the functions that the plan may call, as a mapping by name or as a list: plain or async, usually
+            `retrieve(query, topk)` and `answer(query, docs)`, with typed signatures. Not needed for a replay.
         options: see `RunOptions`.
 
     Raises:
-        PlanRejected: the plan was refused; nothing was called.
+        PlanRejected: the plan was rejected; no tool was called.
         PlanFailed: the plan raised an exception.
-        LimitExceeded: it met a limit.
-        ToolFailed: a tool failed; its exception is the cause. All four carry `.diagnostics` and `.trace`.
-        TypeError, ValueError: an option is not what it has to be; nothing was called.
+        LimitExceeded: the plan exceeded a limit.
+        ToolFailed: a tool failed; its exception is the cause. All four errors have `.diagnostics` and `.trace`.
+        TypeError, ValueError: an option has a wrong type or value; no tool was called.
     """
     return _finish(_prepare("run", program, tools, options))
 
 
 async def arun(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Result:
-    """`run` for asynchronous hosts. A waiting run holds no thread, frame or generator of the plan."""
+    """`run` for asynchronous hosts. A run that waits holds no thread, and no frame or generator of the plan."""
     return await _drive_here(options, lambda: _prepare("arun", program, tools, options))
 
 
 def astream(program: Program | str, tools: Tools | None = None, **options: Unpack[RunOptions]) -> Stream:
-    """`arun`, event by event as they happen:
+    """`arun` as a stream of events:
 
         stream = pd.astream(program, tools)
         async for event in stream:
             print(event)
         print(stream.result.final_answer)
 
-    The last event is that the run has finished. A run that fails raises after its last event, as `arun` does. To leave
-    the loop early, `await stream.aclose()` ends the run; so does the end of the program that holds the stream.
+    The last event is `RunFinished`. A run that fails raises its error after its last event, as `arun` does. To end the
+    run early, leave the loop and `await stream.aclose()`.
     """
     given = known("astream", options)
     told = given.get("on_event")
@@ -97,7 +97,7 @@ def astream(program: Program | str, tools: Tools | None = None, **options: Unpac
 
 
 class Stream:
-    """The events of a run that goes on while they are read; see `astream`."""
+    """The events of a run, which continues while they are read; see `astream`."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -106,7 +106,7 @@ class Stream:
 
     @property
     def result(self) -> Result:
-        """How the run ended. Raises what it raised, and `asyncio.InvalidStateError` while it goes on."""
+        """The result of the run. Raises the error of the run, or `asyncio.InvalidStateError` while it continues."""
         if self.task is None:
             raise asyncio.InvalidStateError("the run has not begun: read its events first")
         return self.task.result()
@@ -126,7 +126,7 @@ class Stream:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End the run, if it goes on."""
+        """End the run, if it has not ended."""
         if self.task is not None and not self.task.done():
             self.task.cancel()
             await asyncio.wait([self.task])
@@ -138,13 +138,15 @@ def rerun(
     tools: Tools | None = None,
     **options: Unpack[RunOptions],
 ) -> Result:
-    """Make calls of a recorded run again with other arguments, and what depended on them; keep the rest.
+    """Make calls of a recorded run again with other arguments, and the calls whose arguments change with them.
+
+    All other results are taken from the record.
 
     Args:
-        recorded: the trace of the run, or its path; it is not changed.
-        changes: by call, as a node or an alias, the arguments that change: `{"retrieve#2": {"topk": 10}}`.
+        recorded: the trace of the run, or its path. The trace is not changed.
+        changes: the arguments to change, by the node or alias of the call: `{"retrieve#2": {"topk": 10}}`.
         tools: as for `run`.
-        options: as for `run`; inputs, limits and time of day are those of the recorded run where they are not given.
+        options: as for `run`. Inputs, limits and time of day are those of the recorded run unless they are given.
     """
     return _finish(_prepare("rerun", *_changed(recorded, changes, tools, known("rerun", options))))
 

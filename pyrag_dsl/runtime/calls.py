@@ -18,17 +18,17 @@ class CallRecord:
 
     Attributes:
         node: its dynamic call site, `retrieve@7:14[0,1]`.
-        alias: short for it, `retrieve#3`; "" for one that the plan did not come to.
-        tool: its name.
+        alias: its short name, `retrieve#3`; "" for a call that the plan did not reach.
+        tool: the name of the tool.
         arguments: by parameter name.
-        result: what came back; None if nothing did.
-        span: where it stands in the plan; None for one that the plan did not come to.
-        elapsed: seconds that the tool took; None if nothing came back.
+        result: what the tool returned; None if it returned nothing.
+        span: its place in the plan; None for a call that the plan did not reach.
+        elapsed: seconds that the tool took; None if it did not return.
         times: when it was wanted, made and answered, in seconds since the run began; None if another run made it.
-        ended: whether something came back.
-        cached: whether that came from the journal.
-        speculative: whether it was not used in the end: the run failed before the plan came to it, or a re-run took its
-            place.
+        ended: whether there is a result.
+        cached: whether the result was taken from the journal.
+        speculative: whether the result was not used: the run failed before the plan reached the call, or a re-run took
+            its place.
         usage: tokens and cost, where the tool reports them.
     """
 
@@ -48,11 +48,11 @@ class CallRecord:
 
     @property
     def depends_on(self) -> tuple[str, ...]:
-        """Nodes of the calls that decided whether and with what it was made; none where the run did not end well."""
+        """Nodes of the calls that this call depends on, by data or by control; none where the run did not end well."""
         return () if self._dependences is None else self._dependences(self.node)
 
     def to_json(self) -> dict[str, Any]:
-        """As `--json` prints it: values that JSON has no word for are written as in traces."""
+        """The call as `--json` prints it. Values that JSON cannot express are written as in traces."""
         return {
             "tool": self.tool,
             "arguments": encode_shown(dict(self.arguments)),

@@ -71,8 +71,8 @@ class Finished:
     Attributes:
         call: the call; `call.arguments` are those it was made with.
         result: what came back.
-        settled: whether all calls before this one in program order have come back, with nothing left to decide.
-        lineage: on demand, which calls this one depends on.
+        settled: whether all calls before this one in program order have returned, and no hook has to decide about them.
+        lineage: which calls this one depends on, computed when it is asked for.
     """
 
     call: Call
@@ -83,7 +83,7 @@ class Finished:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The calls known so far, in program order, with what has come back for them."""
+        """The calls known so far, in program order, with their results."""
         return self._look()
 
 
@@ -93,16 +93,16 @@ def watching(hooks: Iterable[Hook]) -> list[Hook]:
 
 
 class Hook:
-    """The base of hooks; every method does nothing."""
+    """The base class of hooks. Every method does nothing; override those that you need."""
 
     def before_call(self, call: Call) -> Change | Veto | Answer | None:
-        """A call is about to be made."""
+        """Called before a call is made."""
 
     def after_call(self, finished: Finished) -> Answer | Rerun | Wait | None:
-        """A call has come back. May be called again for the same node after a re-run."""
+        """Called when a call has returned; again for the same node after a re-run."""
 
     def on_event(self, event: Event) -> None:
-        """Something happened; in the order of happening, which is not program order."""
+        """Called with each event as it happens, which is not program order."""
 
     def on_error(self, call: Call, error: BaseException) -> Answer | None:
-        """A call has failed for good. An `Answer` stands in for its result."""
+        """Called when a call has failed and is not repeated. An `Answer` takes the place of its result."""

@@ -66,22 +66,22 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a tool is told of the run that calls it, if it has a parameter that is annotated with this class:
+    """What a tool knows of the run that calls it. A tool gets it if it has a parameter annotated with this class:
 
         async def twice(plan: str, context: pd.RunContext) -> list:
             return [(await context.arun(plan, TOOLS, question=str(n))).final_answer for n in (1, 2)]
 
     Attributes:
         node: the call, with the nodes of the runs that it is nested in.
-        inputs: of the run that calls.
+        inputs: the inputs of the run that calls.
         left: what may still be spent.
         asking: call tools one by one in Python as part of the question: `await context.asking(function, tools)` awaits
             `function(ask)`, where `await ask.retrieve("Dune")` is recorded under `node` in the order of asking; see
             `pyrag_dsl.runtime.asking`. Either this or `arun`, once for each call.
-        arun: run a plan as part of the question; the parameters are those of `pyrag_dsl.arun`, and whatever is not
-            given is as in the run around it. Its calls are recorded under `node`; it takes part in budgets, deadline
-            and hooks; what the nested runs beside it have asked, it need not ask again, unless a `journal` says what to
-            take over instead: they follow each other for that. At most one for each call.
+        arun: run a plan as part of the question. The parameters are those of `pyrag_dsl.arun`; options that are not
+            given are those of the run around it. The calls are recorded under `node`. Budgets, deadline and hooks are
+            those of the question. Results of earlier nested runs of the same run are taken over, or those of `journal`
+            if it is given; nested runs are therefore carried out one after the other. At most one for each call.
     """
 
     node: str

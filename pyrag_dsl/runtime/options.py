@@ -32,31 +32,31 @@ class RunOptions(TypedDict, total=False):
     """The options of `run`, `arun`, `astream`, `rerun` and `arerun`.
 
     Attributes:
-        inputs: plain data by name, bound before the first statement of the plan. Recorded in the trace.
+        inputs: plain data by name, bound before the first statement of the plan. The trace records it.
         question: short for the input of that name.
-        limits: `Limits` of the run, or those of them that are other than usual: `{"deadline": 5.0}`.
-        mode: "concurrent" makes all calls whose arguments are known at once, "sequential" one after the other.
-            The result is the same.
-        journal: a `Journal`, a `Trace` or the path of one, whose results are used instead of calling. From a trace
-            inputs, limits, overrides and time of day are taken too, where they are not given.
+        limits: the `Limits` of the run, or a mapping of those that differ from the defaults: `{"deadline": 5.0}`.
+        mode: "concurrent" makes all calls whose arguments are known at the same time, "sequential" makes one after the
+            other. The result is the same.
+        journal: a `Journal`, a `Trace`, or the path of a trace. A call that it holds is not made again. A trace also
+            gives inputs, limits, overrides and time of day, unless they are given.
         overrides: arguments to change, by node or alias: `{"retrieve#2": {"topk": 10}}`.
         hooks: `Hook` objects, asked in this order.
         on_event: called with each `Event` as it happens.
-        trace: a path to write the trace to as the run goes on.
+        trace: a path. The trace is written to this file while the run goes on.
         fsync: force every line of that file to the disk.
-        max_concurrency: calls in flight at most.
-        call_timeout: seconds for one call.
-        retries: how often a failed call of an idempotent tool is made again.
-        replay: never call a tool; a call that is not in the journal is an error: the one that the trace has
-            recorded for it, if any.
-        speculate: whether calls may be made that a run which fails would not have come to.
-        now: the time of day that the plan sees; the start of the run if not given.
-        about: what is to stand in the trace for people: `{"model": "qwen", "corpus": "wiki"}`.
-        strict: have RestrictedPython check the plan too.
-        isolation: "process" interprets in worker processes that can reach nothing, as a second wall (see
-            `isolation/`; tools stay here), and raises `IsolationUnavailable` where the platform cannot filter system
-            calls; "rlimits" is the weaker wall that any POSIX system has; a `Pool` for workers of your own;
-            "none" in this process.
+        max_concurrency: how many calls may be in flight at the same time.
+        call_timeout: seconds that one call may take.
+        retries: how often a failed call of an idempotent tool is repeated.
+        replay: never call a tool. A call that is not in the journal is an error: the recorded error of that call, if
+            there is one.
+        speculate: whether the engine may make calls which, if the run fails, a sequential run would not have made.
+        now: the time of day that the plan sees; by default the start of the run.
+        about: what the trace shall say for people: `{"model": "qwen", "corpus": "wiki"}`.
+        strict: have RestrictedPython check the plan as well.
+        isolation: where the plan is interpreted. "none": in this process. "process": in worker processes that can
+            reach nothing, as a second wall; raises `IsolationUnavailable` where the platform cannot filter system
+            calls. "rlimits": in worker processes with limits of resources, a weaker wall that any POSIX system has. A
+            `Pool`: in workers of your own. Tools always stay in this process.
     """
 
     inputs: Mapping[str, Any] | None

@@ -21,8 +21,8 @@ class Result:
 
     Attributes:
         final_answer: the plan's value.
-        program: what was run.
-        passes: how many times it was interpreted.
+        program: the plan that was run.
+        passes: how many times the plan was interpreted.
         printed: what the plan printed.
         elapsed: seconds of wall-clock time.
     """
@@ -54,7 +54,7 @@ class Result:
 
     @cached_property
     def calls(self) -> tuple[CallRecord, ...]:
-        """All tool calls that the plan made, in program order. `trace.calls` has those that were in vain, too."""
+        """All tool calls of the plan, in program order. `trace.calls` also has those whose results were not used."""
         made = call_records(self.trace, self._lineage.dependences)
         return tuple(call for call in made if not call.speculative)
 

@@ -37,8 +37,8 @@ class Tool:
         function: plain or `async`; called with the arguments that it accepts.
         batch: several calls at once: a list of argument dictionaries in, a list of results out. For tools that
             are cheaper asked once than often, such as a retriever.
-        idempotent: whether asking twice does no harm, so that a failed call may be repeated and two calls with the
-            same arguments in flight may share one answer.
+        idempotent: whether a call may be made twice without harm. If so, a failed call may be repeated, and two calls
+            with the same arguments that are in flight at the same time may share one result.
         is_async: whether calling `function` gives an awaitable.
         plan: how each parameter is handed over: "keyword", "positional" or "drop".
         conversions: of the parameters whose types plans have no values of.

@@ -82,7 +82,7 @@ class Trace:
 
     @property
     def finished(self) -> RunFinished | None:
-        """How the run ended; None if it never did."""
+        """How the run ended; None if it was cut off."""
         return next(iter(self.of(RunFinished)), None)
 
     @property
@@ -107,13 +107,13 @@ class Trace:
 
     @property
     def decisions(self) -> list[Event]:
-        """What hooks have changed in the course of the run, and what calls have cost that failed, in order."""
+        """Decisions of hooks, and failed calls with what they have cost, in order."""
         kinds = (HookDecided, NodeRerun, CallFailed)
         return [event for event in self.events if isinstance(event, kinds) and not event.within]
 
     @property
     def calls(self) -> tuple[CallRecord, ...]:
-        """The tool calls in program order, of a run that failed too; those that the plan did not come to last.
+        """The tool calls in program order, also of a run that failed. Calls that the plan did not reach come last.
 
         The calls of a nested run follow the call that it serves.
         """
@@ -170,7 +170,7 @@ class Trace:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:
-        """Read a file that `save`, or a run that was killed, has left. Raises `TraceError`."""
+        """Read a file that `save` or a run has written, also one that was killed. Raises `TraceError`."""
         name = str(path)
         try:
             raw = Path(path).read_bytes()
@@ -179,7 +179,7 @@ class Trace:
         return cls(_parse(raw, name))
 
     def without_timings(self) -> str:
-        """The events as text without what differs from run to run: equal runs give equal text."""
+        """The events as text, without times and without what was cached: equal runs give equal text."""
         out = []
         for event in self.events:
             data = {key: value for key, value in encoded(event).items() if key not in TIMINGS}
