@@ -16,17 +16,19 @@ class Spent:
 
     usage: tokens, those of replies from the response cache left out. cost: in the currency of the prices, None
     as soon as one reply's is unknown. calls: requests for a reply, those from the cache and those that failed
-    included. failed: how many of them raised.
+    included. failed: how many of them raised. models: as the endpoints named those that replied.
     """
 
     usage: Usage = field(default_factory=Usage)
     cost: float | None = 0.0
     calls: int = 0
     failed: int = 0
+    models: frozenset[str] = frozenset()
 
     def __add__(self, other: Spent) -> Spent:
         cost = None if self.cost is None or other.cost is None else self.cost + other.cost
-        return Spent(self.usage + other.usage, cost, self.calls + other.calls, self.failed + other.failed)
+        calls, failed = self.calls + other.calls, self.failed + other.failed
+        return Spent(self.usage + other.usage, cost, calls, failed, self.models | other.models)
 
 
 def usage_of(spent: Spent, role: str) -> dict[str, Any]:
@@ -41,6 +43,8 @@ def usage_of(spent: Spent, role: str) -> dict[str, Any]:
         usage["uncounted"] = 1
     if spent.cost is not None:
         usage["cost"] = spent.cost
+    if spent.models:
+        usage["models"] = sorted(spent.models)
     return usage
 
 
@@ -114,5 +118,7 @@ class Metered:
         except Exception:
             self.meter.add(self.role, Spent(calls=1, failed=1))
             raise
-        self.meter.add(self.role, Spent(Usage() if reply.cached else reply.usage, reply.cost, 1))
+        self.meter.add(
+            self.role, Spent(Usage() if reply.cached else reply.usage, reply.cost, 1, 0, frozenset((reply.model,)))
+        )
         return reply

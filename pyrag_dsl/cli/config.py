@@ -19,12 +19,17 @@ prompts = { system = "german.txt" }
 
 [budget]
 tokens = 50000
+
+[evaluation]                        # read by `pyrag eval`
+normalization = "squad"
+concurrency = 64
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,6 +92,13 @@ class BudgetSection(_Section):
     deadline: float | None = Field(default=None, gt=0)
 
 
+class EvaluationSection(_Section):
+    """How `pyrag eval` scores, and how much it asks at once."""
+
+    normalization: str = "squad"
+    concurrency: int | None = Field(default=None, ge=1)
+
+
 class Config(_Section):
     """A whole file."""
 
@@ -94,6 +106,7 @@ class Config(_Section):
     retrieval: RetrievalSection = RetrievalSection()
     method: MethodSection = MethodSection()
     budget: BudgetSection = BudgetSection()
+    evaluation: EvaluationSection = EvaluationSection()
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -139,26 +152,36 @@ def method_inputs(config: Config) -> dict[str, Any]:
     }
 
 
-def read_config(path: Path | None) -> Config:
+def read_config(path: Path | None, base: Mapping[str, Any] | None = None) -> Config:
     """The file that is named, else the one that PYRAG_CONFIG names, else nothing; paths start at its folder.
 
-    Raises Stop.
+    `base` holds for what it does not say. Raises Stop.
     """
     named = path or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is None:
-        return Config()
+        return Config.model_validate(base or {})
     try:
         data = tomllib.loads(read_text(named, "--config"))
     except tomllib.TOMLDecodeError as error:
         raise Stop(f"--config {named}: not TOML: {error}") from None
     try:
-        found = Config.model_validate(data)
+        found = Config.model_validate(_over(base or {}, data))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         said = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
         raise Stop(f"--config {named}: {where}: {said}") from None
     return found.model_copy(update=_from_folder(found, named.parent))
+
+
+def _over(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `data` says, table by table."""
+    tables = {
+        name: _over(base[name], value)
+        for name, value in data.items()
+        if isinstance(value, dict) and isinstance(base.get(name), dict)
+    }
+    return {**base, **data, **tables}
 
 
 def _from_folder(config: Config, folder: Path) -> dict[str, Any]:

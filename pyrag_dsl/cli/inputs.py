@@ -161,3 +161,14 @@ def read_inputs(given: Iterable[str], question: str | None, *, option: str = "--
         except (ValueError, RecursionError):
             found[name] = text
     return found
+
+
+def read_prompts(prompts: Iterable[str]) -> dict[str, str]:
+    """The values of `--prompt NAME=FILE`. Raises Stop."""
+    found = {}
+    for each in prompts:
+        name, equals, file = each.partition("=")
+        if not equals or not name.isidentifier() or not file:
+            raise Stop(f"--prompt: NAME=FILE, not {each!r}")
+        found[name] = read_text(Path(file), "--prompt")
+    return found

@@ -87,6 +87,18 @@ ApiKeyEnv = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="The environment variable that holds the model's key.", rich_help_panel=_SOURCES),
 ]
+ModelOptions = Annotated[
+    list[str] | None,
+    typer.Option("--model-option", metavar="NAME=VALUE", help="A field of each request.", rich_help_panel=_SOURCES),
+]
+ModelPrice = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IN,OUT[,CACHED]",
+        help="What a million tokens of prompts, of replies and of cached prompts cost.",
+        rich_help_panel=_SOURCES,
+    ),
+]
 TopK = Annotated[
     int,
     typer.Option(

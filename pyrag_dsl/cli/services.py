@@ -15,6 +15,7 @@ from .status import Stop
 
 if TYPE_CHECKING:
     from ..methods import Host
+    from ..models.reply import Price
     from ..retrieval.corpus import CorpusReport
     from ..retrieval.index import BM25Index
     from ..retrieval.passages import Retriever
@@ -125,11 +126,32 @@ def host_of(
 
 
 def model_of(
-    choice: ModelChoice, role: str, screen: Screen, fields: Mapping[str, Any], max_concurrency: int | None = None
+    choice: ModelChoice,
+    role: str,
+    screen: Screen,
+    fields: Mapping[str, Any],
+    max_concurrency: int | None = None,
+    *,
+    price: Price | None = None,
 ) -> Any:
     """The client of a model that was chosen, in a role, with further fields of each request. Raises Stop."""
     place, name, key, options = choice
-    return chat_model(str(name), str(place), key, role, screen, {**options, **fields}, max_concurrency)
+    return chat_model(str(name), str(place), key, role, screen, {**options, **fields}, max_concurrency, price=price)
+
+
+def price_of(given: str | None, option: str) -> Price | None:
+    """What a model costs, from the text of an option. Raises Stop."""
+    from ..models.reply import Price
+
+    if given is None:
+        return None
+    try:
+        rates = [float(each) for each in given.split(",")]
+        if len(rates) not in (2, 3) or not all(0 <= rate < float("inf") for rate in rates):
+            raise ValueError
+    except ValueError:
+        raise Stop(f"{option}: IN,OUT or IN,OUT,CACHED per million tokens, such as 0.15,0.6, not {given}") from None
+    return Price(*rates)
 
 
 def chat_model(
@@ -140,6 +162,8 @@ def chat_model(
     screen: Screen,
     fields: Mapping[str, Any] | None = None,
     max_concurrency: int | None = None,
+    *,
+    price: Price | None = None,
 ) -> Any:
     """The client of a model, which closes as a context. Raises Stop."""
     from ..models.client import ChatModel
@@ -156,6 +180,7 @@ def chat_model(
             notice=lambda line: screen.line(("[Wait] ", "warn"), line),
             extra_body=extra,
             max_concurrency=max_concurrency,
+            prices=None if price is None else {name: price},
             **usual,
         )
     except ValueError as error:

@@ -1,21 +1,29 @@
 """Evaluation: questions with golden answers, a method, a folder of traces, and what it adds up to."""
 
-from .batch import Batch, BatchProgress, evaluate
+from .batch import Allowance, Batch, BatchProgress, evaluate
 from .datasets import DataError, Example, read_questions
-from .metrics import contains, cover_exact_match, exact_match, f1, normalised
+from .folder import RunFolder
+from .judging import Judge, judge_folder
+from .metrics import NORMALIZATIONS, contains, cover_exact_match, cover_in_order, exact_match, f1, normalised
 from .projection import Row, row_of, summary_of
 
 __all__ = [
+    "NORMALIZATIONS",
+    "Allowance",
     "Batch",
     "BatchProgress",
     "DataError",
     "Example",
+    "Judge",
     "Row",
+    "RunFolder",
     "contains",
     "cover_exact_match",
+    "cover_in_order",
     "evaluate",
     "exact_match",
     "f1",
+    "judge_folder",
     "normalised",
     "read_questions",
     "row_of",

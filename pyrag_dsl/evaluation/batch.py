@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..grammar.diagnostics import PlanError
 from ..methods.answered import Answered
 from ..methods.ask import answer
 from ..methods.recipe import Host, Recipe
-from ..runtime.trace import TraceError, replace_file
+from ..runtime.trace import TraceError
 from .datasets import Example
-from .projection import Row, row_of, summary_of
+from .folder import RunFolder
+from .projection import Row
+
+
+class Allowance(NamedTuple):
+    """What an evaluation may spend in all, earlier calls included; None is without end.
+
+    No question is begun once it is spent. Those under way are finished, so it may be passed by what they take.
+    """
+
+    tokens: float | None = None
+    cost: float | None = None
+
+    def covers(self, tokens: float, cost: float) -> bool:
+        """Whether something is left."""
+        return (self.tokens is None or tokens < self.tokens) and (self.cost is None or cost < self.cost)
+
+    def without(self, tokens: float, cost: float, parts: int = 1) -> Allowance:
+        """One of equal parts of what is left."""
+        return Allowance(
+            None if self.tokens is None else (self.tokens - tokens) / parts,
+            None if self.cost is None else (self.cost - cost) / parts,
+        )
+
+
+UNLIMITED = Allowance()
 
 
 @dataclass(slots=True)
@@ -30,6 +53,7 @@ class BatchProgress:
         earlier: how many of those had it before.
         right: the sum of exact matches.
         tokens: of all models, in this call.
+        cost: in this call, in the currency of the prices; None as soon as some is unknown.
     """
 
     questions: int
@@ -37,6 +61,20 @@ class BatchProgress:
     earlier: int = 0
     right: float = 0.0
     tokens: int = 0
+    cost: float | None = 0.0
+
+    def add(self, row: Row) -> None:
+        """Count a question that has come to its end."""
+        self.ended += 1
+        self.right += row.em
+        self.tokens += row.tokens
+        self.cost = None if self.cost is None or row.cost is None else self.cost + row.cost
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> BatchProgress:
+        """Where a call of today begins."""
+        ended = len(folder.rows)
+        return cls(len(folder.questions), ended, ended, sum(row.em for row in folder.rows.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +91,8 @@ class Batch:
         inputs, limits, options: as for `pyrag_dsl.methods.ask.answer`.
         retry_errors: whether questions that failed are asked again.
         told: called with the progress after each question.
+        normalization: what scores make equal, by name; see `pyrag_dsl.evaluation.metrics`.
+        allowance: what may be spent in all.
     """
 
     recipe: Recipe
@@ -66,65 +106,77 @@ class Batch:
     options: Mapping[str, Any] = field(default_factory=dict)
     retry_errors: bool = False
     told: Callable[[BatchProgress], object] | None = None
+    normalization: str = "squad"
+    allowance: Allowance = UNLIMITED
+
+    def opened(self) -> RunFolder:
+        """Its folder, with the rows of what has an end; what is to be asked again has none."""
+        return opened(
+            self.folder, self.questions, self.recipe.name, self.seed, self.normalization, retry=self.retry_errors
+        )
+
+
+def opened(
+    path: Path, questions: Sequence[Example], method: str, seed: int, normalization: str, *, retry: bool
+) -> RunFolder:
+    """A folder with the rows of what has an end; `retry` forgets what has failed."""
+    folder = RunFolder(path, questions, method, seed, normalization)
+    folder.refresh()
+    if retry:
+        for question in questions:
+            row = folder.rows.get(question.id)
+            if row is not None and row.status == "failed":
+                folder.forget(question)
+    return folder
 
 
 async def evaluate(batch: Batch) -> dict[str, Any]:
     """Ask every question that has no end yet; the summary. Cancelled, it leaves a folder that goes on."""
-    traces = batch.folder / "traces"
-    traces.mkdir(parents=True, exist_ok=True)
-    progress = BatchProgress(len(batch.questions))
-    todo: list[Example] = []
-    for question in batch.questions:
-        row = _row(batch, question)
-        if row is None or (batch.retry_errors and row.status == "failed"):
-            if row is not None:
-                (batch.folder / row.trace).unlink()
-            todo.append(question)
-            continue
-        progress.ended += 1
-        progress.earlier += 1
-        progress.right += row.em
-    waiting = iter(todo)
+    folder = batch.opened()
     try:
         with (batch.folder / "results.jsonl").open("a", encoding="utf-8") as results:
 
-            async def work() -> None:
-                for question in waiting:
-                    await _ask(batch, question)
-                    row = _row(batch, question)
-                    if row is None:
-                        continue
-                    results.write(json.dumps(row.to_json()) + "\n")
-                    results.flush()
-                    progress.ended += 1
-                    progress.right += row.em
-                    progress.tokens += row.tokens
-                    if batch.told is not None:
-                        batch.told(progress)
+            def told(progress: BatchProgress, row: Row) -> None:
+                results.write(json.dumps(row.to_json()) + "\n")
+                results.flush()
+                if batch.told is not None:
+                    batch.told(progress)
 
-            workers = [asyncio.ensure_future(work()) for _ in range(min(batch.at_once, len(todo)) or 1)]
-            try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
+            await ask_all(batch, folder, told)
     finally:
-        summary = project(batch)
+        summary = folder.project()
     return summary
 
 
-def project(batch: Batch) -> dict[str, Any]:
-    """Write `results.jsonl` and `summary.json` anew from the traces; the summary."""
-    rows = [row for row in (_row(batch, question) for question in batch.questions) if row is not None]
-    summary = {"method": batch.recipe.name, "seed": batch.seed, **summary_of(rows, len(batch.questions))}
-    replace_file(batch.folder / "results.jsonl", "".join(json.dumps(row.to_json()) + "\n" for row in rows))
-    replace_file(batch.folder / "summary.json", json.dumps(summary, indent=2) + "\n")
-    return summary
+async def ask_all(
+    batch: Batch, folder: RunFolder, told: Callable[[BatchProgress, Row], object] = lambda *_: None
+) -> None:
+    """Ask what has no end, and write nothing but traces."""
+    progress = BatchProgress.of(folder)
+    todo = folder.todo()
+    waiting = iter(todo)
+
+    async def work() -> None:
+        for question in waiting:
+            if not batch.allowance.covers(folder.tokens, folder.cost):
+                return
+            answered = await _ask(batch, folder, question)
+            row = None if answered is None else folder.take(question, answered)
+            if row is not None:
+                progress.add(row)
+                told(progress, row)
+
+    workers = [asyncio.ensure_future(work()) for _ in range(min(batch.at_once, len(todo)) or 1)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def _ask(batch: Batch, question: Example) -> None:
-    path = batch.folder / trace_of(question)
+async def _ask(batch: Batch, folder: RunFolder, question: Example) -> Answered | None:
+    path = folder.trace_of(question)
     resume = None
     if path.exists():
         try:
@@ -132,7 +184,7 @@ async def _ask(batch: Batch, question: Example) -> None:
         except TraceError:
             resume = None  # killed before its first line was whole
     try:
-        await answer(
+        return await answer(
             batch.recipe,
             question.text,
             batch.host,
@@ -142,24 +194,6 @@ async def _ask(batch: Batch, question: Example) -> None:
             resume=resume,
             **batch.options,
         )
-    except PlanError:
-        return  # how it ended is in the trace
-
-
-def trace_of(question: Example) -> str:
-    """The file of a question, from the folder: readable, safe, and another for every id."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", question.id)[:80].strip(".") or "q"
-    safe = plain if plain == question.id else f"{plain}-{blake2b(question.id.encode(), digest_size=4).hexdigest()}"
-    return f"traces/{safe}.jsonl"
-
-
-def _row(batch: Batch, question: Example) -> Row | None:
-    name = trace_of(question)
-    path = batch.folder / name
-    if not path.exists():
-        return None
-    try:
-        answered = Answered.load(path)
-    except TraceError:
-        return None
-    return row_of(question, answered, batch.recipe.name, batch.seed, name)
+    except PlanError as error:
+        # How it ended is in the trace.
+        return getattr(error, "answered", None)

@@ -175,7 +175,6 @@ class Answered:
     def record(self) -> QuestionRecord:
         """PyRAG's own record."""
         run = self.run
-        boosted = any(isinstance(event, NodeRerun) for event in self.trace.events)
         return QuestionRecord(
             original_query=self.question,
             sub_queries=self.queries,
@@ -183,15 +182,24 @@ class Answered:
             execution_log=execution_log(run.trace if run is not None else None),
             variables={} if self.result is None else self.result.variables,
             final_answer=self.final_answer,
-            retried_with_topk10=boosted or any(each.by == "rerun" for each in self.attempts),
+            retried_with_topk10=self.boosted,
         )
+
+    @property
+    def boosted(self) -> bool:
+        """Whether a search was made again for more passages."""
+        again = any(isinstance(event, NodeRerun) for event in self.trace.events)
+        return again or any(each.by == "rerun" for each in self.attempts)
 
 
 def _spent(usage: Mapping[str, Any]) -> Spent:
     counted = "tokens" in usage and not usage.get("uncounted")
     tokens = Usage(_whole(usage, "prompt_tokens"), _whole(usage, "completion_tokens"), 0, counted)
     cost = usage.get("cost")
-    return Spent(tokens, None if cost is None else float(cost), _whole(usage, "requests"), _whole(usage, "failed"))
+    named = usage.get("models")
+    models = frozenset(each for each in named if isinstance(each, str)) if isinstance(named, list) else frozenset()
+    requests, failed = _whole(usage, "requests"), _whole(usage, "failed")
+    return Spent(tokens, None if cost is None else float(cost), requests, failed, models)
 
 
 def _text(value: Any) -> str:

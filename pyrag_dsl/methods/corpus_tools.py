@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..runtime.tools import Tool, tool
+from ..runtime.tools import Reported, Tool, tool
 
 MOST = 20
 _CANDIDATES = 100  # passages that are looked at for each that is asked for
@@ -59,7 +59,7 @@ SCHEMAS: dict[str, Any] = {
 def corpus_tools(retriever: Any) -> dict[str, Tool]:
     """`keyword_search`, `semantic_search` and `chunk_read` over a `Retriever`; the last needs its `passages(ids)`."""
 
-    def keyword_search(keywords: Any, top_k: Any = 5) -> str:
+    def keyword_search(keywords: Any, top_k: Any = 5) -> str | Reported:
         words = [keywords] if isinstance(keywords, str) else keywords
         if (
             not isinstance(words, list)
@@ -80,9 +80,9 @@ def corpus_tools(retriever: Any) -> dict[str, Tool]:
         for _, passage in scored[:size]:
             said = [each for each in sentences(passage.document) if any(word in each.lower() for word in wanted)]
             lines.append(f"Chunk ID: {passage.id}, Matched keywords in chunk: ... {' ... '.join(said[:_SNIPPETS])} ...")
-        return "\n".join(lines) or "No chunk has these words."
+        return _found(lines, [passage.id for _, passage in scored[:size]], "No chunk has these words.")
 
-    def semantic_search(query: Any, top_k: Any = 5) -> str:
+    def semantic_search(query: Any, top_k: Any = 5) -> str | Reported:
         if not isinstance(query, str) or not query.strip():
             return "Error: query must be a text."
         size = _size(top_k)
@@ -94,13 +94,14 @@ def corpus_tools(retriever: Any) -> dict[str, Tool]:
         found.sort(key=lambda each: -each[0])
         best = found[: 3 * size]
         lines = []
-        for chunk in list(dict.fromkeys(passage.id for _, passage, _, _ in best))[:size]:
+        chunks = list(dict.fromkeys(passage.id for _, passage, _, _ in best))[:size]
+        for chunk in chunks:
             mine = [each for each in best if each[1].id == chunk]
             snippets = " ... ".join(each[3] for each in sorted(mine, key=lambda each: each[2]))
             lines.append(f"Chunk ID: {chunk} (Similarity: {mine[0][0]:.3f}) ... {snippets} ...")
-        return "\n".join(lines) or "Nothing was found."
+        return _found(lines, chunks, "Nothing was found.")
 
-    def chunk_read(chunk_ids: Any) -> str:
+    def chunk_read(chunk_ids: Any) -> str | Reported:
         ids = [chunk_ids] if isinstance(chunk_ids, (str, int)) else chunk_ids
         if not isinstance(ids, list) or not ids:
             return "Error: chunk_ids must be a list of ids, as the searches give them."
@@ -111,9 +112,14 @@ def corpus_tools(retriever: Any) -> dict[str, Tool]:
         parts = []
         for name, passage in zip(wanted, known, strict=True):
             parts.append(f"[Chunk {name}]\n{'Not found' if passage is None else passage.document}\n")
-        return "\n".join(parts)
+        return _found(parts, [name for name, passage in zip(wanted, known, strict=True) if passage is not None], "")
 
     return {each.__name__: tool(each, idempotent=True) for each in (keyword_search, semantic_search, chunk_read)}
+
+
+def _found(lines: Sequence[str], chunks: Sequence[str], nothing: str) -> Reported:
+    """What a model reads, with the ids of the chunks for the trace."""
+    return Reported("\n".join(lines) or nothing, {"passages": list(chunks)})
 
 
 def sentences(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from .corpus import CorpusReader, CorpusReport, Progress, check_corpus, hash_file
+from .corpus import CorpusReader, CorpusReport, Fingerprint, Progress, check_corpus, hash_file
 from .errors import CorpusError, IndexStorageError
 from .generations import (
     DamageError,
@@ -141,6 +141,11 @@ class BM25Index:
     def report(self) -> CorpusReport:
         """How many passages the corpus gave and which of its lines gave none."""
         return self._report
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """Which corpus it was built of; None for an index that is not kept."""
+        return None if self._manifest is None else self._manifest.corpus
 
     @property
     def path(self) -> Path | None:

@@ -11,7 +11,7 @@ from ..interpreter.border import Unfit, export
 from ..interpreter.interpret import Outcome
 from ..interpreter.limits import Limits
 from .calls import CallRecord, call_records
-from .lineage import Lineage
+from .lineage import FINAL, Lineage
 from .notebook import run_html
 from .trace import Trace
 
@@ -62,6 +62,10 @@ class Result:
     def lineage(self) -> tuple[str, ...]:
         """Nodes of the calls that the final answer depends on, in program order."""
         return self._lineage.dependences()
+
+    def depends_on(self, node: str) -> bool:
+        """Whether the final answer depends on this call: `lineage` for one node, which is cheaper."""
+        return FINAL in self._lineage.dependents(node)
 
     @cached_property
     def variables(self) -> dict[str, Any]:

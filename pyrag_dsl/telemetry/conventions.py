@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from ..grammar.diagnostics import Diagnostic
+from ..interpreter.codec import dumps, encode_shown
 from ..interpreter.journal import REUSED
 from ..runtime.calls import CallRecord
 from ..runtime.events import RunFinished, RunStarted
-from ..interpreter.codec import dumps, encode_shown
 
 Conventions = Literal["gen_ai", "openinference"]
 CONVENTIONS: tuple[Conventions, ...] = ("gen_ai", "openinference")

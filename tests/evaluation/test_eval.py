@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -17,52 +18,9 @@ import pytest
 from pyrag_dsl import Trace
 from pyrag_dsl.cli import pyrag
 from pyrag_dsl.evaluation import Row, summary_of
-from pyrag_dsl.testing.server import Request, ScriptedModelServer, status
+from pyrag_dsl.testing.server import Request, ScriptedModelServer, Turn
 
-PEOPLE = ["Ann", "Bea", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal"]
-
-
-@pytest.fixture(autouse=True)
-def no_models_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LLM_MODEL", "LLM_BASE_URL", "PLAN_LLM_MODEL", "PYRAG_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    path = tmp_path / "q.jsonl"
-    rows = [
-        {
-            "id": f"q/{i}",
-            "question": f"Who is number {i}?",
-            "golden_answers": [p],
-            "supporting": [{"title": f"Number {i}", "id": str(i)}, {"title": "Number 99"}],
-        }
-        for i, p in enumerate(PEOPLE)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "c.jsonl").write_text("".join(
-        json.dumps({"id": str(i), "contents": f'"Number {i}"\nNumber {i} is {p}.'}) + "\n" for i, p in enumerate(PEOPLE)
-    ))  # fmt: skip
-    return path
-
-
-def script(request: Request) -> Any:
-    """Knows all but the last two; refuses one question."""
-    asked = str(request.messages[-1]["content"])
-    number = int(next(ch for ch in asked if ch.isdigit()))
-    if number == 6:
-        return status(403)
-    return "unknown" if number == 7 else PEOPLE[number]
-
-
-def command(data: Path, out: Path, url: str, *more: str) -> list[str]:
-    model = ["--llm-base-url", url, "--model", "m", "--corpus", str(data.parent / "c.jsonl")]
-    return ["eval", "--method", "vanilla", "--data", str(data), "--out", str(out), *model, "-q", *more]
-
-
-def rows_of(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+from .runs import command, rows_of, script
 
 
 def test_every_question_has_a_row_a_trace_and_an_end(
@@ -87,11 +45,15 @@ def test_every_question_has_a_row_a_trace_and_an_end(
     assert rows[0]["calls"] == 2
     assert rows[0]["tokens"] > 0
     assert {row["evidence_recall"] for row in rows[:6]} == {0.5}, "one by its id, and the other is not there"
+    assert {row["evidence_precision"] for row in rows[:6]} == {0.2}, "one of the five that were found"
+    assert [row["support"] for row in rows] == [True] * 6 + [None] * 2
     summary = json.loads((out / "summary.json").read_text())
     assert summary == json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (summary["em"], summary["questions"], summary["status"]["failed"]) == (0.75, 8, 1)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["seed"], manifest["model"], manifest["inputs"]["topk"]) == (3, "m", 5)
+    assert manifest["models"] == {"chat": ["m"]}
+    assert manifest["corpus"]["sha256"] == hashlib.sha256((data.parent / "c.jsonl").read_bytes()).hexdigest()
 
 
 def test_a_question_without_an_end_counts_as_wrong(data: Path, tmp_path: Path) -> None:
@@ -238,6 +200,11 @@ def test_two_runs_are_compared(data: Path, tmp_path: Path, capsys: pytest.Captur
         (["--method", "nope"], "nope is none of"),
         (["--data", "none.jsonl"], "No such file"),
         (["--shard", "4/3"], "--shard"),
+        (["--max-cost", "1"], "give --price"),
+        (["--price", "cheap"], "IN,OUT"),
+        (["--normalization", "dutch"], "squad, r1-searcher"),
+        (["--workers", "9"], "raise --concurrency"),
+        (["--engine", "spark"], "processes or ray"),
         (["--input", "depth=2"], "has no input 'depth'"),
         (["--llm-base-url", "", "--model", ""], "needs a model"),
     ],
@@ -247,3 +214,39 @@ def test_wrong_usage(
 ) -> None:
     assert pyrag([*command(data, tmp_path / "run", "http://127.0.0.1:9/v1"), *more]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_an_evaluation_stops_when_its_budget_is_spent(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+
+    def priced(request: Request) -> Any:
+        said = script(request)
+        return Turn(said, usage=(90, 10, 0)) if isinstance(said, str) else said
+
+    with ScriptedModelServer(priced) as server:
+        arguments = command(data, out, server.base_url, "--concurrency", "1", "--price", "1,10")
+        assert pyrag([*arguments, "--max-tokens", "350"]) == 4
+        told = capsys.readouterr()
+        assert "the same command with more goes on" in told.err
+        first = len(server.requests)
+        assert 4 <= first <= 5, "no question is begun once it is spent; two are under way at a time"
+        assert pyrag([*arguments, "--max-tokens", "350"]) == 4
+        assert len(server.requests) == first, "what was spent before counts"
+        assert pyrag([*arguments, "--max-cost", "1"]) == 0
+        assert len(server.requests) == 8
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["spent"]["tokens"] == 700
+    assert summary["cost"] == pytest.approx(7 * (90 * 1 + 10 * 10) / 1e6)
+
+
+def test_scores_are_made_anew_under_another_normalization(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ScriptedModelServer(lambda _: "ann") as server:
+        assert pyrag(command(data, out, server.base_url)) == 0
+        assert json.loads((out / "summary.json").read_text())["em"] == 1 / 8
+        assert pyrag(command(data, out, server.base_url, "--normalization", "exact")) == 0
+        assert len(server.requests) == 8
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["em"], summary["normalization"]) == (0.0, "exact")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty
@@ -16,7 +16,7 @@ from ...grammar.diagnostics import PlanError, PlanRejected
 from .. import options as o
 from .. import status
 from ..config import ModelChoice, answering, method_inputs, planning, read_config
-from ..inputs import check_output, load_trace, read_inputs, read_text
+from ..inputs import check_output, load_trace, read_inputs, read_prompts, read_text
 from ..live import shown
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
@@ -164,7 +164,7 @@ def ask(
         **(_inputs_of(recorded) if recorded is not None else method_inputs(settings)),
         **{key: value for key, value in changes.items() if value is not None},
         **read_inputs(inputs or (), None),
-        **_texts(prompts or ()),
+        **read_prompts(prompts or ()),
     }
     try:
         recipe.given(given)
@@ -339,17 +339,6 @@ def chosen(method: str | None, recorded: Trace | None = None) -> Recipe:
 
 def _inputs_of(recorded: Trace) -> dict[str, Any]:
     return {name: value for name, value in recorded.header.inputs.items() if name != "question"}
-
-
-def _texts(prompts: Sequence[str]) -> dict[str, str]:
-    """The values of `--prompt NAME=FILE`. Raises Stop."""
-    found = {}
-    for each in prompts:
-        name, equals, file = each.partition("=")
-        if not equals or not name.isidentifier() or not file:
-            raise Stop(f"--prompt: NAME=FILE, not {each!r}")
-        found[name] = read_text(Path(file), "--prompt")
-    return found
 
 
 def _answer(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,16 +19,19 @@ from ... import __version__
 from .. import options as o
 from .. import status
 from ..config import answering, method_inputs, planning, read_config
-from ..inputs import read_inputs
+from ..evaluating import EvaluationJob, work_on
+from ..inputs import read_inputs, read_prompts
 from ..screen import Screen, stderr, write
-from ..services import Sources, host_of, model_of
+from ..services import Sources, opened_retriever, price_of
 from ..status import Stop
 from .ask import check_model, chosen
 
 if TYPE_CHECKING:
-    from ...evaluation import BatchProgress
+    from ...evaluation import Allowance, BatchProgress
+    from ...evaluation.datasets import Example
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
+_SPREADING = "Many processes"
 
 
 def add(app: typer.Typer) -> None:
@@ -35,24 +39,31 @@ def add(app: typer.Typer) -> None:
         "eval",
         epilog=o.examples(
             "pyrag eval --method vanilla --data q.jsonl --corpus wiki.jsonl --llm-base-url URL --model M --out runs/a",
-            "pyrag compare runs/v runs/pyrag",
+            "pyrag eval --method pyrag --data q.jsonl --corpus wiki.jsonl --llm-base-url URL --model M --out runs/b",
+            "pyrag compare runs/a runs/b --html comparison.html",
         ),
     )(evaluate)
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(metavar="FILE", help="Questions with golden answers.")],
+    data: Annotated[
+        str,
+        typer.Option(metavar="FILE|hub:NAME[/CONFIG]:SPLIT", help="Questions with golden answers."),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where traces, results and summary are written.")],
     method: Annotated[str | None, typer.Option(metavar="NAME|FILE.plan", help="How: see `pyrag methods`.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="As a paper has it: see `pyrag presets`; options go before it.")
+    ] = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     plan_model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The model that writes and mends plans, at the same address.")
     ] = None,
     api_key_env: o.ApiKeyEnv = None,
-    model_options: Annotated[
-        list[str] | None, typer.Option("--model-option", metavar="NAME=VALUE", help="A field of each request.")
-    ] = None,
+    model_options: o.ModelOptions = None,
+    price: o.ModelPrice = None,
+    plan_price: o.ModelPrice = None,
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
@@ -62,15 +73,43 @@ def evaluate(
     inputs: Annotated[
         list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="A value of the method.")
     ] = None,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option("--prompt", metavar="NAME=FILE", help="A value of the method that is the text of a file."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask so many of the questions, drawn by the seed.")
     ] = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Ask the I-th of N parts, from 1.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests in flight at most.")] = 8,
+    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests in flight at most (8).")] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes that share the questions.", rich_help_panel=_SPREADING)
+    ] = 1,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="processes|ray",
+            help="Where they run: here, or on a cluster of Ray (RAY_ADDRESS) that sees DIR and the corpus.",
+            rich_help_panel=_SPREADING,
+        ),
+    ] = "processes",
     seed: Annotated[int, typer.Option(metavar="S", help="Of the order of questions and of every request.")] = 0,
+    normalization: Annotated[
+        str | None,
+        typer.Option(metavar="squad|r1-searcher|unicode|exact", help="What scores make equal (squad)."),
+    ] = None,
     deadline: o.Deadline = None,
     max_calls: o.MaxCalls = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Tokens for one question.")] = None,
+    question_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Tokens for one question.", rich_help_panel="Limits")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Tokens for the evaluation.", rich_help_panel="Limits")
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="Money for the evaluation; needs --price.", rich_help_panel="Limits"),
+    ] = None,
     retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Ask again what has failed.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="As for `pyrag ask`.")] = None,
     as_json: o.Json = False,
@@ -79,13 +118,14 @@ def evaluate(
     """Answer the questions of a data set, and score the answers.
 
     DIR then holds a trace for each question, results.jsonl, summary.json and manifest.json. Exit status: 0 when every
-    question has an end, 130 on Ctrl-C; the same command goes on.
+    question has an end, 4 when --max-tokens or --max-cost is spent, 5 when a question could not be brought to its end,
+    130 on Ctrl-C; the same command goes on.
     """
-    from ...agents.roles import Models
-    from ...evaluation import Batch, DataError, read_questions
-    from ...evaluation import evaluate as run_batch
+    from ...evaluation import NORMALIZATIONS, Allowance, DataError, read_questions
+    from ..presets import read_preset
 
-    settings = read_config(config)
+    base = read_preset(preset)
+    settings = read_config(config, base)
     answers = answering(settings, llm_base_url, model, api_key_env)
     plans = planning(settings, answers, None, plan_model)
     if not corpus and not retriever:
@@ -93,10 +133,15 @@ def evaluate(
         index = index or settings.retrieval.index
     topk = topk or settings.retrieval.topk
     recipe = chosen(method or settings.method.name)
-    given = {**method_inputs(settings), **read_inputs(inputs or (), None)}
+    given = {**method_inputs(settings), **read_inputs(inputs or (), None), **read_prompts(prompts or ())}
     if topk is not None and "topk" in recipe.inputs:
         given["topk"] = topk
-    sources = Sources(corpus, retriever, index, *answers[:3], topk or 5)
+    how = normalization or settings.evaluation.normalization
+    if how not in NORMALIZATIONS:
+        raise Stop(f"--normalization: one of {', '.join(NORMALIZATIONS)}, not {how}")
+    if engine not in ("processes", "ray"):
+        raise Stop(f"--engine: processes or ray, not {engine}")
+    sources = Sources(_whole(corpus), retriever, _whole(index), *answers[:3], topk or 5)
     sources.check()
     try:
         recipe.given(given)
@@ -107,59 +152,98 @@ def evaluate(
         raise Stop(f"--input: {error}") from None
     check_model(recipe, answers)
     questions = _drawn(questions, limit, shard, seed)
-    fields = {"seed": seed, **read_inputs(model_options or (), None, option="--model-option")}
+    rates = price_of(price, "--price"), price_of(plan_price or price, "--plan-price")
+    if max_cost is not None and answers.base_url and None in rates:
+        raise Stop("--max-cost: nobody knows what the model costs: give --price IN,OUT, per million tokens")
+    tokens = {} if question_tokens is None else {"tokens": question_tokens}
+    job = EvaluationJob(
+        recipe=recipe,
+        given=given,
+        sources=sources,
+        answers=answers,
+        plans=plans,
+        prices=rates,
+        fields={"seed": seed, **read_inputs(model_options or (), None, option="--model-option")},
+        limits={**settings.limits, **o.limits(deadline, max_calls), **tokens},
+        out=out.absolute(),
+        seed=seed,
+        normalization=how,
+        concurrency=concurrency or settings.evaluation.concurrency or 8,
+    )
+    if workers > job.concurrency:
+        raise Stop(f"--workers: {workers} processes cannot share {job.concurrency} requests: raise --concurrency")
     screen = stderr(quiet=quiet)
     manifest = {
         "method": recipe.name,
         "plan": recipe.plan,
         "inputs": recipe.given(given),
-        "data": str(data),
+        "data": data,
         "seed": seed,
         "limit": limit,
         "shard": shard,
-        "corpus": None if corpus is None else _fingerprint(corpus),
+        "corpus": _fingerprint(sources, screen),
         "retriever": retriever,
         "model": answers.name,
         "plan_model": plans.name,
         "base_url": answers.base_url,
-        "model_options": {**answers.options, **fields},
+        "model_options": {**answers.options, **job.fields},
+        "limits": job.limits,
+        "preset": preset,
+        "normalization": how,
         "version": __version__,
         "python": sys.version.split()[0],
     }
     _hold(out, manifest)
-    with ExitStack() as stack:
-        models = None
-        if answers.base_url and answers.name:
-            apart = plans[:2] != answers[:2]
-            each = max(1, concurrency // 2) if apart else concurrency
-            talking = stack.enter_context(model_of(answers, "answer", screen, fields, each))
-            writing = stack.enter_context(model_of(plans, "plan", screen, fields, each)) if apart else talking
-            models = Models.of(talking, writing)
-        host = host_of(sources, models, screen, stack)
-        tokens = {} if max_tokens is None else {"tokens": max_tokens}
-        with _shown(screen, len(questions)) as told:
-            batch = Batch(
-                recipe,
-                questions,
-                host,
-                out,
-                seed,
-                2 * concurrency,
-                given,
-                {**settings.limits, **o.limits(deadline, max_calls), **tokens},
-                {},
-                retry_errors,
-                told,
-            )
-            try:
-                summary = asyncio.run(run_batch(batch))
-            except KeyboardInterrupt:
-                raise Stop(f"interrupted; the same command goes on with {out}", status.INTERRUPTED) from None
+    allowance = Allowance(max_tokens, max_cost)
+    with _shown(screen, len(questions)) as told:
+        summary = _carried_out(job, questions, screen, workers, engine, allowance, retry_errors, told)
+    _hold(out, {**manifest, "models": summary["models"]})
     if as_json:
         write(sys.stdout, json.dumps(summary) + "\n")
     else:
         write(sys.stdout, _told(summary))
-    return status.OK if summary["ended"] == summary["questions"] else status.TOOL
+    if summary["ended"] == summary["questions"]:
+        return status.OK
+    if allowance.covers(summary["spent"]["tokens"], summary["spent"]["cost"]):
+        return status.TOOL
+    raise Stop(f"what may be spent is spent; the same command with more goes on with {out}", status.LIMIT)
+
+
+def _carried_out(
+    job: EvaluationJob,
+    questions: list[Example],
+    screen: Screen,
+    workers: int,
+    engine: str,
+    allowance: Allowance,
+    retry: bool,
+    told: Callable[[BatchProgress], None],
+) -> dict[str, Any]:
+    """Ask the questions here or in other processes; the summary. Raises Stop."""
+    from ...evaluation import evaluate as run_batch
+    from ...evaluation.batch import opened
+    from ...evaluation.partitions import WorkersFailed, evaluate_spread, in_processes, on_cluster
+
+    try:
+        if workers == 1 and engine == "processes":
+            with job.batch(questions, screen, allowance=allowance, retry_errors=retry, told=told) as batch:
+                return asyncio.run(run_batch(batch))
+        folder = opened(job.out, questions, job.recipe.name, job.seed, job.normalization, retry=retry)
+        spread = in_processes if engine == "processes" else on_cluster
+        return evaluate_spread(folder, partial(work_on, job), workers, spread, allowance, told)
+    except WorkersFailed as failure:
+        raise Stop(f"{failure}; the same command goes on with {job.out}", status.TOOL) from None
+    except ImportError as error:
+        if error.name != "ray":
+            raise
+        raise Stop("--engine ray needs Ray: pip install 'pyrag_dsl[ray]'") from None
+    except KeyboardInterrupt:
+        raise Stop(f"interrupted; the same command goes on with {job.out}", status.INTERRUPTED) from None
+
+
+def _whole(path: Path | None) -> Path | None:
+    """A path that means the same in every process."""
+    return None if path is None else path.absolute()
 
 
 def _drawn(questions: list[Any], limit: int | None, shard: str | None, seed: int) -> list[Any]:
@@ -176,11 +260,19 @@ def _drawn(questions: list[Any], limit: int | None, shard: str | None, seed: int
     return questions[int(part) - 1 :: int(parts)]
 
 
-def _fingerprint(corpus: Path) -> dict[str, Any]:
-    try:
-        return {"path": str(corpus), "bytes": corpus.stat().st_size}
-    except OSError as error:
-        raise Stop(f"--corpus {corpus}: {error.strerror or error}") from None
+def _fingerprint(sources: Sources, screen: Screen) -> dict[str, Any] | None:
+    """Which passages are searched: the hash of the corpus. Its index is built here, before anybody else needs it."""
+    if not sources.corpus and not sources.index:
+        return None
+    with ExitStack() as stack:
+        index: Any = opened_retriever(sources, screen, stack)
+        found = index.fingerprint
+        if found is not None:
+            return {"path": found.path, "bytes": found.size, "sha256": found.sha256}
+    from ...retrieval.corpus import hash_file
+
+    path = Path(sources.corpus or "")
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": hash_file(path)}
 
 
 _FIXED = ("method", "plan", "inputs", "seed", "limit", "shard", "model")
@@ -208,7 +300,8 @@ def _told(summary: dict[str, Any]) -> str:
     scores = "  ".join(f"{name} {summary[name]:.3f}" for name in names)
     ends = ", ".join(f"{count} {name}" for name, count in summary["status"].items() if count)
     spent = f"{summary['calls']:.1f} calls and {summary['tokens']:,.0f} tokens a question"
-    return f"{scores}\n{summary['ended']} of {summary['questions']} questions: {ends}; {spent}\n"
+    cost = f"; cost {summary['cost']:,.4g}" if summary["cost"] else ""
+    return f"{scores}\n{summary['ended']} of {summary['questions']} questions: {ends}; {spent}{cost}\n"
 
 
 @contextmanager
@@ -221,7 +314,8 @@ def _shown(screen: Screen, questions: int) -> Iterator[Callable[[BatchProgress],
         rate = made / max(time.monotonic() - began, 1e-9)
         left = (progress.questions - progress.ended) / max(rate, 1e-9)
         right = progress.right / max(progress.ended, 1)
-        return f"em {right:.3f}  {rate:.2f}/s  {left:.0f} s left  {progress.tokens:,} tokens"
+        cost = f", cost {progress.cost:,.4g}" if progress.cost else ""
+        return f"em {right:.3f}  {rate:.2f}/s  {left:.0f} s left  {progress.tokens:,} tokens{cost}"
 
     if screen.terminal and not screen.quiet:
         from rich.console import Console

@@ -1,0 +1,93 @@
+"""What a run has found of the evidence that a data set names, and whether its answer stands in what it depends on.
+
+Passages are known by the ids that lie in the trace, or by title where a data set names no ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..methods.answered import Answered
+from ..runtime.calls import CallRecord
+from .datasets import Example
+from .metrics import Normalization, text_of
+
+
+def evidence_found(question: Example, answered: Answered) -> tuple[float | None, float | None]:
+    """Recall and precision of what was retrieved.
+
+    Recall is the share of the evidence that some search has found, precision the share of the passages found that are
+    evidence; each passage counts once. None where the data set names no evidence, or nothing was found.
+    """
+    wanted = _wanted(question)
+    found: dict[Any, set[tuple[str, str]]] = {}
+    for call in answered.trace.calls:
+        for place, names in enumerate(_passages(call)):
+            found.setdefault(min(names, default=(call.node, place)), names)
+    if not wanted:
+        return None, None
+    seen = set().union(*found.values()) if found else set()
+    recall = sum(not names.isdisjoint(seen) for names in wanted) / len(wanted)
+    known = set().union(*wanted)
+    return recall, sum(not names.isdisjoint(known) for names in found.values()) / len(found) if found else None
+
+
+def supported(answered: Answered, normalization: Normalization) -> bool | None:
+    """Whether the final answer stands in a passage that it depends on, by data or by control.
+
+    Of a method that writes plans this is asked of the plan that counts. None where there is no answer, or one that no
+    passage can hold: yes or no.
+    """
+    result = answered.result if answered.status == "done" else None
+    said = "" if result is None else normalization(text_of(answered.final_answer))
+    if result is None or not said or said in ("yes", "no"):
+        return None
+    made = [call for call in result.trace.calls if not call.speculative]
+    holding = [call for call in made if any(said in normalization(each) for each in _texts(call))]
+    return any(result.depends_on(call.node) for call in holding)
+
+
+_SEARCHES = frozenset(("retrieve", "keyword_search", "semantic_search", "chunk_read"))
+
+
+def _texts(call: CallRecord) -> Iterator[str]:
+    """The passages that a call has brought."""
+    if call.tool in _SEARCHES:
+        yield from map(str, call.result) if isinstance(call.result, list) else [str(call.result or "")]
+
+
+def _passages(call: CallRecord) -> Iterator[set[tuple[str, str]]]:
+    """The names of each passage that a call has found: its id, and its title where the call brings it whole."""
+    ids = call.usage.get("passages")
+    ids = [str(each) for each in ids] if isinstance(ids, list) else []
+    whole = call.result if call.tool == "retrieve" and isinstance(call.result, list) else []
+    for place in range(max(len(ids), len(whole))):
+        names = {("id", ids[place])} if place < len(ids) else set()
+        if place < len(whole):
+            names.add(("title", str(whole[place]).partition("\n")[0].strip().casefold()))
+        yield names
+
+
+def _wanted(question: Example) -> list[set[tuple[str, str]]]:
+    """What names each passage of the evidence, as data sets have it: its id or, where there is none, its title."""
+    data = question.metadata
+    named = data.get("supporting") or data.get("supporting_facts") or data.get("paragraphs") or ()
+    if isinstance(named, Mapping):  # the hub keeps lists of pairs as a pair of lists
+        named = [{"title": each} for each in named.get("title") or ()]
+    found: list[set[tuple[str, str]]] = []
+    for each in named if isinstance(named, (list, tuple)) else ():
+        names = _names(each)
+        if names and names not in found:
+            found.append(names)
+    return found
+
+
+def _names(each: Any) -> set[tuple[str, str]]:
+    if isinstance(each, Mapping):
+        if not each.get("is_supporting", True):
+            return set()  # a paragraph of MuSiQue that only distracts
+        if each.get("id"):
+            return {("id", str(each["id"]))}
+        return {("title", str(each["title"]).casefold())} if each.get("title") else set()
+    return {("title", str(each[0]).casefold())} if isinstance(each, (list, tuple)) and each else set()

@@ -1,0 +1,146 @@
+"""The folder of one run: a trace for each question, and the rows and the summary that they add up to.
+
+The traces are what there is; `results.jsonl` and `summary.json` are written anew from them. Each trace has one writer
+at a time, who replaces it whole, so that anybody may read the folder meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from ..methods.answered import Answered
+from ..runtime.trace import TraceError, replace_file
+from .datasets import Example
+from .projection import Row, row_of, summary_of
+
+JUDGEMENTS = "judgements.jsonl"
+
+
+class RunFolder:
+    """What is known of the questions of a run.
+
+    Attributes:
+        path: the folder.
+        questions: in the order of the rows.
+        rows: of the questions that have an end, by id.
+        tokens: of all models, for all that lies in the folder.
+        cost: of the same, in the currency of the prices; what is unknown counts nothing.
+    """
+
+    def __init__(
+        self, path: Path, questions: Sequence[Example], method: str, seed: int = 0, normalization: str = "squad"
+    ) -> None:
+        self.path = path
+        self.questions = questions
+        self.method = method
+        self.seed = seed
+        self.normalization = normalization
+        self.rows: dict[str, Row] = {}
+        self.tokens = 0
+        self.cost = 0.0
+        self._spent: dict[str, tuple[int, float]] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
+        (path / "traces").mkdir(parents=True, exist_ok=True)
+
+    def trace_of(self, question: Example) -> Path:
+        """The file of a question."""
+        return self.path / trace_name(question)
+
+    def take(self, question: Example, answered: Answered) -> Row | None:
+        """Keep the row of a question that was asked; None if it has no end."""
+        row = row_of(question, answered, self.method, self.seed, trace_name(question), self.normalization)
+        spent = answered.spent
+        self._count(question.id, spent.usage.prompt_tokens + spent.usage.completion_tokens, spent.cost or 0.0)
+        if row is not None:
+            self.rows[question.id] = row
+        return row
+
+    def refresh(self, told: Callable[[Row], object] | None = None) -> None:
+        """Look at the traces that have been written since the last time; `told` hears of each new row."""
+        for question in self.questions:
+            path = self.trace_of(question)
+            try:
+                now = path.stat()
+                stamp = (now.st_mtime_ns, now.st_size)
+                if question.id in self.rows or self._stamps.get(question.id) == stamp:
+                    continue
+                answered = Answered.load(path)
+            except (OSError, TraceError):
+                continue  # not begun, or killed before its first line was whole
+            self._stamps[question.id] = stamp
+            row = self.take(question, answered)
+            if row is not None and told is not None:
+                told(row)
+
+    def forget(self, question: Example) -> None:
+        """Remove what became of a question, so that it is asked again."""
+        self.trace_of(question).unlink()
+        del self.rows[question.id]
+
+    def todo(self) -> list[Example]:
+        """The questions without an end."""
+        return [question for question in self.questions if question.id not in self.rows]
+
+    def _count(self, name: str, tokens: int, cost: float) -> None:
+        before = self._spent.get(name, (0, 0.0))
+        self._spent[name] = (tokens, cost)
+        self.tokens += tokens - before[0]
+        self.cost += cost - before[1]
+
+    def project(self) -> dict[str, Any]:
+        """Write `results.jsonl` and `summary.json` anew; the summary."""
+        verdicts = read_judgements(self.path)
+        rows = []
+        for question in self.questions:
+            row = self.rows.get(question.id)
+            if row is not None:
+                rows.append(replace(row, judged=verdicts.get((row.id, row.prediction), {})))
+        summary = summary_of(rows, len(self.questions), self.normalization)
+        spent = {"tokens": self.tokens, "cost": self.cost}
+        summary = {"method": self.method, "seed": self.seed, **summary, "spent": spent}
+        replace_file(self.path / "results.jsonl", "".join(json.dumps(row.to_json()) + "\n" for row in rows))
+        replace_file(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+        return summary
+
+
+def trace_name(question: Example) -> str:
+    """The file of a question, from the folder: readable, safe, and another for every id."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", question.id)[:80].strip(".") or "q"
+    safe = plain if plain == question.id else f"{plain}-{blake2b(question.id.encode(), digest_size=4).hexdigest()}"
+    return f"traces/{safe}.jsonl"
+
+
+def read_judgements(folder: Path) -> dict[tuple[str, str], dict[str, bool | None]]:
+    """What judges have said, by question and prediction: a verdict holds for the answer that it is about.
+
+    The last line of a judge counts. A torn line is none.
+    """
+    found: dict[tuple[str, str], dict[str, bool | None]] = {}
+    try:
+        lines = (folder / JUDGEMENTS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        try:
+            said = json.loads(line)
+            key, judge, verdict = (said["id"], said["prediction"]), said["judge"], said["right"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(judge, str) and (verdict is None or isinstance(verdict, bool)):
+            found.setdefault(key, {})[judge] = verdict
+    return found
+
+
+def read_rows(folder: Path) -> list[Mapping[str, Any]]:
+    """The rows of a folder, as they were written. Raises `OSError` and `ValueError`."""
+    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    if not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
+        raise ValueError("a row is no object with an id")
+    return rows
