@@ -2,14 +2,14 @@
 
     python benchmarks/oracle.py [--topk 3 5 10] [--shared DIRECTORY] [--limit N]
 
-Each gold decomposition becomes a plan (as in `offline.py`) that retrieves and asks hop by hop. The oracle knows the gold
-answer of every hop, and says it only where its evidence is among the passages that it is given: the gold passage, or
-another of the same article in which the answer stands. Else it says that it does not know, and the hops behind it go
-astray. So no reader and no model is measured, only what is asked and what is found. The plans are run by the method
-`pyrag` itself: without adaptive retrieval, with the rule of PyRAG's code (one re-run of everything, ten passages where a
-sentinel was), and with ours (the ladder 5, 10, 20; only what depends on it is asked again). `at once` is one search with
-the whole question. Evidence is found when a passage of each gold article is. BM25; the corpus was built around the
-questions, so that figures on it are compared with each other and with nothing published.
+Each gold decomposition becomes a plan (as in `offline.py`) that retrieves and asks hop by hop. The oracle knows the
+gold answer of every hop, and says it only where its evidence is among the passages that it is given: the gold
+passage, or another of the same article in which the answer stands. Else it says that it does not know, and the hops
+behind it go astray. So no reader and no model is measured, only what is asked and what is found. The plans are run by
+the method `pyrag` itself: without adaptive retrieval, with the rule of PyRAG's code (one re-run of everything, ten
+passages where a sentinel was), and with ours (the ladder 5, 10, 20; only what depends on it is asked again). `at
+once` is one search with the whole question. Evidence is found when a passage of each gold article is. BM25; the
+corpus was built around the questions, so that figures on it are compared with each other and with nothing published.
 """
 
 from __future__ import annotations
