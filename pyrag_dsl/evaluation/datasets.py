@@ -1,7 +1,8 @@
 """Questions with golden answers, from the formats in which data sets are published.
 
 JSON Lines of Search-R1 and FlashRAG (`id`, `question`, `golden_answers`), the JSON of HotpotQA and 2WikiMultihopQA,
-MuSiQue's JSON Lines, PopQA's and Bamboogle's tables (.csv, .tsv), TriviaQA and NQ, and Parquet (extra `parquet`).
+MuSiQue's JSON Lines, A-RAG's questions, PopQA's and Bamboogle's tables (.csv, .tsv), TriviaQA and NQ, and Parquet (extra
+`parquet`); from the hub by the extra `hub`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .hub import PREFIX, HubError, hub_rows
 
 _QUESTIONS = ("question", "Question", "query", "problem")
 _ANSWERS = ("golden_answers", "answers", "answer", "possible_answers", "Answer", "obj", "target")
@@ -43,15 +46,18 @@ class Example:
 
 
 def read_questions(path: str | os.PathLike[str]) -> list[Example]:
-    """The questions of a file. Raises `DataError`."""
+    """The questions of a file, or of a data set of the hub (`hub:NAME[/CONFIG]:SPLIT`). Raises `DataError`."""
     place = Path(path)
+    hub = str(path).startswith(PREFIX)
     found: dict[str, Example] = {}
     try:
-        for where, row in _rows(place):
+        for where, row in hub_rows(str(path)) if hub else _rows(place):
             made = _question(where, row)
             if made.id in found:
                 raise DataError(f"{where}: the id {made.id!r} was there before")
             found[made.id] = made
+    except HubError as error:
+        raise DataError(str(error)) from None
     except OSError as error:
         raise DataError(f"{place}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
