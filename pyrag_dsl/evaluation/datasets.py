@@ -1,8 +1,8 @@
 """Questions with golden answers, from the formats in which data sets are published.
 
 JSON Lines of Search-R1 and FlashRAG (`id`, `question`, `golden_answers`), the JSON of HotpotQA and 2WikiMultihopQA,
-MuSiQue's JSON Lines, A-RAG's questions, PopQA's and Bamboogle's tables (.csv, .tsv), TriviaQA and NQ, and Parquet (extra
-`parquet`); from the hub by the extra `hub`.
+MuSiQue's JSON Lines, A-RAG's questions, PopQA's and Bamboogle's tables (.csv, .tsv), TriviaQA and NQ, and Parquet
+(extra `parquet`); from the hub by the extra `hub`.
 """
 
 from __future__ import annotations

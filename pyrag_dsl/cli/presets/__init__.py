@@ -14,12 +14,17 @@ else:
     import tomli as tomllib
 
 
+ABOUT = ("source", "summary", "serve", "retriever", "data", "metrics", "unstated", "differs", "run")
+"""Of a preset: where its settings come from, what it does, what is to be served, on which questions, which scores the
+paper prints, what it does not state, in what we differ, and whether we have run it."""
+
+
 class Preset(NamedTuple):
     """A configuration, and what a person has to know of it.
 
     Attributes:
         name: as `--preset` takes it.
-        about: `source`, `summary`, `serve` (commands), `corpus`, `metrics`, `unstated` and `run`, all text.
+        about: what a person has to know, as text: `ABOUT`.
         config: as in a configuration file.
         text: of its file.
     """
