@@ -39,13 +39,16 @@ def supported(answered: Answered, normalization: Normalization) -> bool | None:
     Of a method that writes plans this is asked of the plan that counts. None where there is no answer, or one that no
     passage can hold: yes or no.
     """
-    result = answered.result if answered.status == "done" else None
-    said = "" if result is None else normalization(text_of(answered.final_answer))
-    if result is None or not said or said in ("yes", "no"):
+    said = normalization(text_of(answered.final_answer)) if answered.status == "done" else ""
+    trace = answered.trace if answered.run is None else answered.run.trace
+    if not said or said in ("yes", "no") or trace is None:
         return None
-    made = [call for call in result.trace.calls if not call.speculative]
+    made = [call for call in trace.calls if not call.speculative]
     holding = [call for call in made if any(said in normalization(each) for each in _texts(call))]
-    return any(result.depends_on(call.node) for call in holding)
+    if not holding:
+        return False  # and nothing has to be interpreted again
+    result = answered.result
+    return None if result is None else any(result.depends_on(call.node) for call in holding)
 
 
 _SEARCHES = frozenset(("retrieve", "keyword_search", "semantic_search", "chunk_read"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from statistics import median, quantiles
 from typing import Any
 
@@ -75,7 +75,8 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """As a line of `results.jsonl`."""
-        return {**asdict(self), "golden_answers": list(self.golden_answers)}
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**data, "golden_answers": list(self.golden_answers)}
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Row:

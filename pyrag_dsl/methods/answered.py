@@ -55,9 +55,10 @@ class Answered:
         folder: where its files are; None without an output folder.
     """
 
-    def __init__(self, trace: Trace, folder: Path | None = None) -> None:
+    def __init__(self, trace: Trace, folder: Path | None = None, result: Result | None = None) -> None:
         self.trace = trace
         self.folder = folder
+        self._own = result  # of the method itself, where it has just been run
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Answered:
@@ -167,6 +168,8 @@ class Answered:
     def result(self) -> Result | None:
         """The run that counts, interpreted again on its own record; None where it did not end well."""
         trace = self.trace if self.run is None else self.run.trace
+        if self.run is None and self._own is not None:
+            return self._own
         if trace is None or trace.finished is None or trace.finished.status != "done":
             return None
         return run_plan(trace.source, journal=trace, replay=True)

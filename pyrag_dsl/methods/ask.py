@@ -82,7 +82,7 @@ async def answer(
         if told is error:
             raise
         raise told from error.__cause__
-    answered = Answered(result.trace, folder)
+    answered = Answered(result.trace, folder, result)
     if folder is not None:
         result.trace.save(folder / "trace.jsonl")
         write_folder(folder, answered.record)

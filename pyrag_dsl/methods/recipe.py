@@ -44,9 +44,18 @@ class Host:
     adaptive: Hook | None = None
     prompt_limits: PromptLimits | None = None
     always_answer: bool = False
+    _made: dict[bool, dict[str, Tool]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def toolset(self, selective: bool = False) -> dict[str, Tool]:
-        """All tools that a method may call. `selective`: whether written plans get the adaptive hook."""
+        """All tools that a method may call. `selective`: whether written plans get the adaptive hook.
+
+        They are made once: to read the signatures of a dozen functions takes longer than to run a method's plan.
+        """
+        if selective not in self._made:
+            self._made[selective] = self._toolset(selective)
+        return dict(self._made[selective])
+
+    def _toolset(self, selective: bool) -> dict[str, Tool]:
         found = dict(self.tools)
         if self.retrieve is not None:
             found["retrieve"] = self.retrieve
@@ -92,8 +101,21 @@ class Recipe:
         return frozenset(re.findall(r"\b([a-z_]+)\(", self.plan)) & _TOOLS
 
     def program(self, signatures: Mapping[str, Signature], inputs: Mapping[str, Any] | None = None) -> Program:
-        """The plan, vetted for these inputs beside the question. Raises `PlanRejected`."""
-        return parse(self.plan, signatures, inputs={"question": "", **(self.inputs if inputs is None else inputs)})
+        """The plan, vetted for these inputs beside the question: once, while they are the same.
+
+        Raises `PlanRejected`.
+        """
+        given = {"question": "", **(self.inputs if inputs is None else inputs)}
+        vetted = self._vetted.get(self.plan)
+        if vetted is None or vetted[0] != signatures or vetted[1] != given:
+            # What equals something else may be of another kind, as True and 1 are; no input of a method is both.
+            vetted = (dict(signatures), given, parse(self.plan, signatures, inputs=given))
+            self._vetted[self.plan] = vetted
+        return vetted[2]
+
+    @cached_property
+    def _vetted(self) -> dict[str, tuple[dict[str, Signature], dict[str, Any], Program]]:
+        return {}
 
     def given(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs with some of them changed. Raises `ValueError` for a name that the plan does not have."""

@@ -269,14 +269,18 @@ def lines(events: Iterable[Event], sharing: SharingWriter | None = None) -> str:
     return "".join(line(event, sharing) for event in events)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all. Only its owner can read it: it may hold passages."""
+def replace_file(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file so that it is there whole or not at all. Only its owner can read it: it may hold passages.
+
+    durable: whether it is also on the disk before this returns.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -296,7 +300,8 @@ class TraceFile:
     def begin(self, events: Iterable[Event]) -> None:
         """Start the log with these events in one step: the file may be the one that the run goes on from."""
         self._sharing = SharingWriter()
-        replace_file(self.path, lines(events, self._sharing))
+        # Of a new run nothing is lost with its header; an earlier one may not be lost with the file that replaces it.
+        replace_file(self.path, lines(events, self._sharing), durable=self.fsync or self.path.exists())
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, *events: Event) -> None:
