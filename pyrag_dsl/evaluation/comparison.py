@@ -16,12 +16,17 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """The rows of one folder by the ids of their questions, and how many questions it is of."""
+    """The rows of one folder by the ids of their questions, how many questions it is of, and how they were scored."""
 
     name: str
     method: str
     rows: dict[str, dict[str, Any]]
     questions: int
+    normalization: str = "squad"
+
+    def kind(self, question: str) -> str:
+        """The type of a question, as its data set names it; "" if it does not."""
+        return str(self.rows[question].get("kind") or "")
 
 
 def read_results(folder: Path) -> RunResults:
@@ -30,7 +35,8 @@ def read_results(folder: Path) -> RunResults:
         lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         rows = {row["id"]: row for row in map(json.loads, filter(str.strip, lines))}
-        return RunResults(str(folder), str(summary["method"]), rows, int(summary["questions"]))
+        how = str(summary.get("normalization", "squad"))
+        return RunResults(str(folder), str(summary["method"]), rows, int(summary["questions"]), how)
     except OSError as error:
         raise DataError(
             f"{folder}: {error.strerror or error}: name a folder that `pyrag eval --out` has written"
@@ -51,6 +57,12 @@ def compare(runs: Sequence[RunResults], seed: int = 0) -> list[dict[str, Any]]:
     ids = sorted(set.intersection(*(set(run.rows) for run in runs)))
     if not ids:
         raise DataError("these folders have no question in common")
+    if len({run.normalization for run in runs}) > 1:
+        ways = ", ".join(f"{run.name}: {run.normalization}" for run in runs)
+        raise DataError(f"these folders are scored in different ways ({ways}): score them anew by --normalization")
+    judges = sorted(
+        set.intersection(*({j for row in run.rows.values() for j in row.get("judged", ())} for run in runs))
+    )
     out: list[dict[str, Any]] = []
     tested: list[float] = []
     base = [float(runs[0].rows[each]["em"]) for each in ids]
@@ -61,6 +73,10 @@ def compare(runs: Sequence[RunResults], seed: int = 0) -> list[dict[str, Any]]:
         for name, values in scores.items():
             line[name] = sum(values) / len(values)
             line[f"{name}_interval"] = _interval(values, seed)
+        for name in ("evidence_recall", "support"):
+            known = [float(row[name]) for row in rows if row.get(name) is not None]
+            line[name] = sum(known) / len(known) if known else None
+        line["judged"] = {judge: sum(bool(row["judged"].get(judge)) for row in rows) / len(rows) for judge in judges}
         for name in ("calls", "tokens", "seconds"):
             line[name] = sum(float(row[name]) for row in rows) / len(rows)
         differences = [one - other for one, other in zip(scores["em"], base, strict=True)]
@@ -94,10 +110,36 @@ def _interval(values: Sequence[float], seed: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+MOST_KINDS = 12
+
+
+def by_kind(runs: Sequence[RunResults], seed: int = 0) -> dict[str, list[dict[str, Any]]]:
+    """Exact match with its interval by type of question (hops, as data sets name them), for each run in their order.
+
+    The types with the most questions, at most `MOST_KINDS`; none where the data set names no types.
+    """
+    ids = sorted(set.intersection(*(set(run.rows) for run in runs)))
+    kinds: dict[str, list[str]] = {}
+    for each in ids:
+        if kind := runs[0].kind(each):
+            kinds.setdefault(kind, []).append(each)
+    largest = sorted(kinds, key=lambda kind: -len(kinds[kind]))[:MOST_KINDS]
+    out: dict[str, list[dict[str, Any]]] = {}
+    for kind in sorted(largest):
+        out[kind] = []
+        for run in runs:
+            values = [float(run.rows[each]["em"]) for each in kinds[kind]]
+            mean = sum(values) / len(values)
+            out[kind].append({"em": mean, "em_interval": _interval(values, seed), "questions": len(values)})
+    return out
+
+
 def markdown(lines: Sequence[dict[str, Any]]) -> str:
     """The comparison as a table."""
-    head = "| run | method | questions | EM | F1 | difference of EM | p | calls | tokens | seconds |"
-    out = [head, "|---|---|---|---|---|---|---|---|---|---|"]
+    judges = list(lines[0]["judged"])
+    heads = ["run", "method", "questions", "EM", "F1", *(f"judged by {judge}" for judge in judges), "difference of EM"]
+    heads += ["p", "evidence", "calls", "tokens", "seconds"]
+    out = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for line in lines:
         p = f"{line['p']:.3f}" if "p" in line else ""
         gap = with_interval(line["difference"], line["difference_interval"]) if "p" in line else ""
@@ -107,8 +149,10 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
             str(line["questions"]),
             with_interval(line["em"], line["em_interval"]),
             with_interval(line["f1"], line["f1_interval"]),
+            *(f"{line['judged'][judge]:.3f}" for judge in judges),
             gap,
             p,
+            "" if line["evidence_recall"] is None else f"{line['evidence_recall']:.3f}",
             f"{line['calls']:.1f}",
             f"{line['tokens']:,.0f}",
             f"{line['seconds']:.2f}",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
 from ..quoting import visible
-from .comparison import RunResults, with_interval
+from .comparison import RunResults, by_kind, with_interval
 
 MOST_QUESTIONS = 1_000
 
@@ -24,8 +24,13 @@ class Plot:
     data: str
 
 
-def comparison_page(lines: Sequence[dict[str, Any]], runs: Sequence[RunResults]) -> str:
-    """The page. Raises `ImportError` without matplotlib."""
+def comparison_page(
+    lines: Sequence[dict[str, Any]], runs: Sequence[RunResults], links: Callable[[str], str | None] = lambda _: None
+) -> str:
+    """The page. `links`: the address of the page of a trace; None where there is none.
+
+    Raises `ImportError` without matplotlib.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, finalize=_harmless, undefined=StrictUndefined, trim_blocks=True)
@@ -33,7 +38,9 @@ def comparison_page(lines: Sequence[dict[str, Any]], runs: Sequence[RunResults])
     questions = _questions(runs)
     return template.render(
         lines=lines,
-        plots=_plots(lines),
+        plots=_plots(lines, by_kind(runs)),
+        link=links,
+        judges=list(lines[0]["judged"]),
         questions=questions[:MOST_QUESTIONS],
         left_out=max(0, len(questions) - MOST_QUESTIONS),
         interval=with_interval,
@@ -57,16 +64,26 @@ def _questions(runs: Sequence[RunResults]) -> list[dict[str, Any]]:
         rows = [run.rows[name] for run in runs]
         answers = []
         for run, row in zip(runs, rows, strict=True):
-            answers.append({**row, "run": run.name, "trace": f"{run.name}/{row['trace']}"})
+            answers.append({**row, "run": run.name, "trace": str(PurePath(run.name) / row["trace"])})
         differ = len({row["em"] for row in rows}) > 1
         golden = rows[0]["golden_answers"]
-        out.append({"text": rows[0]["question"], "golden": golden, "answers": answers, "differ": differ})
+        out.append(
+            {
+                "text": rows[0]["question"],
+                "golden": golden,
+                "answers": answers,
+                "differ": differ,
+                "kind": rows[0].get("kind") or "",
+            }
+        )
     return sorted(out, key=lambda each: not each["differ"])
 
 
-def _plots(lines: Sequence[dict[str, Any]]) -> list[Plot]:
-    """Exact match with intervals, and beside what it costs in calls, tokens and seconds."""
+def _plots(lines: Sequence[dict[str, Any]], kinds: Mapping[str, Sequence[dict[str, Any]]]) -> list[Plot]:
+    """Exact match with intervals, by type of question, and beside what it costs in calls, tokens and seconds."""
     made = [_bars(lines)]
+    if len(kinds) > 1:
+        made.append(_grouped(lines, kinds))
     made += [_frontier(lines, name) for name in ("calls", "tokens", "seconds") if any(line[name] for line in lines)]
     return made
 
@@ -82,22 +99,48 @@ def _bars(lines: Sequence[dict[str, Any]]) -> Plot:
     return _drawn(figure, "exact match with intervals")
 
 
+def _grouped(lines: Sequence[dict[str, Any]], kinds: Mapping[str, Sequence[dict[str, Any]]]) -> Plot:
+    figure, axes = _figure(height=1.4 + 0.22 * len(kinds) * (len(lines) + 1))
+    for number, line in enumerate(lines):
+        places, means, errors = [], [], []
+        for row, values in enumerate(kinds.values()):
+            low, high = values[number]["em_interval"]
+            places.append(-(row * (len(lines) + 1) + number))
+            means.append(values[number]["em"])
+            errors.append((values[number]["em"] - low, high - values[number]["em"]))
+        axes.errorbar(means, places, xerr=list(zip(*errors, strict=True)), fmt="o", capsize=3, label=_label(line))
+    middles = [-(row * (len(lines) + 1) + (len(lines) - 1) / 2) for row in range(len(kinds))]
+    axes.set_yticks(middles, [f"{kind[:24]} ({values[0]['questions']})" for kind, values in kinds.items()])
+    axes.set_xlabel("exact match")
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.3), ncols=2)
+    return _drawn(figure, "exact match by type of question")
+
+
 def _frontier(lines: Sequence[dict[str, Any]], name: str) -> Plot:
     figure, axes = _figure()
     for line in lines:
         low, high = line["em_interval"]
         axes.errorbar([line[name]], [line["em"]], yerr=[[line["em"] - low], [high - line["em"]]], fmt="o", capsize=4)
         axes.annotate(_label(line), (line[name], line["em"]), xytext=(6, 6), textcoords="offset points", fontsize=8)
+    best = [line for line in lines if not any(_beats(other, line, name) for other in lines)]
+    best.sort(key=lambda line: float(line[name]))
+    axes.plot([line[name] for line in best], [line["em"] for line in best], linestyle="--", color="gray", zorder=0)
     axes.set_xlabel(f"{name} a question")
     axes.set_ylabel("exact match")
     axes.margins(0.25)
     return _drawn(figure, f"exact match against {name}")
 
 
-def _figure() -> tuple[Any, Any]:
+def _beats(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
+    """Whether a run is at least as right for less, or more right for no more: then the other is behind the frontier."""
+    least = one["em"] >= other["em"] and one[name] <= other[name]
+    return bool(least and (one["em"] > other["em"] or one[name] < other[name]))
+
+
+def _figure(height: float = 3.2) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6, 3.2))
+    figure = Figure(figsize=(4.6, height))
     axes = figure.subplots()
     axes.grid(visible=True, alpha=0.3)
     return figure, axes

@@ -45,6 +45,7 @@ class Row:
         evidence_recall, evidence_precision: see `evidence_found`.
         support: whether the answer stands in a passage that it depends on; see `supported`.
         models: as their endpoints named those that replied, by role.
+        kind: the type of the question, where the data set names types: "bridge", "2hop".
         judged: by the name of a judge, whether that took the answer for right; None where it could not be asked.
     """
 
@@ -72,6 +73,7 @@ class Row:
     support: bool | None
     models: Mapping[str, Any] = field(default_factory=dict)
     judged: Mapping[str, bool | None] = field(default_factory=dict)
+    kind: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As a line of `results.jsonl`."""
@@ -138,6 +140,7 @@ def row_of(
         evidence_recall=recall,
         evidence_precision=precision,
         support=supported(answered, how) if status == "answered" else None,
+        kind=str(question.metadata.get("type") or question.metadata.get("question_type") or ""),
         models={role: sorted(each.models) for role, each in answered.by_role.items() if each.models},
     )
 

@@ -250,3 +250,57 @@ def test_scores_are_made_anew_under_another_normalization(data: Path, tmp_path: 
         assert len(server.requests) == 8
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["em"], summary["normalization"]) == (0.0, "exact")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_run_that_is_killed_five_times_asks_each_question_once(tmp_path: Path) -> None:
+    people, at_once, kills = 300, 8, 5
+    rows = [{"id": str(i), "question": f"Who is {i}?", "golden_answers": [f"P{i}"]} for i in range(people)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "c.jsonl").write_text('{"id": "0", "contents": "\\"All\\"\\nThey are people."}\n')
+    asked: list[str] = []
+    recorded: list[tuple[set[str], int]] = []
+    lock, due = threading.Lock(), threading.Event()
+    marks = [(number + 1) * people // (kills + 1) for number in range(kills)]
+
+    def counted(request: Request) -> Any:
+        text = str(request.messages[-1]["content"])
+        with lock:
+            asked.append(text)
+            if marks and len(asked) >= marks[0]:
+                due.set()
+        return "P" + "".join(filter(str.isdigit, text.rpartition("Who is")[2]))
+
+    with ScriptedModelServer(counted) as server:
+        out = tmp_path / "run"
+        arguments = command(tmp_path / "q.jsonl", out, server.base_url, "--concurrency", str(at_once))
+        start = "import sys; from pyrag_dsl.cli import pyrag; sys.exit(pyrag(sys.argv[1:]))"
+        for _ in range(kills):
+            process = subprocess.Popen([sys.executable, "-c", start, *arguments])
+            assert due.wait(300)
+            process.kill()
+            process.wait()
+            with lock:
+                marks.pop(0)
+                due.clear()
+            recorded.append((_recorded(out), len(asked)))
+        before = len(asked)
+        assert pyrag(arguments) == 0
+    assert [row["id"] for row in rows_of(out)] == [str(i) for i in range(people)]
+    assert all(row["em"] for row in rows_of(out))
+    assert before < people, "it was killed before its end each time"
+    assert set(asked) == {row["question"] for row in rows}
+    for known, place in recorded:
+        assert known.isdisjoint(asked[place:]), "no recorded call is made again"
+    assert len(asked) <= people + kills * 2 * at_once, "only questions under way lose a call, twice the requests"
+
+
+def _recorded(out: Path) -> set[str]:
+    """The questions that the model has answered, by the traces."""
+    found = set()
+    for path in (out / "traces").glob("*.jsonl"):
+        for line in path.read_text(errors="replace").splitlines():
+            if '"call_finished"' in line and '"chat"' in line and line.endswith("}"):
+                found.add(f"Who is {path.stem}?")
+    return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -26,6 +28,9 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="Write a page with plots and the questions, too.")
     ] = None,
+    traces: Annotated[
+        bool, typer.Option("--traces/--no-traces", help="Beside the page, write a page for each trace that it shows.")
+    ] = True,
     as_json: o.Json = False,
 ) -> int:
     """Compare runs on the questions that they have in common: the first is what the others are compared with.
@@ -45,10 +50,33 @@ def compare(
             from ...evaluation.page import comparison_page
             from ...runtime.trace import replace_file
 
-            replace_file(html, comparison_page(lines, results))
+            pages = _pages(html) if traces else lambda _: None
+            replace_file(html, comparison_page(lines, results, pages))
     except DataError as error:
         raise Stop(str(error)) from None
     except ImportError:
         raise Stop("a comparison needs scipy, and its page matplotlib: pip install 'pyrag_dsl[eval]'") from None
     write(sys.stdout, json.dumps(lines) + "\n" if as_json else markdown(lines))
     return status.OK
+
+
+def _pages(html: Path) -> Callable[[str], str | None]:
+    """Write the page of a trace into a folder beside the comparison; its address from there."""
+    from ...report import write_report
+    from ...runtime.trace import Trace, TraceError
+
+    folder = html.with_name(f"{html.stem}_traces")
+    made: set[str] = set()
+
+    def page(trace: str) -> str | None:
+        name = f"{len(made):04}-{Path(trace).stem}.html"
+        try:
+            recorded = Trace.load(trace)
+            folder.mkdir(exist_ok=True)
+            write_report(recorded, folder / name)
+        except (OSError, TraceError):
+            return None
+        made.add(name)
+        return quote(f"{folder.name}/{name}")
+
+    return page
