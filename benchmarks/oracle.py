@@ -8,8 +8,9 @@ passage, or another of the same article in which the answer stands. Else it says
 behind it go astray. So no reader and no model is measured, only what is asked and what is found. The plans are run by
 the method `pyrag` itself: without adaptive retrieval, with the rule of PyRAG's code (one re-run of everything, ten
 passages where a sentinel was), and with ours (the ladder 5, 10, 20; only what depends on it is asked again). `at
-once` is one search with the whole question. Evidence is found when a passage of each gold article is. BM25; the
-corpus was built around the questions, so that figures on it are compared with each other and with nothing published.
+once` is one search with the whole question; `gold sub-questions` searches for every hop with the gold answers of the
+others in it, so that nothing goes astray. Evidence is found when a passage of each gold article is. BM25; the corpus
+was built around the questions, so that figures on it are compared with each other and with nothing published.
 """
 
 from __future__ import annotations
@@ -160,13 +161,12 @@ def table(index: BM25Index, dataset: str, rows: Sequence[Mapping[str, Any]], top
 
     once = [all_found(row, [hit.passage.document for hit in index.search(row["question"], topk)]) for row in rows]
     line("at once", [(found, found, 1, 1) for found in once])
+    line("gold sub-questions", [searched(index, dataset, row, topk) for row in rows])
     for name, rule in RULES.items():
         values = []
         for row in rows:
             hops = HOPS[dataset](row)
-            ids = [each["id"] for each in row["supporting"]]
-            texts = {name: passage.document for name, passage in zip(ids, index.passages(ids), strict=True) if passage}
-            oracle = oracle_of(row, hops, texts)
+            oracle = oracle_of(row, hops, evidence_of(index, row))
             answered = asyncio.run(planned(row, plan_of(row, hops), oracle, retrieve_tool(index, topk), rule))
             calls = [call for call in answered.trace.calls if "reused" not in call.usage]
             made = [call.tool for call in calls]
@@ -174,6 +174,19 @@ def table(index: BM25Index, dataset: str, rows: Sequence[Mapping[str, Any]], top
             right = exact_match(answered.final_answer, row["golden_answers"])
             values.append((all_found(row, seen), right, made.count("retrieve"), made.count("answer")))
         line(name, values)
+
+
+def evidence_of(index: BM25Index, row: Mapping[str, Any]) -> dict[str, str]:
+    """The documents of a question's evidence, by id."""
+    ids = [each["id"] for each in row["supporting"]]
+    return {name: passage.document for name, passage in zip(ids, index.passages(ids), strict=True) if passage}
+
+
+def searched(index: BM25Index, dataset: str, row: Mapping[str, Any], topk: int) -> tuple[float, float, float, float]:
+    """Every gold sub-question searched with the gold answers in it, whether or not an earlier hop was found."""
+    asked = oracle_of(row, HOPS[dataset](row), evidence_of(index, row)).hops
+    found = all_found(row, [hit.passage.document for query in asked for hit in index.search(query, topk)])
+    return found, found, len(asked), len(asked)
 
 
 def all_found(row: Mapping[str, Any], documents: Sequence[str]) -> bool:

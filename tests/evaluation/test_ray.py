@@ -42,9 +42,10 @@ def test_nothing_is_lost_or_counted_twice(data: Path, tmp_path: Path, monkeypatc
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     )
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    small = {"num_cpus": 1, "object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=small)
     try:
-        other = cluster.add_node(num_cpus=1)
+        other = cluster.add_node(**small)
         cluster.wait_for_nodes()
         ray.init(address=cluster.address, log_to_driver=False)
 
