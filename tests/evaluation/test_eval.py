@@ -188,10 +188,37 @@ def test_two_runs_are_compared(data: Path, tmp_path: Path, capsys: pytest.Captur
     text = page.read_text()
     assert text.count("data:image/svg+xml;base64,") == 4
     assert text.index("Who is number 1?") < text.index("Who is number 0?"), "differences come first"
+    assert text.count('">the run</a>') == 16, "each answer has a page of its run"
+    pages = sorted((tmp_path / "c_traces").iterdir())
+    assert len(pages) == 16
+    assert "Who is number 1?" in pages[0].read_text()
     assert "<script" not in text
     assert "http://" not in text.replace("http-equiv", "")
+    assert pyrag(["compare", str(tmp_path / "a"), "--html", str(tmp_path / "d.html"), "--no-traces"]) == 0
+    assert not (tmp_path / "d_traces").exists()
+    with ScriptedModelServer(script) as server:
+        assert pyrag(command(data, tmp_path / "b", server.base_url, "--normalization", "exact")) == 0
+    assert pyrag(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
+    assert "scored in different ways" in capsys.readouterr().err
     assert pyrag(["compare", str(tmp_path / "none")]) == 2
     assert "name a folder that" in capsys.readouterr().err
+
+
+def test_runs_are_compared_by_type_of_question() -> None:
+    pytest.importorskip("scipy", reason="the extra `eval` is not installed")
+    from pyrag_dsl.evaluation.comparison import RunResults, by_kind
+
+    def run(name: str, right: str) -> RunResults:
+        rows = {
+            str(i): {"id": str(i), "em": float(str(i) in right), "kind": "2hop" if i < 4 else "3hop"} for i in range(6)
+        }
+        return RunResults(name, name, rows, 6)
+
+    found = by_kind([run("a", "0123"), run("b", "05")])
+    assert {kind: [(each["em"], each["questions"]) for each in runs] for kind, runs in found.items()} == {
+        "2hop": [(1.0, 4), (0.25, 4)],
+        "3hop": [(0.0, 2), (0.5, 2)],
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from .. import status
 from ..execute import RunRequest, carry_out, tell
 from ..inputs import check_output, load_trace
 from ..outcome import CommandOutcome, of_error
-from ..screen import Screen, stderr, write
+from ..screen import Screen, quoted, stderr, write
 from ..services import Sources, recorded_tools
 from ..status import Stop
 
