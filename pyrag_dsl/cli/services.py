@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..models.reply import Price
     from ..retrieval.corpus import CorpusReport
     from ..retrieval.index import BM25Index
-    from ..retrieval.passages import Retriever
+    from ..retrieval.passages import Passage, Retriever
     from ..runtime.tools import Tool
     from .config import ModelChoice
 
@@ -211,51 +211,68 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
 
 def load_index(directory: Path, *, verify: bool = False) -> BM25Index:
     """The index in a directory. Raises Stop."""
-    from ..retrieval.errors import IndexStorageError
     from ..retrieval.index import BM25Index
 
-    try:
+    with index_errors():
         return BM25Index.load(directory, verify=verify)
-    except IndexStorageError as error:
-        raise Stop(f"--index {error}") from None
+    raise AssertionError
 
 
-def open_corpus(
-    corpus: Path, index: Path | None, screen: Screen, *, verify: bool = False, rebuild: bool = False
-) -> BM25Index:
-    """The `BM25Index` of a corpus, built with a progress bar where there is none. Raises Stop."""
+@contextmanager
+def index_errors() -> Iterator[None]:
+    """What is wrong with a corpus or with the place of an index is a Stop."""
     from ..retrieval.errors import CorpusError, IndexStorageError
-    from ..retrieval.index import BM25Index
 
     try:
-        built = False
-        with _progress(corpus, screen) as show:
-
-            def progress(done: int, total: int) -> None:
-                nonlocal built
-                built = True
-                show(done, total)
-
-            made = BM25Index.open(corpus, index, verify=verify, rebuild=rebuild, progress=progress)
+        yield
     except CorpusError as error:
         raise Stop(f"--corpus {error}") from None
     except IndexStorageError as error:
-        raise Stop(f"--index {error}") from None
+        raise Stop(f"index {error}") from None
+
+
+def open_corpus(
+    corpus: Path, index: Path | None, screen: Screen, *, rebuild: bool = False, wait: bool = True
+) -> BM25Index:
+    """The `BM25Index` of a corpus, built with a progress bar where there is none. Raises Stop."""
+    from ..retrieval.index import BM25Index
+
+    built = False
+    with index_errors(), _progress(corpus, screen) as show:
+
+        def progress(done: int, total: int) -> None:
+            nonlocal built
+            built = True
+            show(done, total)
+
+        made = BM25Index.open(corpus, index, rebuild=rebuild, wait=wait, progress=progress)
     if built and made.path is not None:
-        screen.line(("index: ", "dim"), f"kept in {made.path.parent}")
+        screen.line(("index: ", "dim"), f"kept in {made.path}")
     for notice in made.notices:
         screen.say(("note: ", "warn"), notice)
     _tell_skipped(corpus, made.report, screen)
     return made
 
 
+@contextmanager
+def read_corpus(corpus: Path, screen: Screen) -> Iterator[Iterable[Passage]]:
+    """The passages of a corpus, taken with a progress bar; what was wrong with it is told at the end. Raises Stop."""
+    from ..retrieval.corpus import CorpusReader
+
+    with index_errors():
+        with _progress(corpus, screen) as show:
+            reader = CorpusReader(corpus, show)
+            yield reader
+        _tell_skipped(corpus, reader.report(), screen)
+
+
 def _tell_skipped(corpus: Path, report: CorpusReport, screen: Screen) -> None:
     if report.complete:
         return
-    lines = f"{report.skipped_count} line" + ("s" if report.skipped_count != 1 else "")
-    screen.say(("warning: ", "warn"), f"{corpus}: {lines} without a passage skipped, {report.indexed} indexed")
+    rows = f"{report.skipped_count} row" + ("s" if report.skipped_count != 1 else "")
+    screen.say(("warning: ", "warn"), f"{corpus}: {rows} without a passage skipped, {report.indexed} indexed")
     for problem in report.skipped[:_PROBLEMS_SHOWN]:
-        screen.say(f"  line {problem.line}: {problem.reason}")
+        screen.say(f"  {problem.place}: {problem.reason}")
     if report.skipped_count > _PROBLEMS_SHOWN:
         screen.say(f"  and {report.skipped_count - _PROBLEMS_SHOWN} more")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bundled import bundled_passages, bundled_retriever
-    from .corpus import CorpusReport, LineProblem
+    from .corpus import CorpusReport, RowProblem
     from .errors import (
         CorpusError,
         IndexStorageError,
@@ -38,7 +38,6 @@ _HOME = {
     "CorpusReport": "corpus",
     "Hit": "passages",
     "IndexStorageError": "errors",
-    "LineProblem": "corpus",
     "Passage": "passages",
     "PassageFormatError": "passages",
     "RemoteRetriever": "remote",
@@ -49,6 +48,7 @@ _HOME = {
     "RetrieverStatusError": "errors",
     "RetrieverTimeoutError": "errors",
     "RetrieverUnreachableError": "errors",
+    "RowProblem": "corpus",
     "bundled_passages": "bundled",
     "bundled_retriever": "bundled",
     "parse_passage_line": "passages",
@@ -60,7 +60,6 @@ __all__ = [
     "CorpusReport",
     "Hit",
     "IndexStorageError",
-    "LineProblem",
     "Passage",
     "PassageFormatError",
     "RemoteRetriever",
@@ -71,6 +70,7 @@ __all__ = [
     "RetrieverStatusError",
     "RetrieverTimeoutError",
     "RetrieverUnreachableError",
+    "RowProblem",
     "bundled_passages",
     "bundled_retriever",
     "parse_passage_line",

@@ -1,75 +1,70 @@
-"""Reading a corpus file: its passages, the problems of lines that hold none, and its fingerprint."""
+"""Reading a corpus, a file or a folder: its passages, the problems of rows that hold none, and its fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from . import formats
 from .errors import CorpusError
-from .passages import Passage, PassageFormatError, parse_passage_line
+from .formats import JSON_LINES, SUFFIXES, Row, UnusableError
+from .passages import Passage
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes read so far and the bytes there are."""
 
-LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes; a longer line is reported and skipped without being held in memory."""
-
 PROBLEMS_KEPT = 100
-"""All broken lines are counted, this many are described."""
+"""All broken rows are counted, this many are described."""
 
-_FORMAT = 'Each line must be one JSON object like {"id": "1", "contents": "\\"Title\\"\\nText"}'
-
-_MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x1f\x8b", "it is compressed with gzip", "Unpack it first (gunzip) and name the unpacked file"),
-    (
-        b"\x28\xb5\x2f\xfd",
-        "it is compressed with zstd",
-        "Unpack it first (unzstd) and name the unpacked file",
-    ),
-    (b"BZh", "it is compressed with bzip2", "Unpack it first (bunzip2) and name the unpacked file"),
-    (b"\xfd7zXZ\x00", "it is compressed with xz", "Unpack it first (unxz) and name the unpacked file"),
-    (b"PK\x03\x04", "it is a zip archive", "Unpack it first and name the JSON-Lines file in it"),
-    (b"PAR1", "it is a Parquet file", "Export it as JSON Lines first. " + _FORMAT),
-    (b"SQLite format 3\x00", "it is an SQLite database", "Export it as JSON Lines first. " + _FORMAT),
-    (b"\xff\xfe", "it is encoded as UTF-16", "Convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)"),
-    (b"\xfe\xff", "it is encoded as UTF-16", "Convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)"),
-)
-_BOM = b"\xef\xbb\xbf"
 _REPORT_EVERY = 1024 * 1024
+_HEAD = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class LineProblem:
-    """Why the passage on a line (1-based) could not be read."""
+class RowProblem:
+    """Why the passage at a place of the corpus (`line 3`, `row 3`, `notes/a.md`) could not be read."""
 
-    line: int
+    place: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
-    """What became of a corpus' lines: passages indexed, lines skipped, and the first of those described."""
+    """What became of a corpus' rows: passages indexed, rows skipped, and the first of those described."""
 
     indexed: int
     skipped_count: int = 0
-    skipped: tuple[LineProblem, ...] = ()
+    skipped: tuple[RowProblem, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether every line that is not blank was indexed."""
+        """Whether every row that is not blank was indexed."""
         return self.skipped_count == 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A corpus as a look at its files, not into them, shows it: bytes, and the time of the last change (ns)."""
+
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Which corpus an index was built of: where it was, and exactly what was in it.
 
-    `mtime_ns` is -1 where the file changed while it was read; no file has that time, so only the hash can
+    `mtime_ns` is -1 where the corpus changed while it was read; no file has that time, so only the hash can
     match.
     """
 
@@ -79,31 +74,33 @@ class Fingerprint:
     sha256: str
 
 
-def check_corpus(path: Path) -> os.stat_result:
-    """The status of a file that may be a corpus; CorpusError for what plainly is none."""
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise CorpusError(path, "it is a directory, not a file", "Name the JSON-Lines file itself. " + _FORMAT)
-        if not stat.S_ISREG(status.st_mode):
-            raise CorpusError(path, "it is not a regular file", "Write the passages to a file first")
+def check_corpus(path: Path) -> State:
+    """The state of a file or folder that may be a corpus; CorpusError for what plainly is none."""
+    with _told(path):
+        if path.is_dir():
+            if not _texts_in(path):
+                problem = "there is no text (.txt) and no Markdown (.md) in this directory"
+                raise UnusableError(problem, "Name a folder of such files, or a file of passages. " + JSON_LINES)
+            return _state(path)
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnusableError("it is not a regular file", "Write the passages to a file first")
         with path.open("rb") as file:
-            head = file.read(4096)
-    except FileNotFoundError:
-        raise CorpusError(path, "there is no such file", "Check the path of the corpus") from None
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise CorpusError(path, f"it cannot be read ({why})", "Check its permissions") from error
-    except ValueError as error:
-        raise CorpusError(path, f"it is no path ({error})", "Check the path of the corpus") from error
-    if not head:
-        raise CorpusError(path, "the file is empty", _FORMAT)
-    for magic, problem, advice in _MAGIC:
-        if head.startswith(magic):
-            raise CorpusError(path, problem, advice)
-    if b"\x00" in head:
-        raise CorpusError(path, "it is a binary file (a NUL byte among its first 4096)", _FORMAT)
-    return status
+            head = file.read(_HEAD)
+            file.seek(0)
+            if not head:
+                raise UnusableError("the file is empty", JSON_LINES)
+            if not head.startswith(b"PAR1"):
+                formats.format_of(formats.unpacked(file, head).read(_HEAD))
+        return _state(path)
+
+
+def digest_of(path: Path) -> str:
+    """The hash of a corpus as it is now; `Fingerprint.sha256` if it is the same. Raises CorpusError."""
+    with _told(path):
+        digest = hashlib.sha256()
+        for _ in _contents(path, digest) if path.is_dir() else ():
+            pass
+        return digest.hexdigest() if path.is_dir() else hash_file(path)
 
 
 def hash_file(path: Path) -> str:
@@ -118,96 +115,156 @@ def hash_file(path: Path) -> str:
 class CorpusReader:
     """One pass over a corpus: iterate to get the passages, then ask for `report()` and `fingerprint()`.
 
-    Raises CorpusError where the file cannot be read, or at the end where it held no passage.
+    Raises CorpusError where the corpus cannot be read, or at the end where it held no passage.
     """
 
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
-        check_corpus(path)
+        self._before = check_corpus(path)
         self._path = path
-        self._progress = progress
-        self._digest = hashlib.sha256()
-        self._size = 0
-        self._mtime_ns = -1
+        self._progress = progress or (lambda *_: None)
+        self._fingerprint: Fingerprint | None = None
         self._indexed = 0
         self._skipped_count = 0
-        self._skipped: list[LineProblem] = []
+        self._skipped: list[RowProblem] = []
 
     def __iter__(self) -> Iterator[Passage]:
-        try:
-            with self._path.open("rb") as file:
-                before = os.fstat(file.fileno())
-                for number, line in self._lines(file, before.st_size):
-                    passage = self._parsed(number, line)
-                    if passage is not None:
-                        self._indexed += 1
-                        yield passage
-                after = os.fstat(file.fileno())
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise CorpusError(self._path, f"reading it failed ({why})", "Check the disk and try again") from error
-        if (before.st_size, before.st_mtime_ns) == (
-            after.st_size,
-            after.st_mtime_ns,
-        ) and after.st_size == self._size:
-            self._mtime_ns = after.st_mtime_ns
+        digest = hashlib.sha256()
+        with _told(self._path):
+            for place, found in self._rows(digest):
+                if isinstance(found, Passage):
+                    self._indexed += 1
+                    yield found
+                else:
+                    self._skipped_count += 1
+                    if len(self._skipped) < PROBLEMS_KEPT:
+                        self._skipped.append(RowProblem(place, found))
+            after = _state(self._path)
+        self._progress(after.size, after.size)
+        mtime_ns = after.mtime_ns if after == self._before else -1
+        self._fingerprint = Fingerprint(str(self._path.resolve()), after.size, mtime_ns, digest.hexdigest())
         if not self._indexed:
-            raise self._without_passages()
+            raise CorpusError(self._path, self._without_passages(), JSON_LINES)
 
     def report(self) -> CorpusReport:
         """What has been read so far."""
         return CorpusReport(self._indexed, self._skipped_count, tuple(self._skipped))
 
     def fingerprint(self) -> Fingerprint:
-        """Of the bytes that were read, which is what the index holds, whatever the file has become since."""
-        return Fingerprint(str(self._path.resolve()), self._size, self._mtime_ns, self._digest.hexdigest())
+        """Of what was read, which is what the index holds, whatever has become of the corpus since.
 
-    def _lines(self, file: BinaryIO, total: int) -> Iterator[tuple[int, bytes]]:
-        number, reported = 0, 0
-        while line := file.readline(LONGEST_LINE):
-            number += 1
-            self._take(line)
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                while line and not line.endswith(b"\n"):
-                    line = file.readline(LONGEST_LINE)
-                    self._take(line)
-                self._skip(number, f"longer than {LONGEST_LINE // (1024 * 1024)} MiB")
-                continue
-            if number == 1:
-                line = line.removeprefix(_BOM)
-            if line.strip():
-                yield number, line
-            if self._progress is not None and self._size - reported >= _REPORT_EVERY:
-                reported = self._size
-                self._progress(min(reported, total), total)
-        if self._progress is not None:
-            self._progress(total, total)
+        It is there when all passages have been taken; RuntimeError before.
+        """
+        if self._fingerprint is None:
+            raise RuntimeError("the corpus has not been read to its end")
+        return self._fingerprint
 
-    def _parsed(self, number: int, line: bytes) -> Passage | None:
-        try:
-            return parse_passage_line(line, f"line-{number}")
-        except PassageFormatError as error:
-            self._skip(number, str(error))
-            return None
-
-    def _take(self, line: bytes) -> None:
-        self._digest.update(line)
-        self._size += len(line)
-
-    def _skip(self, number: int, reason: str) -> None:
-        self._skipped_count += 1
-        if len(self._skipped) < PROBLEMS_KEPT:
-            self._skipped.append(LineProblem(number, reason))
-
-    def _without_passages(self) -> CorpusError:
-        if not self._skipped:
-            return CorpusError(self._path, "the file holds only blank lines", _FORMAT)
-        first = self._skipped[0]
-        problem = (
-            f"none of its {self._skipped_count} lines holds a passage; "
-            f"the first problem is on line {first.line}: {first.reason}"
-        )
+    def _rows(self, digest: Any) -> Iterator[Row]:
+        if self._path.is_dir():
+            yield from formats.texts(_contents(self._path, digest, self._progress, self._before.size))
+            return
         with self._path.open("rb") as file:
-            starts_a_list = file.read(64).removeprefix(_BOM).lstrip().startswith(b"[")
-        if starts_a_list:
-            return CorpusError(self._path, problem, "It looks like one JSON list: write its items on a line each")
-        return CorpusError(self._path, problem, _FORMAT)
+            watched = _Watched(file, digest, self._progress, self._before.size)
+            stream = io.BufferedReader(watched, _REPORT_EVERY)
+            head = stream.peek(_HEAD)[:_HEAD]
+            if head.startswith(b"PAR1"):
+                # It is read from its end: hashed first.
+                while stream.read(_REPORT_EVERY):
+                    pass
+                yield from formats.parquet(self._path)
+                return
+            plain = io.BufferedReader(cast(Any, formats.unpacked(cast(BinaryIO, stream), head)), _REPORT_EVERY)
+            yield from formats.format_of(plain.peek(_HEAD)[:_HEAD])(cast(BinaryIO, plain))
+            while stream.read(_REPORT_EVERY):  # what may stand behind the compressed data is part of the file
+                pass
+
+    def _without_passages(self) -> str:
+        if not self._skipped:
+            return "it holds only blank lines"
+        first = self._skipped[0]
+        return (
+            f"none of its {self._skipped_count} rows holds a passage; "
+            f"the first problem is on {first.place}: {first.reason}"
+        )
+
+
+class _Watched(io.RawIOBase):
+    """A file whose bytes are hashed as they are read, and their number told."""
+
+    def __init__(self, file: BinaryIO, digest: Any, progress: Progress, total: int) -> None:
+        self._file = file
+        self._digest = digest
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        got = cast(int, cast(Any, self._file).readinto(buffer))
+        self._digest.update(memoryview(buffer)[:got])
+        if self._done:  # nobody wants to hear of the first block before it has been made use of
+            self._progress(min(self._done, self._total), self._total)
+        self._done += got
+        return got
+
+
+class _told:  # noqa: N801
+    """As a context: what goes wrong with a corpus is a CorpusError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        path = self._path
+        if isinstance(error, UnusableError):
+            raise CorpusError(path, str(error), error.advice) from None
+        if isinstance(error, FileNotFoundError):
+            raise CorpusError(path, "there is no such file", "Check the path of the corpus") from None
+        if isinstance(error, EOFError | zlib.error) or type(error).__name__ in {
+            "BadGzipFile",
+            "LZMAError",
+            "ZstdError",
+        }:
+            raise CorpusError(path, f"its compressed data is damaged ({error})", "Get the file anew") from None
+        if isinstance(error, OSError):
+            why = error.strerror or str(error) or type(error).__name__
+            raise CorpusError(path, f"it cannot be read ({why})", "Check its permissions and the disk") from error
+        if isinstance(error, ValueError) and "null" in str(error):
+            raise CorpusError(path, f"it is no path ({error})", "Check the path of the corpus") from error
+
+
+def _state(path: Path) -> State:
+    files = [path / name for name in _texts_in(path)] if path.is_dir() else [path]
+    seen = [each.stat() for each in files]
+    return State(sum(each.st_size for each in seen), max(each.st_mtime_ns for each in seen))
+
+
+def _texts_in(folder: Path) -> list[str]:
+    """The names, from the folder on, of its texts, those in hidden folders apart; in their order."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        for name in names:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                found.append((Path(place) / name).relative_to(folder).as_posix())
+    return sorted(found)
+
+
+def _contents(
+    folder: Path, digest: Any, progress: Progress | None = None, total: int = 0
+) -> Iterator[tuple[str, bytes]]:
+    """The texts of a folder; what they are is hashed, with how they are cut."""
+    digest.update(f"{formats.CHUNK}\n".encode())
+    done = 0
+    for name in _texts_in(folder):
+        content = (folder / name).read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+        yield name, content
+        done += len(content)
+        if progress is not None and done < total:
+            progress(done, total)

@@ -37,6 +37,9 @@ _QUERY_TERMS = 128
 _SCORE_DECIMALS = 4
 _TIES = 8
 _MOST_TIES = 1024
+COMMIT_EVERY = 250_000
+"""Passages after which a build that is killed need not be done again."""
+
 _HEAP_PER_THREAD = 64_000_000
 _SMALLEST_HEAP = 15_000_000
 """Bytes; tantivy refuses less."""
@@ -83,23 +86,67 @@ def _schema() -> Any:
 
 
 def write_index(passages: Iterable[Passage], directory: Path | None, *, threads: int = 1, small: bool = False) -> Any:
-    """A tantivy index of the passages, in `directory` (which exists and is empty) or, for None, in memory.
+    """A tantivy index of the passages, in `directory` or, for None, in memory.
 
-    With one thread the same passages give the same scores bit for bit; more are faster. Raises EngineError;
-    what `passages` raises while it is read passes through.
+    A directory in which a process was killed that wrote the index of the same passages is gone on with. With one thread
+    the same passages give the same scores bit for bit; more are faster. Raises EngineError; what `passages` raises
+    while it is read passes through.
     """
-    heap = _SMALLEST_HEAP if small else threads * _HEAP_PER_THREAD
+    index, done = _begun(directory)
+    with _written(index, _SMALLEST_HEAP if small else threads * _HEAP_PER_THREAD, threads) as writer:
+        for ordinal, passage in enumerate(passages):
+            if ordinal < done:
+                continue
+            _add(writer, passage, ordinal)
+            if (ordinal + 1) % COMMIT_EVERY == 0:
+                with _engine_errors():
+                    writer.commit()
+    return index
+
+
+def change_index(directory: Path, added: Iterable[Passage], deleted: Iterable[str], ordinal: int) -> Any:
+    """Delete passages by their ids from the index in a directory, and add others; one of the same id is replaced.
+
+    `ordinal`: that of the first that is added. Raises EngineError; what `added` raises passes through.
+    """
     with _engine_errors():
-        index = tantivy.Index(_schema(), str(directory) if directory is not None else None)
+        index = tantivy.Index.open(str(directory))
+    with _written(index, _HEAP_PER_THREAD, 1) as writer:
+        for each in deleted:
+            with _engine_errors():
+                writer.delete_documents_by_term("id", each)
+        for place, passage in enumerate(added, ordinal):
+            with _engine_errors():
+                writer.delete_documents_by_term("id", passage.id)
+            _add(writer, passage, place)
+    return index
+
+
+def _begun(directory: Path | None) -> tuple[Any, int]:
+    """An index to write to, and how many passages have been committed to it."""
+    if directory is None:
+        return tantivy.Index(_schema()), 0
+    with _engine_errors():
+        if not tantivy.Index.exists(str(directory)):
+            return tantivy.Index(_schema(), str(directory)), 0
+        try:
+            index = tantivy.Index.open(str(directory))
+            return index, int(index.searcher().num_docs)
+        except ValueError:  # what was left cannot be used
+            for each in directory.iterdir():
+                each.unlink()
+            return tantivy.Index(_schema(), str(directory)), 0
+
+
+@contextmanager
+def _written(index: Any, heap: int, threads: int) -> Iterator[Any]:
+    """A writer to an index, committed at the end."""
+    with _engine_errors():
         index.register_tokenizer("pyrag_title", _analyser(stop_words=False))
         index.register_tokenizer("pyrag_text", _analyser(stop_words=True))
         writer = index.writer(heap, threads)
     try:
-        for ordinal, passage in enumerate(passages):
-            with _engine_errors():
-                writer.add_document(
-                    tantivy.Document(id=passage.id, title=passage.title, text=passage.text, ordinal=ordinal)
-                )
+        yield writer
         with _engine_errors():
             writer.commit()
     finally:
@@ -108,7 +155,11 @@ def write_index(passages: Iterable[Passage], directory: Path | None, *, threads:
             writer.wait_merging_threads()
     with _engine_errors():
         index.reload()
-    return index
+
+
+def _add(writer: Any, passage: Passage, ordinal: int) -> None:
+    with _engine_errors():
+        writer.add_document(tantivy.Document(id=passage.id, title=passage.title, text=passage.text, ordinal=ordinal))
 
 
 class LexicalSearcher:

@@ -7,11 +7,15 @@ it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+
+_R = TypeVar("_R", bound="Retriever")
 
 _LONGEST_PLAIN_TITLE = 200
 """An unquoted first line longer than this, in characters, is text and not a title."""
@@ -50,15 +54,37 @@ class Hit:
 
 @runtime_checkable
 class Retriever(Protocol):
-    """Whatever finds passages for a question in plain words. Safe to call from several threads."""
+    """Whatever finds passages for a question in plain words. Safe to call from several threads.
 
+    A class of your own inherits from this one and has `search`; what else it does better than by default it overrides.
+    Used as a context, it is closed at the end.
+    """
+
+    @abstractmethod
     def search(self, query: str, topk: int) -> list[Hit]:
         """At most `topk` hits, best first; none for a `topk` below one or a query without words."""
-        ...
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """One list of hits for each query, in the order of the queries."""
-        ...
+        """One list of hits for each query, in the order of the queries; by default one search after the other."""
+        return [self.search(query, topk) for query in queries]
+
+    async def asearch(self, query: str, topk: int) -> list[Hit]:
+        """`search`, awaited; by default in a thread of the event loop's."""
+        return await asyncio.to_thread(self.search, query, topk)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for retrievers that find the same, so that results can be kept; empty where nobody can know."""
+        return ""
+
+    def close(self) -> None:
+        """Give back what it holds; it must not be searched any more."""
+
+    def __enter__(self: _R) -> _R:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.close()
 
 
 class PassageFormatError(ValueError):

@@ -11,8 +11,8 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,7 +28,7 @@ from .errors import (
     RetrieverUnreachableError,
     excerpt,
 )
-from .passages import Hit, well_formed
+from .passages import Hit, Retriever, well_formed
 from .replies import ReplyShapeError, hits_of
 
 BODY_LIMIT = 64 * 1024 * 1024
@@ -57,7 +57,7 @@ _OTHER_STATUS_ADVICE = "Check that the URL is that of a retrieval server, and se
 _DOWN_ADVICE = "Start the retrieval server or correct the URL"
 
 
-class RemoteRetriever:
+class RemoteRetriever(Retriever):
     """Passages found by a server. A Retriever; safe for threads, which share `pool` connections.
 
     `url` may name the endpoint (`.../retrieve`, `.../queries`) or only the server, then `/retrieve` is meant.
@@ -81,6 +81,17 @@ class RemoteRetriever:
         """The endpoint, without user name and password."""
         return self._shown
 
+    @property
+    def fingerprint(self) -> str:
+        """The address, with what the server says of its index at `/health`, as ours does; asked each time."""
+        parts = urlsplit(self._endpoint)
+        path = parts.path.rpartition("/")[0] + "/health"
+        said: object = None
+        with suppress(requests.RequestException, HTTPError, ValueError, AttributeError):
+            health = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+            said = self._session.get(health, timeout=self._timeout, allow_redirects=False).json().get("fingerprint")
+        return f"{self._shown} {said if isinstance(said, str) else ''}".rstrip()
+
     def search(self, query: str, topk: int) -> list[Hit]:
         """At most `topk` hits, in the server's order. Raises RetrieverError."""
         return self.search_many([query], topk)[0]
@@ -98,14 +109,6 @@ class RemoteRetriever:
     def close(self) -> None:
         """Close the pooled connections."""
         self._session.close()
-
-    def __enter__(self) -> RemoteRetriever:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _ask(self, queries: list[str], topk: int) -> list[list[Hit]]:
         # return_scores is always true: Search-R1's reference server fails without, and given exactly two

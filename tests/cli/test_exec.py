@@ -135,7 +135,7 @@ def test_a_corpus_is_indexed_and_searched(pyrag_exec, plan, tmp_path):
     path = plan("final_answer = answer('When was Zed born?', retrieve('Zed born'))")
     ended = pyrag_exec(path, "--question", "q", "--corpus", corpus, "--index", tmp_path / "index")
     assert (ended.status, ended.out) == (0, "3 May 1901\n")
-    assert "2 lines without a passage skipped, 1 indexed" in ended.err
+    assert "2 rows without a passage skipped, 1 indexed" in ended.err
     assert "line 2: not JSON" in ended.err
 
 

@@ -193,7 +193,7 @@ def test_a_corpus_that_is_half_broken_is_searched_with_a_warning_or_refused(pyra
     corpus.write_text('{"id": "1", "contents": "Jed Hoyer\\nborn December 7, 1973"}\nno passage\n')
     ended = pyrag_exec(older, "--corpus", corpus)
     assert ended.status == 0
-    assert "1 line without a passage skipped" in ended.err
+    assert "1 row without a passage skipped" in ended.err
     assert f"kept in {corpus}.pyrag-index" in ended.err
     ended = pyrag_exec(older, "--corpus", corpus, "--strict-corpus")
     assert (ended.status, ended.out) == (2, "")

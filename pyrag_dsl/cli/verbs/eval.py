@@ -266,13 +266,10 @@ def _fingerprint(sources: Sources, screen: Screen) -> dict[str, Any] | None:
         return None
     with ExitStack() as stack:
         index: Any = opened_retriever(sources, screen, stack)
-        found = index.fingerprint
-        if found is not None:
-            return {"path": found.path, "bytes": found.size, "sha256": found.sha256}
-    from ...retrieval.corpus import hash_file
-
-    path = Path(sources.corpus or "")
-    return {"path": str(path), "bytes": path.stat().st_size, "sha256": hash_file(path)}
+        found, fingerprint = index.corpus, index.fingerprint
+    if found is None:
+        return {"path": str(sources.corpus or sources.index), "fingerprint": fingerprint}
+    return {"path": found.path, "bytes": found.size, "sha256": found.sha256, "fingerprint": fingerprint}
 
 
 _FIXED = ("method", "plan", "inputs", "seed", "limit", "shard", "model")

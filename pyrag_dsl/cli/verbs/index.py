@@ -1,4 +1,4 @@
-"""`pyrag index`: build the index of a corpus, look at one, search it."""
+"""`pyrag index`: build the index of a corpus, change it, look at it, search it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from .. import options as o
 from .. import status
 from ..screen import answer_text, stderr, write
-from ..services import load_index, open_corpus
+from ..services import index_errors, load_index, open_corpus, read_corpus
 from ..status import Stop
 from ..steps import title_of
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...retrieval.index import BM25Index
 
 _Dir = Annotated[Path, typer.Argument(metavar="DIR", help="An index, as `pyrag index build --out` has written it.")]
+_Corpus = Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="Passages: see docs/retrieval.md for the formats.")]
 
 
 class _Verbs(TyperGroup):
@@ -34,8 +35,12 @@ class _Verbs(TyperGroup):
 
 
 def add(app: typer.Typer) -> None:
-    verbs = typer.Typer(cls=_Verbs, no_args_is_help=True, help="Indexes of passages: build, info, verify, search.")
+    verbs = typer.Typer(cls=_Verbs, no_args_is_help=True, help="Indexes of passages: build, change, look at, search.")
     verbs.command(epilog=o.examples("pyrag index build --corpus passages.jsonl --out passages.index"))(build)
+    verbs.command("add", epilog=o.examples("pyrag index add passages.index --corpus more.jsonl"))(extend)
+    verbs.command(epilog=o.examples("pyrag index delete passages.index 17 18", "cat ids | pyrag index delete DIR -"))(
+        delete
+    )
     verbs.command(epilog=o.examples("pyrag index info passages.index"))(info)
     verbs.command(epilog=o.examples("pyrag index verify passages.index"))(verify)
     verbs.command(epilog=o.examples('pyrag index search passages.index "Dune author" --topk 3'))(search)
@@ -43,16 +48,51 @@ def add(app: typer.Typer) -> None:
 
 
 def build(
-    corpus: Annotated[Path, typer.Option(metavar="FILE", help="A JSON-Lines file of passages.")],
+    corpus: _Corpus,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the index is kept; FILE.pyrag-index if not given.")
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build in any case.")] = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Make the index of a corpus, so that the first search need not. One that is fresh and whole is kept."""
-    with open_corpus(corpus, out, stderr(quiet=quiet), rebuild=rebuild) as made:
+    """Make the index of a corpus, so that the first search need not. One that is fresh and whole is kept.
+
+    A build of more than 250,000 passages that was killed or interrupted goes on where it was.
+    """
+    with open_corpus(corpus, out, stderr(quiet=quiet), rebuild=rebuild, wait=False) as made:
         _tell(made)
+    return status.OK
+
+
+def extend(directory: _Dir, corpus: _Corpus, quiet: o.Quiet = False) -> int:
+    """Add the passages of a corpus to an index; one whose id is there replaces it. All are added, or none."""
+    from ...retrieval.index import BM25Index
+
+    with (
+        index_errors(),
+        read_corpus(corpus, stderr(quiet=quiet)) as passages,
+        BM25Index.add(directory, passages, wait=False) as made,
+    ):
+        _tell(made)
+    return status.OK
+
+
+def delete(
+    directory: _Dir,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Of passages; - reads one a line from stdin.")],
+) -> int:
+    """Delete passages from an index, by their ids. All are deleted, or, where one is not there, none."""
+    from ...retrieval.index import BM25Index
+
+    wanted = [line.rstrip("\n") for line in sys.stdin] if ids == ["-"] else ids
+    with index_errors():
+        with BM25Index.load(directory) as found:
+            missing = [each for each, there in zip(wanted, found.passages(wanted), strict=True) if there is None]
+        if missing:
+            more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise Stop(f"{directory}: there is no passage {missing[0]!r}{more}; nothing was deleted")
+        with BM25Index.delete(directory, wanted, wait=False) as made:
+            _tell(made)
     return status.OK
 
 
@@ -60,6 +100,8 @@ def info(directory: _Dir) -> int:
     """Say what an index holds."""
     with load_index(directory) as found:
         _tell(found)
+        for name, value in found.details().items():
+            write(sys.stdout, answer_text(f"  {name}: {value}") + "\n")
     return status.OK
 
 
