@@ -57,7 +57,9 @@ class Mode(str, Enum):
 
 Corpus = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Search this JSON-Lines file of passages.", rich_help_panel=_SOURCES),
+    typer.Option(
+        metavar="FILE", help="Search these passages (docs/retrieval.md has the formats).", rich_help_panel=_SOURCES
+    ),
 ]
 StrictCorpus = Annotated[
     bool,
@@ -65,7 +67,17 @@ StrictCorpus = Annotated[
 ]
 Retriever = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Search by this server (Search-R1's protocol).", rich_help_panel=_SOURCES),
+    typer.Option(
+        metavar="URL",
+        help="Search by this server (Search-R1's protocol), or in postgresql:// or milvus://.",
+        rich_help_panel=_SOURCES,
+    ),
+]
+RetrievalCache = Annotated[
+    Path | None,
+    typer.Option(
+        "--retrieval-cache", metavar="FILE", help="Keep what searches find in this file.", rich_help_panel=_SOURCES
+    ),
 ]
 Index = Annotated[
     Path | None,

@@ -38,6 +38,7 @@ class Sources:
     topk: int = 5
     call_timeout: float | None = None
     strict_corpus: bool = False
+    cache: Path | None = None
 
     @property
     def about(self) -> dict[str, str]:
@@ -189,18 +190,35 @@ def chat_model(
 
 def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
     """What the options name: a server, a corpus, or the bundled passages; closed with `stack`. Raises Stop."""
+    found = _searching(sources, screen, stack)
+    if sources.cache is None:
+        return found
+    from ..retrieval.cached import CachedRetriever
+    from ..retrieval.errors import IndexStorageError, RetrieverError
+
+    try:
+        return stack.enter_context(CachedRetriever(found, sources.cache))
+    except (ValueError, RetrieverError) as error:
+        raise Stop(f"--retrieval-cache: {error}") from None
+    except IndexStorageError as error:
+        screen.say(("warning: ", "warn"), f"--retrieval-cache {error}; going on without it")
+        return found
+
+
+def _searching(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
     if sources.retriever:
-        from ..retrieval.remote import RemoteRetriever
+        from ..retrieval.engines import retriever_at
+        from ..retrieval.errors import RetrieverError
 
         try:
             timeout = 10.0 if sources.call_timeout is None else sources.call_timeout
-            return stack.enter_context(RemoteRetriever(sources.retriever, timeout=timeout))
-        except ValueError as error:
+            return stack.enter_context(retriever_at(sources.retriever, timeout=timeout))
+        except (ValueError, RetrieverError) as error:
             raise Stop(f"--retriever: {error}") from None
     if sources.corpus:
         opened = stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
         if sources.strict_corpus and not opened.report.complete:
-            raise Stop("--strict-corpus: the corpus has lines that are no passages")
+            raise Stop("--strict-corpus: the corpus has rows that are no passages")
         return opened
     if sources.index:
         return stack.enter_context(load_index(sources.index))
@@ -221,7 +239,7 @@ def load_index(directory: Path, *, verify: bool = False) -> BM25Index:
 @contextmanager
 def index_errors() -> Iterator[None]:
     """What is wrong with a corpus or with the place of an index is a Stop."""
-    from ..retrieval.errors import CorpusError, IndexStorageError
+    from ..retrieval.errors import CorpusError, IndexStorageError, RetrieverError
 
     try:
         yield
@@ -229,6 +247,8 @@ def index_errors() -> Iterator[None]:
         raise Stop(f"--corpus {error}") from None
     except IndexStorageError as error:
         raise Stop(f"index {error}") from None
+    except (RetrieverError, ValueError) as error:
+        raise Stop(f"--to {error}") from None
 
 
 def open_corpus(

@@ -1,4 +1,4 @@
-"""Passages and the ways to find them: a BM25 index of a file, a server, bundled passages.
+"""Passages and the ways to find them: a BM25 index of a corpus, a server, an engine, bundled passages.
 
 The names below are imported when they are first asked for, so that `retrieval.passages` costs neither the
 index library nor the HTTP client.
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bundled import bundled_passages, bundled_retriever
+    from .cached import CachedRetriever
     from .corpus import CorpusReport, RowProblem
+    from .engines import engine_at, retriever_at
     from .errors import (
         CorpusError,
         IndexStorageError,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BM25Index": "index",
+    "CachedRetriever": "cached",
     "CorpusError": "errors",
     "CorpusReport": "corpus",
     "Hit": "passages",
@@ -51,11 +54,14 @@ _HOME = {
     "RowProblem": "corpus",
     "bundled_passages": "bundled",
     "bundled_retriever": "bundled",
+    "engine_at": "engines",
     "parse_passage_line": "passages",
+    "retriever_at": "engines",
 }
 
 __all__ = [
     "BM25Index",
+    "CachedRetriever",
     "CorpusError",
     "CorpusReport",
     "Hit",
@@ -73,7 +79,9 @@ __all__ = [
     "RowProblem",
     "bundled_passages",
     "bundled_retriever",
+    "engine_at",
     "parse_passage_line",
+    "retriever_at",
 ]
 
 

@@ -118,6 +118,7 @@ def retriever_app(retriever: Any, *, topk: int = 3, workers: int = 2) -> Starlet
         workers: searches at once.
     """
     searches = Searches(retriever, workers)
+    fingerprint = getattr(retriever, "fingerprint", "")
     registry = CollectorRegistry()
     asked = Counter("pyrag_requests", "Requests by path and status.", ["path", "status"], registry=registry)
     took = Histogram("pyrag_request_seconds", "Seconds from request to response.", ["path"], registry=registry)
@@ -144,7 +145,9 @@ def retriever_app(retriever: Any, *, topk: int = 3, workers: int = 2) -> Starlet
         return JSONResponse({"queries": given.queries, "answers": answers})
 
     async def health(_request: Request) -> Response:
-        return JSONResponse({"status": "ready", "passages": len(retriever) if hasattr(retriever, "__len__") else None})
+        size = getattr(retriever, "__len__", None)
+        said = {"status": "ready", "passages": size() if size else None, "fingerprint": fingerprint}
+        return JSONResponse(said)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

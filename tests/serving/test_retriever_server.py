@@ -71,7 +71,8 @@ def post(server: Running, path: str, body: Any, **more: Any) -> requests.Respons
 
 
 def test_it_speaks_search_r1s_protocol(server: Running) -> None:
-    assert requests.get(server.url + "/health", timeout=20).json() == {"status": "ready", "passages": 3}
+    health = requests.get(server.url + "/health", timeout=20).json()
+    assert (health["status"], health["passages"], len(health["fingerprint"])) == ("ready", 3, 64)
     asked = {"queries": ["Dune novel", "opera"], "topk": 2, "return_scores": True}
     found = post(server, "/retrieve", asked).json()["result"]
     assert [hits[0]["document"] for hits in found] == [CORPUS[0], CORPUS[2]]

@@ -71,6 +71,7 @@ def ask(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    retrieval_cache: o.RetrievalCache = None,
     strict_corpus: o.StrictCorpus = False,
     topk: Annotated[
         int | None,
@@ -170,7 +171,9 @@ def ask(
         recipe.given(given)
     except ValueError as error:
         raise Stop(f"--input: {error}") from None
-    sources = Sources(corpus, retriever, index, *answers[:3], topk or 5, strict_corpus=strict_corpus)
+    sources = Sources(
+        corpus, retriever, index, *answers[:3], topk or 5, strict_corpus=strict_corpus, cache=retrieval_cache
+    )
     sources.check()
     check_model(recipe, answers)
     place = trace or resume

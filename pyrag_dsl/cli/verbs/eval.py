@@ -67,6 +67,7 @@ def evaluate(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    retrieval_cache: o.RetrievalCache = None,
     topk: Annotated[
         int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a search.")
     ] = None,
@@ -141,7 +142,7 @@ def evaluate(
         raise Stop(f"--normalization: one of {', '.join(NORMALIZATIONS)}, not {how}")
     if engine not in ("processes", "ray"):
         raise Stop(f"--engine: processes or ray, not {engine}")
-    sources = Sources(_whole(corpus), retriever, _whole(index), *answers[:3], topk or 5)
+    sources = Sources(_whole(corpus), retriever, _whole(index), *answers[:3], topk or 5, cache=retrieval_cache)
     sources.check()
     try:
         recipe.given(given)

@@ -24,6 +24,9 @@ _Dir = Annotated[Path, typer.Argument(metavar="DIR", help="An index, as `pyrag i
 _Corpus = Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="Passages: see docs/retrieval.md for the formats.")]
 
 
+_LOADING = 600.0  # seconds for a request that writes, or makes an index
+
+
 class _Verbs(TyperGroup):
     """Says what has become of the form without a verb."""
 
@@ -44,6 +47,7 @@ def add(app: typer.Typer) -> None:
     verbs.command(epilog=o.examples("pyrag index info passages.index"))(info)
     verbs.command(epilog=o.examples("pyrag index verify passages.index"))(verify)
     verbs.command(epilog=o.examples('pyrag index search passages.index "Dune author" --topk 3'))(search)
+    verbs.command(epilog=o.examples("pyrag index load --corpus passages.jsonl --to postgresql://localhost/db"))(load)
     app.add_typer(verbs, name="index")
 
 
@@ -129,6 +133,28 @@ def search(
         write(sys.stdout, json.dumps(rows) + "\n")
     for rank, hit in enumerate(() if as_json else hits, 1):
         write(sys.stdout, f"{rank:>3}  {hit.score:8.3f}  {hit.passage.id}  {title_of(hit.passage.document)}\n")
+    return status.OK
+
+
+def load(
+    corpus: _Corpus,
+    to: Annotated[
+        str, typer.Option(metavar="URL", help="postgresql://... (?table=NAME) or milvus://... (?collection=).")
+    ],
+    quiet: o.Quiet = False,
+) -> int:
+    """Write a corpus into PostgreSQL or Milvus. A load that was cut short goes on when it is made again."""
+    from ...retrieval.engines import engine_at, shown
+
+    with (
+        index_errors(),
+        read_corpus(corpus, stderr(quiet=quiet)) as passages,
+        engine_at(to, timeout=_LOADING) as engine,
+    ):
+        done = engine.load(passages)
+        count = len(engine)
+    told = f"{shown(to)}: {done.written:,} passages written, {done.kept:,} were there; {count:,} in all"
+    write(sys.stdout, answer_text(told) + "\n")
     return status.OK
 
 

@@ -35,6 +35,7 @@ def _services() -> None:
 def retriever(
     corpus: o.Corpus = None,
     index: Annotated[Path | None, typer.Option(metavar="DIR", help="An index: see `pyrag index build`.")] = None,
+    retrieval_cache: o.RetrievalCache = None,
     mode: Annotated[str, typer.Option(metavar="lexical", help="How passages are searched.")] = "lexical",
     host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="The port; 0 takes a free one.")] = 8000,
@@ -55,7 +56,7 @@ def retriever(
         from ...serving import retriever_app, serve
     except ImportError:
         raise Stop("a service needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
-    sources = Sources(corpus, None, index, topk=topk)
+    sources = Sources(corpus, None, index, topk=topk, cache=retrieval_cache)
     sources.check()
     screen = stderr(quiet=False)
 
