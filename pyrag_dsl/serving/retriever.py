@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,23 +30,29 @@ _AGAIN = "1"  # seconds after which a client may come back
 
 Answers = Callable[[Request], Awaitable[Response]]
 Text = Annotated[str, Field(max_length=20_000)]
+# JSON has no integers of its own: 3.0 is one too.
+Count = Annotated[
+    int,
+    Field(ge=0, le=MOST_TOPK),
+    BeforeValidator(lambda given: int(given) if isinstance(given, float) and given.is_integer() else given),
+]
 
 
 class RetrieveRequest(BaseModel):
     """What `POST /retrieve` takes. `topk`: of each query; 0 or none is the server's own."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
     queries: Annotated[list[Text], Field(min_length=1, max_length=MOST_QUERIES)]
-    topk: Annotated[int, Field(ge=0, le=MOST_TOPK)] | None = None
+    topk: Count | None = None
     return_scores: bool = False
 
 
 class QueriesRequest(BaseModel):
     """What `POST /queries` takes."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
     queries: Annotated[list[Text], Field(min_length=1, max_length=MOST_QUERIES)]
-    k: Annotated[int, Field(ge=0, le=MOST_TOPK)] = 3
+    k: Count = 3
 
 
 class Overloaded(Exception):
@@ -218,21 +224,56 @@ def _shown(hit: Any, scored: bool) -> dict[str, Any]:
 
 def description() -> dict[str, Any]:
     """The service as OpenAPI 3.1."""
-    reply = {"200": {"description": "Passages for each query."}}
-    for code, said in (("413", "Too large."), ("422", "Not understood."), ("429", "Busy."), ("503", "Search failed.")):
-        reply[code] = {"description": said}
+    text, number = {"type": "string"}, {"type": ["number", "null"]}
+    document = _object({"id": text, "contents": text})
+    scored = _object({"document": document, "score": number})
+    error = _object({"error": text}, detail={"type": "array"})
+    refused = {
+        "413": _reply("The body is too large.", error),
+        "422": _reply("The request is not understood.", error),
+        "429": _reply("Too much waits: come back after the seconds in Retry-After.", error)
+        | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
+        "503": _reply("The search failed.", error),
+    }
 
-    def posted(kind: type[BaseModel], meaning: str) -> dict[str, Any]:
+    def posted(kind: type[BaseModel], meaning: str, reply: dict[str, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": kind.model_json_schema()}}
-        return {"post": {"summary": meaning, "requestBody": {"required": True, "content": content}, "responses": reply}}
+        responses = {"200": _reply("Passages for each query, best first.", reply), **refused}
+        return {
+            "post": {"summary": meaning, "requestBody": {"required": True, "content": content}, "responses": responses}
+        }
 
+    def got(meaning: str, reply: dict[str, Any]) -> dict[str, Any]:
+        return {"get": {"summary": meaning, "responses": {"200": reply}}}
+
+    ready = _object({"status": text, "passages": {"type": ["integer", "null"]}, "fingerprint": text})
     return {
         "openapi": "3.1.0",
         "info": {"title": "pyrag_dsl retriever", "version": "1"},
         "paths": {
-            "/retrieve": posted(RetrieveRequest, "Search-R1's protocol."),
-            "/queries": posted(QueriesRequest, "R1-Searcher's protocol."),
-            "/health": {"get": {"summary": "Whether it is ready.", "responses": {"200": {"description": "Ready."}}}},
-            "/metrics": {"get": {"summary": "For Prometheus.", "responses": {"200": {"description": "Text."}}}},
+            "/retrieve": posted(
+                RetrieveRequest,
+                "Search-R1's protocol; without `return_scores` the documents alone.",
+                _object({"result": _lists({"anyOf": [document, scored]})}),
+            ),
+            "/queries": posted(
+                QueriesRequest,
+                "R1-Searcher's protocol.",
+                _object({"queries": {"type": "array", "items": text}, "answers": _lists(text)}),
+            ),
+            "/health": got("Whether it is ready.", _reply("It is.", ready)),
+            "/metrics": got("For Prometheus.", {"description": "Text.", "content": {"text/plain": {"schema": text}}}),
         },
     }
+
+
+def _object(needed: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {**needed, **more}, "required": list(needed)}
+
+
+def _lists(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "array", "items": items}}
+
+
+def _reply(meaning: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": meaning, "content": {"application/json": {"schema": schema}}}

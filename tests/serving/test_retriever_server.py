@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,11 +23,13 @@ from hypothesis import strategies as st
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
+import uvicorn
+
 from pyrag_dsl.cli import pyrag
-from pyrag_dsl.retrieval import BM25Index, Passage
+from pyrag_dsl.retrieval import BM25Index, CachedRetriever, Passage, RetrieverUnreachableError
 from pyrag_dsl.retrieval.remote import RemoteRetriever
 from pyrag_dsl.serving import retriever as served
-from pyrag_dsl.serving import retriever_app
+from pyrag_dsl.serving import retriever_app, serve
 
 CORPUS = [
     {"id": "a", "contents": '"Dune"\nDune is a novel by Frank Herbert.'},
@@ -88,6 +91,23 @@ def test_it_speaks_r1_searchers_protocol(server: Running) -> None:
     assert found == {"queries": ["Dune", "zzz"], "answers": [["Dune\nDune is a novel by Frank Herbert."], []]}
 
 
+def test_a_kept_result_of_an_index_that_is_served_is_told_from_that_of_another(server: Running, tmp_path: Path) -> None:
+    with RemoteRetriever(server.url) as client, CachedRetriever(client, tmp_path / "cache") as cached:
+        assert cached.fingerprint.startswith(f"{server.url}/retrieve ")
+        assert cached.fingerprint.endswith(requests.get(server.url + "/health", timeout=20).json()["fingerprint"])
+        assert cached.search("Dune", 1) == cached.search("Dune", 1)
+    with RemoteRetriever("http://127.0.0.1:1") as nobody:
+        assert nobody.fingerprint == "http://127.0.0.1:1/retrieve"
+
+
+def test_small_packets_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Head and body of a response are written apart: with Nagle's algorithm the second would wait for some 40 ms."""
+    protocols: list[int] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _, sockets: protocols.extend(each.proto for each in sockets))
+    serve(None, "127.0.0.1", 0, print)
+    assert protocols == [socket.IPPROTO_TCP]
+
+
 @pytest.mark.parametrize("path", ["/retrieve", "/queries"])
 def test_our_own_client_understands_it(server: Running, path: str) -> None:
     with RemoteRetriever(server.url + path) as client:
@@ -104,6 +124,9 @@ def test_our_own_client_understands_it(server: Running, path: str) -> None:
         ({"queries": [1]}, 422, "queries.0: "),
         ({"queries": ["a"], "topk": 1000}, 422, "topk: "),
         ({"queries": ["a"], "topk": -1}, 422, "topk: "),
+        ({"queries": ["a"], "topk": "2"}, 422, "topk: "),
+        ({"queries": ["a"], "topk": 2.5}, 422, "topk: "),
+        ({"queries": ["a"], "return_scores": 0}, 422, "return_scores: "),
         ({"queries": ["a"] * 2_000}, 422, "queries: "),
         ({"queries": ["x" * 30_000]}, 422, "queries.0: "),
         (["Dune"], 422, "body: "),
@@ -204,6 +227,46 @@ def test_queries_that_meet_are_searched_for_together_and_too_many_are_sent_away(
         failed = client.post("/retrieve", json={"queries": ["broken"]})
         assert failed.status_code == 503
         assert "secret" not in failed.text
+
+
+HANGING = """
+import sys, time
+from pyrag_dsl.retrieval import Retriever
+from pyrag_dsl.serving import retriever_app, serve
+
+class Hangs(Retriever):
+    def search(self, query, topk):
+        print("asked", flush=True)
+        time.sleep(600 if query == "wait" else 0)
+        return []
+
+serve(retriever_app(Hangs()), "127.0.0.1", int(sys.argv[1]), lambda port: print(port, flush=True))
+"""
+
+
+def hanging(port: str = "0") -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen([sys.executable, "-c", HANGING, port], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of POSIX")
+def test_a_server_that_is_killed_while_it_searches_is_an_error_and_the_next_one_is_found() -> None:
+    process, port = hanging()
+    with RemoteRetriever(f"http://127.0.0.1:{port}", timeout=60, retries=0) as client, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.search, "wait", 3)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asked\n"
+        process.kill()
+        with pytest.raises(RetrieverUnreachableError, match="Start the retrieval server"):
+            asked.result(timeout=60)
+        process.wait(timeout=60)
+        process, _ = hanging(port)
+        try:
+            assert client.search("go on", 3) == []
+        finally:
+            process.kill()
+            process.wait(timeout=60)
 
 
 @pytest.mark.skipif(not TRACES.is_dir(), reason="the recorded traces are not here: set PYRAG_SHARED")

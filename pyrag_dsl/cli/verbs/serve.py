@@ -35,6 +35,9 @@ def _services() -> None:
 def retriever(
     corpus: o.Corpus = None,
     index: Annotated[Path | None, typer.Option(metavar="DIR", help="An index: see `pyrag index build`.")] = None,
+    behind: Annotated[
+        str | None, typer.Option("--retriever", metavar="URL", help="Another server, postgresql:// or milvus://.")
+    ] = None,
     retrieval_cache: o.RetrievalCache = None,
     mode: Annotated[str, typer.Option(metavar="lexical", help="How passages are searched.")] = "lexical",
     host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
@@ -50,13 +53,13 @@ def retriever(
     """
     if mode != "lexical":
         raise Stop(f"--mode: lexical is all that there is so far, not {mode}")
-    if corpus is None and index is None:
-        raise Stop("nothing to search: give --corpus or --index")
+    if corpus is None and index is None and behind is None:
+        raise Stop("nothing to search: give --corpus, --index or --retriever")
     try:
         from ...serving import retriever_app, serve
     except ImportError:
         raise Stop("a service needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
-    sources = Sources(corpus, None, index, topk=topk, cache=retrieval_cache)
+    sources = Sources(corpus, behind, index, topk=topk, cache=retrieval_cache)
     sources.check()
     screen = stderr(quiet=False)
 
