@@ -207,8 +207,8 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
 
 def _searching(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
     if sources.retriever:
-        from ..retrieval.engines import retriever_at
         from ..retrieval.errors import RetrieverError
+        from ..retrieval.search_engines import retriever_at
 
         try:
             timeout = 10.0 if sources.call_timeout is None else sources.call_timeout

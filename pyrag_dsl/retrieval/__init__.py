@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .bundled import bundled_passages, bundled_retriever
     from .cached import CachedRetriever
     from .corpus import CorpusReport, RowProblem
-    from .engines import engine_at, retriever_at
     from .errors import (
         CorpusError,
         IndexStorageError,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         parse_passage_line,
     )
     from .remote import RemoteRetriever
+    from .search_engines import retriever_at, search_engine_at
 
 _HOME = {
     "BM25Index": "index",
@@ -54,9 +54,9 @@ _HOME = {
     "RowProblem": "corpus",
     "bundled_passages": "bundled",
     "bundled_retriever": "bundled",
-    "engine_at": "engines",
     "parse_passage_line": "passages",
-    "retriever_at": "engines",
+    "retriever_at": "search_engines",
+    "search_engine_at": "search_engines",
 }
 
 __all__ = [
@@ -79,9 +79,9 @@ __all__ = [
     "RowProblem",
     "bundled_passages",
     "bundled_retriever",
-    "engine_at",
     "parse_passage_line",
     "retriever_at",
+    "search_engine_at",
 ]
 
 

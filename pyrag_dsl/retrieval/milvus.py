@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from .engines import Embed, SearchEngine, missing, shown, without
 from .errors import RetrieverReplyError, RetrieverUnreachableError
 from .passages import Hit, Passage
+from .search_engines import Embed, SearchEngine, missing, shown, without
 
 _LONGEST = 65_535  # bytes of a text that Milvus holds
 _QUERY_CHARACTERS = 20_000

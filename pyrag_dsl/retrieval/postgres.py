@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .engines import Embed, SearchEngine, missing, shown, without
 from .errors import RetrieverReplyError, RetrieverTimeoutError, RetrieverUnreachableError
 from .passages import Hit, Passage
+from .search_engines import Embed, SearchEngine, missing, shown, without
 
 _MOST_CONNECTIONS = 8
 _QUERY_CHARACTERS = 20_000

@@ -144,12 +144,12 @@ def load(
     quiet: o.Quiet = False,
 ) -> int:
     """Write a corpus into PostgreSQL or Milvus. A load that was cut short goes on when it is made again."""
-    from ...retrieval.engines import engine_at, shown
+    from ...retrieval.search_engines import search_engine_at, shown
 
     with (
         index_errors(),
         read_corpus(corpus, stderr(quiet=quiet)) as passages,
-        engine_at(to, timeout=_LOADING) as engine,
+        search_engine_at(to, timeout=_LOADING) as engine,
     ):
         done = engine.load(passages)
         count = len(engine)

@@ -81,13 +81,13 @@ def retriever_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -
     """
     scheme = url.partition(":")[0]
     if scheme in _ENGINES:
-        return engine_at(url, timeout=timeout, embed=embed)
+        return search_engine_at(url, timeout=timeout, embed=embed)
     from .remote import RemoteRetriever
 
     return RemoteRetriever(url, timeout=timeout)
 
 
-def engine_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -> SearchEngine:
+def search_engine_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -> SearchEngine:
     """The search engine at an address. Raises ValueError for what is no such address, and RetrieverError."""
     scheme = url.partition(":")[0]
     if scheme not in _ENGINES:

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyrag_dsl.cli import pyrag
-from pyrag_dsl.retrieval import Hit, Passage, RetrieverError, engine_at, retriever_at
-from pyrag_dsl.retrieval.engines import Loaded, shown
+from pyrag_dsl.retrieval import Hit, Passage, RetrieverError, retriever_at, search_engine_at
+from pyrag_dsl.retrieval.search_engines import Loaded, shown
 
 CITIES = ("Ulm", "Bonn", "Mainz", "Speyer", "Worms", "Trier", "Passau")
 ROWS = [Passage(f"p{n}", f"{CITIES[n % 7]} {n}", f"The number{n} city lies on a river.") for n in range(1_100)]
@@ -78,7 +78,7 @@ def place(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="module")
 def words(place: Any) -> Iterator[Any]:
-    with engine_at(place("words"), timeout=60) as engine:
+    with search_engine_at(place("words"), timeout=60) as engine:
         assert engine.load(ROWS) == Loaded(1_100, 0)
         yield engine
 
@@ -121,7 +121,7 @@ def test_a_load_that_was_cut_short_goes_on_and_embeds_nothing_twice(place: Any) 
         yield from ROWS[:700]
         raise KeyboardInterrupt
 
-    with engine_at(place("vectors"), timeout=60, embed=counting) as engine:
+    with search_engine_at(place("vectors"), timeout=60, embed=counting) as engine:
         with pytest.raises(KeyboardInterrupt):
             engine.load(cut_short())
         assert engine.load([*ROWS, Passage("p3", "New", "Another text.")]) == Loaded(601, 500)
@@ -143,7 +143,7 @@ def test_threads_share_it(words: Any) -> None:
 
 def test_where_nothing_was_loaded_is_said(place: Any) -> None:
     with (
-        engine_at(place("nothing")) as engine,
+        search_engine_at(place("nothing")) as engine,
         pytest.raises(RetrieverError, match="pyrag index load --corpus") as said,
     ):
         engine.search("Ulm", 3)
@@ -165,7 +165,7 @@ def test_a_corpus_is_loaded_and_asked_from_the_command_line(place: Any, tmp_path
 
 
 def test_another_load_changes_the_fingerprint(postgres: str) -> None:
-    with engine_at(postgres + "&table=print") as engine:
+    with search_engine_at(postgres + "&table=print") as engine:
         assert engine.fingerprint == ""
         engine.load(ROWS[:3])
         first = engine.fingerprint
@@ -177,7 +177,7 @@ def test_another_load_changes_the_fingerprint(postgres: str) -> None:
 
 
 def test_a_server_that_is_restarted_under_load_is_found_again(postgres_server: Any, postgres: str) -> None:
-    with engine_at(postgres + "&table=restarted", timeout=60) as engine:
+    with search_engine_at(postgres + "&table=restarted", timeout=60) as engine:
         engine.load(ROWS[:100])
         wrong: list[object] = []
         over = threading.Event()
@@ -213,7 +213,7 @@ def test_a_server_that_is_restarted_under_load_is_found_again(postgres_server: A
 )
 def test_where_nobody_listens_is_said_without_the_password(url: str, module: str) -> None:
     pytest.importorskip(module, reason="its extra is not installed")
-    with pytest.raises(RetrieverError) as said, engine_at(url, timeout=2) as engine:
+    with pytest.raises(RetrieverError) as said, search_engine_at(url, timeout=2) as engine:
         engine.search("Ulm", 1)
     assert "secret" not in str(said.value)
     assert "127.0.0.1:1" in str(said.value)
