@@ -266,11 +266,11 @@ class _Looking:
         if manifest.current and same:
             return storage.refresh(self.home, manifest, self.corpus, self.state, read_ns)
         advice = "Name another directory, or build anew what is there: pyrag index build --rebuild"
+        if self.named and not same and manifest.corpus.path != str(self.corpus.resolve()):
+            raise IndexStorageError(self.home, f"it holds the index of {manifest.corpus.path}", advice)
         if manifest.changes:
             problem = "passages were added or deleted by hand, and its corpus or this program has changed since"
             raise IndexStorageError(self.home, problem, advice)
-        if self.named and not same and manifest.corpus.path != str(self.corpus.resolve()):
-            raise IndexStorageError(self.home, f"it holds the index of {manifest.corpus.path}", advice)
         return None
 
     def _damaged(self, damage: DamageError) -> None:
