@@ -237,8 +237,8 @@ def load_index(directory: Path, *, verify: bool = False) -> BM25Index:
 
 
 @contextmanager
-def index_errors() -> Iterator[None]:
-    """What is wrong with a corpus or with the place of an index is a Stop."""
+def index_errors(place: str = "--index") -> Iterator[None]:
+    """What is wrong with a corpus or with the place of an index, which the command line names so, is a Stop."""
     from ..retrieval.errors import CorpusError, IndexStorageError, RetrieverError
 
     try:
@@ -246,7 +246,7 @@ def index_errors() -> Iterator[None]:
     except CorpusError as error:
         raise Stop(f"--corpus {error}") from None
     except IndexStorageError as error:
-        raise Stop(f"index {error}") from None
+        raise Stop(f"{place} {error}") from None
     except (RetrieverError, ValueError) as error:
         raise Stop(f"--to {error}") from None
 

@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> Path:
         (["good.py", "--question", "  "], "no question"),
         (["good.py", "--question", "q", "--corpus", "other.jsonl", "--retriever", URL], "--corpus and --retriever"),
         (["good.py", "--question", "q", "--corpus", "nowhere.jsonl"], "there is no such file"),
-        (["good.py", "--question", "q", "--corpus", "directory"], "a directory"),
+        (["good.py", "--question", "q", "--corpus", "directory"], "this directory"),
         (["good.py", "--question", "q", "--corpus", "other.jsonl"], 'no "contents"'),
         (["good.py", "--question", "q", "--corpus", "empty.jsonl"], "empty"),
         (["good.py", "--question", "q", "--index", "directory"], "--index"),

@@ -123,6 +123,7 @@ def evaluate(
     130 on Ctrl-C; the same command goes on.
     """
     from ...evaluation import NORMALIZATIONS, Allowance, DataError, read_questions
+    from ...retrieval.search_engines import shown
     from ..presets import read_preset
 
     base = read_preset(preset)
@@ -183,7 +184,7 @@ def evaluate(
         "limit": limit,
         "shard": shard,
         "corpus": _fingerprint(sources, screen),
-        "retriever": retriever,
+        "retriever": None if retriever is None else shown(retriever),
         "model": answers.name,
         "plan_model": plans.name,
         "base_url": answers.base_url,

@@ -73,7 +73,7 @@ def extend(directory: _Dir, corpus: _Corpus, quiet: o.Quiet = False) -> int:
     from ...retrieval.index import BM25Index
 
     with (
-        index_errors(),
+        index_errors("index"),
         read_corpus(corpus, stderr(quiet=quiet)) as passages,
         BM25Index.add(directory, passages, wait=False) as made,
     ):
@@ -89,7 +89,7 @@ def delete(
     from ...retrieval.index import BM25Index
 
     wanted = [line.rstrip("\n") for line in sys.stdin] if ids == ["-"] else ids
-    with index_errors():
+    with index_errors("index"):
         with BM25Index.load(directory) as found:
             missing = [each for each, there in zip(wanted, found.passages(wanted), strict=True) if there is None]
         if missing:
@@ -147,7 +147,7 @@ def load(
     from ...retrieval.search_engines import search_engine_at, shown
 
     with (
-        index_errors(),
+        index_errors("index"),
         read_corpus(corpus, stderr(quiet=quiet)) as passages,
         search_engine_at(to, timeout=_LOADING) as engine,
     ):
