@@ -90,6 +90,7 @@ def test_the_oldest_results_go_first_and_the_newest_stay(tmp_path: Path) -> None
     with CachedRetriever(inner, tmp_path / "cache", most_bytes=200_000) as cached:
         for number in range(1_000):
             cached.search(str(number), 1)
+        assert (tmp_path / "cache").stat().st_size <= 200_000
         inner.asked.clear()
         cached.search("999", 1)
         assert inner.asked == []

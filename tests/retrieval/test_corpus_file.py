@@ -243,6 +243,10 @@ def test_a_folder_of_texts_is_cut_into_passages_with_stable_ids(tmp_path: Path) 
     assert {row.id for row in CorpusReader(folder)} == {row.id for row in rows} | {"a.txt#0"}
     assert len(more) == len(rows) + 1
     assert more.fingerprint != index.fingerprint
+    before = digest_of(folder)
+    assert more.fingerprint == BM25Index.open(folder, rebuild=True).fingerprint
+    (folder / "a.txt").write_text("Last of all!!")
+    assert digest_of(folder) != before
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9), st.text(max_size=9)), min_size=1, max_size=5))
