@@ -16,8 +16,8 @@ from ..runtime.events import DiagnosticFound, HookDecided, NodeRerun, Printed, R
 from ..runtime.trace import Trace
 from .ancestry import Ancestry, Branch, ancestry_of
 from .chart import Bar, chart_of, paid
-from .passages import Piece, Reading, ShownPassage, cut, shown
-from .source import DiffLine, coloured, difference
+from .passages import Reading, ShownPassage, cut, shown
+from .source import DiffLine, Piece, coloured, difference
 
 _GROUPED = 30
 """Calls of one run beyond which they are folded by the line that made them."""
@@ -284,14 +284,17 @@ def _cards(
             wanted = bar.started if bar.wanted is None else bar.wanted
             times = [wanted / reach, bar.started / reach, bar.ended / reach]
         else:
-            begin, end = places.get(bar.key, (0.0, 0.0))
-            times = [begin / whole, begin / whole, end / whole]
+            made, back = places.get(bar.key, (0.0, 0.0))
+            times = [made / whole, made / whole, back / whole]
+        start, begin, end = (round(min(max(each, 0.0), 1.0) * 1_000, 2) for each in times)
         passages, documents, answer = reading.of(bar)
         cards.append(
             CallCard(
                 bar,
                 _name(bar),
-                *[round(min(max(each, 0.0), 1.0) * 1_000, 2) for each in times],
+                start,
+                begin,
+                end,
                 arguments=tuple((name, shown(value)) for name, value in bar.arguments.items() if name != "docs"),
                 passages=passages,
                 documents=documents,
