@@ -12,7 +12,7 @@ from ..runtime.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CallChange:
     """A call that only one run has made ("-" the first, "+" the second), or both otherwise ("~").
 
     Attributes:
@@ -33,7 +33,7 @@ class Differences:
     """How two runs differ. `answers`: of both, where they do; None where they agree."""
 
     plans: bool
-    changes: tuple[Change, ...]
+    changes: tuple[CallChange, ...]
     answers: tuple[str, str] | None
 
     def __bool__(self) -> bool:
@@ -51,13 +51,13 @@ def differences(one: Trace, other: Trace) -> Differences:
     )
 
 
-def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterable[Change]:
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterable[CallChange]:
     for node in dict.fromkeys([*before, *after]):
         first, second = before.get(node), after.get(node)
         if first is None or second is None:
             alone = before[node] if second is None else after[node]
             said = f"{brief(alone.arguments)} = {brief(alone.result)}"
-            yield Change("+" if first is None else "-", alone.alias or node, said)
+            yield CallChange("+" if first is None else "-", alone.alias or node, said)
             continue
         name = second.alias or node
         details = [
@@ -68,7 +68,7 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterable[Change]:
         if first.result != second.result:
             details.append(("result", brief(first.result), brief(second.result)))
         if details:
-            yield Change("~", name, details=tuple(details))
+            yield CallChange("~", name, details=tuple(details))
 
 
 def brief(value: Any, limit: int = 100) -> str:

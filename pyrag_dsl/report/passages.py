@@ -41,7 +41,7 @@ class ShownPassage:
     score: str = ""
 
 
-class Reading:
+class Readings:
     """What the calls of a page found and read."""
 
     def __init__(self, bars: Sequence[Bar], *, short: bool = False) -> None:

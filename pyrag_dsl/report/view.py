@@ -16,7 +16,7 @@ from ..runtime.events import DiagnosticFound, HookDecided, NodeRerun, Printed, R
 from ..runtime.trace import Trace
 from .ancestry import Ancestry, Branch, ancestry_of
 from .chart import Bar, chart_of, paid
-from .passages import Reading, ShownPassage, cut, shown
+from .passages import Readings, ShownPassage, cut, shown
 from .source import DiffLine, Piece, coloured, difference
 
 _GROUPED = 30
@@ -64,7 +64,7 @@ class LineView:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CallGroup:
     """Calls that one line made; `title` is empty where they are not folded."""
 
     title: str
@@ -89,7 +89,7 @@ class RunView:
     status: str
     failed: bool
     lines: tuple[LineView, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[CallGroup, ...]
     diagnostics: tuple[tuple[Diagnostic, str], ...]
     decisions: tuple[tuple[str, str], ...]
     printed: str
@@ -266,7 +266,7 @@ def _main(answered: Answered, runs: Sequence[RunView]) -> RunView:
 def _cards(
     trace: Trace, bars: Sequence[Bar], reach: float, ancestries: Mapping[str, Ancestry | None]
 ) -> list[CallCard]:
-    reading = Reading(bars, short=len(bars) > _HUGE)
+    reading = Readings(bars, short=len(bars) > _HUGE)
     why = _reasons(trace)
     names = {bar.node: bar.alias or bar.node for bar in bars if bar.kind in ("call", "failed")}
     keys = {bar.node: bar.key for bar in bars if bar.kind in ("call", "failed", "running")}
@@ -430,7 +430,7 @@ def _lines(trace: Trace, cards: Sequence[CallCard], found: Iterable[Diagnostic])
     return tuple(out)
 
 
-def _groups(cards: Sequence[CallCard]) -> tuple[Group, ...]:
+def _groups(cards: Sequence[CallCard]) -> tuple[CallGroup, ...]:
     """The calls of a run: as they are, or folded by line where there are many."""
     if len(cards) <= _GROUPED:
         return (_group("", cards),) if cards else ()
@@ -443,9 +443,9 @@ def _groups(cards: Sequence[CallCard]) -> tuple[Group, ...]:
     )
 
 
-def _group(title: str, cards: Sequence[CallCard]) -> Group:
+def _group(title: str, cards: Sequence[CallCard]) -> CallGroup:
     seconds = sum(card.bar.elapsed or 0.0 for card in cards)
-    return Group(title, tuple(cards), seconds, sum(card.bar.spent.tokens for card in cards))
+    return CallGroup(title, tuple(cards), seconds, sum(card.bar.spent.tokens for card in cards))
 
 
 def _excerpt(diagnostic: Diagnostic, source: str) -> str:
