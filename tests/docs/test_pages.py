@@ -61,7 +61,7 @@ def shell(block: Block, place: Path, status: int = 0) -> str:
         env={**keep, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert ran.returncode == status, f"{block.name}: status {ran.returncode}\n{ran.stderr}"
