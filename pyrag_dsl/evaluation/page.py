@@ -95,6 +95,7 @@ def _bars(lines: Sequence[dict[str, Any]]) -> Plot:
         axes.errorbar([line["em"]], [-place], xerr=[[line["em"] - low], [high - line["em"]]], fmt="o", capsize=4)
     axes.set_yticks([-place for place in range(len(lines))], [_label(line) for line in lines])
     axes.set_xlabel("exact match")
+    axes.set_xlim(-0.02, 1.02)
     axes.margins(y=0.3)
     return _drawn(figure, "exact match with intervals")
 
@@ -112,7 +113,8 @@ def _grouped(lines: Sequence[dict[str, Any]], kinds: Mapping[str, Sequence[dict[
     middles = [-(row * (len(lines) + 1) + (len(lines) - 1) / 2) for row in range(len(kinds))]
     axes.set_yticks(middles, [f"{kind[:24]} ({values[0]['questions']})" for kind, values in kinds.items()])
     axes.set_xlabel("exact match")
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.3), ncols=2)
+    axes.set_xlim(-0.02, 1.02)
+    axes.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return _drawn(figure, "exact match by type of question")
 
 
