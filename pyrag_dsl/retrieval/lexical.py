@@ -35,7 +35,7 @@ STOP_WORDS = """
 _QUERY_CHARACTERS = 20_000
 _QUERY_TERMS = 128
 _SCORE_DECIMALS = 4
-_TIES = 8
+_TIES = 2  # hits looked at beyond those wanted; each makes the search a little slower
 _MOST_TIES = 1024
 COMMIT_EVERY = 250_000
 """Passages after which a build that is killed need not be done again."""
