@@ -153,7 +153,7 @@ def run_plan_tool(tools: Mapping[str, Tool], adaptive: Hook | None = None) -> To
             "source": source,
             "problems": [],
             "fixed": "",
-            "flagged": _flagged(result),
+            "flagged": flagged(result),
         }
 
     return tool(run_plan)
@@ -344,19 +344,19 @@ def _safely_fixed(source: str, failure: PlanError, signatures: Mapping[str, Sign
     return str(mended.source) if mended is not None and mended.source != source else ""
 
 
-def _flagged(result: Any) -> list[str]:
+def flagged(result: Any) -> list[str]:
     """As the published code does: each sentinel flags the last retrieve before it; if none does and the final answer is
     one, the last retrieve."""
-    flagged: dict[str, None] = {}
+    nodes: dict[str, None] = {}
     last = None
     for call in result.calls:
         if call.tool == "retrieve":
             last = call
         elif call.tool == "answer" and last is not None and _is_sentinel(call.result):
-            flagged[last.node] = None
-    if not flagged and last is not None and _is_sentinel(result.final_answer):
-        flagged[last.node] = None
-    return [call.node for call in result.calls if call.node in flagged and call.arguments["topk"] < RERUN_TOPK]
+            nodes[last.node] = None
+    if not nodes and last is not None and _is_sentinel(result.final_answer):
+        nodes[last.node] = None
+    return [call.node for call in result.calls if call.node in nodes and call.arguments["topk"] < RERUN_TOPK]
 
 
 def _is_sentinel(value: Any) -> bool:

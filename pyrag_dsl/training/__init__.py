@@ -1,0 +1,6 @@
+"""Training the models behind plans: rewards, data sets, and commands for the trainers that others keep."""
+
+from .referee import Referee, RewardUnavailable
+from .rewards import acompute_score, compute_score, trl_reward
+
+__all__ = ["Referee", "RewardUnavailable", "acompute_score", "compute_score", "trl_reward"]

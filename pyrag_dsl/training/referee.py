@@ -1,0 +1,318 @@
+"""The referee: runs what a policy wrote over frozen tools, in isolated workers, and says what it is worth.
+
+One referee serves a whole training process. It has an event loop of its own, so that it may be asked from any thread
+and from any loop; what its tools have answered is kept by content, and a plan that was seen before is not run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from ..agents.adaptive import AdaptiveRetrieval
+from ..agents.decomposer import read_queries
+from ..agents.retrieving import retrieve_tool
+from ..agents.roles import RERUN_TOPK, Models, flagged
+from ..evaluation.metrics import text_of
+from ..grammar.diagnostics import LimitExceeded, PlanError, PlanFailed, PlanRejected, ToolFailed
+from ..grammar.extract import extract_code
+from ..grammar.program import Program
+from ..isolation.pool import Pool
+from ..methods.answered import Answered
+from ..methods.ask import answer as answer_question
+from ..methods.recipe import Host, load_recipe
+from ..runtime.api import arun
+from ..runtime.result import Result
+from ..runtime.scheduler import in_thread
+from ..runtime.tools import Tool, tool, toolset
+from ..runtime.trace import Trace
+from ..threads import new_loop, start
+from .grounding import ungrounded
+from .memo import Memo, is_something, remembered
+from .scores import failed, graded
+
+ADAPTIVE = ("rerun", "selective", "none")
+REPAIRS = 3
+"""How often the plan behind a decomposition may be mended, as in PyRAG-RL."""
+_NOW = datetime(2025, 1, 1)  # the time of day that plans see: the same text is to score the same tomorrow
+_AFTER = "_after_topk10"
+
+
+class RewardUnavailable(RuntimeError):
+    """No score can be given, and that is not the policy's fault: a retriever or a model is down or not named.
+
+    Stop the training, mend the service, and go on from the last checkpoint: zeros would teach the policy nothing true.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a plan, whatever the golden answers are.
+
+    Attributes:
+        answer: the final answer as text.
+        kind: how it failed; "" if it did not. See docs/training.md.
+        code: of the diagnostic, if there is one.
+        calls: of the tools, those left out that the plan did not come to.
+        queries: sub-queries of a decomposition.
+        boosted: whether it was run again with more passages.
+    """
+
+    answer: str = ""
+    kind: str = ""
+    code: str = ""
+    calls: int = 0
+    queries: int = 0
+    boosted: bool = False
+
+    def score(self, golden: Sequence[str]) -> dict[str, Any]:
+        """The score for these golden answers."""
+        facts = {"num_calls": self.calls, "num_sub_queries": self.queries, "retried_with_topk10": int(self.boosted)}
+        if self.kind:
+            return failed(self.kind, self.code, pred=self.answer, **facts)
+        if not golden or not self.answer.strip():
+            return failed("empty_pred_or_gold", self.code, pred=self.answer, **facts)
+        return graded(self.answer, golden, **facts)
+
+
+class Referee:
+    """Scores plans and decompositions by what they come to.
+
+    Args:
+        tools: what plans may call: `retrieve` and `answer`, frozen while a policy is trained. Callables or tools.
+        plan_model: writes and mends the plans behind decompositions; not needed for plans.
+        answer_model: is told of to methods that ask for a model that talks; `plan_model` if not given.
+        adaptive: "rerun" runs a plan once more with 10 passages where an answer said that there is none, as PyRAG-RL's
+            reward does; "selective" asks only those searches again; "none" neither.
+        deadline: seconds for one execution of a plan.
+        calls: of tools, in one execution.
+        steps: of the interpreter, in one execution: what ends an endless loop, the same every time.
+        grounded: whether answers that rest on nothing score nothing; see `grounding`.
+        isolation: as for `pyrag_dsl.run`.
+        at_once: executions under way at once.
+        most: values that are kept: results of calls, and as many outcomes of plans.
+    """
+
+    def __init__(
+        self,
+        tools: Mapping[str, Callable[..., Any] | Tool],
+        *,
+        plan_model: Any = None,
+        answer_model: Any = None,
+        adaptive: str = "rerun",
+        deadline: float = 30.0,
+        calls: int = 20,
+        steps: int = 200_000,
+        grounded: bool = True,
+        isolation: Any = "process",
+        at_once: int = 64,
+        most: int = 20_000,
+    ) -> None:
+        if adaptive not in ADAPTIVE:
+            raise ValueError(f"adaptive must be one of {', '.join(ADAPTIVE)}, not {adaptive!r}")
+        self.asked = Memo(most, is_something)
+        self.outcomes = Memo(most)
+        self.tools = {name: remembered(each, self.asked) for name, each in toolset(tools).items()}
+        self.plan_model = plan_model
+        self.answer_model = answer_model
+        self.adaptive = adaptive
+        self.limits = {"deadline": deadline, "tool_calls": calls, "steps": steps}
+        self.grounded = grounded
+        self.isolation = isolation
+        self.at_once = at_once
+        self.room: asyncio.Semaphore | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    # ------------------------------------------------------------------ from outside
+
+    def submit(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Start a coroutine of this referee on its loop; a `concurrent.futures.Future`."""
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():  # threads do not survive a fork
+                self._loop, self._pid = new_loop(), os.getpid()
+                self.room = None
+                self.asked.values.clear()
+                self.outcomes.values.clear()
+                start(self._loop.run_forever, lambda _result, _error: None)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """End its loop; workers of the usual pool stay."""
+        with self._lock:
+            if self._loop is not None and self._pid == os.getpid():
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop = None
+        if isinstance(self.isolation, Pool):
+            self.isolation.close()
+
+    def __enter__(self) -> Referee:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ on its loop
+
+    async def plan(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
+        """The score of a reply that should hold a plan. Raises `RewardUnavailable`."""
+        source = extract_code(reply)
+        ran = await self.outcomes(("plan", source, question, topk), lambda: self._plan(source, question, topk))
+        return ran.score(golden)  # type: ignore[no-any-return]
+
+    async def decomposition(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
+        """The score of a reply that should hold sub-queries. Raises `RewardUnavailable`."""
+        if not question:
+            return failed("missing_question")
+        queries = read_queries(reply)
+        if not queries:
+            return failed("bad_subquery_json")
+        key = ("decompose", queries, question, topk)
+        ran = await self.outcomes(key, lambda: self._pipeline(queries, question, topk))
+        return ran.score(golden)  # type: ignore[no-any-return]
+
+    async def _plan(self, source: str, question: str, topk: int) -> Ran:
+        tools = self._tools(topk)
+        ran, result = await self._executed(source, tools, question)
+        if result is None or self.adaptive != "rerun":
+            return ran
+        again = flagged(result)
+        if not again:
+            return ran
+        overrides = {node: {"topk": RERUN_TOPK} for node in again}
+        ran, _ = await self._executed(result.program, tools, question, overrides=overrides)
+        return replace(ran, boosted=True, kind=f"{ran.kind}{_AFTER}" if ran.kind else "")
+
+    async def _executed(
+        self, plan: str | Program, tools: Mapping[str, Tool], question: str, **more: Any
+    ) -> tuple[Ran, Result | None]:
+        """One execution: what became of it, and its result if it came to an answer."""
+        self.room = self.room or asyncio.Semaphore(self.at_once)
+        if self.adaptive == "selective":
+            more["hooks"] = [AdaptiveRetrieval()]
+        async with self.room:
+            try:
+                result = await arun(
+                    plan, tools, inputs={"question": question}, limits=self.limits, isolation=self.isolation, now=_NOW,
+                    **more,
+                )  # fmt: skip
+            except ToolFailed as error:
+                raise unavailable(error) from error
+            except PlanError as error:
+                trace = error.trace
+                await self._alive(trace, tools, question)
+                return Ran(kind=kind_of(error), code=error.diagnostics[0].code, calls=len(calls_of(trace))), None
+            await self._alive(result.trace, tools, question)
+            return Ran(text_of(result.final_answer), await self._hack(result, question), "", len(result.calls)), result
+
+    async def _hack(self, result: Result, question: str) -> str:
+        if not self.grounded:
+            return ""
+        lineage = await in_thread(lambda _: result.lineage, None)
+        return ungrounded(text_of(result.final_answer), result.program, result.calls, lineage, question)
+
+    async def _pipeline(self, queries: tuple[str, ...], question: str, topk: int) -> Ran:
+        """The whole method behind sub-queries: a frozen model plans, the plan is run, and mended where it fails."""
+        if self.plan_model is None:
+            raise RewardUnavailable("the reward of a decomposition needs a model that writes plans: name plan_url and "
+                                    "plan_model, or give Referee(plan_model=...)")  # fmt: skip
+        tools = self._tools(topk)
+
+        async def decompose(question: str) -> list[str]:  # noqa: ARG001  # what the policy said, in its place
+            return list(queries)
+
+        recipe = replace(load_recipe("pyrag"), own=lambda _tools: {"decompose": tool(decompose)})
+        host = Host(
+            models=Models.of(self.answer_model or self.plan_model, self.plan_model),
+            retrieve=tools.get("retrieve"),
+            tools={name: each for name, each in tools.items() if name != "retrieve"},
+            adaptive=AdaptiveRetrieval() if self.adaptive == "selective" else None,
+        )
+        # Each execution may use what a plan may: the first, its repairs, a new plan, and the one with more passages.
+        runs = REPAIRS + 3
+        limits = {**self.limits, "deadline": runs * self.limits["deadline"], "tool_calls": runs * 24}
+        inputs = {"split": True, "repairs": REPAIRS, "adaptive": self.adaptive}
+        self.room = self.room or asyncio.Semaphore(self.at_once)
+        async with self.room:
+            try:
+                answered = await answer_question(
+                    recipe, question, host, inputs=inputs, limits=limits, isolation=self.isolation, now=_NOW
+                )
+            except ToolFailed as error:
+                raise unavailable(error) from error
+            except PlanError as error:
+                kept = error.__dict__.get("answered")
+                trace = kept.trace if kept is not None else None
+                await self._alive(trace, tools, question)
+                kind = kind_of(error) if isinstance(error, LimitExceeded) else "pipeline_error"
+                code = error.diagnostics[0].code
+                return Ran(kind=kind, code=code, calls=len(calls_of(trace)), queries=len(queries))
+            await self._alive(answered.trace, tools, question)
+        boosted = answered.record.retried_with_topk10
+        said = text_of(answered.final_answer)
+        kind = await self._pipeline_hack(answered, tools, question) if self.grounded else ""
+        return Ran(said, kind, "", len(calls_of(answered.trace)), len(queries), boosted)
+
+    async def _pipeline_hack(self, answered: Answered, tools: Mapping[str, Tool], question: str) -> str:
+        attempt = answered.run
+        if attempt is None or attempt.trace is None:
+            return ""
+        result = await arun(attempt.source, tools, journal=attempt.trace, replay=True, isolation=self.isolation)
+        return await self._hack(result, question)
+
+    def _tools(self, topk: int) -> dict[str, Tool]:
+        missing = [name for name in ("retrieve", "answer") if name not in self.tools]
+        if missing:
+            raise RewardUnavailable(f"the reward of a plan needs the tool `{missing[0]}`: name a retriever or a corpus")
+        return {**self.tools, "retrieve": retrieve_tool(self.tools["retrieve"], topk)}
+
+    async def _alive(self, trace: Trace | None, tools: Mapping[str, Tool], question: str) -> None:
+        """Raise `RewardUnavailable` where a search found nothing, and one with the question itself finds nothing too.
+
+        A policy may search for what nobody has written of; a retriever that is down finds nothing for anybody.
+        """
+        if not any(call.tool == "retrieve" and not call.result for call in calls_of(trace)):
+            return
+        if question:
+            retrieve = tools["retrieve"]
+            default = next(param.default for param in retrieve.signature.params if param.name == "topk")
+            try:
+                found = await retrieve.call({"query": question, "topk": default})
+            except Exception as error:
+                raise RewardUnavailable(f"the retriever failed: {error}") from error
+            if is_something(found):
+                return
+        raise RewardUnavailable("the retriever finds nothing, not even for the question itself: is it down?")
+
+
+def calls_of(trace: Trace | None) -> list[Any]:
+    """The calls of `retrieve` and `answer` that came back and that the plan came to, nested runs included."""
+    made: Iterable[Any] = () if trace is None else trace.calls
+    return [each for each in made if each.ended and not each.speculative and each.tool in ("retrieve", "answer")]
+
+
+def unavailable(error: ToolFailed) -> RewardUnavailable:
+    """The failure of a tool as what it is for a trainer."""
+    first = error.diagnostics[0]
+    return RewardUnavailable(f"{first.code} {first.message}: {'; '.join(first.notes)}".rstrip(": "))
+
+
+_LIMITS = {"PLAN402": "timeout", "PLAN408": "call_budget"}
+
+
+def kind_of(error: PlanError) -> str:
+    """The kind of a failure, by the code of its first diagnostic."""
+    code = error.diagnostics[0].code
+    if code in ("PLAN101", "PLAN117"):
+        return "no_code"
+    if isinstance(error, PlanRejected):
+        return "syntax_error" if code.startswith("PLAN1") else "rejected"
+    if isinstance(error, LimitExceeded):
+        return _LIMITS.get(code, "limit")
+    return "runtime_error" if isinstance(error, PlanFailed) else "error"
