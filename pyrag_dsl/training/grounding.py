@@ -6,7 +6,8 @@ scores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from ..evaluation.metrics import normalised
 from ..grammar.nodes import Const, FString, walk
@@ -33,7 +34,7 @@ _QUESTION_WORDS = 5  # a shorter question may stand in an honest answer
 
 
 def ungrounded(
-    answer: str, program: Program, calls: Iterable[CallRecord], lineage: Collection[str], question: str
+    answer: str, program: Program, calls: Sequence[CallRecord], rests_on: Callable[[str], bool], question: str
 ) -> str:
     """How an answer is none that the plan has found; "" if it has.
 
@@ -41,29 +42,28 @@ def ungrounded(
         answer: the final answer as text.
         program: the plan.
         calls: what it called.
-        lineage: nodes of the calls that the answer depends on.
+        rests_on: whether the answer depends on the call of a node: `Result.rests_on`. Asked no oftener than needed.
         question: as it was asked.
     """
     said = normalised(answer)
     if not said:
         return ""
-    made = list(calls)
     own = [normalised(each) for each in strings_of(program)]
-    if not lineage:
-        if made:
-            return EMPTY_LINEAGE
+    if not calls:
         return FROM_MEMORY if said in own else NO_CALL
-    behind = [call for call in made if call.node in lineage]
     asked = normalised(question)
+    retrieves = [call for call in calls if call.tool == "retrieve"]
+    behind = (call for call in reversed(retrieves) if rests_on(call.node))
+    first = next(behind, None)
+    if first is None:
+        others = [call for call in calls if call.tool != "retrieve"]
+        return NO_EVIDENCE if any(rests_on(call.node) for call in others) else EMPTY_LINEAGE
     if len(asked.split()) >= _QUESTION_WORDS and _within(asked, said):
         return PROMPT_AS_ANSWER
-    passages = [call.result for call in behind if call.tool == "retrieve"]
-    if not passages:
-        return NO_EVIDENCE
     if said in _CLOSED or _within(said, asked) or not any(_within(said, each) for each in own):
         return ""
-    found = any(_within(said, normalised(str(each))) for result in passages for each in result or ())
-    return "" if found else FROM_MEMORY
+    passages = (str(each) for call in chain([first], behind) for each in call.result or ())
+    return "" if any(_within(said, normalised(each)) for each in passages) else FROM_MEMORY
 
 
 def strings_of(program: Program) -> list[str]:

@@ -214,8 +214,11 @@ class Referee:
     async def _hack(self, result: Result, question: str) -> str:
         if not self.grounded:
             return ""
-        lineage = await in_thread(lambda _: result.lineage, None)
-        return ungrounded(text_of(result.final_answer), result.program, result.calls, lineage, question)
+
+        def look(_: Any) -> str:
+            return ungrounded(text_of(result.final_answer), result.program, result.calls, result.rests_on, question)
+
+        return str(await in_thread(look, None))
 
     async def _pipeline(self, queries: tuple[str, ...], question: str, topk: int) -> Ran:
         """The whole method behind sub-queries: a frozen model plans, the plan is run, and mended where it fails."""

@@ -29,6 +29,7 @@ _SOURCES = (
     ("search_r1", ("searchr1", "search_r1", "search-r1")),
     ("r1_searcher", ("r1_searcher", "r1-searcher")),
 )
+_GOLDEN = ("ground_truth", "golden_answers", "answers", "reward_model")
 _OF_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})  # of a generative reward model: not ours
 
 
@@ -57,7 +58,7 @@ def compute_score(
     if isinstance(made, dict):
         return made
     referee, work = made
-    return referee.submit(work).result()  # type: ignore[no-any-return]
+    return dict(referee.submit(work).result())
 
 
 async def acompute_score(
@@ -68,7 +69,7 @@ async def acompute_score(
     if isinstance(made, dict):
         return made
     referee, work = made
-    return await asyncio.wrap_future(referee.submit(work))  # type: ignore[no-any-return]
+    return dict(await asyncio.wrap_future(referee.submit(work)))
 
 
 def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
@@ -85,9 +86,13 @@ def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
     if task not in TASKS:
         raise ValueError(f"the task of a reward is one of {', '.join(TASKS)}, not {task!r}")
 
-    def reward(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float]:
+    def reward(prompts: Any, completions: Sequence[Any], **columns: Any) -> list[float]:  # noqa: ARG001
         golden = next(
-            (columns[name] for name in ("ground_truth", "golden_answers", "answers", "reward_model") if name in columns),
+            (
+                columns[name]
+                for name in ("ground_truth", "golden_answers", "answers", "reward_model")
+                if name in columns
+            ),
             None,
         )
         if golden is None:

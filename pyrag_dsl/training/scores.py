@@ -44,7 +44,9 @@ def golden_of(ground_truth: Any) -> tuple[str, ...]:
     if ground_truth is None:
         return ()
     if isinstance(ground_truth, Mapping):
-        return golden_of(next((ground_truth[name] for name in ("target", "ground_truth") if name in ground_truth), None))
+        return golden_of(
+            next((ground_truth[name] for name in ("target", "ground_truth") if name in ground_truth), None)
+        )
     if isinstance(ground_truth, str):
         return (ground_truth,) if ground_truth.strip() else ()
     if isinstance(ground_truth, Iterable):

@@ -1,0 +1,200 @@
+"""`pyrag train`: data sets for trainers, and the commands that start them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import options as o
+from .. import status
+from ..screen import Screen, stderr, write
+from ..status import Stop
+
+if TYPE_CHECKING:
+    from ...training.episodes import Episode
+    from ...training.sets import HeldOut
+
+_Traces = Annotated[
+    list[Path] | None, typer.Option("--traces", metavar="DIR", help="A folder of `pyrag eval`; may be given again.")
+]
+_Results = Annotated[
+    list[Path] | None,
+    typer.Option("--results", metavar="FILE", help="A result file of PyRAG (JSON Lines); may be given again."),
+]
+_Exclude = Annotated[
+    list[Path] | None,
+    typer.Option("--exclude", metavar="FILE", help="Questions of an evaluation, none of which is trained on."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, show a row, and write nothing.")]
+
+
+class SetName(str, Enum):
+    """A data set of PyRAG-RL."""
+
+    answer_with_docs = "answer_with_docs"
+    answer_no_docs = "answer_no_docs"
+    plan = "plan"
+    decompose = "decompose"
+
+
+class Category(str, Enum):
+    """What the last answer of an episode was."""
+
+    correct = "correct"
+    wrong_facts_ok = "wrong_facts_ok"
+    wrong_facts_bad = "wrong_facts_bad"
+
+
+def add(app: typer.Typer) -> None:
+    verbs = typer.Typer(no_args_is_help=True, help="Train the models behind plans: data sets and launches.")
+    verbs.command(
+        epilog=o.examples(
+            "pyrag train data --traces runs/hotpot --questions nq.jsonl --exclude dev.jsonl --out verl_data",
+            "pyrag train data --results result.jsonl --out verl_data --dry-run",
+        )
+    )(data)
+    verbs.command(
+        "sft-data", epilog=o.examples("pyrag train sft-data --traces runs/seed1 --traces runs/seed2 --out plans.jsonl")
+    )(sft_data)
+    app.add_typer(verbs, name="train")
+
+
+def data(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the sets are written, a folder for each.")],
+    traces: _Traces = None,
+    results: _Results = None,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option("--questions", metavar="FILE", help="Questions with golden answers, perhaps with passages."),
+    ] = None,
+    exclude: _Exclude = None,
+    sets: Annotated[list[SetName] | None, typer.Option("--set", help="A set to make; all four if not given.")] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the split, the order and --topk-choice.")] = 42,
+    val_ratio: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="R", help="Share of the questions for validation.")
+    ] = 0.02,
+    topk: Annotated[int, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages in a prompt.")] = 5,
+    topk_choices: Annotated[
+        list[int] | None,
+        typer.Option("--topk-choice", min=1, max=o.MOST_PASSAGES, metavar="N", help="One of these for each row."),
+    ] = None,
+    data_source_filter: Annotated[
+        str, typer.Option(metavar="NAME", help="Only questions whose data_source is this become answer_with_docs.")
+    ] = "",
+    max_per_input: Annotated[
+        int, typer.Option(min=-1, metavar="N", help="Rows of answer_with_docs from one file; -1 for all.")
+    ] = -1,
+    keep_categories: Annotated[
+        list[Category] | None,
+        typer.Option("--keep-category", help="Of answer_no_docs; correct and wrong_facts_ok if not given."),
+    ] = None,
+    only_correct: Annotated[bool, typer.Option("--only-correct", help="Leave out plans of wrong answers.")] = False,
+    dry_run: _DryRun = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Make the four data sets of PyRAG-RL, as verl reads them.
+
+    Questions of evaluations are left out, by id and by their words; a question is in one split, whichever set it is in.
+    """
+    from ...evaluation import DataError, read_questions
+    from ...training.rows import CATEGORIES
+    from ...training.sets import SetOptions, build
+    from ...training.sets import write as write_sets
+
+    screen = stderr(quiet=quiet)
+    episodes, held_out = _read(traces, results, exclude, needed=not questions)
+    options = SetOptions(
+        seed,
+        val_ratio,
+        topk,
+        tuple(topk_choices or ()),
+        data_source_filter,
+        max_per_input,
+        tuple(each.value for each in keep_categories or ()) or CATEGORIES[:2],
+        only_correct,
+    )
+    wanted = [each.value for each in sets or SetName]
+    try:
+        asked = [read_questions(path) for path in questions or ()]
+        made = build(episodes, asked, held_out, options, wanted)
+        if not dry_run:
+            write_sets(made, out)
+    except DataError as error:
+        raise Stop(str(error)) from None
+    for name, found in made.items():
+        counts = ", ".join(f"{len(kept)} {split}" for split, kept in found.splits.items())
+        write(sys.stdout, f"{name}: {counts}{_left_out(found.dropped)}\n")
+        sample = next((row for kept in found.splits.values() for row in kept), None)
+        if dry_run and sample is not None:
+            write(sys.stdout, json.dumps(sample, indent=2, ensure_ascii=False) + "\n")
+    _said(screen, dry_run, out)
+    return status.OK
+
+
+def sft_data(
+    out: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="Where the rows are written.")],
+    traces: _Traces = None,
+    results: _Results = None,
+    exclude: _Exclude = None,
+    per_question: Annotated[int, typer.Option(min=1, metavar="N", help="Plans of one question at most.")] = 1,
+    dry_run: _DryRun = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Make rows for supervised fine-tuning: of each question the shortest plan that is right for good reasons.
+
+    Folders of several seeds give several plans for a question to choose from. A plan counts whose answer is a golden
+    one and rests on passages; it is run again on its record to see that.
+    """
+    from ...runtime.trace import replace_file
+    from ...training.sft import chosen
+
+    screen = stderr(quiet=quiet)
+    episodes, held_out = _read(traces, results, exclude, needed=True)
+    found = chosen(episodes, held_out, per_question=per_question)
+    if not dry_run:
+        try:
+            replace_file(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found.rows))
+        except OSError as error:
+            raise Stop(f"--out {out}: {error.strerror or error}") from None
+    write(sys.stdout, f"{len(found.rows)} rows of {len(episodes)} episodes{_left_out(found.dropped)}\n")
+    if dry_run and found.rows:
+        write(sys.stdout, json.dumps(found.rows[0], indent=2, ensure_ascii=False) + "\n")
+    _said(screen, dry_run, out)
+    return status.OK
+
+
+def _read(
+    traces: list[Path] | None, results: list[Path] | None, exclude: list[Path] | None, *, needed: bool
+) -> tuple[list[Episode], HeldOut]:
+    """The episodes that the options name, and what must not be trained on. Raises Stop."""
+    from ...evaluation import DataError
+    from ...training.episodes import read_episodes
+    from ...training.sets import HeldOut
+
+    if needed and not traces and not results:
+        raise Stop("name what to train on: --traces DIR or --results FILE")
+    for folder in traces or ():
+        if not folder.is_dir():
+            raise Stop(f"--traces {folder}: there is no such folder")
+    for file in results or ():
+        if file.is_dir():
+            raise Stop(f"--results {file}: this is a folder; one of `pyrag eval` goes to --traces")
+    try:
+        episodes = [each for place in [*(traces or ()), *(results or ())] for each in read_episodes(place)]
+        return episodes, HeldOut(exclude or ())
+    except DataError as error:
+        raise Stop(str(error)) from None
+
+
+def _left_out(dropped: Any) -> str:
+    parts = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
+    return f"; left out: {parts}" if parts else ""
+
+
+def _said(screen: Screen, dry_run: bool, out: Path) -> None:
+    screen.line(("nothing was written", "dim") if dry_run else (f"written to {out}", "dim"))

@@ -1,0 +1,162 @@
+"""Episodes: questions that were answered by plans, from our folders of traces and from PyRAG's own result files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..evaluation.datasets import DataError
+from ..evaluation.metrics import exact_match, text_of
+from ..grammar.diagnostics import PlanError
+from ..methods.answered import Answered
+from ..runtime.api import run
+from ..runtime.result import Result
+from ..runtime.trace import TraceError
+from .scores import golden_of
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A question, the plan that was run for it, and what that came to.
+
+    Attributes:
+        id, question, golden: of the data set.
+        prediction: the final answer as text.
+        queries: sub-queries; empty where the question was not split.
+        fallback: whether it was left whole because splitting failed.
+        source: the plan that counts; "" if there is none.
+        steps: its calls in program order, as PyRAG logs them: {type, query, topk, docs, answer_returned}.
+        error: how it failed; "" if it did not.
+        kind: of the question, where the data set says it.
+    """
+
+    id: str
+    question: str
+    golden: tuple[str, ...]
+    prediction: str
+    queries: tuple[str, ...]
+    fallback: bool
+    source: str
+    steps: tuple[Mapping[str, Any], ...]
+    error: str = ""
+    kind: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is a golden one."""
+        return exact_match(self.prediction, self.golden) == 1.0
+
+    def replay(self, isolation: Any = "process") -> Result | None:
+        """Its plan, run again on what its calls returned then; None where that does not come to the same answer."""
+        recorded = {(each["type"], each["query"]): each for each in self.steps}
+
+        def retrieve(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001  # it may have been boosted
+            return list(recorded["retrieve", query]["docs"])
+
+        def answer(query: str, docs: list[str] | None = None) -> str:  # noqa: ARG001
+            return text_of(recorded["answer", query]["answer_returned"])
+
+        try:
+            result = run(self.source, [retrieve, answer], question=self.question, isolation=isolation)
+        except PlanError:
+            return None
+        return result if text_of(result.final_answer) == self.prediction else None
+
+
+def read_episodes(place: Path) -> Iterator[Episode]:
+    """The episodes of a folder that `pyrag eval` has written, or of a result file of PyRAG. Raises `DataError`."""
+    if place.is_dir():
+        yield from _of_folder(place)
+    else:
+        yield from _of_results(place)
+
+
+def _of_folder(folder: Path) -> Iterator[Episode]:
+    for where, row in json_lines(folder / "results.jsonl"):
+        try:
+            answered = Answered.load(folder / row["trace"])
+            golden, name, question = golden_of(row["golden_answers"]), str(row["id"]), str(row["question"])
+        except TraceError as error:
+            raise DataError(f"{where}: {error}") from None
+        except (KeyError, TypeError):
+            raise DataError(f"{where}: not a row that `pyrag eval` has written") from None
+        record = answered.record
+        split = next((call for call in answered.calls if call.tool == "decompose" and call.ended), None)
+        ok = answered.status == "done"
+        yield Episode(
+            name,
+            question,
+            golden,
+            text_of(answered.final_answer) if ok else "",
+            answered.queries,
+            split is not None and bool(split.usage.get("note")),
+            answered.source if answered.run is not None else "",
+            record.execution_log,
+            "" if ok else answered.status or "not ended",
+        )
+
+
+def _of_results(path: Path) -> Iterator[Episode]:
+    for where, row in json_lines(path):
+        question = row.get("question") or row.get("original_query")
+        if not isinstance(question, str) or not question.strip():
+            raise DataError(f"{where}: no question: a result of PyRAG has `question`")
+        golden = golden_of(
+            next((row[name] for name in ("gold_answers", "golden_answers", "answers") if name in row), None)
+        )
+        queries = row.get("sub_queries") or ()
+        steps = row.get("execution_log") or ()
+        if not _texts(queries) or not isinstance(steps, list | tuple) or not all(map(_is_step, steps)):
+            raise DataError(f"{where}: sub_queries is a list of texts, and execution_log one of steps")
+        prediction = row.get("pred_answer", row.get("final_answer"))
+        yield Episode(
+            str(row.get("id", where.rpartition(" ")[2])),
+            question.strip(),
+            golden,
+            text_of(prediction),
+            tuple(queries),
+            tuple(queries) == (question,),
+            str(row.get("generated_code") or ""),
+            tuple(steps),
+            str(row.get("error") or ""),
+            str(row.get("type") or ""),
+        )
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+def _is_step(step: Any) -> bool:
+    """A step that later code may rely on: of a known type with what belongs to it; of another tool anything."""
+    if not isinstance(step, Mapping) or not isinstance(step.get("type"), str):
+        return False
+    if step["type"] == "retrieve":
+        return isinstance(step.get("query"), str) and _texts(step.get("docs"))
+    if step["type"] == "answer":
+        docs = step.get("docs")
+        return isinstance(step.get("query"), str) and (docs is None or _texts(docs)) and "answer_returned" in step
+    return True
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects of a JSON-Lines file with their places. Raises `DataError`."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    where = f"{path}, line {number}"
+                    try:
+                        row = json.loads(line)
+                    except ValueError as error:
+                        raise DataError(f"{where}: not JSON: {error}") from None
+                    if not isinstance(row, dict):
+                        raise DataError(f"{where}: an object was expected")
+                    yield where, row
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start + 1})") from None
