@@ -201,7 +201,7 @@ def _words(question: str) -> frozenset[str]:
 
 
 def write(sets: dict[str, DataSet], out: Path) -> list[Path]:
-    """Write `SET/train.parquet`, and `SET/val.parquet` where there is one, and `report.json`. Raises `DataError`."""
+    """Write `SET/SPLIT.parquet` where that has rows, and `report.json`. Raises `DataError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -214,7 +214,7 @@ def write(sets: dict[str, DataSet], out: Path) -> list[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             for split, found in made.splits.items():
                 place = folder / f"{split}.parquet"
-                if found or split == "train":
+                if found:
                     parquet.write_table(pa.Table.from_pylist(found, schema=schema_of(name)), place)
                     written.append(place)
                 else:

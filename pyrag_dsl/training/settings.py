@@ -40,7 +40,7 @@ def referee_of(given: Mapping[str, Any], environ: Mapping[str, str] | None = Non
     for name in given:
         if name not in known:
             raise TypeError(f"a reward has no setting {name!r}; it has: {', '.join(sorted(known))}")
-    found = {**_from(os.environ if environ is None else environ), **given}
+    found = {**from_environment(os.environ if environ is None else environ), **given}
     tools = found.get("tools")
     named = {} if tools is None else {name: id(each) for name, each in dict(tools).items()}
     key = repr(sorted({**found, "tools": named}.items()))
@@ -51,7 +51,8 @@ def referee_of(given: Mapping[str, Any], environ: Mapping[str, str] | None = Non
         return made
 
 
-def _from(environ: Mapping[str, str]) -> dict[str, Any]:
+def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that variables give."""
     found: dict[str, Any] = {}
     for name, variables in VARIABLES.items():
         value = next((environ[each] for each in variables if environ.get(each)), None)

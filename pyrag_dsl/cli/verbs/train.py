@@ -42,6 +42,14 @@ class SetName(str, Enum):
     decompose = "decompose"
 
 
+class Stage(str, Enum):
+    """A stage of the curriculum, in its order."""
+
+    answer = "answer"
+    plan = "plan"
+    decompose = "decompose"
+
+
 class Category(str, Enum):
     """What the last answer of an episode was."""
 
@@ -61,6 +69,13 @@ def add(app: typer.Typer) -> None:
     verbs.command(
         "sft-data", epilog=o.examples("pyrag train sft-data --traces runs/seed1 --traces runs/seed2 --out plans.jsonl")
     )(sft_data)
+    verbs.command(
+        epilog=o.examples(
+            "pyrag train launch --stage answer --from Qwen/Qwen2.5-7B-Instruct --data verl_data --out ckpt/answer",
+            "pyrag train launch --stage plan --from MERGED --data verl_data --out ckpt/plan "
+            "--reward retriever=http://127.0.0.1:8008 -- trainer.n_gpus_per_node=4",
+        ),
+    )(launch)
     app.add_typer(verbs, name="train")
 
 
@@ -166,6 +181,47 @@ def sft_data(
         write(sys.stdout, json.dumps(found.rows[0], indent=2, ensure_ascii=False) + "\n")
     _said(screen, dry_run, out)
     return status.OK
+
+
+def launch(
+    stage: Annotated[Stage, typer.Option(help="Which role is trained.")],
+    start: Annotated[str, typer.Option("--from", metavar="CKPT", help="The model to start from.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="What `pyrag train data` has written.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where checkpoints are kept.")],
+    reward: Annotated[
+        list[str] | None,
+        typer.Option("--reward", metavar="NAME=VALUE", help="A setting of the reward: retriever, answer_url, ..."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[OVERRIDE]...", help="Further overrides of verl's configuration.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command and do not start it.")] = False,
+) -> int:
+    """Train one role with verl, with the settings of PyRAG-RL.
+
+    The stages follow each other, each from the model that the last has left: answer, plan, decompose.
+    """
+    import os
+    import shlex
+    import subprocess
+
+    from ...training.launch import Launch, LaunchError, check_installed
+
+    given = {}
+    for each in reward or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise Stop(f"--reward: NAME=VALUE was expected, not {each}")
+        given[name] = value
+    try:
+        command = Launch(stage.value, start, data, out, given, overrides or ()).command(os.environ)
+        if dry_run:
+            write(sys.stdout, shlex.join(["python", *command[1:]]) + "\n")
+            return status.OK
+        check_installed()
+    except LaunchError as error:
+        raise Stop(str(error)) from None
+    return subprocess.call(command)
 
 
 def _read(
