@@ -102,7 +102,7 @@ def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
         pending = []
         for completion, truth, info, question in zip(completions, golden, more, questions, strict=True):
             given = {**info, "question": question, "task": task}
-            pending.append(_scored("", _text_of(completion), truth, given, dict(kw)))
+            pending.append(_scored("", text_of_completion(completion), truth, given, dict(kw)))
         futures = [each if isinstance(each, dict) else each[0].submit(each[1]) for each in pending]
         return [float((each if isinstance(each, dict) else each.result())["score"]) for each in futures]
 
@@ -159,7 +159,7 @@ def answer_score(solution: str, golden: Sequence[str]) -> dict[str, Any]:
     return graded(said, golden)
 
 
-def _text_of(completion: Any) -> str:
+def text_of_completion(completion: Any) -> str:
     """A completion of TRL: a text, or messages, the last of which counts."""
     if isinstance(completion, str):
         return completion

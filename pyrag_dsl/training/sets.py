@@ -226,6 +226,22 @@ def write(sets: dict[str, DataSet], out: Path) -> list[Path]:
     return written
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a set that `write` has left. Raises `DataError`."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise DataError("Parquet needs pyarrow: pip install 'pyrag_dsl[parquet]'") from None
+    try:
+        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: {str(error).partition(chr(10))[0]}") from None
+    if not rows or not {"prompt", "reward_model", "extra_info"} <= rows[0].keys():
+        raise DataError(f"{path}: no rows for a trainer: `pyrag train data` makes them")
+    return rows
+
+
 def schema_of(name: str) -> Any:
     """The schema of a set, for pyarrow. The same whatever the rows are, so that files of several runs go together."""
     import pyarrow as pa

@@ -76,6 +76,12 @@ def add(app: typer.Typer) -> None:
             "--reward retriever=http://127.0.0.1:8008 -- trainer.n_gpus_per_node=4",
         ),
     )(launch)
+    verbs.command(epilog=o.examples("pyrag train sft --model SmolLM2 --data plans.jsonl --out tuned --steps 100"))(sft)
+    verbs.command(
+        epilog=o.examples(
+            "pyrag train grpo --model tuned --data plan/train.parquet --corpus c.jsonl --out new"
+        )
+    )(grpo)
     app.add_typer(verbs, name="train")
 
 
@@ -222,6 +228,75 @@ def launch(
     except LaunchError as error:
         raise Stop(str(error)) from None
     return subprocess.call(command)
+
+
+_Start = Annotated[
+    str, typer.Option(metavar="MODEL", help="A folder as transformers has it, or a name on a hub.")
+]
+_Left = Annotated[Path, typer.Option(metavar="DIR", help="Where the model and its history are written.")]
+
+
+def sft(
+    model: _Start,
+    data: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="What `pyrag train sft-data` has written.")],
+    out: _Left,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of the optimizer.")] = 100,
+    rank: Annotated[int, typer.Option(min=1, metavar="N", help="Of the adapter (LoRA).")] = 16,
+    lr: Annotated[float, typer.Option(metavar="X", help="Learning rate.")] = 2e-4,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Rows in a step.")] = 4,
+    length: Annotated[int, typer.Option(min=16, metavar="N", help="Tokens of a row at most.")] = 2048,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the order and the adapter.")] = 42,
+) -> int:
+    """Fine-tune a model on plans by LoRA, on this machine: on its GPU if it has one. Needs the extra `train`."""
+    from ...evaluation import DataError
+    from ...training.steps import TrainingUnavailable, fine_tune
+
+    try:
+        report = fine_tune(model, data, out, steps=steps, rank=rank, lr=lr, batch=batch, length=length, seed=seed)
+    except (DataError, TrainingUnavailable) as error:
+        raise Stop(str(error)) from None
+    write(sys.stdout, json.dumps(report.to_json()) + "\n")
+    return status.OK
+
+
+def grpo(
+    model: _Start,
+    data: Annotated[Path, typer.Option(metavar="FILE.parquet", help="Rows of the set `plan`.")],
+    out: _Left,
+    corpus: o.Corpus = None,
+    retriever: o.Retriever = None,
+    index: o.Index = None,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of the optimizer.")] = 10,
+    generations: Annotated[int, typer.Option(min=2, metavar="N", help="Replies to a prompt.")] = 4,
+    tokens: Annotated[int, typer.Option(min=8, metavar="N", help="Of a reply at most.")] = 512,
+    lr: Annotated[float, typer.Option(metavar="X", help="Learning rate.")] = 1e-6,
+    form: Annotated[bool, typer.Option("--form", help="Pay 1 more for a reply that is a plan at all.")] = False,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the order and of sampling.")] = 42,
+) -> int:
+    """Train a model by GRPO and the reward of plans, on this machine, with its GPU if it has one. Extra: `train`.
+
+    Passages come from --corpus or --retriever. The embedded reader answers, unless PYRAG_REWARD_ANSWER_URL and
+    PYRAG_REWARD_ANSWER_MODEL name a model.
+    """
+    from ...evaluation import DataError
+    from ...training import RewardUnavailable, trl_reward
+    from ...training.sets import read_rows
+    from ...training.steps import TrainingUnavailable, reinforce, vets
+
+    if (corpus is None) == (retriever is None):
+        raise Stop("name where the passages are: --corpus FILE or --retriever URL, one of them")
+    named = {"corpus": corpus, "retriever": retriever, "index": index}
+    settings = {name: str(value) for name, value in named.items() if value is not None}
+    try:
+        rewards = [trl_reward("plan", **settings), *([vets] if form else [])]
+        rows = read_rows(data)
+        report = reinforce(
+            model, rows, out, rewards, steps=steps, generations=generations, tokens=tokens, lr=lr, seed=seed
+        )
+    except (DataError, TrainingUnavailable, RewardUnavailable) as error:
+        raise Stop(str(error)) from None
+    write(sys.stdout, json.dumps(report.to_json()) + "\n")
+    return status.OK
 
 
 def _read(
