@@ -14,8 +14,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import resource
+import select
 import shlex
 import signal
 import subprocess
@@ -41,7 +43,8 @@ final_answer = answer(f"Given: {{town}} was founded in {{year}}. Answer the ques
 FAULTS = {
     "endless loop": "n = {n}\nwhile True:\n    n += 1\nfinal_answer = n",
     "endless loop around except": (
-        "n = {n}\nwhile True:\n    try:\n        n += 1\n    except Exception:\n        pass\nfinal_answer = n"
+        "n = {n}\nwhile True:\n    try:\n        while True:\n            n += 1\n    except Exception:\n        pass\n"
+        "final_answer = n"
     ),
     "memory": 'text = "poet {n}" * 10 ** 9\nfinal_answer = text',
     "memory, bit by bit": "kept = [{n}]\nwhile True:\n    kept += kept\nfinal_answer = kept",
@@ -74,7 +77,8 @@ def tools_of(latency: float) -> dict[str, Any]:
 
     def answer(query: str, docs: list[str] | None = None) -> str:
         time.sleep(latency)
-        assert docs is None or isinstance(docs, list)
+        if docs == [] or "unknown" in query:
+            return "unknown"
         return "1901" if "founded" in query else f"Town {query.split()[-2]}"
 
     return {"retrieve": retrieve, "answer": answer}
@@ -108,30 +112,31 @@ def beside(count: int, latency: float, timeout: float) -> None:
     """The child: prints its figures as JSON, a line for each part."""
     resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))
     tools = tools_of(latency)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         scores = list(threads.map(lambda each: exec_score(each[1], tools, 0), plans_of(count, faulty=False)))
-    print(json.dumps({"part": "good", "seconds": time.perf_counter() - began, "right": sum(scores)}), flush=True)
+    seconds, used = time.perf_counter() - began, time.process_time() - used
+    print(json.dumps({"part": "good", "seconds": seconds, "cpu": used, "right": sum(scores)}), flush=True)
     began = time.perf_counter()
-    for done, (kind, plan) in enumerate(plans_of(count, faulty=True), 1):
+    for kind, plan in plans_of(count, faulty=True):
         score = exec_score(plan, tools, timeout)
         seconds = time.perf_counter() - began
-        print(
-            json.dumps({"part": "faults", "done": done, "kind": kind, "score": score, "seconds": seconds}), flush=True
-        )
+        print(json.dumps({"part": "faults", "kind": kind, "score": score, "seconds": seconds}), flush=True)
 
 
-def told_by_child(arguments: list[str], most: float) -> tuple[list[dict[str, Any]], str]:
-    """What the child printed, and how it ended; after so many seconds it is killed."""
+def told_by_child(arguments: list[str], patience: float) -> tuple[list[dict[str, Any]], str]:
+    """What the child printed, and how it ended; where nothing comes for so many seconds it is killed."""
     child = subprocess.Popen([sys.executable, __file__, "--beside", *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        out, _ = child.communicate(timeout=most)
-        ended = f"status {child.returncode}"
-    except subprocess.TimeoutExpired:
-        child.kill()
-        out, _ = child.communicate()
-        ended = f"killed after {most:.0f} s"
-    return [json.loads(line) for line in out.splitlines() if line.startswith("{")], ended
+    assert child.stdout is not None
+    lines: list[dict[str, Any]] = []
+    while select.select([child.stdout], [], [], patience)[0]:
+        line = child.stdout.readline()
+        if not line:
+            return lines, f"status {child.wait()}"
+        lines.append(json.loads(line))
+    child.kill()
+    child.wait()
+    return lines, f"a plan that nothing stopped: killed after {patience:.0f} s without a word"
 
 
 # ------------------------------------------------------------------ ours
@@ -149,6 +154,22 @@ async def ours(plans: list[tuple[str, str]], referee: Any) -> tuple[float, list[
     return time.perf_counter() - began, scores
 
 
+def shown(what: str, plans: str, rate: float, used: float | None = None) -> None:
+    """Print a line of figures."""
+    more = "" if used is None else f", {1e3 * used:5.1f} ms of processor a plan"
+    print(f"{what:26} {plans:7} {rate:7.1f} plans/s{more}", flush=True)
+
+
+def cpu(pool: Any) -> float:
+    """Seconds of processor that this process and its workers have used."""
+    used = time.process_time()
+    for pid in pool.pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
 def main() -> None:
     """Print plans per second of both, and what became of the faults."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -161,44 +182,44 @@ def main() -> None:
         beside(options.plans, options.latency, options.timeout)
         return
     import pyrag_dsl
+    from pyrag_dsl import Pool
     from pyrag_dsl.training import Referee, RewardUnavailable
 
     print(f"command: python {shlex.join(sys.argv)}")
     print(f"Python {platform.python_version()}, {platform.machine()}, pyrag_dsl {pyrag_dsl.__version__}")
     good, mixed = plans_of(options.plans, faulty=False), plans_of(options.plans, faulty=True)
     for isolation in ("process", "none"):
-        with Referee(tools_of(options.latency), isolation=isolation, at_once=AT_ONCE) as referee:
-            asyncio.run(ours([("warm", "final_answer = 1")], referee))  # starts the workers
-            seconds, scores = asyncio.run(ours(good, referee))
-            right = sum(each["score"] for each in scores)
-            print(f"ours, isolation {isolation:8} good    {len(good) / seconds:7.1f} plans/s, {right:.0f} right")
-        with Referee(tools_of(options.latency), isolation=isolation, at_once=AT_ONCE) as referee:
-            asyncio.run(ours([("warm", "final_answer = 1")], referee))
-            seconds, scores = asyncio.run(ours(mixed, referee))
-            right = sum(each["score"] for (kind, _), each in zip(mixed, scores, strict=True) if kind == "good")
-            wanted = sum(kind == "good" for kind, _ in mixed)
-            print(f"ours, isolation {isolation:8} faults  {len(mixed) / seconds:7.1f} plans/s, {right:.0f} right of "
-                  f"{wanted} good ones")  # fmt: skip
-            kinds = Counter(
-                (kind, f"{each['err_type']} {each['err_code']}".strip())
-                for (kind, _), each in zip(mixed, scores, strict=True)
-                if kind != "good"
-            )
-            for (kind, ended), times in sorted(kinds.items()) if isolation == "process" else ():
-                print(f"    {kind:28} {ended:24} x{times}")
+        for name, plans in (("good", good), ("faults", mixed)):
+            pool = Pool()
+            walls: Any = pool if isolation == "process" else "none"
+            with Referee(tools_of(options.latency), isolation=walls, at_once=AT_ONCE) as referee:
+                warm = [("warm", f"final_answer = {n}") for n in range(8)]  # starts the workers
+                asyncio.run(ours(warm, referee))
+                used = cpu(pool)
+                seconds, scores = asyncio.run(ours(plans, referee))
+                used = cpu(pool) - used
+            pool.close()
+            pairs = list(zip((kind for kind, _ in plans), scores, strict=True))
+            wanted = sum(kind == "good" for kind, _ in pairs)
+            right = sum(each["score"] for kind, each in pairs if kind == "good")
+            shown(f"ours, isolation {isolation}", name, len(plans) / seconds, used / len(plans))
+            print(f"    {right:.0f} right of {wanted} good ones")
             assert right == wanted, "a good plan was hurt by its neighbours"
+            if isolation == "process" and name == "faults":
+                ends = Counter(
+                    (kind, f"{each['err_type']} {each['err_code']}") for kind, each in pairs if kind != "good"
+                )
+                for (kind, ended), times in sorted(ends.items()):
+                    print(f"    {kind:28} {ended:24} x{times}")
     arguments = ["--plans", str(options.plans), "--latency", str(options.latency), "--timeout", str(options.timeout)]
-    lines, ended = told_by_child(arguments, 120 + options.plans * options.timeout)
+    lines, ended = told_by_child(arguments, 10 + 5 * options.timeout)
     first = next(each for each in lines if each["part"] == "good")
-    print(
-        f"exec, 64 threads          good    {options.plans / first['seconds']:7.1f} plans/s, {first['right']:.0f} right"
-    )
+    shown("exec, 64 threads", "good", options.plans / first["seconds"], first["cpu"] / options.plans)
+    print(f"    {first['right']:.0f} right of {options.plans} good ones")
     rest = [each for each in lines if each["part"] == "faults"]
-    right = sum(each["score"] for each in rest if each["kind"] == "good")
-    rate = len(rest) / rest[-1]["seconds"] if rest else 0.0
-    print(f"exec, one at a time       faults  {rate:7.1f} plans/s, {right:.0f} right, {len(rest)} of {options.plans} "
-          f"done, paid for memory: {sum(each['score'] for each in rest if each['kind'] == 'answer from memory'):.0f}; "
-          f"it ended with {ended}")  # fmt: skip
+    paid = sum(each["score"] for each in rest if each["kind"] == "answer from memory")
+    shown("exec, one at a time", "faults", len(rest) / rest[-1]["seconds"] if rest else 0.0)
+    print(f"    {len(rest)} of {options.plans} done, {paid:.0f} paid for an answer from memory; it ended with {ended}")
 
     def down(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001
         return []

@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--shared", help="folder of the reference material")
     parser.add_argument("--steps", type=int, default=60, help="of fine-tuning")
     parser.add_argument("--questions", type=int, default=40, help="of the dev split, to look at")
+    parser.add_argument("--batch", type=int, default=4, help="rows in a step of fine-tuning")
     parser.add_argument("--tokens", type=int, default=200, help="of a reply at most")
     parser.add_argument("--grpo", type=int, default=3, help="steps of GRPO")
     parser.add_argument("--out", type=Path, help="where the models are kept")
@@ -102,7 +103,7 @@ def main() -> None:
         chats.write_text("".join(json.dumps(chat_of(row)) + "\n" for row in train), encoding="utf-8")
         shown("before", looked_at(options.model, dev, options.tokens, referee))
         tuned = out / "tuned"
-        report = fine_tune(options.model, chats, tuned, steps=options.steps, lr=1e-3, length=512)
+        report = fine_tune(options.model, chats, tuned, steps=options.steps, batch=options.batch, lr=1e-3, length=512)
         print(f"fine-tuned on {len(train)} plans: {report}", flush=True)
         shown("after", looked_at(str(tuned), dev, options.tokens, referee))
         if options.grpo:

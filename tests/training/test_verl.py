@@ -72,7 +72,7 @@ def test_verl_composes_every_stage(data: Path, stage: str) -> None:
     assert config.trainer.n_gpus_per_node == 1, "what is said last wins"
     assert all(Path(each).is_file() for each in config.data.train_files)
     omega_conf_to_dataclass(config.actor_rollout_ref.actor.optim)
-    omega_conf_to_dataclass(config.reward.reward_manager)
+    omega_conf_to_dataclass(config.actor_rollout_ref.actor)
     assert config.reward.custom_reward_function.reward_kwargs.corpus.endswith("wiki.jsonl")
 
 
