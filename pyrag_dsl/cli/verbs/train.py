@@ -78,9 +78,7 @@ def add(app: typer.Typer) -> None:
     )(launch)
     verbs.command(epilog=o.examples("pyrag train sft --model SmolLM2 --data plans.jsonl --out tuned --steps 100"))(sft)
     verbs.command(
-        epilog=o.examples(
-            "pyrag train grpo --model tuned --data plan/train.parquet --corpus c.jsonl --out new"
-        )
+        epilog=o.examples("pyrag train grpo --model tuned --data plan/train.parquet --corpus c.jsonl --out new")
     )(grpo)
     app.add_typer(verbs, name="train")
 
@@ -230,9 +228,7 @@ def launch(
     return subprocess.call(command)
 
 
-_Start = Annotated[
-    str, typer.Option(metavar="MODEL", help="A folder as transformers has it, or a name on a hub.")
-]
+_Start = Annotated[str, typer.Option(metavar="MODEL", help="A folder as transformers has it, or a name on a hub.")]
 _Left = Annotated[Path, typer.Option(metavar="DIR", help="Where the model and its history are written.")]
 
 
