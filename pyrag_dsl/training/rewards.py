@@ -117,6 +117,8 @@ def task_of(data_source: str, task: str | None = None) -> str:
             raise ValueError(f"the task of a reward is one of {', '.join(TASKS)}, not {task!r}")
         return task
     name = str(data_source).lower()
+    if name in TASKS:
+        return name
     for found, marks in _SOURCES:
         if any(mark in name for mark in marks):
             return found

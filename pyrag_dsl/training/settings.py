@@ -111,12 +111,12 @@ def _answerer(model: Any) -> Any:
 def _model(found: Mapping[str, Any], role: str) -> Any:
     """The client of a frozen model, at temperature 0: the same text is to score the same."""
     url, name = found.get(f"{role}_url"), found.get(f"{role}_model")
+    if name is not None and not isinstance(name, str):
+        return name  # a client of the host's own
     if not url and not name:
         return None
     if not url or not name:
         raise ValueError(f"the settings {role}_url and {role}_model of a reward go together")
-    if not isinstance(name, str):
-        return name
     from ..models.client import ChatModel
 
     key = os.environ.get(str(found["api_key_env"])) if found.get("api_key_env") else None

@@ -232,20 +232,23 @@ def needed(*packages: str) -> None:
 
 
 def load(model: str) -> tuple[Any, Any]:
-    """A model and its tokenizer, on a GPU if there is one: there in bfloat16. Raises `TrainingUnavailable`."""
+    """A model and its tokenizer, on a GPU if there is one. Raises `TrainingUnavailable`.
+
+    The weights are float32 in any case, and what a GPU computes is bfloat16: a step of GRPO is smaller than what
+    bfloat16 can tell apart, so that weights in it would not move.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    gpu = torch.cuda.is_available()
     try:
-        policy = AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16 if gpu else torch.float32)
+        policy = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:
         first = str(error).strip().partition("\n")[0]
         raise TrainingUnavailable(f"the model {model} cannot be loaded: {first}") from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return policy.to("cuda" if gpu else "cpu"), tokenizer
+    return policy.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 def _common(out: Path, steps: int, lr: float, batch: int, seed: int) -> dict[str, Any]:

@@ -311,6 +311,8 @@ def test_golden_answers_come_in_many_shapes() -> None:
 
 
 def test_mistakes_are_told_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="answer_url"):
+        plan_score(GOOD, answer_url="http://127.0.0.1:9/v1")
     with pytest.raises(ValueError, match="gsm8k"):
         compute_score("gsm8k", "4", "4")
     with pytest.raises(TypeError, match="retreiver"):
