@@ -139,3 +139,18 @@ def test_the_command_says_what_is_wrong(data: Path, capsys: pytest.CaptureFixtur
         assert said in err
         assert err.count("\n") == 1
     assert pyrag(["train", "launch", "--stage", "plans"]) == 2
+
+
+def test_grpo_says_what_is_wrong_before_anything_is_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["train", "grpo", "--model", "m", "--data", str(tmp_path / "none.parquet"), "--out", "o"]
+    (tmp_path / "c.jsonl").write_text('{"id": "1", "contents": "\\"Ann\\"\\nAnn lives."}\n')
+    for more, said in (
+        ([], "--corpus"),
+        (["--corpus", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["--retriever", "no address"], "no address"),
+        (["--corpus", str(tmp_path / "c.jsonl")], "none.parquet"),
+    ):
+        assert pyrag([*common, *more]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1

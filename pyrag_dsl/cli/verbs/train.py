@@ -275,8 +275,10 @@ def grpo(
     PYRAG_REWARD_ANSWER_MODEL name a model.
     """
     from ...evaluation import DataError
+    from ...retrieval.errors import CorpusError, IndexStorageError
     from ...training import RewardUnavailable, trl_reward
     from ...training.sets import read_rows
+    from ...training.settings import referee_of
     from ...training.steps import TrainingUnavailable, reinforce, vets
 
     if (corpus is None) == (retriever is None):
@@ -284,12 +286,12 @@ def grpo(
     named = {"corpus": corpus, "retriever": retriever, "index": index}
     settings = {name: str(value) for name, value in named.items() if value is not None}
     try:
-        rewards = [trl_reward("plan", **settings), *([vets] if form else [])]
+        rewards = [trl_reward("plan", referee=referee_of(settings)), *([vets] if form else [])]
         rows = read_rows(data)
         report = reinforce(
             model, rows, out, rewards, steps=steps, generations=generations, tokens=tokens, lr=lr, seed=seed
         )
-    except (DataError, TrainingUnavailable, RewardUnavailable) as error:
+    except (DataError, TrainingUnavailable, RewardUnavailable, CorpusError, IndexStorageError, ValueError) as error:
         raise Stop(str(error)) from None
     write(sys.stdout, json.dumps(report.to_json()) + "\n")
     return status.OK
