@@ -36,6 +36,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .inputs import read_text
+from .places import engine_address, placed
 from .status import Stop
 
 if sys.version_info >= (3, 11):
@@ -124,14 +125,32 @@ class ModelChoice(NamedTuple):
     api_key_env: str | None
     options: dict[str, Any]
 
+    @property
+    def engine(self) -> str | None:
+        """The kind of engine in this process that runs it; None for a server."""
+        found = engine_address(self.base_url)
+        return None if found is None else found.kind
+
+    @property
+    def engine_version(self) -> str | None:
+        """The engine in this process with its version."""
+        from ..models.engines import engine_version
+
+        return None if self.engine is None else engine_version(self.engine)
+
 
 def answering(
-    config: Config, base_url: str | None = None, name: str | None = None, api_key_env: str | None = None
+    config: Config,
+    base_url: str | None = None,
+    name: str | None = None,
+    api_key_env: str | None = None,
+    llm: str | None = None,
 ) -> ModelChoice:
-    """The model that answers: by options, else by the environment, else by the configuration."""
+    """The model that answers: by options, else by the environment, else by the configuration. Raises Stop."""
     section = config.models.answer
+    base_url, name = placed(llm, base_url, name)
     place = base_url or os.environ.get("LLM_BASE_URL") or section.base_url
-    called = name or os.environ.get("LLM_MODEL") or section.model
+    called = name or os.environ.get("LLM_MODEL") or section.model or _own_name(place)
     return ModelChoice(place, called, api_key_env or (section.api_key_env if place else None), section.options)
 
 
@@ -139,9 +158,15 @@ def planning(config: Config, answers: ModelChoice, base_url: str | None = None, 
     """The model that writes and mends plans; what nobody says is as for the one that answers."""
     section = config.models.plan
     place = base_url or os.environ.get("PLAN_LLM_BASE_URL") or section.base_url or answers.base_url
-    called = name or os.environ.get("PLAN_LLM_MODEL") or section.model or answers.name
+    called = name or os.environ.get("PLAN_LLM_MODEL") or section.model
+    called = called or (answers.name if place == answers.base_url else _own_name(place) or answers.name)
     options = {**answers.options, **section.options}
     return ModelChoice(place, called, section.api_key_env or answers.api_key_env, options)
+
+
+def _own_name(place: str | None) -> str | None:
+    found = engine_address(place)
+    return None if found is None else found.name
 
 
 def method_inputs(config: Config) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class EvaluationJob:
         sources: where passages come from.
         answers, plans: the models.
         prices: of both.
+        constrained, reader: how plans are decoded and who reads passages, as the options say it.
         fields: of each request.
         limits: of each question.
         out: the folder.
@@ -44,6 +45,8 @@ class EvaluationJob:
     answers: ModelChoice
     plans: ModelChoice
     prices: tuple[Price | None, Price | None]
+    constrained: str | None
+    reader: str | None
     fields: Mapping[str, Any]
     limits: Mapping[str, Any]
     out: Path
@@ -77,7 +80,7 @@ class EvaluationJob:
             yield Batch(
                 self.recipe,
                 questions,
-                host_of(self.sources, models, screen, stack),
+                host_of(self.sources, models, screen, stack, reader=self.reader, constrained=self.constrained),
                 self.out,
                 self.seed,
                 2 * concurrency,

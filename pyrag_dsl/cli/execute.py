@@ -16,6 +16,7 @@ from . import options as o
 from . import status
 from .inputs import PlanText, check_output, load_trace, read_inputs, read_plan
 from .outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
+from .places import placed
 from .screen import Screen, stderr
 from .services import Sources, tools_of
 from .status import Stop
@@ -77,6 +78,7 @@ def execute(
     retriever: o.Retriever = None,
     index: o.Index = None,
     strict_corpus: o.StrictCorpus = False,
+    llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     api_key_env: o.ApiKeyEnv = None,
@@ -109,6 +111,7 @@ def execute(
     Exit status: 0 done, 1 the plan failed, 2 wrong usage, 3 the plan was rejected, 4 a limit was met, 5 a
     tool or service failed.
     """
+    llm_base_url, model = placed(llm, llm_base_url, model)
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus)
     request = RunRequest(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,

@@ -91,6 +91,30 @@ BaseUrl = Annotated[
         rich_help_panel=_SOURCES,
     ),
 ]
+Llm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENGINE:PATH",
+        help="Let a model in this process answer: vllm:FOLDER, transformers:FOLDER or transformers:FILE.gguf.",
+        rich_help_panel=_SOURCES,
+    ),
+]
+Reader = Annotated[
+    str | None,
+    typer.Option(
+        metavar="model|builtin",
+        help="Who reads passages: the model, or the embedded reader, so that the model only plans.",
+        rich_help_panel=_SOURCES,
+    ),
+]
+Constrained = Annotated[
+    str | None,
+    typer.Option(
+        metavar="vllm|sglang|llama.cpp|transformers",
+        help="Have this kind of server or engine decode the plan by the grammar of plans.",
+        rich_help_panel="Models",
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="The model's name at that address.", rich_help_panel=_SOURCES),

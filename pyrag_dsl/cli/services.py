@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .config import ModelChoice
 
 _PROBLEMS_SHOWN = 5
+_CLIENT_OPTIONS = ("temperature", "max_tokens", "enable_thinking", "timeout", "deadline", "max_retries")
+_ENGINE_TIMEOUT = 600.0  # seconds: an engine in this process is slow rather than away
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,13 @@ def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
 
 
 def host_of(
-    sources: Sources, models: Any, screen: Screen, stack: ExitStack, ladder: tuple[int, ...] = (), **more: Any
+    sources: Sources,
+    models: Any,
+    screen: Screen,
+    stack: ExitStack,
+    ladder: tuple[int, ...] = (),
+    reader: str | None = None,
+    **more: Any,
 ) -> Host:
     """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
     from ..agents.adaptive import LADDER, AdaptiveRetrieval
@@ -112,7 +120,7 @@ def host_of(
 
     found = opened_retriever(sources, screen, stack)
     further = {}
-    if models is None:
+    if models is None or reader == "builtin":
         from ..reader import EmbeddedReader
 
         further["answer"] = tool(EmbeddedReader().answer, "answer", idempotent=True)
@@ -168,11 +176,15 @@ def chat_model(
 ) -> Any:
     """The client of a model, which closes as a context. Raises Stop."""
     from ..models.client import ChatModel
+    from ..models.engines import EngineAddress
+    from ..models.errors import ModelError
 
     key = api_key(key_variable)
     extra = dict(fields or {})
-    usual = {each: extra.pop(each) for each in ("temperature", "max_tokens", "enable_thinking") if each in extra}
+    usual = {each: extra.pop(each) for each in _CLIENT_OPTIONS if each in extra}
     try:
+        if EngineAddress.parse(base_url) is not None:
+            usual.setdefault("timeout", _ENGINE_TIMEOUT)
         return ChatModel(
             name,
             base_url,
@@ -186,6 +198,8 @@ def chat_model(
         )
     except ValueError as error:
         raise Stop(f"the address of the {role} model: {error}") from None
+    except (ModelError, TypeError) as error:
+        raise Stop(str(error)) from None
 
 
 def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
@@ -356,21 +370,9 @@ def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:
 
         return tool(EmbeddedReader().answer, "answer", idempotent=True)
     from ..agents.answerer import answer_tool
-    from ..models.client import ChatModel
 
-    key = api_key(sources.api_key_env)
-    try:
-        timeout = 60.0 if sources.call_timeout is None else sources.call_timeout
-        # It gives up a little before the engine would: its message says why, the engine's only that it took long.
-        deadline = None if sources.call_timeout is None else 0.9 * sources.call_timeout
-        model = ChatModel(
-            sources.model or "",
-            sources.llm_base_url,
-            api_key=key,
-            timeout=timeout,
-            deadline=deadline,
-            notice=lambda line: screen.line(("waiting ", "warn"), line),
-        )
-    except ValueError as error:
-        raise Stop(f"--llm-base-url: {error}") from None
+    seconds = sources.call_timeout
+    # It gives up a little before the engine would: its message says why, the engine's only that it took long.
+    patience = {} if seconds is None else {"timeout": seconds, "deadline": 0.9 * seconds}
+    model = chat_model(sources.model or "", sources.llm_base_url, sources.api_key_env, "answer", screen, patience)
     return answer_tool(stack.enter_context(model))

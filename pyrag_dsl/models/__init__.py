@@ -1,4 +1,4 @@
-"""Language models as a service: one client for every OpenAI-compatible endpoint.
+"""Language models: one client for every OpenAI-compatible endpoint and for engines in this process.
 
 ``ChatModel`` sends messages and returns a ``Reply``; what can go wrong is the tree in ``errors``. Nothing
 here reads the environment or touches the network before the first call.
@@ -14,6 +14,7 @@ from .errors import (
     BadStatus,
     ContextExceeded,
     EmptyReply,
+    EngineUnusable,
     MalformedReply,
     ModelClosed,
     ModelError,
@@ -32,6 +33,7 @@ __all__ = [
     "ChatModel",
     "ContextExceeded",
     "EmptyReply",
+    "EngineUnusable",
     "MalformedReply",
     "ModelClosed",
     "ModelError",

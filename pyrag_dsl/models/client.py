@@ -1,5 +1,7 @@
 """``ChatModel``: ask a model, get a ``Reply``; retries, limits, costs and the cache in between.
 
+Behind it is a ``Transport``: connections to an endpoint, or an engine in this process.
+
 Retried: lost connections, timeouts, and the statuses 408, 409, 425, 429 and 5xx, after a delay that doubles
 with each attempt and has jitter, or that the endpoint asked for (``Retry-After``). Never beyond ``deadline``:
 a wait that would not fit ends the call at once. A useless reply with status 200 is not retried here; who
@@ -20,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 from ..quoting import clean_unicode
 from .adaptation import adapted, refused_parameter
 from .cache import ResponseCache, cache_key
+from .engines import EngineAddress, engine_version
 from .errors import (
     AccessDenied,
     BadStatus,
     ContextExceeded,
     EmptyReply,
+    EngineUnusable,
     MalformedReply,
     ModelClosed,
     ModelError,
@@ -39,7 +43,7 @@ from .secrets import Endpoint
 if TYPE_CHECKING:
     import concurrent.futures
 
-    from .transport import Failed, Transport
+    from .lane import Failed, Transport
 
 Message = Mapping[str, Any]
 
@@ -53,15 +57,18 @@ _FAULT_ERRORS: dict[str, type[ModelError]] = {
     "unreachable": Unreachable,
     "timeout": Timeout,
     "too_large": ReplyTooLarge,
+    "engine": EngineUnusable,
 }
 
 
 class ChatModel:
-    """A model behind an OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...), in one role.
+    """A model behind an OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...) or in this process,
+    in one role.
 
     model: its name at the endpoint. base_url: like ``http://127.0.0.1:8000/v1``; may hold ``user:password@``
-    for basic authentication instead of a key. api_key: sent as bearer token; None sends "EMPTY", which local
-    servers accept. role: what it is asked to be ("plan", "answer", ...), for messages and totals.
+    for basic authentication instead of a key; or the address of an engine, ``vllm:FOLDER`` or ``transformers:PATH``
+    (see ``EngineAddress``), which is loaded at the first call. api_key: sent as bearer token; None sends "EMPTY",
+    which local servers accept. role: what it is asked to be ("plan", "answer", ...), for messages and totals.
     temperature, max_tokens: defaults of a request; None leaves the field out. timeout: seconds for one
     attempt, from sending to the last byte. max_retries: attempts after the first. deadline: seconds for all
     attempts and waits together, ``timeout * (max_retries + 1)`` by default. max_concurrency: requests under
@@ -126,7 +133,11 @@ class ChatModel:
         self.notice = notice
         self.trust_env = trust_env
         self.cache = cache if cache is None or isinstance(cache, ResponseCache) else ResponseCache(cache)
-        self._endpoint = Endpoint.parse(base_url, api_key)
+        self._engine = EngineAddress.parse(base_url)
+        self._endpoint = Endpoint.parse(base_url, api_key) if self._engine is None else Endpoint(base_url, "", ())
+        if self._engine is not None and self._engine.missing:
+            missing = ", ".join(self._engine.missing)
+            raise self._error(EngineUnusable, f"not installed: {missing}", install=self._engine.install)
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._pid = 0
@@ -137,6 +148,11 @@ class ChatModel:
     def endpoint(self) -> str:
         """The base URL, without credentials."""
         return self._endpoint.url
+
+    @property
+    def engine(self) -> str | None:
+        """The engine in this process and its version, like ``vllm 0.33.0``; None for an endpoint."""
+        return None if self._engine is None else engine_version(self._engine.kind)
 
     def __repr__(self) -> str:
         return f"ChatModel({self.model!r}, {self.endpoint!r}, role={self.role!r})"
@@ -156,7 +172,7 @@ class ChatModel:
     async def _awaited(self, asked: Mapping[str, Any], overrides: dict[str, Any]) -> Reply:
         import asyncio
 
-        from .transport import TransportClosed
+        from .lane import TransportClosed
 
         try:
             return await asyncio.wrap_future(self._start(asked, overrides))
@@ -192,7 +208,7 @@ class ChatModel:
 
     def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
         """``acomplete`` for sync code; blocks the calling thread."""
-        from .transport import TransportClosed
+        from .lane import TransportClosed
 
         future = self._start({"messages": messages}, overrides)
         try:
@@ -251,14 +267,19 @@ class ChatModel:
                 raise self._error(ModelClosed, "the model is closed")
             # Threads do not survive a fork: a child makes its own.
             if self._transport is None or self._pid != os.getpid():
-                from .transport import Transport
-
-                self._transport = Transport(
-                    self._endpoint, trust_env=self.trust_env, max_concurrency=self.max_concurrency
-                )
+                self._transport = self._opened()
                 self._pid = os.getpid()
                 weakref.finalize(self, self._transport.close)
             return self._transport
+
+    def _opened(self) -> Transport:
+        if self._engine is not None:
+            from .engines.transport import EngineTransport
+
+            return EngineTransport(self._engine, max_concurrency=self.max_concurrency)
+        from .transport import HttpTransport
+
+        return HttpTransport(self._endpoint, trust_env=self.trust_env, max_concurrency=self.max_concurrency)
 
     def _body(self, asked: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {"temperature": self.temperature, "max_tokens": self.max_tokens}

@@ -3,6 +3,7 @@
     ModelError
     ├── Unreachable         no connection, or it was lost before the reply was complete
     ├── Timeout             the endpoint did not reply in time
+    ├── EngineUnusable      an engine in this process is not installed, cannot load the model, or has failed
     ├── BadStatus           the endpoint replied with an HTTP status that is not 200
     │   ├── ContextExceeded the prompt and the room for the reply are more than the model can hold
     │   ├── RateLimited     429: too many requests, or no quota left
@@ -81,6 +82,17 @@ class Timeout(ModelError):
     """No complete reply within ``timeout`` seconds an attempt or ``deadline`` seconds in all."""
 
     advice = "Raise timeout (one attempt) or deadline (all of them), lower max_tokens, or lower max_concurrency."
+
+
+class EngineUnusable(ModelError):
+    """An engine in this process is not installed, cannot load the model, or has failed. ``install``: the command."""
+
+    install: str = ""
+
+    @property
+    def way_out(self) -> str:
+        """The command that installs what is missing, or where to look."""
+        return f"Install it: {self.install}" if self.install else "Look at the options in the address of the model."
 
 
 class BadStatus(ModelError):

@@ -1,35 +1,23 @@
-"""One endpoint's connections: the ``openai`` client on an event loop of its own, in one background thread.
-
-An HTTP connection pool belongs to one event loop, and our callers have many: every ``asyncio.run`` is
-another, and sync code has none. One thread for each endpoint gives all of them the same pool and the same
-limit of concurrency, and one place to stop. Handing a call over costs about a tenth of a millisecond.
+"""One endpoint's connections: the ``openai`` client on a lane of its own.
 
 The SDK's own retries are off (``max_retries=0``): they bound neither one attempt by wall time (a reply that
 drips a byte a second never times out) nor all of them together, and their delays cannot be set.
 
-Imported at the first call, since ``openai`` and ``asyncio`` are slow to import.
+Imported at the first call, since ``openai`` is slow to import.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import email.utils
 import math
-import os
-import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from ..threads import new_loop
+from .lane import Failed, Transport
 from .secrets import Endpoint
-
-T = TypeVar("T")
-
-FaultKind = Literal["unreachable", "timeout", "status", "too_large"]
 
 # All that may leave; the SDK adds headers from OPENAI_* variables and others that describe this machine. The
 # last one the SDK reads back from the request, to know that we asked for raw bytes.
@@ -49,97 +37,23 @@ _TRANSPORT_MODULES = ("http", "h11", "h2", "anyio", "ssl", "socket")
 _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Why one attempt brought no body. ``retryable``: whether the same request may succeed later."""
-
-    kind: FaultKind
-    text: str
-    retryable: bool
-    status: int = 0
-    retry_after: float | None = None
-
-
-class TransportClosed(Exception):
-    """The transport was closed before the work was done."""
-
-
-class Transport:
-    """The thread, its loop and the client. ``close`` leaves nothing running."""
+class HttpTransport(Transport):
+    """The client of one endpoint."""
 
     def __init__(self, endpoint: Endpoint, *, trust_env: bool, max_concurrency: int | None) -> None:
         self._endpoint = endpoint
         self._trust_env = trust_env
         self._client: Any = None
-        self._loop = new_loop()
-        self._slots: asyncio.Semaphore | None = None
-        self._max_concurrency = max_concurrency
-        self._lock = threading.Lock()
-        self._closed = False
-        self._pid = os.getpid()
-        self._thread = threading.Thread(target=self._run, name="pyrag-model", daemon=True)
-        self._thread.start()
+        super().__init__(max_concurrency)
 
-    def submit(self, work: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
-        """Run ``work()`` on the loop. Cancelling the future cancels it. Raises ``TransportClosed``."""
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a sync call from inside the model's own event loop would wait for itself")
-        with self._lock:
-            if self._closed:
-                raise TransportClosed
-            return asyncio.run_coroutine_threadsafe(self._in_slot(work), self._loop)
-
-    def close(self) -> None:
-        """Cancel what is under way, close all connections, end the thread. Idempotent."""
-        # A forked child has no thread to stop, and would wake its parent's loop.
-        if self._pid != os.getpid():
-            return
-        with self._lock:
-            first, self._closed = not self._closed, True
-        if first:
-            # One turn later, so that work submitted just before has begun and can say that it was closed.
-            self._loop.call_soon_threadsafe(self._loop.call_soon, self._loop.stop)
-        # The garbage collector may run this on the thread itself.
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _run(self) -> None:
-        loop = self._loop
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            if self._client is not None:
-                with contextlib.suppress(Exception):
-                    loop.run_until_complete(self._client.close())
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-            asyncio.set_event_loop(None)
-            loop.close()
-
-    async def _in_slot(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            if self._max_concurrency is None:
-                return await work()
-            if self._slots is None:
-                self._slots = asyncio.Semaphore(self._max_concurrency)
-            async with self._slots:
-                return await work()
-        except asyncio.CancelledError:
-            if self._closed:
-                raise TransportClosed from None
-            raise
+    async def release(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            with contextlib.suppress(Exception):
+                await self._client.close()
 
     async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
-        """Send one request for a completion and read the body of the reply, all within ``timeout`` seconds.
-
-        A body with a ``prompt`` is one for a plain completion; others are chats.
-        """
+        """Send one request and read the body of the reply."""
         client = self._connect()
         try:
             return await asyncio.wait_for(self._post(client, body, timeout, max_bytes), timeout)

@@ -34,7 +34,7 @@ _QUESTION_WORDS = 5  # a shorter question may stand in an honest answer
 
 
 def ungrounded(
-    answer: str, program: Program, calls: Sequence[CallRecord], rests_on: Callable[[str], bool], question: str
+    answer: str, program: Program, calls: Sequence[CallRecord], depends_on: Callable[[str], bool], question: str
 ) -> str:
     """How an answer is none that the plan has found; "" if it has.
 
@@ -42,7 +42,7 @@ def ungrounded(
         answer: the final answer as text.
         program: the plan.
         calls: what it called.
-        rests_on: whether the answer depends on the call of a node: `Result.rests_on`. Asked no oftener than needed.
+        depends_on: whether the answer depends on the call of a node: `Result.depends_on`. Asked no oftener than needed.
         question: as it was asked.
     """
     said = normalised(answer)
@@ -53,11 +53,11 @@ def ungrounded(
         return FROM_MEMORY if said in own else NO_CALL
     asked = normalised(question)
     retrieves = [call for call in calls if call.tool == "retrieve"]
-    behind = (call for call in reversed(retrieves) if rests_on(call.node))
+    behind = (call for call in reversed(retrieves) if depends_on(call.node))
     first = next(behind, None)
     if first is None:
         others = [call for call in calls if call.tool != "retrieve"]
-        return NO_EVIDENCE if any(rests_on(call.node) for call in others) else EMPTY_LINEAGE
+        return NO_EVIDENCE if any(depends_on(call.node) for call in others) else EMPTY_LINEAGE
     if len(asked.split()) >= _QUESTION_WORDS and _within(asked, said):
         return PROMPT_AS_ANSWER
     if said in _CLOSED or _within(said, asked) or not any(_within(said, each) for each in own):

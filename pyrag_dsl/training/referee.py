@@ -216,7 +216,7 @@ class Referee:
             return ""
 
         def look(_: Any) -> str:
-            return ungrounded(text_of(result.final_answer), result.program, result.calls, result.rests_on, question)
+            return ungrounded(text_of(result.final_answer), result.program, result.calls, result.depends_on, question)
 
         return str(await in_thread(look, None))
 

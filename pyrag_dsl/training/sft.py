@@ -62,7 +62,7 @@ def _good(episodes: Sequence[Episode], most: int, isolation: Any, dropped: Count
         if result is None:
             dropped["does not replay"] += 1
             continue
-        why = ungrounded(episode.prediction, result.program, result.calls, result.rests_on, episode.question)
+        why = ungrounded(episode.prediction, result.program, result.calls, result.depends_on, episode.question)
         if why:
             dropped[why] += 1
             continue

@@ -48,6 +48,7 @@ def ask(
         str | None,
         typer.Option(metavar="NAME|FILE.plan", help="How (see `pyrag methods`), or a plan of your own; pyrag if none."),
     ] = None,
+    llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     plan_llm_base_url: Annotated[
@@ -100,14 +101,8 @@ def ask(
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help="Have the last step answer in any case, from the facts found.")
     ] = False,
-    constrained: Annotated[
-        str | None,
-        typer.Option(
-            metavar="vllm|sglang|llama.cpp",
-            help="Have this kind of server decode the plan by the grammar of plans.",
-            rich_help_panel=_PLANNING,
-        ),
-    ] = None,
+    constrained: o.Constrained = None,
+    reader: o.Reader = None,
     mode: o.ModeOption = o.Mode.concurrent,
     deadline: o.Deadline = None,
     max_calls: o.MaxCalls = None,
@@ -146,7 +141,7 @@ def ask(
     answers, in methods that need nothing else.
     """
     settings = read_config(config)
-    answers = answering(settings, llm_base_url, model, api_key_env)
+    answers = answering(settings, llm_base_url, model, api_key_env, llm)
     plans = planning(settings, answers, plan_llm_base_url, plan_model)
     if not corpus and not retriever:
         corpus, retriever = settings.retrieval.corpus, settings.retrieval.retriever
@@ -158,8 +153,7 @@ def ask(
     recipe = chosen(method, recorded)
     if adaptive not in (None, "selective", "rerun", "none"):
         raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
-    if constrained not in (None, "vllm", "sglang", "llama.cpp"):
-        raise Stop(f"--constrained: vllm, sglang or llama.cpp, not {constrained}")
+    check_roles(constrained, reader, plans)
     changes = {"adaptive": adaptive, "repairs": repairs, "topk": topk if "topk" in recipe.inputs else None}
     given = {
         **(_inputs_of(recorded) if recorded is not None else method_inputs(settings)),
@@ -194,7 +188,9 @@ def ask(
             ]
             models = Models.of(talking, writing)
         rungs = _rungs(ladder)
-        host = host_of(sources, models, screen, stack, rungs, constrained=constrained, always_answer=always_answer)
+        host = host_of(
+            sources, models, screen, stack, rungs, reader, constrained=constrained, always_answer=always_answer
+        )
         watched = stack.enter_context(_watched(asked, port)) if live else None
         outcome = _answer(
             recipe,
@@ -295,8 +291,20 @@ def _leave(
 def check_model(recipe: Recipe, answers: ModelChoice) -> None:
     """Raise Stop where a method needs a model and there is none."""
     if not answers.base_url and recipe.needs & {"chat", "complete", "decompose", "write_plan"}:
-        ways = "give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL"
+        ways = "give --llm-base-url and --model or --llm, or set LLM_BASE_URL and LLM_MODEL"
         raise Stop(f"the method {recipe.name} needs a model: {ways}")
+
+
+def check_roles(constrained: str | None, reader: str | None, plans: ModelChoice) -> None:
+    """Raise Stop where `--constrained` or `--reader` say what cannot be."""
+    if constrained not in (None, "vllm", "sglang", "llama.cpp", "transformers"):
+        raise Stop(f"--constrained: vllm, sglang, llama.cpp or transformers, not {constrained}")
+    if constrained is not None and constrained != (plans.engine or constrained):
+        raise Stop(f"--constrained {constrained}: the model that plans is run by {plans.engine}, which is to be named")
+    if constrained == "transformers" and plans.engine is None:
+        raise Stop("--constrained transformers: the model that plans is not in this process (--llm transformers:PATH)")
+    if reader not in (None, "model", "builtin"):
+        raise Stop(f"--reader: model or builtin, not {reader}")
 
 
 def _rungs(ladder: str | None) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ... import __version__
+from ...models.engines import engine_version
 from .. import options as o
 from .. import status
 from ..config import ModelChoice, answering, read_config
@@ -30,6 +31,7 @@ def add(app: typer.Typer) -> None:
 
 
 def doctor(
+    llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     api_key_env: o.ApiKeyEnv = None,
@@ -41,7 +43,7 @@ def doctor(
     Exit status: 0 if all that was named answers, 5 if something does not.
     """
     settings = read_config(config)
-    answers = answering(settings, llm_base_url, model, api_key_env)
+    answers = answering(settings, llm_base_url, model, api_key_env, llm)
     place = retriever or settings.retrieval.retriever
     screen = Screen(sys.stdout)
     screen.line(("pyrag_dsl ", "strong"), f"{__version__}, Python {sys.version.split()[0]}, {sys.platform}")
@@ -51,7 +53,8 @@ def doctor(
         well.append(_tried(screen, f"model {answers.name} at {answers.base_url}", lambda: _model(answers)))
     else:
         screen.line(
-            ("- ", "dim"), "no model was named: --llm-base-url and --model, LLM_BASE_URL and LLM_MODEL, or --config"
+            ("- ", "dim"),
+            "no model was named: --llm-base-url and --model, --llm, LLM_BASE_URL and LLM_MODEL, or --config",
         )
     if place:
         well.append(_tried(screen, f"retriever at {place}", lambda: _retriever(str(place))))
@@ -79,6 +82,8 @@ def _extras(screen: Screen) -> None:
 
 
 def _installed(name: str) -> bool:
+    if engine_version(name) is not None:  # vLLM comes by several names
+        return True
     try:
         version(name)
     except PackageNotFoundError:

@@ -24,7 +24,7 @@ from ..inputs import read_inputs, read_prompts
 from ..screen import Screen, stderr, write
 from ..services import Sources, opened_retriever, price_of
 from ..status import Stop
-from .ask import check_model, chosen
+from .ask import check_model, check_roles, chosen
 
 if TYPE_CHECKING:
     from ...evaluation import Allowance, BatchProgress
@@ -55,6 +55,7 @@ def evaluate(
     preset: Annotated[
         str | None, typer.Option(metavar="NAME", help="As a paper has it: see `pyrag presets`; options go before it.")
     ] = None,
+    llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     plan_model: Annotated[
@@ -64,6 +65,8 @@ def evaluate(
     model_options: o.ModelOptions = None,
     price: o.ModelPrice = None,
     plan_price: o.ModelPrice = None,
+    constrained: o.Constrained = None,
+    reader: o.Reader = None,
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
@@ -128,7 +131,7 @@ def evaluate(
 
     base = read_preset(preset)
     settings = read_config(config, base)
-    answers = answering(settings, llm_base_url, model, api_key_env)
+    answers = answering(settings, llm_base_url, model, api_key_env, llm)
     plans = planning(settings, answers, None, plan_model)
     if not corpus and not retriever:
         corpus, retriever = settings.retrieval.corpus, settings.retrieval.retriever
@@ -153,6 +156,7 @@ def evaluate(
     except ValueError as error:
         raise Stop(f"--input: {error}") from None
     check_model(recipe, answers)
+    check_roles(constrained, reader, plans)
     questions = _drawn(questions, limit, shard, seed)
     rates = price_of(price, "--price"), price_of(plan_price or price, "--plan-price")
     if max_cost is not None and answers.base_url and None in rates:
@@ -165,6 +169,8 @@ def evaluate(
         answers=answers,
         plans=plans,
         prices=rates,
+        constrained=constrained,
+        reader=reader,
         fields={"seed": seed, **read_inputs(model_options or (), None, option="--model-option")},
         limits={**settings.limits, **o.limits(deadline, max_calls), **tokens},
         out=out.absolute(),
@@ -188,6 +194,10 @@ def evaluate(
         "model": answers.name,
         "plan_model": plans.name,
         "base_url": answers.base_url,
+        "engine": answers.engine_version,
+        "plan_engine": plans.engine_version,
+        "constrained": constrained,
+        "reader": reader,
         "model_options": {**answers.options, **job.fields},
         "limits": job.limits,
         "preset": preset,
@@ -274,7 +284,7 @@ def _fingerprint(sources: Sources, screen: Screen) -> dict[str, Any] | None:
     return {"path": found.path, "bytes": found.size, "sha256": found.sha256, "fingerprint": fingerprint}
 
 
-_FIXED = ("method", "plan", "inputs", "seed", "limit", "shard", "model")
+_FIXED = ("method", "plan", "inputs", "seed", "limit", "shard", "model", "constrained", "reader")
 
 
 def _hold(out: Path, manifest: dict[str, Any]) -> None:

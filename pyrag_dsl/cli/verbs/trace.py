@@ -15,6 +15,7 @@ from .. import status
 from ..execute import RunRequest, carry_out, tell
 from ..inputs import check_output, load_trace
 from ..outcome import CommandOutcome, of_error
+from ..places import placed
 from ..screen import Screen, quoted, stderr, write
 from ..services import Sources, recorded_tools
 from ..status import Stop
@@ -172,6 +173,7 @@ def rerun(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     api_key_env: o.ApiKeyEnv = None,
@@ -184,6 +186,7 @@ def rerun(
     changes: dict[str, Any] = {name: value for name, value in (("topk", topk), ("query", query)) if value is not None}
     if not changes:
         raise Stop("nothing to change: give --topk or --query")
+    llm_base_url, model = placed(llm, llm_base_url, model)
     sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, call_timeout=call_timeout)
     sources.check()
     check_output(out, "--out", apart_from=[file, corpus, report])
