@@ -42,12 +42,12 @@ def _chat(grammar: str) -> dict[str, Any]:
 SERVERS: dict[str, Server] = {
     # From 0.12 on. Its backend chooses by the header: llguidance takes Lark, xgrammar takes GBNF.
     "vllm": Server(("llguidance", "gbnf"), lambda grammar: {"structured_outputs": {"grammar": grammar}}),
-    # In this process, by llguidance: the same field.
-    "transformers": Server(("llguidance", "openai"), lambda grammar: {"structured_outputs": {"grammar": grammar}}),
     # Lark only where it was started with `--grammar-backend llguidance`.
     "sglang": Server(("gbnf", "llguidance"), lambda grammar: {"ebnf": grammar}),
     # Lark only where it was built with llguidance.
     "llama.cpp": Server(("gbnf", "llguidance"), lambda grammar: {"grammar": grammar}),
+    # In this process, by llguidance: the same field.
+    "transformers": Server(("llguidance", "openai"), lambda grammar: {"structured_outputs": {"grammar": grammar}}),
     # The plan is the input of a call of the custom tool `plan`.
     "openai": Server(("openai",), _responses),
     "openai-chat": Server(("openai",), _chat),

@@ -18,7 +18,7 @@ _SETTINGS = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
-    "VLLM_CONFIGURE_LOGGING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
 }
 _NAMES = {"context": "max_model_len", "batch": "max_num_seqs"}
 
@@ -60,8 +60,11 @@ class VllmEngine:
                 output_kind=self._final,
             )
             self._engine.add_request(str(key), {"prompt_token_ids": list(asked.tokens)}, params)
-        except ValueError as error:
-            raise RequestRefused(str(error)) from error
+        except Exception as error:
+            # Releases differ in which kind of error says that a grammar cannot be read.
+            if isinstance(error, ValueError) or "Validation" in type(error).__name__:
+                raise RequestRefused(str(error)) from error
+            raise
 
     def step(self, deliver: Deliver, wanted: Wanted) -> None:  # noqa: ARG002
         """One token for each request inside."""
