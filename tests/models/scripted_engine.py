@@ -29,14 +29,19 @@ class Characters:
 
 
 class ScriptedEngine:
-    """Says each prompt again, a batch a step. A prompt with ``fails`` in it makes the step of its batch raise."""
+    """Answers each prompt by ``say``, or says it again, a batch a step.
+
+    A prompt with ``fails`` in it makes the step of its batch raise.
+    """
 
     gather = 0.0
 
-    def __init__(self, most: int = 4, context: int = 100) -> None:
+    def __init__(self, most: int = 4, context: int = 100, say: Callable[[str], str] = str) -> None:
         self.tokenizer = Characters()
         self.context = context
         self.most = most
+        self.say = say
+        self.asked: list[Generation] = []
         self.batches: list[list[str]] = []
         self.unwanted: list[str] = []
         self.steps = threading.Semaphore(0)
@@ -46,6 +51,7 @@ class ScriptedEngine:
         self._inside: dict[int, Generation] = {}
 
     def add(self, key: int, asked: Generation) -> None:
+        self.asked.append(asked)
         self._inside[key] = asked
 
     def step(self, deliver: Deliver, wanted: Wanted) -> None:
@@ -59,7 +65,7 @@ class ScriptedEngine:
             raise RuntimeError("out of memory")
         for key, text in texts.items():
             if wanted(key):
-                deliver(key, Generated(text, "stop", None, len(text)))
+                deliver(key, Generated(self.say(text), "stop", None, len(text)))
             else:
                 self.unwanted.append(text)
 
