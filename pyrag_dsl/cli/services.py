@@ -185,7 +185,7 @@ def chat_model(
     try:
         if EngineAddress.parse(base_url) is not None:
             usual.setdefault("timeout", _ENGINE_TIMEOUT)
-        return ChatModel(
+        made = ChatModel(
             name,
             base_url,
             api_key=key,
@@ -196,6 +196,9 @@ def chat_model(
             prices=None if price is None else {name: price},
             **usual,
         )
+        if made.engine is not None and role == "answer":
+            screen.line(("model: ", "dim"), f"{made.engine} loads {base_url.partition(':')[2]}")
+        return made
     except ValueError as error:
         raise Stop(f"the address of the {role} model: {error}") from None
     except (ModelError, TypeError) as error:

@@ -21,7 +21,7 @@ _TAIL = 8  # tokens before a stop text that may belong to it
 
 
 @dataclass(eq=False)
-class _Row:
+class _BatchRow:
     key: int
     asked: Generation
     matcher: Any = None
@@ -60,13 +60,13 @@ class TransformersEngine:
         self.context = int(options.get("context") or getattr(config, "max_position_embeddings", None) or 4096)
         self.most = int(options.get("batch", 8 if self.device.type == "cpu" else 32))
         self.vocabulary = int(config.vocab_size)
-        self._rows: dict[int, _Row] = {}
+        self._rows: dict[int, _BatchRow] = {}
         self._matchers: dict[str, Any] = {}
         self._guided: Any = None
 
     def add(self, key: int, asked: Generation) -> None:
         """Take a request into the next batch."""
-        row = _Row(key, asked)
+        row = _BatchRow(key, asked)
         if asked.grammar is not None:
             row.matcher = self._matcher(asked.grammar)
         if asked.temperature > 0:
@@ -121,7 +121,7 @@ class TransformersEngine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _draw(self, row: _Row, scores: Any) -> Any:
+    def _draw(self, row: _BatchRow, scores: Any) -> Any:
         scores = scores.float()
         if row.matcher is not None:
             if row.tokens and not row.matcher.is_stopped() and not row.matcher.consume_token(row.tokens[-1]):
@@ -134,7 +134,7 @@ class TransformersEngine:
         noise = -torch.empty(scores.shape[-1]).exponential_(generator=row.noise).log()
         return scores + noise.to(scores.device)
 
-    def _end(self, row: _Row, token: int, deliver: Deliver) -> bool:
+    def _end(self, row: _BatchRow, token: int, deliver: Deliver) -> bool:
         """Whether a row ends with this token; it is delivered then."""
         asked = row.asked
         row.tokens.append(token)
@@ -152,7 +152,7 @@ class TransformersEngine:
         deliver(row.key, Generated(text, "stop" if stop else reason, stop, len(row.tokens)))
         return True
 
-    def _stopped(self, row: _Row) -> bool:
+    def _stopped(self, row: _BatchRow) -> bool:
         if not row.asked.stops:
             return False
         tail = self._text(row.tokens[-max(map(len, row.asked.stops)) - _TAIL :])
