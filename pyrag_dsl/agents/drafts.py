@@ -118,6 +118,12 @@ class Drafter:
                 asked = without_reply(messages) if not drafts else asked
                 more = more_room(self.model) if isinstance(error, EmptyReply) else {}
                 continue
+            except ContextExceeded:
+                # It is the feedback that made it too long: asked afresh, the model may do better.
+                if not drafts:
+                    raise
+                asked, more = messages, {}
+                continue
             draft = self.read(reply.text, reply.truncated)
             drafts.append(draft)
             if draft.program is not None:

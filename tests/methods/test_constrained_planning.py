@@ -7,11 +7,13 @@ import asyncio
 import pytest
 
 from pyrag_dsl import PlanRejected
+from pyrag_dsl.agents.drafts import DraftsRejected
 from pyrag_dsl.agents.planner import Planner
 from pyrag_dsl.decoding import SHAPE, constrained_fields
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from pyrag_dsl.models.client import ChatModel
-from pyrag_dsl.testing.server import ScriptedModelServer
+from pyrag_dsl.models.errors import ContextExceeded
+from pyrag_dsl.testing.server import ScriptedModelServer, status
 
 PLAN = 'docs_1 = retrieve("Dune")\nfact_1 = answer("Who wrote Dune?", docs_1)\nfinal_answer = fact_1\n'
 
@@ -33,3 +35,31 @@ def test_a_server_that_ignores_the_grammar_is_found_out() -> None:
         pytest.raises(PlanRejected),
     ):
         asyncio.run(Planner(model, constrained="vllm").plan("Who wrote Dune?"))
+
+
+def test_feedback_that_does_not_fit_is_left_out() -> None:
+    too_long = status(400, message="This model's maximum context length is 4096 tokens.")
+    with ScriptedModelServer(["import os", too_long, PLAN]) as server, ChatModel("m", server.base_url) as model:
+        drafted = asyncio.run(Planner(model).plan("Who wrote Dune?"))
+        first, with_feedback, afresh = (request.body["messages"] for request in server.requests)
+    assert drafted.source == PLAN
+    assert first == afresh != with_feedback
+
+
+def test_a_prompt_that_never_fits_says_so() -> None:
+    too_long = status(400, message="This model's maximum context length is 512 tokens.")
+    with ScriptedModelServer([too_long]) as server, ChatModel("m", server.base_url) as model:
+        with pytest.raises(ContextExceeded, match="512 tokens"):
+            asyncio.run(Planner(model).plan("Who wrote Dune?"))
+        assert len(server.requests) == 1
+
+
+def test_drafts_are_told_of_where_even_the_last_try_is_too_long() -> None:
+    too_long = status(400, message="This model's maximum context length is 4096 tokens.")
+    with (
+        ScriptedModelServer(["import os", too_long, too_long]) as server,
+        ChatModel("m", server.base_url) as model,
+        pytest.raises(DraftsRejected) as refused,
+    ):
+        asyncio.run(Planner(model).plan("Who wrote Dune?"))
+    assert [draft.source for draft in refused.value.drafts] == ["import os\n"]
