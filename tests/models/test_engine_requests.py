@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pyrag_dsl.models import BadStatus, ChatModel, ContextExceeded, EngineUnusable, Usage
+from pyrag_dsl.models import BadStatus, ChatModel, ContextExceeded, EngineUnusable, Timeout, Usage
 from pyrag_dsl.models.engines import EngineAddress, address, engine_version, transport
 from pyrag_dsl.models.engines.generation import Generation, RequestRefused, before_stop, generation_of
 from tests.models.scripted_engine import Characters, ScriptedEngine, vllm_module
@@ -146,20 +147,34 @@ def test_time_begins_when_the_engine_has_the_request(folder: Path, monkeypatch: 
     engine = ScriptedEngine(most=1)
     monkeypatch.setattr(EngineAddress, "missing", ())
     monkeypatch.setattr(transport, "load_engine", lambda _: engine)
-    from pyrag_dsl.models import Timeout
+    waits: list[float] = []
+
+    async def wait_for(awaited: Any, timeout: float) -> Any:
+        waits.append(timeout)
+        return await asyncio.wait_for(awaited, timeout)
+
+    names = {"wrap_future": asyncio.wrap_future, "TimeoutError": asyncio.TimeoutError, "wait_for": wait_for}
+    monkeypatch.setattr(transport, "asyncio", SimpleNamespace(**names))
+
+    async def nothing() -> None:
+        pass
 
     async def ask() -> None:
         async with ChatModel("river", f"transformers:{folder}", max_tokens=4, timeout=60) as model:
             slow = asyncio.ensure_future(model.acomplete(ASK, timeout=0.01))
             await asyncio.to_thread(engine.entered.wait)
             waiting = asyncio.ensure_future(model.acomplete([{"role": "user", "content": "patient"}]))
+            await asyncio.sleep(0)
+            await asyncio.wrap_future(model._connect().submit(nothing))  # by now it is in line
             with pytest.raises(Timeout):
                 await slow
+            assert waits == [0.01]
             engine.free = True
             engine.steps.release()
             assert (await waiting).text == "patient"
 
     asyncio.run(ask())
+    assert waits == [0.01, 60]
     assert engine.unwanted == ["Which river?"]
 
 

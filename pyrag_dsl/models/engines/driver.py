@@ -153,9 +153,6 @@ class EngineDriver:
         return False
 
     def _add(self, engine: Engine, job: GenerationJob) -> None:
-        if job.dropped:
-            job.settle(EngineBroken("dropped"))
-            return
         key = next(self._keys)
         try:
             job.asked = generation_of(job.body, engine.tokenizer, engine.context)
