@@ -134,7 +134,8 @@ def test_a_folder_that_holds_no_model_says_so(kind: str, tmp_path: Path) -> None
     (tmp_path / "config.json").write_text('{"model_type": "no-such-model"}')
     with ChatModel("small", f"{kind}:{tmp_path}") as broken, pytest.raises(EngineUnusable) as failed:
         broken.complete(ASK)
-    assert "no-such-model" in str(failed.value)
+    assert str(tmp_path) in str(failed.value)
+    assert "Look at the options" in str(failed.value)
 
 
 def test_a_gguf_file_is_read_by_transformers(kind: str) -> None:
