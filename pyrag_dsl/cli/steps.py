@@ -76,6 +76,9 @@ class Steps(Hook):
             show_event(self.screen, event)
 
 
+_TEXTS = {"retrieve": ("passage", "passages"), "decompose": ("query", "queries")}  # what a list of texts is
+
+
 def show_start(screen: Screen, event: CallStarted, name: str = "") -> None:
     """What a call asks. `name`: with what it asks in it, if it is to have another than its short one."""
     where = f"  line {event.span.line}"
@@ -87,7 +90,7 @@ def show_start(screen: Screen, event: CallStarted, name: str = "") -> None:
 
 
 def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
-    """What a call returned: the titles of passages by rank, or the answer."""
+    """What a call returned: the titles of passages by rank, the parts of a question, or the answer."""
     name = name or event.alias or event.node
     indent = "  " * event.node.count("/")
     time = "recorded" if event.cached else f"{event.elapsed:.3f} s"
@@ -96,8 +99,8 @@ def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
     tail: Part = (f"  {time}{extra}{speculative}", "dim")
     result = event.result
     if isinstance(result, list) and all(isinstance(item, str) for item in result):
-        count = f"{len(result)} {'passage' if event.tool == 'retrieve' else 'text'}" + ("" if len(result) == 1 else "s")
-        screen.line((f"{indent}← ", "good"), (name, "call"), f" {count}", tail)
+        one, many = _TEXTS.get(event.tool, ("text", "texts"))
+        screen.line((f"{indent}← ", "good"), (name, "call"), f" {len(result)} {one if len(result) == 1 else many}", tail)
         for rank, document in enumerate(result[:_PASSAGES_SHOWN], start=1):
             screen.line((f"{indent}    {rank:>2} ", "dim"), title_of(document))
         if len(result) > _PASSAGES_SHOWN:

@@ -66,6 +66,7 @@ def test_a_question_is_planned_under_the_grammar_and_read_by_the_reader(
     assert len(grammars) == 2  # one to split the question, one to plan; none to read
     assert {(each.max_tokens, each.seed) for each in engine.asked} == {(200, 4)}
     assert "Dan" in ended.out
+    assert "decompose#1 1 query " in ended.err
     assert engine.closed
     assert (tmp_path / "r.html").exists()
 
