@@ -8,7 +8,7 @@ from typing import Any
 
 from ..interpreter.journal import REUSED, same_arguments
 from ..runtime.calls import CallRecord, asked_of
-from ..runtime.events import CallFailed, CallFinished, CallStarted, Event, RunStarted
+from ..runtime.events import CallFailed, CallFinished, CallStarted, Event, HookDecided, RunStarted
 from ..runtime.nesting import Spending
 from ..runtime.trace import Trace
 
@@ -118,21 +118,35 @@ def as_it_goes(events: Sequence[Event]) -> Trace:
     What was asked again is there once as what counts, and before that as what a re-ask took the place of.
     """
     last: dict[str, int] = {}
-    begun: dict[str, int] = {}
+    before: dict[str, int] = {}
+    begun: dict[str, list[int]] = {}
+    ends: dict[str, list[int]] = {}
     runs: dict[str, int] = {}
     headers: dict[str, Event] = {}
     for place, event in enumerate(events):
         if isinstance(event, CallStarted):
-            begun[event.node] = place
-            last.pop(event.node, None)
+            begun.setdefault(event.node, []).append(place)
+            if event.node in last:
+                before[event.node] = last.pop(event.node)
         elif isinstance(event, CallFinished):
             last[event.node] = place
+            ends.setdefault(event.node, []).append(place)
+        elif isinstance(event, CallFailed) and event.final and event.node in before:
+            last.setdefault(event.node, before[event.node])  # what was there before stands
+        elif isinstance(event, HookDecided) and event.decision == "undo" and event.seen is not None:
+            asked = event.seen
+            alike = [each for each in ends.get(event.node, ()) if _asks(events[each], asked)]
+            last.update((event.node, each) for each in alike[-1:])
         elif isinstance(event, RunStarted):
             runs.setdefault(event.within, place)
             headers[event.within] = event
+    counts = {node: places[-1] for node, places in begun.items()}
+    for node, place in last.items():
+        alike = [each for each in begun.get(node, ()) if _asks(events[each], _arguments(events[place]))]
+        counts.update((node, each) for each in alike[-1:])
     made: list[Event] = []
     for place, event in enumerate(events):
-        if isinstance(event, CallStarted) and begun[event.node] != place:
+        if isinstance(event, CallStarted) and counts[event.node] != place:
             continue
         if isinstance(event, RunStarted):
             if runs[event.within] != place:
@@ -142,6 +156,14 @@ def as_it_goes(events: Sequence[Event]) -> Trace:
             event = replace(event, speculative=True, alias="")
         made.append(replace(event, seq=len(made)))
     return Trace(made)
+
+
+def _arguments(event: Event) -> Mapping[str, Any]:
+    return event.arguments if isinstance(event, (CallStarted, CallFinished)) else {}
+
+
+def _asks(event: Event, arguments: Mapping[str, Any]) -> bool:
+    return same_arguments(_arguments(event), arguments)
 
 
 def spent_of(usage: Mapping[str, Any], *, calls: int = 1) -> Spending:
@@ -197,7 +219,7 @@ def _call(
         shared=str(usage.get(REUSED, "")),
         cached=call.cached,
         error="" if end is None else end.error,
-        nests=call.node in runs and not call.speculative,
+        nests=call.node in runs and kind != "replaced",
     )
 
 
@@ -262,7 +284,7 @@ def _nested(bars: Sequence[Bar], within: str) -> Iterable[Bar]:
     def follow(run: str) -> Iterable[Bar]:
         for bar in sorted(inside.pop(run, ()), key=_when):
             yield bar
-            if bar.kind not in ("replaced", "retried", "unused"):
+            if bar.kind not in ("replaced", "retried"):
                 yield from follow(bar.node)
 
     yield from follow(within)
