@@ -100,7 +100,8 @@ def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
     result = event.result
     if isinstance(result, list) and all(isinstance(item, str) for item in result):
         one, many = _TEXTS.get(event.tool, ("text", "texts"))
-        screen.line((f"{indent}← ", "good"), (name, "call"), f" {len(result)} {one if len(result) == 1 else many}", tail)
+        count = f"{len(result)} {one if len(result) == 1 else many}"
+        screen.line((f"{indent}← ", "good"), (name, "call"), f" {count}", tail)
         for rank, document in enumerate(result[:_PASSAGES_SHOWN], start=1):
             screen.line((f"{indent}    {rank:>2} ", "dim"), title_of(document))
         if len(result) > _PASSAGES_SHOWN:
