@@ -248,7 +248,8 @@ class _Scanner:
         prefix = _PREFIX.search(self.text, max(0, start - 4), start)
         if prefix is None or "f" not in prefix[0].lower():
             return False
-        return self.text.rfind("{", start, at) > self.text.rfind("}", start, at)
+        before = self.text[start:at].replace("{{", "  ")
+        return before.rfind("{") > before.rfind("}")
 
     def too_long(self, start: int, end: int, operators: int) -> bool:
         """Whether a logical line is beyond what the parser may see."""

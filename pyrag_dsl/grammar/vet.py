@@ -152,7 +152,8 @@ def _misplaced(text: str) -> Diagnostic | None:
         symtable.symtable(text, "<plan>", "exec")
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
-        return Diagnostic("PLAN213", error.msg, Span(line, column, line, column + 1))
+        code = "PLAN214" if error.msg.startswith("duplicate argument") else "PLAN213"
+        return Diagnostic(code, error.msg, Span(line, column, line, column + 1))
     return None
 
 
