@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..decoding import SHAPE, constrained_fields, may_be_decoded
+from ..decoding import SHAPES, Recogniser, constrained_fields, plan_rules, server_and_level
 from ..grammar.diagnostics import Diagnostic, Fix, PlanRejected
 from ..grammar.extract import extract_code
 from ..grammar.fix import fix, look
@@ -23,6 +23,7 @@ from .answerer import Completes, more_room
 from .plan_prompts import Messages, with_feedback, without_reply
 
 INPUTS = frozenset({"question"})  # what a plan that a model writes may read
+_RECOGNISED = 8_192  # characters of a reply that is read by the grammar
 _SHOWN = 120  # characters of a reply that holds no plan
 
 
@@ -77,8 +78,9 @@ class Drafter:
 
     model: a ``ChatModel`` or anything with its ``acomplete``. tools: the signatures that plans are vetted against.
     tries: requests before it gives up. constrained: the server behind the model ("vllm", "sglang", "llama.cpp"), if it
-    is to decode by the grammar of plans. Some servers take no notice of the field: each reply is vetted all the same,
-    and a draft says where its reply cannot have been decoded so (`Draft.free`).
+    is to decode by the grammar of plans: by level wide, or by the level behind a colon ("vllm:safe"). Some servers take
+    no notice of the field: each reply is vetted all the same, and a draft says where its reply cannot have been decoded
+    so (`Draft.free`).
     """
 
     def __init__(
@@ -95,8 +97,13 @@ class Drafter:
         self.tools = dict(DEFAULT_SIGNATURES if tools is None else tools)
         self.tries = tries
         self.overrides: dict[str, Any] = {}
+        self.shape = ""
+        self.recogniser: Recogniser | None = None
         if constrained is not None:
+            _, level = server_and_level(constrained)
             self.overrides["extra_body"] = constrained_fields(constrained, self.tools)
+            self.shape = SHAPES[level]
+            self.recogniser = Recogniser(plan_rules(level, self.tools))
 
     async def draft(self, messages: Messages) -> Drafted:
         """Ask until a reply holds a plan.
@@ -105,8 +112,8 @@ class Drafter:
         reached, or where nothing that it sent could be read.
         """
         drafts: list[Draft] = []
-        if self.overrides:
-            messages = ({**messages[0], "content": f"{messages[0]['content']}\n\n{SHAPE}"}, *messages[1:])
+        if self.shape:
+            messages = ({**messages[0], "content": f"{messages[0]['content']}\n\n{self.shape}"}, *messages[1:])
         asked = messages
         more: dict[str, Any] = {}
         for turn in range(1, self.tries + 1):
@@ -141,9 +148,16 @@ class Drafter:
                 pass
         return await self.model.acomplete(list(messages), **self.overrides)
 
+    @staticmethod
+    def is_free(recogniser: Recogniser, reply: str, truncated: bool) -> bool:
+        """Whether a reply cannot have been decoded by the grammar. A very long one is not looked at."""
+        if len(reply) > _RECOGNISED:
+            return False
+        return not (recogniser.begins(reply) if truncated else recogniser.reads(reply))
+
     def read(self, reply: str, truncated: bool = False) -> Draft:
         """The program in a reply, mended and vetted. One that never says what its answer is is rejected too."""
-        free = bool(self.overrides) and not may_be_decoded(reply, self.tools, cut=truncated)
+        free = self.recogniser is not None and self.is_free(self.recogniser, reply.strip(), truncated)
         if truncated:
             code = extract_code(reply)
             _, found = look(code, self.tools, inputs=INPUTS)

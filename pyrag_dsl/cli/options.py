@@ -110,8 +110,8 @@ Reader = Annotated[
 Constrained = Annotated[
     str | None,
     typer.Option(
-        metavar="vllm|sglang|llama.cpp|transformers",
-        help="Have this kind of server or engine decode the plan by the grammar of plans.",
+        metavar="SERVER[:LEVEL]",
+        help="Have the server (vllm, sglang, llama.cpp, transformers) decode plans by a grammar, of level wide or safe.",
         rich_help_panel="Models",
     ),
 ]

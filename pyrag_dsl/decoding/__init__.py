@@ -1,27 +1,31 @@
 """Constrained decoding: grammars under which a model can write nothing but plans.
 
-    text = decoding_grammar("llguidance")
+    text = decoding_grammar("llguidance", level="wide")
     fields = request_fields("vllm", text)       # add them to the body of the request
 
-The grammar is a part of the language, not all of it: see `plans.py` for the shape, `dialects.py` for how it is
-written, `servers.py` for where it goes. `SHAPE` tells a model about it, which is worth doing: a model that wants to
-write something else is held to the form and not to the sense.
+There are two levels, from one lexicon: *wide*, the whole surface of the language, and *safe*, a part of it in which
+every text vets. See `wide.py` and `safe.py` for their shapes, `dialects.py` for how they are written, `servers.py` for
+where they go. `SHAPES` tells a model about each, which is worth doing.
 """
 
 from __future__ import annotations
 
 from .dialects import DIALECTS
-from .plans import plan_rules
-from .servers import SERVERS, constrained_fields, request_fields
-from .texts import SHAPE, decoding_grammar, may_be_decoded
+from .recogniser import Recogniser
+from .servers import SERVERS, constrained_fields, request_fields, server_and_level
+from .texts import LEVELS, SHAPES, decoding_grammar, plan_rules
+from .wide import NAMES_AND_KINDS
 
 __all__ = [
     "DIALECTS",
+    "LEVELS",
+    "NAMES_AND_KINDS",
     "SERVERS",
-    "SHAPE",
+    "SHAPES",
+    "Recogniser",
     "constrained_fields",
     "decoding_grammar",
-    "may_be_decoded",
     "plan_rules",
     "request_fields",
+    "server_and_level",
 ]

@@ -17,7 +17,9 @@ def lark(rules: Rules) -> str:
     expression each, without lookaround, priorities, templates or `%` lines."""
     lines = []
     for name, part in rules.parts.items():
-        lines.append(f"{name}: /{_regex(part)}/" if name.isupper() else f"{name}: {_write(part, _lark_atom)}")
+        lines.append(
+            f"{name}: /{regular_expression(part, rules)}/" if name.isupper() else f"{name}: {_write(part, _lark_atom)}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -46,8 +48,14 @@ def _write(part: Part, atom: Callable[[Part], str]) -> str:
     if isinstance(part, OptionalPart):
         return _grouped(part.part, atom, postfix=True) + "?"
     if isinstance(part, Repeat):
-        return _grouped(part.part, atom, postfix=True) + f"{{{part.least},{part.most}}}"
+        return _grouped(part.part, atom, postfix=True) + _times(part)
     return atom(part)
+
+
+def _times(part: Repeat) -> str:
+    if part.most is None and part.least < 2:
+        return "+" if part.least else "*"
+    return f"{{{part.least},{'' if part.most is None else part.most}}}"
 
 
 def _grouped(part: Part, atom: Callable[[Part], str], *, postfix: bool = False) -> str:
@@ -83,17 +91,19 @@ def _gbnf_name(name: str, rules: Rules) -> str:
     return f"token-{plain}" if name.isupper() else plain
 
 
-def _regex(part: Part) -> str:
-    """A terminal as a regular expression of the plainest kind."""
+def regular_expression(part: Part, rules: Rules) -> str:
+    """A terminal as a regular expression of the plainest kind; other terminals in it are written out."""
     if isinstance(part, Literal):
         return "".join("\\n" if char == "\n" else "\\" * (char in _SPECIAL) + char for char in part.text)
     if isinstance(part, Chars):
         return f"[{part.body}]"
+    if isinstance(part, Ref):
+        return f"({regular_expression(rules.parts[part.name], rules)})"
     if isinstance(part, Sequence):
-        return "".join(_regex(each) for each in part.parts)
+        return "".join(regular_expression(each, rules) for each in part.parts)
     if isinstance(part, Choice):
-        return "(" + "|".join(_regex(option) for option in part.options) + ")"
+        return "(" + "|".join(regular_expression(option, rules) for option in part.options) + ")"
     if isinstance(part, OptionalPart):
-        return f"({_regex(part.part)})?"
-    assert isinstance(part, Repeat)
-    return f"({_regex(part.part)}){{{part.least},{part.most}}}"
+        return f"({regular_expression(part.part, rules)})?"
+    inner = regular_expression(part.part, rules)
+    return (inner if isinstance(part.part, Chars) else f"({inner})") + _times(part)

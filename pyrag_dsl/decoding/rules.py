@@ -1,7 +1,6 @@
 """Grammars as data: the parts that a rule is made of, and the texts that rules derive.
 
-There is no recursion: a set of rules has finitely many texts, so that its longest text can be computed and a model
-that decodes by it always comes to an end.
+No rule of *safe* counts without bound, so that its longest text can be computed and decoding by it always ends.
 """
 
 from __future__ import annotations
@@ -61,19 +60,19 @@ class OptionalPart:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The part ``least`` to ``most`` times. For terminals only: not every dialect counts in rules."""
+    """The part ``least`` to ``most`` times; None for any number. Only terminals may count to more than that."""
 
     part: Part
     least: int
-    most: int
+    most: int | None
 
 
 Part: TypeAlias = "Literal | Chars | Ref | Sequence | Choice | OptionalPart | Repeat"
 
 
-def seq(*parts: Part | str) -> Part:
-    """The parts in order, those that are text as literals."""
-    made = tuple(Literal(part) if isinstance(part, str) else part for part in parts)
+def seq(*parts: Part | str | None) -> Part:
+    """The parts in order, those that are text as literals; None is left out."""
+    made = tuple(Literal(part) if isinstance(part, str) else part for part in parts if part is not None)
     return made[0] if len(made) == 1 else Sequence(made)
 
 
@@ -83,6 +82,16 @@ def choice(*options: Part | str | None) -> Part:
     if not made:
         raise ValueError("a choice of nothing")
     return made[0] if len(made) == 1 else Choice(made)
+
+
+def maybe(*parts: Part | str | None) -> Part:
+    """The parts in order, or nothing."""
+    return OptionalPart(seq(*parts))
+
+
+def many(*parts: Part | str | None) -> Part:
+    """The parts in order, any number of times."""
+    return Repeat(seq(*parts), 0, None)
 
 
 def upto(most: int, *parts: Part | str) -> Part:
@@ -104,12 +113,16 @@ class Rules:
     def rule(self, name: str, make: Callable[[], Part]) -> Ref:
         """The rule of this name, made when first asked for."""
         if name not in self.parts:
+            self.parts[name] = Literal("?")  # a rule may ask for itself while it is made
             self.parts[name] = make()
         return Ref(name)
 
 
 def longest(rules: Rules, weigh: Callable[[str], int] = len) -> str:
-    """The longest text, or the one that weighs most by a measure that adds up over concatenation."""
+    """The longest text, or the one that weighs most by a measure that adds up over concatenation.
+
+    Only of rules that do not count without bound.
+    """
 
     @cache
     def of(part: Part) -> str:
@@ -125,36 +138,86 @@ def longest(rules: Rules, weigh: Callable[[str], int] = len) -> str:
             return max(map(of, part.options), key=weigh)
         if isinstance(part, OptionalPart):
             return of(part.part)
+        assert part.most is not None
         return of(part.part) * part.most
 
     return of(Ref(rules.start))
 
 
-def sample(rules: Rules, rng: random.Random, characters: Mapping[str, str] | None = None) -> str:
+def sample(
+    rules: Rules,
+    rng: random.Random,
+    characters: Mapping[str, str] | None = None,
+    *,
+    often: float = 0.5,
+    mean: float = 5,
+    size: int | None = None,
+) -> str:
     """A random text: every option is as likely as the others.
 
-    characters: for the body of a class, the characters to draw from; its example alone where it is not named.
+    characters: for the body of a class, the characters to draw from; its example alone where it is not named. often:
+    how likely what is optional is. mean: how often, on the average, what may be repeated is. size: characters after
+    which the text goes the shortest way to its end.
     """
     drawn = characters or {}
+    least = _least(rules) if size is not None else {}
+    written = 0
     out: list[str] = []
     stack: list[Part] = [Ref(rules.start)]
     while stack:
         part = stack.pop()
+        hurried = size is not None and written > size
         if isinstance(part, Literal):
             out.append(part.text)
+            written += len(part.text)
         elif isinstance(part, Chars):
             out.append(rng.choice(drawn.get(part.body, part.example)))
+            written += 1
         elif isinstance(part, Ref):
             stack.append(rules.parts[part.name])
         elif isinstance(part, Sequence):
             stack.extend(reversed(part.parts))
         elif isinstance(part, Choice):
-            stack.append(rng.choice(part.options))
+            shortest = min(_length(option, least) for option in part.options) if hurried else 0
+            stack.append(
+                rng.choice([option for option in part.options if not hurried or _length(option, least) == shortest])
+            )
         elif isinstance(part, OptionalPart):
-            if rng.random() < 0.5:
+            if not hurried and rng.random() < often:
                 stack.append(part.part)
         else:
             # Short texts more often than long ones: what goes wrong goes wrong early.
-            count = min(part.most, part.least + int(rng.expovariate(0.2)))
-            stack.extend([part.part] * count)
+            count = part.least + (0 if hurried else int(rng.expovariate(1 / mean)))
+            stack.extend([part.part] * (count if part.most is None else min(part.most, count)))
     return "".join(out)
+
+
+def _least(rules: Rules) -> dict[str, int]:
+    """The length of the shortest text of each rule."""
+    found = dict.fromkeys(rules.parts, _ENDLESS)
+    changed = True
+    while changed:
+        changed = False
+        for name, part in rules.parts.items():
+            length = _length(part, found)
+            if length < found[name]:
+                found[name] = length
+                changed = True
+    return found
+
+
+_ENDLESS = 10**6
+
+
+def _length(part: Part, least: Mapping[str, int]) -> int:
+    if isinstance(part, Literal):
+        return len(part.text)
+    if isinstance(part, Ref):
+        return least[part.name]
+    if isinstance(part, Sequence):
+        return min(_ENDLESS, sum(_length(each, least) for each in part.parts))
+    if isinstance(part, Choice):
+        return min(_length(option, least) for option in part.options)
+    if isinstance(part, Repeat):
+        return part.least * _length(part.part, least)
+    return 1 if isinstance(part, Chars) else 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..grammar.language import DEFAULT_SIGNATURES, Signature
-from .texts import decoding_grammar
+from .texts import LEVELS, decoding_grammar
 
 TOOL = "plan"
 _DESCRIPTION = "Writes the plan, a Python program."
@@ -71,11 +71,23 @@ def request_fields(server: str, grammar: str) -> dict[str, Any]:
     return chosen.fields(grammar)
 
 
-def constrained_fields(server: str, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES) -> dict[str, Any]:
-    """``request_fields`` with the grammar of plans over these tools, in the dialect that the server reads best."""
+def server_and_level(chosen: str) -> tuple[str, str]:
+    """A server and a level, from "SERVER" (level wide) or "SERVER:LEVEL". Raises ``ValueError`` for others."""
+    server, _, level = chosen.partition(":")
     if server not in SERVERS:
         raise ValueError(f"unknown server {server!r}: one of {', '.join(SERVERS)}")
-    return request_fields(server, decoding_grammar(SERVERS[server].dialects[0], tools))
+    if level not in ("", *LEVELS):
+        raise ValueError(f"unknown level {level!r}: one of {', '.join(LEVELS)}")
+    return server, level or "wide"
+
+
+def constrained_fields(chosen: str, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES) -> dict[str, Any]:
+    """``request_fields`` with the grammar of plans over these tools, in the dialect that the server reads best.
+
+    chosen: a server, or one with a level: "vllm", "vllm:safe".
+    """
+    server, level = server_and_level(chosen)
+    return request_fields(server, decoding_grammar(SERVERS[server].dialects[0], tools, level=level))
 
 
 def dialect_of(grammar: str) -> str:

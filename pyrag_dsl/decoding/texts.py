@@ -1,65 +1,73 @@
-"""The grammar of plans as a text that an engine reads, and whether a reply can have been written under it."""
+"""The two levels: their rules, their grammars as texts that engines read, and what a model is told of each."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from ..grammar.diagnostics import PlanRejected
 from ..grammar.language import DEFAULT_SIGNATURES, Signature
-from ..grammar.vet import parse
 from .dialects import DIALECTS
-from .plans import DEPTH, plan_rules
+from .rules import Rules
+from .safe import DEPTH, safe_rules
+from .wide import wide_rules
 
-SHAPE = """\
+LEVELS = ("wide", "safe")
+INPUTS = ("question",)
+SHAPES = {
+    "wide": """\
+Write the program alone, without a fence: each line is code, or a comment that begins with `#`. Indent by four spaces.
+Call the tools by their names, and end with `final_answer = ...`.""",
+    "safe": """\
 Write the program alone, without a fence, as a chain of hops. Hop 1 is two lines: `docs_1 = ...`, a list, then
 `fact_1 = ...`, a text. Hop 2 binds `docs_2` and `fact_2`, and so on. After a hop you may give its names other values,
 with `if` and `for item_1 in ...:`. End with `final_answer = ...`. Use double quotes, and f"..." to put facts into
-queries."""
+queries. The question is in `question`.""",
+}
+"""What a model is told of each level: one that wants to write something else is held to the form, not to the sense."""
 
 
-_BEGIN = re.compile(r"(?:#[^\n]*\n)*(?:docs_1|final_answer) = ")
-_NAME = re.compile(r"(?:docs|fact|item)_\d|final_answer")
-
-
-def may_be_decoded(text: str, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES, *, cut: bool = False) -> bool:
-    """Whether a reply can be one that was decoded by the grammar: False proves that the server did not constrain it.
-
-    What is decoded is the program alone, accepted as it stands, with no names but those of the grammar. cut: the reply
-    was cut off, so that only its beginning can be looked at.
-    """
-    text = text.strip()
-    if not _BEGIN.match(text):
-        return cut and not text
-    if cut:
-        return True
-    try:
-        program = parse(text, dict(tools))
-    except PlanRejected:
-        return False
-    return all(_NAME.fullmatch(name) for name in program.module_names if name not in tools)
+def plan_rules(
+    level: str = "wide",
+    tools: Mapping[str, Signature] = DEFAULT_SIGNATURES,
+    *,
+    hops: int | None = None,
+    depth: int | None = None,
+    inputs: Iterable[str] = INPUTS,
+) -> Rules:
+    """The rules of a level over these tools; see ``decoding_grammar``."""
+    if level not in LEVELS:
+        raise ValueError(f"unknown level {level!r}: one of {', '.join(LEVELS)}")
+    if level == "safe":
+        return safe_rules(tools, hops, DEPTH if depth is None else depth, inputs)
+    if hops is not None or depth is not None:
+        raise ValueError("hops and depth are of level safe: level wide has no hops")
+    return wide_rules(tools)
 
 
 def decoding_grammar(
     dialect: str,
     tools: Mapping[str, Signature] = DEFAULT_SIGNATURES,
     *,
+    level: str = "wide",
     hops: int | None = None,
-    depth: int = DEPTH,
+    depth: int | None = None,
+    inputs: Iterable[str] = INPUTS,
 ) -> str:
-    """The grammar of plans over these tools, every text of which vets against them.
+    """The grammar of plans over these tools.
 
     Args:
         dialect: "llguidance" (Lark with its header: vLLM, SGLang, llama.cpp built for it), "gbnf" (llama.cpp,
             xgrammar, SGLang's EBNF) or "openai" (Lark for custom tools).
         tools: the signatures of the tools; their names and keywords are the only ones that can be written.
-        hops: pairs of a list and a fact at most, 1 to 9; if None, 6, or fewer where the tools have so many parameters
-            that a plan could be too long to be read. A hop adds about 9,000 characters to the grammar.
-        depth: nested blocks at most, 0 to 3.
+        level: "wide", the whole surface of the language, of which the vetter may refuse a text for its names and kinds
+            only; or "safe", of which every text vets.
+        hops: of level safe, pairs of a list and a fact at most, 1 to 9; if None, as many as leave the longest plan
+            short enough to be read, up to 6.
+        depth: of level safe, nested blocks at most, 0 to 3; 2 if None.
+        inputs: of level safe, names that are bound to texts before the plan begins. To wide they are names like others.
 
     Raises:
-        ValueError: for another dialect or number, and where `plan_rules` says so.
+        ValueError: for another dialect, level or number, and where the rules cannot be made over these tools.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"unknown dialect {dialect!r}: one of {', '.join(DIALECTS)}")
-    return DIALECTS[dialect](plan_rules(tools, hops, depth))
+    return DIALECTS[dialect](plan_rules(level, tools, hops=hops, depth=depth, inputs=inputs))

@@ -59,7 +59,7 @@ class PyRAG:
         always_answer: whether a question without passages, which the last step of a plan is, is to be answered in any
             case, and not by "Not enough information".
         constrained: the server behind the planning model ("vllm", "sglang", "llama.cpp"), if it is to decode by the
-            grammar of plans. Where it takes no notice of that, `progress` is told.
+            grammar of plans, and its level ("vllm:safe"). Where it takes no notice of that, `progress` is told.
         run_options: further options of ``pyrag_dsl.run``: ``mode``, ``max_concurrency``, ``call_timeout``, ``retries``,
             ``speculate``, ``now``, ``isolation``.
     """

@@ -42,7 +42,7 @@ def readable(dialect: str, grammar: str) -> str:
     from llguidance.gbnf_to_lark import gbnf_to_lark
 
     # The converter writes `\u00A1` as `\uA1`, which its regular expressions do not read.
-    converted = re.sub(r"\\u([0-9A-F]+)", r"\\u{\1}", gbnf_to_lark(grammar))
+    converted = re.sub(r"\\[uU]([0-9A-F]+)", r"\\u{\1}", gbnf_to_lark(grammar))
     # It makes a terminal of every rule without recursion: lexemes of whole calls, of more states than an engine has.
     return _WORD.sub(lambda word: word[0].lower() if word[0][0].isupper() else word[0], converted)
 

@@ -1,4 +1,4 @@
-"""What the rules derive, without an engine: every text is a plan, up to the longest there is."""
+"""What the rules of level safe derive, without an engine: every text is a plan, up to the longest there is."""
 
 from __future__ import annotations
 
@@ -9,29 +9,16 @@ import re
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.decoding import DIALECTS, decoding_grammar, plan_rules
-from pyrag_dsl.decoding.expressions import BEYOND_ASCII, TERMINALS
-from pyrag_dsl.decoding.rules import Chars, Choice, OptionalPart, Repeat, Sequence, longest, sample
+from pyrag_dsl.decoding import DIALECTS, LEVELS, Recogniser, decoding_grammar, plan_rules
+from pyrag_dsl.decoding.lexicon import BEYOND_ASCII
+from pyrag_dsl.decoding.rules import longest, sample
+from pyrag_dsl.decoding.safe_expressions import TERMINALS
 from pyrag_dsl.grammar import oracle
-from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from pyrag_dsl.grammar.scan import MAX_SOURCE
-from tests.decoding.derivations import ends
+from tests.decoding.characters import characters, classes
 from tests.decoding.toolboxes import TOOLBOXES
 
 OPERATORS = re.compile(r"[-+*/%<>=!&|^~@.,:(\[{]|\b(?:and|or|not|if|else|in|for)\b")
-
-
-def classes(part) -> set[Chars]:
-    if isinstance(part, Chars):
-        return {part}
-    inner = {Sequence: "parts", Choice: "options", OptionalPart: "part", Repeat: "part"}.get(type(part))
-    found = getattr(part, inner) if inner else ()
-    return set().union(*map(classes, found if isinstance(found, tuple) else (found,)))
-
-
-def characters(body: str) -> str:
-    pattern = re.compile(f"[{body}]")
-    return "".join(char for char in map(chr, range(0x10000)) if pattern.match(char))
 
 
 DRAWN = {each.body: characters(each.body) for part in TERMINALS.values() for each in classes(part)}
@@ -40,17 +27,17 @@ DRAWN = {each.body: characters(each.body) for part in TERMINALS.values() for eac
 @pytest.mark.parametrize("name", TOOLBOXES)
 def test_every_text_is_a_plan(name):
     tools = TOOLBOXES[name]
-    rules = plan_rules(tools)
+    rules = plan_rules("safe", tools)
     rng = random.Random(20)
     for _ in range(400):
         text = sample(rules, rng, DRAWN)
         ast.parse(text)
-        program = pd.parse(text, tools, strict=True)
+        program = pd.parse(text, tools, inputs=["question"], strict=True)
         assert not any(each.code == "PLAN211" for each in program.diagnostics)
 
 
 def test_the_page_of_the_language_accepts_every_text():
-    rules = plan_rules(DEFAULT_SIGNATURES)
+    rules = plan_rules("safe")
     rng = random.Random(21)
     for _ in range(100):
         text = sample(rules, rng, DRAWN)
@@ -58,7 +45,7 @@ def test_the_page_of_the_language_accepts_every_text():
 
 
 def test_plans_end_and_find_their_names_bound_on_every_path():
-    rules = plan_rules(DEFAULT_SIGNATURES)
+    rules = plan_rules("safe")
     rng = random.Random(22)
     found = set()
     tools = {
@@ -67,7 +54,7 @@ def test_plans_end_and_find_their_names_bound_on_every_path():
     }
     for _ in range(150):
         try:
-            pd.run(sample(rules, rng), tools=tools, limits=pd.Limits(tool_calls=20_000))
+            pd.run(sample(rules, rng), tools=tools, inputs={"question": "Who?"}, limits=pd.Limits(tool_calls=20_000))
             found.add("answer")
         except pd.PlanFailed as failed:
             found.update(each.code for each in failed.diagnostics)
@@ -79,9 +66,9 @@ def test_plans_end_and_find_their_names_bound_on_every_path():
 @pytest.mark.parametrize("name", TOOLBOXES)
 @pytest.mark.parametrize("weigh", [len, lambda text: len(OPERATORS.findall(text)), lambda text: text.count("\n")])
 def test_the_longest_text_is_a_plan_too(name, weigh):
-    text = longest(plan_rules(TOOLBOXES[name]), weigh)
+    text = longest(plan_rules("safe", TOOLBOXES[name]), weigh)
     assert len(text) <= MAX_SOURCE
-    pd.parse(text, TOOLBOXES[name])
+    pd.parse(text, TOOLBOXES[name], inputs=["question"])
 
 
 def test_no_character_that_hides_can_be_written():
@@ -93,11 +80,12 @@ def test_no_character_that_hides_can_be_written():
 def test_what_plans_need_can_be_written():
     text = """\
 # Find the director first.
+
 docs_1 = retrieve("director of Jaws", topk=5)
 fact_1 = answer("Who directed Jaws?", docs_1)
 docs_2 = retrieve(f"{fact_1} birthplace") + retrieve(f"early life of {fact_1.strip()}", 3)
-fact_2 = answer(f"Where was {fact_1} born?", docs=docs_2)
-if not docs_2 or fact_2.lower() == "unknown":
+fact_2 = answer(f"Where was {fact_1} born? Answer with the town.", docs=docs_2).strip().rstrip(".")
+if not docs_2 or fact_2.lower() in ("unknown", "none"):
     docs_2 = retrieve(f"{fact_1} biography", topk=20)
     fact_2 = answer(f"Where was {fact_1} born?", docs_2)
 docs_3 = [answer(f"In which state is {item_1}?", retrieve(item_1)) for item_1 in [fact_2, "Boston"]]
@@ -106,7 +94,9 @@ for item_1 in docs_3[:5]:
     if item_1.startswith("Ohio"):
         fact_3 = item_1
         break
-final_answer = fact_3 if "Ohio" in fact_3 else answer("Is it Ohio?", docs_3)
+# The prescribed last line.
+
+final_answer = answer(f"Given: it was {fact_1}. {fact_1} was born in {fact_2}. Answer the question: {question}")
 """
     assert derives(text)
     for wrong in ("fact_3", "docs_3"):
@@ -116,33 +106,43 @@ final_answer = fact_3 if "Ohio" in fact_3 else answer("Is it Ohio?", docs_3)
 
 
 def derives(text: str) -> bool:
-    return len(text) in ends(plan_rules(DEFAULT_SIGNATURES), text)
+    return Recogniser(plan_rules("safe")).reads(text)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_only_the_names_of_the_tools_are_in_the_grammar(dialect):
-    text = decoding_grammar(dialect, TOOLBOXES["typed"])
+    text = decoding_grammar(dialect, TOOLBOXES["typed"], level="safe")
     assert all(f'{name}("' in text for name in ("look_up", "rerank", "population"))
     assert "limit=" in text
     assert "retrieve" not in text
     assert "topk" not in text
 
 
-def test_rules_are_found_under_one_name_each():
+@pytest.mark.parametrize("level", LEVELS)
+def test_rules_are_found_under_one_name_each(level):
     for tools in TOOLBOXES.values():
         for dialect in DIALECTS:
-            names = re.findall(r"^([\w-]+) ?::?=? ", decoding_grammar(dialect, tools), re.M)
+            names = re.findall(r"^([\w-]+) ?::?=? ", decoding_grammar(dialect, tools, level=level), re.M)
             assert len(names) == len(set(names))
-            assert len(names) == len(plan_rules(tools).parts)
+            assert len(names) == len(plan_rules(level, tools).parts)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"hops": 0}, {"hops": 10}, {"depth": 4}, {"dialect": "bnf"}, {"tools": {"fact_2": None}}, {"tools": {"if": None}}],
+    [
+        {"hops": 0},
+        {"hops": 10},
+        {"depth": 4},
+        {"dialect": "bnf"},
+        {"level": "all"},
+        {"level": "wide", "hops": 2},
+        {"tools": {"fact_2": None}},
+        {"tools": {"if": None}},
+    ],
 )
 def test_what_cannot_be_made_is_refused(wrong):
     with pytest.raises(ValueError):
-        decoding_grammar(**{"dialect": "gbnf", **wrong})
+        decoding_grammar(**{"dialect": "gbnf", "level": "safe", **wrong})
 
 
 def test_many_parameters_leave_room_for_fewer_hops():
@@ -150,8 +150,8 @@ def test_many_parameters_leave_room_for_fewer_hops():
     from pyrag_dsl.grammar.stubs import read_stubs
 
     tools = read_stubs(f"def build({params}) -> str: ...")
-    rules = plan_rules(tools)
+    rules = plan_rules("safe", tools)
     assert "hop_1" in rules.parts
     assert "hop_6" not in rules.parts
     with pytest.raises(ValueError, match="allow fewer hops"):
-        plan_rules(tools, hops=6)
+        plan_rules("safe", tools, hops=6)

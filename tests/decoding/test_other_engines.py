@@ -1,36 +1,89 @@
-"""The GBNF text in xgrammar, the engine that vLLM and SGLang use unless told otherwise.
+"""The GBNF texts in other engines: xgrammar, which vLLM and SGLang use unless told otherwise, and llama.cpp.
 
-xgrammar brings torch along, so no extra of the project installs it.
+xgrammar brings torch along, and llama.cpp is compiled, so no extra of the project installs them.
 """
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
-from pyrag_dsl.decoding import decoding_grammar, plan_rules
+import pyrag_dsl as pd
+from pyrag_dsl.decoding import LEVELS, decoding_grammar, plan_rules
 from pyrag_dsl.decoding.rules import sample
-from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
-
-xgrammar = pytest.importorskip("xgrammar", reason="xgrammar is not installed: an engine is needed")
+from tests.decoding.refusals import check_refusals
 
 END = 256
+CLOSERS = frozenset(b'"\n)]}')  # drawn more often, so that a walk ends some day
+OWN = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).with_name("plans").glob("*.plan"))]
+WRONG = ("import os", "class A:", "retrieve = ", "x = __import__(", "x = y.__", "```")
 
 
-def test_xgrammar_reads_every_text_of_the_rules_and_stops_what_is_no_plan():
+@pytest.fixture(scope="module", params=LEVELS)
+def compiled(request):
+    xgrammar = pytest.importorskip("xgrammar", reason="xgrammar is not installed: an engine is needed")
     vocabulary = [*(bytes([byte]) for byte in range(256)), b"<end>"]
     tokens = xgrammar.TokenizerInfo(
         vocabulary, vocab_type=xgrammar.VocabType.RAW, vocab_size=END + 1, stop_token_ids=[END]
     )
     compiler = xgrammar.GrammarCompiler(tokens, max_threads=1)
-    compiled = compiler.compile_grammar(xgrammar.Grammar.from_ebnf(decoding_grammar("gbnf")))
-    rules, rng = plan_rules(DEFAULT_SIGNATURES), random.Random(10)
-    for _ in range(150):
-        matcher = xgrammar.GrammarMatcher(compiled)
-        text = sample(rules, rng)
-        assert matcher.accept_string(text), text
-        assert matcher.accept_token(END)
-        assert matcher.is_terminated()
-    for wrong in ('docs_1 = search("', "docs_1 = retrieve(f", "retrieve = ", "docs_2"):
-        assert not xgrammar.GrammarMatcher(compiled).accept_string(wrong)
+    text = decoding_grammar("gbnf", level=request.param)
+    return request.param, xgrammar, compiler.compile_grammar(xgrammar.Grammar.from_ebnf(text))
+
+
+def accepted(xgrammar, compiled, text: str) -> bool:
+    matcher = xgrammar.GrammarMatcher(compiled)
+    return matcher.accept_string(text) and matcher.accept_token(END) and matcher.is_terminated()
+
+
+def walk(xgrammar, compiled, rng: random.Random) -> str:
+    """One finished text, by the engine's own mask."""
+    matcher, mask, out = xgrammar.GrammarMatcher(compiled), xgrammar.allocate_token_bitmask(1, END + 1), bytearray()
+    while not matcher.is_terminated():
+        matcher.fill_next_token_bitmask(mask)
+        words = [int(word) & 0xFFFFFFFF for word in mask[0].tolist()]
+        allowed = [token for token in range(END + 1) if words[token >> 5] >> (token & 31) & 1]
+        closing = [token for token in allowed if token in CLOSERS]
+        token = rng.choice(closing if closing and rng.random() < 0.4 else allowed)
+        assert matcher.accept_token(token)
+        if token != END:
+            out.append(token)
+    return out.decode("utf-8")
+
+
+def test_xgrammar_reads_the_texts_of_each_level_and_stops_what_is_no_plan(compiled):
+    level, xgrammar, made = compiled
+    rng, rules = random.Random(10), plan_rules(level)
+    texts = [sample(rules, rng, often=0.4, mean=2, size=300) for _ in range(150)]
+    for text in texts + (OWN if level == "wide" else []):
+        assert accepted(xgrammar, made, text), text
+    for wrong in WRONG:
+        assert not xgrammar.GrammarMatcher(made).accept_string(wrong)
+
+
+def check_walks(compiled, walks: int) -> None:
+    level, xgrammar, made = compiled
+    rng = random.Random(11)
+    for _ in range(walks):
+        text = walk(xgrammar, made, rng)
+        if level == "safe":
+            pd.parse(text, inputs=["question"])
+        else:
+            check_refusals(text)
+
+
+def test_walks_of_xgrammar_vet_or_are_refused_for_names_and_kinds(compiled):
+    check_walks(compiled, 60)
+
+
+@pytest.mark.slow
+def test_many_walks_of_xgrammar_vet_or_are_refused_for_names_and_kinds(compiled):
+    check_walks(compiled, 2_000)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_llama_cpp_reads_the_grammar(level):
+    llama = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: an engine is needed")
+    assert llama.LlamaGrammar.from_string(decoding_grammar("gbnf", level=level), verbose=False) is not None

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pyrag_dsl.cli import pyrag
-from pyrag_dsl.decoding import DIALECTS, SERVERS, constrained_fields, decoding_grammar, request_fields
+from pyrag_dsl.decoding import DIALECTS, LEVELS, SERVERS, constrained_fields, decoding_grammar, request_fields
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES, REQUIRED
 from pyrag_dsl.grammar.stubs import read_stubs
 from pyrag_dsl.models import ChatModel
@@ -52,7 +52,7 @@ def test_openai_is_told_to_call_the_tool_that_the_plan_is_the_input_of():
 @pytest.mark.parametrize("server", SERVERS)
 def test_every_server_gets_a_grammar_of_the_tools(server):
     tools = read_stubs(STUBS)
-    assert "look_up(" in json.dumps(constrained_fields(server, tools))
+    assert "look_up" in json.dumps(constrained_fields(server, tools))
     for dialect in DIALECTS:
         if dialect not in SERVERS[server].dialects:
             with pytest.raises(ValueError, match=f"does not read {dialect}"):
@@ -60,9 +60,18 @@ def test_every_server_gets_a_grammar_of_the_tools(server):
 
 
 def test_an_unknown_server_is_refused():
-    for refused in (lambda: request_fields("tgi", "root ::= x"), lambda: constrained_fields("tgi")):
+    for refused in (lambda: request_fields("tgi", "root ::= x"), lambda: constrained_fields("tgi:safe")):
         with pytest.raises(ValueError, match="vllm, sglang"):
             refused()
+    with pytest.raises(ValueError, match="wide, safe"):
+        constrained_fields("vllm:all")
+
+
+def test_the_level_is_chosen_with_the_server():
+    for level in LEVELS:
+        chosen = constrained_fields(f"llama.cpp:{level}")
+        assert chosen == {"grammar": decoding_grammar("gbnf", level=level)}
+    assert constrained_fields("llama.cpp") == constrained_fields("llama.cpp:wide")
 
 
 def test_the_field_reaches_the_server():
@@ -98,18 +107,19 @@ def test_what_is_no_stub_is_refused_by_line(text, line):
         read_stubs(text)
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_command_prints_the_grammar(dialect, capsys):
-    assert pyrag(["grammar", "--dialect", dialect]) == 0
-    assert capsys.readouterr().out == decoding_grammar(dialect)
+def test_the_command_prints_the_grammar(dialect, level, capsys):
+    assert pyrag(["grammar", "--dialect", dialect, "--level", level]) == 0
+    assert capsys.readouterr().out == decoding_grammar(dialect, level=level)
 
 
 def test_the_command_prints_the_fields_of_a_request(capsys, tmp_path):
     stubs = tmp_path / "tools.pyi"
     stubs.write_text(STUBS)
-    assert pyrag(["grammar", "--server", "llama.cpp", "--tools", str(stubs), "--hops", "2"]) == 0
+    assert pyrag(["grammar", "--server", "llama.cpp", "--tools", str(stubs), "--level", "safe", "--hops", "2"]) == 0
     fields = json.loads(capsys.readouterr().out)
-    assert fields == {"grammar": decoding_grammar("gbnf", read_stubs(STUBS), hops=2)}
+    assert fields == {"grammar": decoding_grammar("gbnf", read_stubs(STUBS), level="safe", hops=2)}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +128,9 @@ def test_the_command_prints_the_fields_of_a_request(capsys, tmp_path):
         (["--dialect", "bnf"], "bnf"),
         (["--server", "openai", "--dialect", "gbnf"], "does not read gbnf"),
         (["--tools", "nowhere.pyi"], "cannot read nowhere.pyi"),
-        (["--hops", "9"], "allow fewer hops"),
+        (["--level", "safe", "--hops", "9"], "allow fewer hops"),
+        (["--hops", "3"], "level wide has no hops"),
+        (["--level", "all"], "all"),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments, said, capsys):

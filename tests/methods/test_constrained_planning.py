@@ -9,23 +9,36 @@ import pytest
 from pyrag_dsl import PlanRejected
 from pyrag_dsl.agents.drafts import DraftsRejected
 from pyrag_dsl.agents.planner import Planner
-from pyrag_dsl.decoding import SHAPE, constrained_fields
+from pyrag_dsl.decoding import SHAPES, constrained_fields
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from pyrag_dsl.models.client import ChatModel
 from pyrag_dsl.models.errors import ContextExceeded
-from pyrag_dsl.testing.server import ScriptedModelServer, status
+from pyrag_dsl.testing.server import ScriptedModelServer, status, truncated
 
 PLAN = 'docs_1 = retrieve("Dune")\nfact_1 = answer("Who wrote Dune?", docs_1)\nfinal_answer = fact_1\n'
 
 
-def test_the_grammar_goes_where_the_server_reads_it() -> None:
+@pytest.mark.parametrize(("chosen", "level"), [("vllm", "wide"), ("vllm:wide", "wide"), ("llama.cpp:safe", "safe")])
+def test_the_grammar_goes_where_the_server_reads_it(chosen: str, level: str) -> None:
     with ScriptedModelServer([PLAN]) as server, ChatModel("m", server.base_url) as model:
-        drafted = asyncio.run(Planner(model, constrained="vllm").plan("Who wrote Dune?"))
+        drafted = asyncio.run(Planner(model, constrained=chosen).plan("Who wrote Dune?"))
         body = server.requests[0].body
     assert drafted.source == PLAN
-    (field, value), *_ = constrained_fields("vllm", DEFAULT_SIGNATURES).items()
+    assert not drafted.drafts[-1].free
+    (field, value), *_ = constrained_fields(chosen, DEFAULT_SIGNATURES).items()
     assert body[field] == value
-    assert SHAPE in body["messages"][0]["content"]
+    assert SHAPES[level] in body["messages"][0]["content"]
+
+
+def test_a_reply_that_was_cut_off_is_refused_as_cut() -> None:
+    cut = truncated('docs_1 = retrieve("Dune")\nfact_1 = answer("Who wrote')
+    with (
+        ScriptedModelServer([cut] * 3) as server,
+        ChatModel("m", server.base_url) as model,
+        pytest.raises(PlanRejected) as refused,
+    ):
+        asyncio.run(Planner(model, constrained="vllm").plan("Who wrote Dune?"))
+    assert [(draft.truncated, draft.free) for draft in refused.value.drafts] == [(True, False)] * 3
 
 
 def test_a_server_that_ignores_the_grammar_is_found_out() -> None:

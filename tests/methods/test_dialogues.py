@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
+from pyrag_dsl.agents.drafts import Drafter
 from pyrag_dsl.agents.sentinels import is_sentinel
-from pyrag_dsl.decoding import may_be_decoded
 from pyrag_dsl.methods.pyrag import Answered, PyRAG
 from pyrag_dsl.models import AccessDenied, ContextExceeded
 from pyrag_dsl.testing.server import Request, Turn, null_content, status, truncated
@@ -266,7 +266,7 @@ final_answer = fact_2
 
 def test_a_server_that_takes_no_notice_of_the_grammar_is_named() -> None:
     for plan, free in ((block(PLAN), True), (PLAN, True), (DECODED, False)):
-        answered, said = ask(Roles(decompose=[QUERIES], plan=[plan], answer=FACTS), constrained="vllm")
+        answered, said = ask(Roles(decompose=[QUERIES], plan=[plan], answer=FACTS), constrained="vllm:safe")
         assert answered.final_answer in ("Tacoma", "Tacoma, Washington")
         assert any("the server did not constrain the reply" in line for line in said) is free
         (written,) = [call for call in answered.calls if call.tool == "write_plan"]
@@ -274,10 +274,11 @@ def test_a_server_that_takes_no_notice_of_the_grammar_is_named() -> None:
 
 
 def test_what_was_cut_off_may_still_have_been_decoded() -> None:
-    assert may_be_decoded(DECODED[:40], cut=True)
-    assert not may_be_decoded(DECODED[:40])
-    assert not may_be_decoded("Here it is: " + DECODED[:40], cut=True)
-    assert may_be_decoded("# Two hops.\n" + DECODED)
+    drafter = Drafter(None, constrained="llama.cpp:safe")
+    assert not drafter.read(DECODED[:40], truncated=True).free
+    assert drafter.read(DECODED[:-10]).free
+    assert drafter.read("Here it is: " + DECODED[:40], truncated=True).free
+    assert not drafter.read("# Two hops.\n" + DECODED).free
 
 
 # ------------------------------------------- the scripted models of these tests

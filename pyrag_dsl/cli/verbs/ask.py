@@ -297,14 +297,25 @@ def check_model(recipe: Recipe, answers: ModelChoice) -> None:
 
 def check_roles(constrained: str | None, reader: str | None, plans: ModelChoice) -> None:
     """Raise Stop where `--constrained` or `--reader` say what cannot be."""
-    if constrained not in (None, "vllm", "sglang", "llama.cpp", "transformers"):
-        raise Stop(f"--constrained: vllm, sglang, llama.cpp or transformers, not {constrained}")
-    if constrained is not None and constrained != (plans.engine or constrained):
-        raise Stop(f"--constrained {constrained}: the model that plans is run by {plans.engine}, which is to be named")
-    if constrained == "transformers" and plans.engine is None:
-        raise Stop("--constrained transformers: the model that plans is not in this process (--llm transformers:PATH)")
+    if constrained is not None:
+        from ...decoding import server_and_level
+
+        try:
+            server, _ = server_and_level(constrained)
+        except ValueError as error:
+            raise Stop(f"--constrained: {error}") from None
+        if server not in _DECODING:
+            named = ", ".join(_DECODING)
+            raise Stop(f"--constrained: the plan is read from the text of a reply, by {named}, not {server}")
+        if server != (plans.engine or server):
+            raise Stop(f"--constrained {server}: the model that plans is run by {plans.engine}, which is to be named")
+        if server == "transformers" and plans.engine is None:
+            raise Stop("--constrained transformers: the planning model must be in this process: --llm transformers:PATH")
     if reader not in (None, "model", "builtin"):
         raise Stop(f"--reader: model or builtin, not {reader}")
+
+
+_DECODING = ("vllm", "sglang", "llama.cpp", "transformers")
 
 
 def _rungs(ladder: str | None) -> tuple[int, ...]:

@@ -23,6 +23,13 @@ class Dialect(str, Enum):
     openai = "openai"
 
 
+class Level(str, Enum):
+    """How much of the language."""
+
+    wide = "wide"
+    safe = "safe"
+
+
 class ServerName(str, Enum):
     """Whose request fields."""
 
@@ -34,13 +41,17 @@ class ServerName(str, Enum):
 
 
 def add(app: typer.Typer) -> None:
-    app.command(epilog=o.examples("pyrag grammar --dialect gbnf", "pyrag grammar --server vllm"))(grammar)
+    app.command(epilog=o.examples("pyrag grammar --dialect gbnf --level safe", "pyrag grammar --server vllm"))(grammar)
 
 
 def grammar(
     dialect: Annotated[
         Dialect | None, typer.Option(help="The notation; what --server reads best, or llguidance, if not given.")
     ] = None,
+    level: Annotated[
+        Level,
+        typer.Option(help="wide: all that plans may write, names left to the vetter. safe: a part, every text vets."),
+    ] = Level.wide,
     server: Annotated[
         ServerName | None,
         typer.Option(help="Print the fields of a request to this server, as JSON, instead of the bare grammar."),
@@ -51,8 +62,10 @@ def grammar(
             metavar="FILE", help="Python stubs of the tools (def name(query: str) -> str: ...); retrieve and answer."
         ),
     ] = None,
-    hops: Annotated[int | None, typer.Option(min=1, max=9, metavar="N", help="Hops at most.")] = None,
-    depth: Annotated[int, typer.Option(min=0, max=3, metavar="N", help="Nested blocks at most.")] = 3,
+    hops: Annotated[int | None, typer.Option(min=1, max=9, metavar="N", help="Hops at most, of level safe.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=0, max=3, metavar="N", help="Nested blocks at most, of level safe (2).")
+    ] = None,
 ) -> int:
     """Print the grammar under which a model can write nothing but plans. See docs/decoding.md."""
     from ...decoding import SERVERS, decoding_grammar, request_fields
@@ -69,7 +82,8 @@ def grammar(
             raise Stop(f"{tools}: {error}") from None
     best = SERVERS[server.value].dialects[0] if server is not None else "llguidance"
     try:
-        text = decoding_grammar(dialect.value if dialect is not None else best, signatures, hops=hops, depth=depth)
+        notation = dialect.value if dialect is not None else best
+        text = decoding_grammar(notation, signatures, level=level.value, hops=hops, depth=depth)
         if server is not None:
             text = json.dumps(request_fields(server.value, text)) + "\n"
     except ValueError as error:

@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..grammar.language import REQUIRED, Signature, ToolParam
-from .rules import Chars, Choice, Literal, OptionalPart, Part, Ref, Repeat, Rules, choice, seq, upto
+from . import lexicon
+from .rules import Chars, Literal, OptionalPart, Part, Ref, Repeat, Rules, choice, maybe, seq, upto
 
-# Letters beyond ASCII, without those that hide or reorder text, in plain escapes, which every dialect has. The ranges
-# end where UTF-8 carries over: engines work on bytes, and each ragged end costs them states.
-BEYOND_ASCII = (
-    r"\u00A1-\u00AC\u00AE-\u05FF\u0620-\u167F\u1E00-\u1FFF\u2010-\u2027\u20A0-\u20BF\u3000-\uD7BF\uF900-\uFDFF"
-    r"\uFF00-\uFFBF"
-)
+STRING = 120  # characters of a string
+SHORT = 30  # of one that is compared, or looked for
+HOLES = 3  # of an f-string; of the last one of a plan, twice as many
 # Neither `"` nor backslash, so that nothing need be escaped; neither `<` nor backtick, so that no reply that is a plan
 # looks like one with a fence or a train of thought in it; in f-strings, no brace.
-_IN_STRING = Chars(r" !#-;=-\[\]-_a-~" + BEYOND_ASCII, "x")
-_BEGINS_STRING = Chars(r"!#-;=-\[\]-_a-~" + BEYOND_ASCII, "x")
-_IN_FSTRING = Chars(r" !#-;=-\[\]-_a-z|~" + BEYOND_ASCII, "x")
-_DIGIT = Chars("0-9", "9")
-_NONZERO = Chars("1-9", "9")
+_IN_STRING = lexicon.text('"\\<`')
+_IN_FSTRING = lexicon.text('"\\<`{}')
 
-# A digit in a comment is followed by a space or a comma: `3is` would look like glued code.
+
+def _line(most: int, length: int, depth: int) -> Part:
+    """The end of a line, some lines that are blank or a comment, and the indentation of the next."""
+    comments = lexicon.comment(Repeat(lexicon.text("<`"), 0, length))
+    indent = lexicon.INDENT * depth
+    return seq(
+        "\n", Repeat(seq(maybe(indent or None, comments) if indent else maybe(comments), "\n"), 0, most), indent or None
+    )
+
+
 TERMINALS: dict[str, Part] = {
-    "STRING": seq('"', _BEGINS_STRING, Repeat(_IN_STRING, 0, 89), '"'),
-    "FTEXT": Repeat(_IN_FSTRING, 1, 40),
-    "COMMENT": seq(
-        "# ",
-        Repeat(
-            Choice((Chars(r"- !'(),.:?A-Za-z" + BEYOND_ASCII, "x"), seq(_DIGIT, Chars(" ,", ",")))),
-            1,
-            80,
-        ),
-        "\n",
-    ),
+    "STRING": seq('"', lexicon.text(' "\\<`'), Repeat(_IN_STRING, 0, STRING - 1), '"'),
+    "SHORT": seq('"', Repeat(_IN_STRING, 1, SHORT), '"'),
+    "FTEXT": Repeat(_IN_FSTRING, 1, 60),
+    "LONG_FTEXT": Repeat(_IN_FSTRING, 1, 200),
+    "HEAD": Repeat(seq(maybe(lexicon.comment(Repeat(lexicon.text("<`"), 0, 200))), "\n"), 1, 4),
+    "TAIL": Repeat(seq("\n"), 1, 2),
+    "LINE_0": _line(2, 80, 0),
+    **{f"LINE_{depth}": _line(1, 60, depth) for depth in range(1, 4)},
     "PATTERN": seq(
         'r"',
         Repeat(
             seq(
-                Choice((Chars(" ,A-Za-z0-9", "x"), seq("\\", Chars("dws.", "d")))),
-                OptionalPart(choice("+", "*", "?", "{2}", "{4}")),
+                choice(Chars(" ,A-Za-z0-9", "x"), seq("\\", Chars("dws.", "d"))),
+                maybe(choice("+", "*", "?", "{2}", "{4}")),
             ),
             1,
             12,
         ),
         '"',
     ),
-    "COUNT": seq(_NONZERO, OptionalPart(_DIGIT)),
-    "INTEGER": choice("0", seq(_NONZERO, Repeat(_DIGIT, 0, 3))),
-    "FLOAT": seq(_DIGIT, ".", Repeat(_DIGIT, 1, 3)),
+    "COUNT": seq(Chars("1-9", "9"), maybe(lexicon.DIGIT)),
+    "INTEGER": lexicon.INTEGER,
+    "FLOAT": lexicon.FLOAT,
 }
-METHODS = ("strip", "lower", "upper", "title")
+METHODS = ("strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize")
+CUTS = ("strip", "rstrip", "lstrip", "removeprefix", "removesuffix")
 FORMATS = ("%B %d, %Y", "%d %B %Y", "%Y-%m-%d", "%Y")
 COMPARISONS = (" < ", " <= ", " > ", " >= ", " == ", " != ")
 _LISTS = frozenset({"docs", "list[str]", "list"})
@@ -65,21 +67,17 @@ class RuleScope:
     lists: int
     items: int = 0
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is bound."""
-        return not (self.facts or self.lists or self.items)
-
     def inside(self) -> RuleScope:
         """The scope of the body of a loop."""
         return replace(self, items=self.items + 1)
 
 
-class ExpressionRules:
+class SafeExpressions:
     """Makes each rule when it is first asked for, so that only rules in use exist."""
 
-    def __init__(self, tools: Mapping[str, Signature]) -> None:
+    def __init__(self, tools: Mapping[str, Signature], inputs: Iterable[str]) -> None:
         self.tools = dict(tools)
+        self.inputs = tuple(inputs)
         self.rules = Rules("start")
 
     def offers(self, name: str) -> bool:
@@ -103,48 +101,62 @@ class ExpressionRules:
 
     def named(self, scope: RuleScope) -> Part | None:
         """A name that is bound to a text."""
-        if not scope.facts + scope.items:
+        if not scope.facts + scope.items + len(self.inputs):
             return None
         return self.rules.rule(
             scoped("named", scope.facts, scope.items),
-            lambda: choice(self.facts(scope) if scope.facts else None, *(f"item_{i + 1}" for i in range(scope.items))),
+            lambda: choice(
+                self.facts(scope) if scope.facts else None,
+                *(f"item_{i + 1}" for i in range(scope.items)),
+                *self.inputs,
+            ),
         )
 
     # ------------------------------------------------------------------------------------------------ texts
 
-    def word(self, scope: RuleScope) -> Part:
+    def word(self, scope: RuleScope, *, long: bool = False) -> Part:
         """A text that needs no call: what queries are made of."""
         string = self.terminal("STRING")
         named = self.named(scope)
         if named is None:
             return string
-        text = self.terminal("FTEXT")
+        text = self.terminal("LONG_FTEXT" if long else "FTEXT")
 
         def make() -> Part:
-            method = self.rules.rule("method", lambda: choice(*(f".{each}()" for each in METHODS)))
-            hole = seq("{", named, OptionalPart(method), "}")
+            hole = seq("{", named, OptionalPart(self.method()), "}")
+            holes = upto(2 * HOLES - 1 if long else HOLES - 1, hole, OptionalPart(text))
             return choice(
                 string,
-                seq('f"', OptionalPart(text), hole, OptionalPart(text), upto(2, hole, OptionalPart(text)), '"'),
-                seq(named, OptionalPart(method)),
+                seq('f"', OptionalPart(text), hole, OptionalPart(text), holes, '"'),
+                seq(named, self.methods()),
             )
 
-        return self.rules.rule(scoped("word", scope.facts, scope.items), make)
+        return self.rules.rule(scoped("long_word" if long else "word", scope.facts, scope.items), make)
+
+    def method(self) -> Part:
+        return self.rules.rule("method", lambda: choice(*(f".{each}()" for each in METHODS)))
+
+    def methods(self) -> Part:
+        """One or two methods of a text that give a text, or none."""
+        short = self.terminal("SHORT")
+        cut = seq(choice(*(f".{each}(" for each in CUTS)), short, ")")
+        split = seq(".split(", short, ")", choice("[0]", "[-1]"))
+        replaced = seq(".replace(", short, ", ", short, ")")
+        each = self.rules.rule("text_method", lambda: choice(self.method(), cut, split, replaced))
+        return self.rules.rule("text_methods", lambda: upto(2, each))
 
     def text(self, scope: RuleScope) -> Part:
         """A text, by one call at most."""
-        string, named = self.terminal("STRING"), self.named(scope)
+        string, named = self.terminal("SHORT"), self.named(scope)
 
         def make() -> Part:
-            options: list[Part | None] = [self.word(scope), *self.calls(scope, lists=False)]
+            options: list[Part | None] = [self.word(scope)]
+            options += [seq(call, self.methods()) for call in self.calls(scope, lists=False)]
             options.append(seq(string, ".join(", self.gathered(scope), ")"))
             if scope.lists:
                 options.append(seq(self.lists(scope), "[0]"))
-            if named is not None:
-                options.append(seq(named, ".replace(", string, ", ", string, ")"))
-                options.append(seq(named, ".split(", string, ")", choice("[0]", "[-1]")))
-                if self.offers("re"):
-                    options.append(seq("re.sub(", self.terminal("PATTERN"), ", ", string, ", ", named, ")"))
+            if named is not None and self.offers("re"):
+                options.append(seq("re.sub(", self.terminal("PATTERN"), ", ", string, ", ", named, ")"))
             number = self.number(scope)
             if number is not None and self.offers("str"):
                 options.append(seq("str(", number, OptionalPart(seq(choice(" - ", " + "), number)), ")"))
@@ -152,10 +164,15 @@ class ExpressionRules:
 
         return self.rules.rule(scoped("text", *key(scope)), make)
 
+    def last(self, scope: RuleScope) -> Part:
+        """The answer: any text, or a call with a long one that tells all facts."""
+        calls = [seq(call, self.methods()) for call in self.calls(scope, lists=False, long=True)]
+        return choice(self.value(scope), *(calls if self.named(scope) is not None else ()))
+
     def value(self, scope: RuleScope) -> Part:
         """A text, or one of two."""
         text = self.text(scope)
-        if scope.empty:
+        if self.named(scope) is None and not scope.lists:
             return text
         return seq(text, OptionalPart(seq(" if ", self.conditions(scope), " else ", text)))
 
@@ -163,15 +180,14 @@ class ExpressionRules:
 
     def copied(self, scope: RuleScope) -> Part:
         """A new list of what is known. Loops are over such: one that grows the list that it reads never ends."""
-        string, named = self.terminal("STRING"), self.named(scope)
+        string, named = self.terminal("SHORT"), self.named(scope)
 
         def make() -> Part:
             item = string if named is None else choice(string, named)
             display = seq("[", item, upto(3, ", ", item), "]")
             if not scope.lists:
                 return display
-            lists = self.lists(scope)
-            return choice(display, seq(lists, choice(seq("[:", self.terminal("COUNT"), "]"), seq(" + ", lists))))
+            return choice(display, self.of_lists(scope))
 
         return self.rules.rule(scoped("copied", *key(scope)), make)
 
@@ -196,7 +212,7 @@ class ExpressionRules:
         def make() -> Part:
             options: list[Part | None] = [self.asked(scope), self.comprehension(scope)]
             if named is not None:
-                options.append(seq(named, ".split(", self.terminal("STRING"), ")"))
+                options.append(seq(named, ".split(", self.terminal("SHORT"), ")"))
                 if self.offers("re"):
                     options.append(seq("re.findall(", self.terminal("PATTERN"), ", ", named, ")"))
             if self.offers("sorted"):
@@ -240,7 +256,7 @@ class ExpressionRules:
 
     def tests(self, scope: RuleScope) -> Part | None:
         """Conditions on texts."""
-        string, named = self.terminal("STRING"), self.named(scope)
+        string, named = self.terminal("SHORT"), self.named(scope)
         if named is None:
             return None
 
@@ -249,7 +265,9 @@ class ExpressionRules:
             date = self.date(scope)
             return choice(
                 seq(lowered, choice(" == ", " != "), choice(string, named)),
+                seq(lowered, choice(" in ", " not in "), "(", string, ", ", string, upto(2, ", ", string), ")"),
                 seq(string, choice(" in ", " not in "), lowered),
+                seq(maybe("not "), named),
                 seq(named, ".startswith(", string, ")"),
                 seq("re.search(", self.terminal("PATTERN"), ", ", named, ")") if self.offers("re") else None,
                 seq(date, self.compares(), date) if date is not None else None,
@@ -285,28 +303,28 @@ class ExpressionRules:
 
     # ------------------------------------------------------------------------------------------------ tools
 
-    def calls(self, scope: RuleScope, *, lists: bool) -> list[Part]:
+    def calls(self, scope: RuleScope, *, lists: bool, long: bool = False) -> list[Part]:
         """A call of each tool that gives a list, or of each that gives anything else, as a text."""
         made: list[Part] = []
         for name, signature in self.tools.items():
             if (signature.returns in _LISTS) is not lists:
                 continue
-            call = self.call(name, signature, scope)
+            call = self.call(name, signature, scope, long=long)
             if lists or signature.returns == "str":
                 made.append(call)
             elif self.offers("str"):
                 made.append(seq("str(", call, ")"))
         return made
 
-    def call(self, name: str, signature: Signature, scope: RuleScope) -> Part:
-        """Required arguments by place, the others by name; the first of those also by place."""
+    def call(self, name: str, signature: Signature, scope: RuleScope, *, long: bool = False) -> Part:
+        """Required arguments by place, the others by name; the first of those also by place. long: in texts."""
 
         def make() -> Part:
             required = [param for param in signature.params if param.default is REQUIRED]
             optional = [param for param in signature.params if param.default is not REQUIRED]
             first: list[Part | str] = []
             for param in required:
-                first += [", "] * bool(first) + [self.argument(param, scope)]
+                first += [", "] * bool(first) + [self.argument(param, scope, long=long)]
             named = [seq(f"{param.name}=", self.argument(param, scope)) for param in optional]
             by_place = [choice(self.argument(optional[0], scope), named[0]), *named[1:]] if optional else []
             if first:
@@ -317,13 +335,15 @@ class ExpressionRules:
             ]
             return seq(f"{name}(", *([OptionalPart(choice(*lists))] if lists else []), ")")
 
-        return self.rules.rule(scoped("call", name.lower(), self._place(name), *key(scope)), make)
+        return self.rules.rule(
+            scoped("long_call" if long else "call", name.lower(), self._place(name), *key(scope)), make
+        )
 
     def _place(self, name: str) -> int:
         """Tells tools apart whose names differ in case only."""
         return list(self.tools).index(name)
 
-    def argument(self, param: ToolParam, scope: RuleScope) -> Part:
+    def argument(self, param: ToolParam, scope: RuleScope, *, long: bool = False) -> Part:
         kind = param.type
         if kind in _LISTS:
             return self.given_list(scope)
@@ -336,19 +356,28 @@ class ExpressionRules:
         if kind == "bool":
             return choice("True", "False")
         if kind == "dict":
-            string = self.terminal("STRING")
+            string = self.terminal("SHORT")
             pair = seq(string, ": ", self.word(scope))
             return seq("{", OptionalPart(seq(pair, upto(2, ", ", pair))), "}")
-        return self.word(scope)
+        return self.word(scope, long=long)
 
     def given_list(self, scope: RuleScope) -> Part:
-        """A list, or a call that gives one from texts alone: `answer("...", retrieve("..."))`."""
-        plain = [
+        """A list of what is known, or a call that gives one from texts alone: `answer("...", retrieve("..."))`."""
+        options: list[Part] = [
             self.call(name, signature, scope)
             for name, signature in self.tools.items()
             if signature.returns in _LISTS and not any(param.type in _LISTS for param in signature.params)
         ]
-        return choice(self.gathered(scope), *plain)
+        if scope.lists:
+            options += [self.lists(scope), self.of_lists(scope)]
+        if (named := self.named(scope)) is not None:
+            options.append(seq("[", named, upto(3, ", ", named), "]"))
+        return choice(*options) if options else self.gathered(scope)
+
+    def of_lists(self, scope: RuleScope) -> Part:
+        """A new list of what lists hold."""
+        lists = self.lists(scope)
+        return seq(lists, choice(seq("[:", self.terminal("COUNT"), "]"), seq(" + ", lists)))
 
 
 def scoped(name: str, *key: object) -> str:
