@@ -111,7 +111,7 @@ Constrained = Annotated[
     str | None,
     typer.Option(
         metavar="SERVER[:LEVEL]",
-        help="Have the server (vllm, sglang, llama.cpp, transformers) decode plans by a grammar, of level wide or safe.",
+        help="Have the server (vllm, sglang, llama.cpp, transformers) decode plans by a grammar: wide or safe.",
         rich_help_panel="Models",
     ),
 ]

@@ -310,7 +310,7 @@ def check_roles(constrained: str | None, reader: str | None, plans: ModelChoice)
         if server != (plans.engine or server):
             raise Stop(f"--constrained {server}: the model that plans is run by {plans.engine}, which is to be named")
         if server == "transformers" and plans.engine is None:
-            raise Stop("--constrained transformers: the planning model must be in this process: --llm transformers:PATH")
+            raise Stop("--constrained transformers: the planning model must be in this process: --llm transformers:DIR")
     if reader not in (None, "model", "builtin"):
         raise Stop(f"--reader: model or builtin, not {reader}")
 
