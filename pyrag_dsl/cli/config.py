@@ -9,7 +9,8 @@ api_key_env = "OPENAI_API_KEY"      # the name of a variable; a key itself is ne
 model = "coder"
 
 [retrieval]
-corpus = "passages.jsonl"
+index = "passages.index"
+mode = "hybrid"                     # lexical, dense or hybrid
 topk = 5
 
 [method]
@@ -31,7 +32,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -65,6 +66,7 @@ class ModelsSection(_Section):
 
     answer: ModelSection = ModelSection()
     plan: ModelSection = ModelSection()
+    embed: ModelSection = ModelSection()
 
 
 class RetrievalSection(_Section):
@@ -73,6 +75,8 @@ class RetrievalSection(_Section):
     corpus: Path | None = None
     retriever: str | None = None
     index: Path | None = None
+    mode: Literal["lexical", "dense", "hybrid"] = "lexical"
+    rerank: str | None = None
     topk: int | None = Field(default=None, ge=1, le=100)
 
 
@@ -167,6 +171,20 @@ def planning(config: Config, answers: ModelChoice, base_url: str | None = None, 
 def _own_name(place: str | None) -> str | None:
     found = engine_address(place)
     return None if found is None else found.name
+
+
+def embedding(
+    config: Config, base_url: str | None = None, name: str | None = None, api_key_env: str | None = None
+) -> ModelChoice:
+    """The model that embeds queries: by options, else by the environment, else by the configuration.
+
+    Without an address it runs in this process, and without a name it is the one that made the vectors of the index.
+    """
+    section = config.models.embed
+    place = base_url or os.environ.get("EMBED_BASE_URL") or section.base_url
+    called = name or os.environ.get("EMBED_MODEL") or section.model
+    key = api_key_env or os.environ.get("EMBED_API_KEY_ENV") or section.api_key_env
+    return ModelChoice(place, called, key if place else None, section.options)
 
 
 def method_inputs(config: Config) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import ModelChoice
 from .screen import Screen, stderr
+from .searching import check_sentences
 from .services import Sources, host_of, model_of
 from .status import Stop
 
@@ -77,10 +78,12 @@ class EvaluationJob:
                 stack.enter_context(talking)
                 stack.enter_context(writing)
                 models = Models.of(talking, writing if apart else talking)
+            host = host_of(self.sources, models, screen, stack, reader=self.reader, constrained=self.constrained)
+            check_sentences(self.recipe.needs, self.recipe.given(self.given), host.sentences)
             yield Batch(
                 self.recipe,
                 questions,
-                host_of(self.sources, models, screen, stack, reader=self.reader, constrained=self.constrained),
+                host,
                 self.out,
                 self.seed,
                 2 * concurrency,

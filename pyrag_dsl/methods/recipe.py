@@ -18,7 +18,7 @@ from ..grammar.vet import parse
 from ..runtime.hooks import Hook
 from ..runtime.tools import Tool
 from . import prompts
-from .corpus_tools import SCHEMAS, corpus_tools
+from .corpus_tools import SCHEMAS, Sentences, corpus_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Host:
     Attributes:
         models: who plays which role; None where there is no model, for methods that need none.
         retrieve: the tool of that name.
-        retriever: what is behind it, for the tools that look at single passages.
+        retriever: finds by words, and single passages, for the tools that do.
+        sentences: finds sentences by their vectors, for `semantic_search`; None where none have any.
         tools: further tools, for methods and for the plans that models write.
         constrained: the kind of server that is to decode plans by the grammar; see `Drafter`.
         adaptive: the hook for the plans that models write, where the method asks for one.
@@ -39,6 +40,7 @@ class Host:
     models: Models | None
     retrieve: Tool | None = None
     retriever: Any = None
+    sentences: Sentences | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     constrained: str | None = None
     adaptive: Hook | None = None
@@ -60,7 +62,7 @@ class Host:
         if self.retrieve is not None:
             found["retrieve"] = self.retrieve
         if self.retriever is not None:
-            found.update(corpus_tools(self.retriever))
+            found.update(corpus_tools(self.retriever, self.sentences))
         if self.models is not None:
             model = self.models.answer
             found.setdefault("answer", answer_tool(model, self.prompt_limits, always=self.always_answer))
@@ -179,7 +181,14 @@ _PUBLISHED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a-rag": (
         "A-RAG",
         "A model searches by keywords and by meaning, and reads the chunks that it wants.",
-        {"system": prompts.A_RAG, "last": prompts.ANSWER_NOW, "topk": 5, "turns": 15, "budget": 128_000},
+        {
+            "system": prompts.A_RAG,
+            "last": prompts.ANSWER_NOW,
+            "topk": 5,
+            "turns": 15,
+            "budget": 128_000,
+            "semantic": "vectors",
+        },
     ),
     "r1-searcher": (
         "Song et al. 2025, arXiv 2503.05592",

@@ -37,7 +37,7 @@ from .errors import (
     Timeout,
     Unreachable,
 )
-from .reply import Content, Price, Reply, read_body, strip_thinking
+from .reply import Content, Fault, Price, Reply, read_body, read_vectors, strip_thinking
 from .secrets import Endpoint
 
 if TYPE_CHECKING:
@@ -220,6 +220,39 @@ class ChatModel:
             raise
         raise self._error(ModelClosed, "the model was closed during the call")
 
+    def embed(self, texts: Sequence[str], **overrides: Any) -> list[list[float]]:
+        """The vectors of texts by ``POST /embeddings``, in their order; blocks the calling thread.
+
+        Overrides and errors are those of ``acomplete``; the cache is not used. A reply that has not one vector for each
+        text is a ``MalformedReply``.
+        """
+        from .transport import TransportClosed
+
+        timeout = float(overrides.pop("timeout", self.timeout))
+        deadline = float(overrides.pop("deadline", self.deadline) or timeout * (self.max_retries + 1))
+        fields = {"temperature": None, "max_tokens": None, **overrides}
+        body = self._body({"input": list(texts)}, fields)
+        transport = self._connect()
+
+        async def call() -> list[list[float]]:
+            started = time.monotonic()
+            received, attempts = await self._received(transport, body, timeout, deadline)
+            found = read_vectors(received, len(texts))
+            if isinstance(found, Fault):
+                detail = self._endpoint.excerpt(found.detail)
+                raise self._error(MalformedReply, detail, attempts, time.monotonic() - started)
+            return found
+
+        future = transport.submit(call)
+        try:
+            return future.result()
+        except TransportClosed:
+            pass
+        except BaseException:
+            future.cancel()
+            raise
+        raise self._error(ModelClosed, "the model was closed during the call")
+
     def close(self) -> None:
         """End all calls under way (they raise ``ModelClosed``), connections, the thread. Idempotent."""
         with self._lock:
@@ -325,6 +358,14 @@ class ChatModel:
         timeout: float,
         deadline: float,
     ) -> tuple[Content, int]:
+        started = time.monotonic()
+        received, attempts = await self._received(transport, body, timeout, deadline)
+        return self._content(received, attempts, time.monotonic() - started), attempts
+
+    async def _received(
+        self, transport: Transport, body: dict[str, Any], timeout: float, deadline: float
+    ) -> tuple[bytes, int]:
+        """The body of the reply, and how many attempts it took."""
         import asyncio
 
         started = time.monotonic()
@@ -336,7 +377,7 @@ class ChatModel:
             outcome = await transport.post(sent, max(min(timeout, left), 0.001), self.max_reply_bytes)
             elapsed = time.monotonic() - started
             if isinstance(outcome, bytes):
-                return self._content(outcome, attempt, elapsed), attempt
+                return outcome, attempt
             way = refused_parameter(outcome.status, outcome.text, sent)
             if way is not None and way not in self._adapted:
                 self._adapted.add(way)

@@ -1,7 +1,8 @@
 """A model's reply: what the endpoint sent, read strictly, and what it cost.
 
-Formats: the response objects of ``POST /v1/chat/completions`` and ``POST /v1/completions`` (OpenAI API reference),
-whole or as a stream of server-sent events, as vLLM, SGLang, llama.cpp and the hosted services send them.
+Formats: the response objects of ``POST /v1/chat/completions``, ``POST /v1/completions`` and ``POST /v1/embeddings``
+(OpenAI API reference), whole or as a stream of server-sent events, as vLLM, SGLang, llama.cpp and the hosted services
+send them.
 """
 
 from __future__ import annotations
@@ -137,6 +138,41 @@ def read_body(body: bytes, fallback_model: str) -> Content | Fault:
     """Read the body of a response with status 200."""
     if body.lstrip()[:5] == b"data:" or body.lstrip()[:6] == b"event:":
         body = json.dumps(joined(body)).encode()
+    data = _read_object(body)
+    if isinstance(data, Fault):
+        return data
+    choices = data.get("choices")
+    if not isinstance(choices, list):
+        return Fault("replied with a JSON object without a list of choices")
+    if not choices:
+        return Fault("replied with an empty list of choices", empty=True)
+    return _read_choice(choices[0], data, fallback_model)
+
+
+def read_vectors(body: bytes, count: int) -> list[list[float]] | Fault:
+    """Read the body of a response with status 200 to a request for ``count`` embeddings; in the order of the texts."""
+    data = _read_object(body)
+    if isinstance(data, Fault):
+        return data
+    rows = data.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return Fault("replied with a JSON object without a list of embeddings")
+    numbers = [row.get("index", place) for place, row in enumerate(rows)]
+    if len(rows) != count or not all(type(each) is int for each in numbers) or set(numbers) != set(range(count)):
+        return Fault(
+            f"replied with {len(rows)} embeddings, where {count} were asked for, or with wrong numbers for them"
+        )
+    found = {number: row.get("embedding") for number, row in zip(numbers, rows, strict=True)}
+    vectors = [found[place] for place in range(count)]
+    for vector in vectors:
+        if not isinstance(vector, list) or not vector or not all(type(each) in (int, float) for each in vector):
+            return Fault("replied with an embedding that is no list of numbers")
+    if len({len(vector) for vector in vectors}) > 1:
+        return Fault("replied with embeddings of different lengths")
+    return vectors
+
+
+def _read_object(body: bytes) -> dict[str, Any] | Fault:
     try:
         data = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -148,12 +184,7 @@ def read_body(body: bytes, fallback_model: str) -> Content | Fault:
         return Fault(f"replied with a JSON {type(data).__name__} where an object was expected")
     if data.get("error"):
         return Fault(f"reported an error with status 200: {error_message(data)}")
-    choices = data.get("choices")
-    if not isinstance(choices, list):
-        return Fault("replied with a JSON object without a list of choices")
-    if not choices:
-        return Fault("replied with an empty list of choices", empty=True)
-    return _read_choice(choices[0], data, fallback_model)
+    return data
 
 
 def joined(stream: bytes) -> Any:

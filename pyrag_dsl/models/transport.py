@@ -34,6 +34,7 @@ _HEADERS_SENT = frozenset(
     }
 )
 _TRANSPORT_MODULES = ("http", "h11", "h2", "anyio", "ssl", "socket")
+_ASKED = ("model", "messages", "prompt", "input")  # what the SDK's methods must be given by name
 _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 
 
@@ -53,7 +54,10 @@ class HttpTransport(Transport):
                 await self._client.close()
 
     async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
-        """Send one request and read the body of the reply."""
+        """Send one request and read the body of the reply, all within ``timeout`` seconds.
+
+        A body with a ``prompt`` is one for a plain completion, one with an ``input`` for embeddings; others are chats.
+        """
         client = self._connect()
         try:
             return await asyncio.wait_for(self._post(client, body, timeout, max_bytes), timeout)
@@ -63,10 +67,14 @@ class HttpTransport(Transport):
     async def _post(self, client: Any, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
         import openai
 
-        rest = {name: value for name, value in body.items() if name not in ("model", "messages", "prompt")}
-        asked = {name: body[name] for name in ("model", "messages", "prompt") if name in body}
-        completions = client.completions if "prompt" in body else client.chat.completions
-        create = completions.with_streaming_response.create
+        rest = {name: value for name, value in body.items() if name not in _ASKED}
+        asked = {name: body[name] for name in _ASKED if name in body}
+        resource = client.chat.completions
+        if "prompt" in body:
+            resource = client.completions
+        elif "input" in body:
+            resource, asked["encoding_format"] = client.embeddings, "float"
+        create = resource.with_streaming_response.create
         try:
             # Read raw: the size is bounded, and what the bytes mean is for reply.read_body to say.
             async with create(**asked, extra_body=rest, timeout=timeout) as response:

@@ -1,4 +1,4 @@
-"""Passages and the ways to find them: a BM25 index of a corpus, a server, an engine, bundled passages.
+"""Passages and the ways to find them: by words, by meaning or both, from an index, a server, an engine, bundled ones.
 
 The names below are imported when they are first asked for, so that `retrieval.passages` costs neither the
 index library nor the HTTP client.
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from .bundled import bundled_passages, bundled_retriever
     from .cached import CachedRetriever
     from .corpus import CorpusReport, RowProblem
+    from .dense import DenseIndex, embed_index
+    from .embedding import Embedder, EmbeddingModel
     from .errors import (
         CorpusError,
+        EmbeddingError,
         IndexStorageError,
         RetrievalError,
         RetrieverError,
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
         RetrieverTimeoutError,
         RetrieverUnreachableError,
     )
+    from .hybrid import HybridRetriever, RerankedRetriever, fuse
     from .index import BM25Index
+    from .local_models import LocalReranker, local_embedder
     from .passages import (
         Hit,
         Passage,
@@ -39,11 +44,18 @@ _HOME = {
     "CachedRetriever": "cached",
     "CorpusError": "errors",
     "CorpusReport": "corpus",
+    "DenseIndex": "dense",
+    "Embedder": "embedding",
+    "EmbeddingError": "errors",
+    "EmbeddingModel": "embedding",
     "Hit": "passages",
+    "HybridRetriever": "hybrid",
     "IndexStorageError": "errors",
+    "LocalReranker": "local_models",
     "Passage": "passages",
     "PassageFormatError": "passages",
     "RemoteRetriever": "remote",
+    "RerankedRetriever": "hybrid",
     "RetrievalError": "errors",
     "Retriever": "passages",
     "RetrieverError": "errors",
@@ -54,6 +66,9 @@ _HOME = {
     "RowProblem": "corpus",
     "bundled_passages": "bundled",
     "bundled_retriever": "bundled",
+    "embed_index": "dense",
+    "fuse": "hybrid",
+    "local_embedder": "local_models",
     "parse_passage_line": "passages",
     "retriever_at": "search_engines",
     "search_engine_at": "search_engines",
@@ -64,11 +79,18 @@ __all__ = [
     "CachedRetriever",
     "CorpusError",
     "CorpusReport",
+    "DenseIndex",
+    "Embedder",
+    "EmbeddingError",
+    "EmbeddingModel",
     "Hit",
+    "HybridRetriever",
     "IndexStorageError",
+    "LocalReranker",
     "Passage",
     "PassageFormatError",
     "RemoteRetriever",
+    "RerankedRetriever",
     "RetrievalError",
     "Retriever",
     "RetrieverError",
@@ -79,6 +101,9 @@ __all__ = [
     "RowProblem",
     "bundled_passages",
     "bundled_retriever",
+    "embed_index",
+    "fuse",
+    "local_embedder",
     "parse_passage_line",
     "retriever_at",
     "search_engine_at",
@@ -88,7 +113,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise ImportError(f"{name} needs numpy and faiss: pip install 'pyrag_dsl[dense]'") from None
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
     RetrievalError                      anything below
     ├── CorpusError                     the corpus file cannot be indexed at all
     ├── IndexStorageError               the place for the index cannot be used, or is damaged
+    ├── EmbeddingError                  texts cannot be made vectors: a package, a model or a server is missing
     └── RetrieverError                  a retrieval server failed us; carries .url
         ├── RetrieverUnreachableError   no connection: down, refused, unknown host, broken in mid-reply
         ├── RetrieverTimeoutError       no complete answer in time
@@ -50,6 +51,10 @@ class IndexStorageError(RetrievalError):
         self.path = path
         self.problem = problem
         self.advice = advice
+
+
+class EmbeddingError(RetrievalError):
+    """Texts cannot be made vectors, or vectors not be searched; the message says what is missing and what to do."""
 
 
 class RetrieverError(RetrievalError):

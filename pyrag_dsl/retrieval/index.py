@@ -202,6 +202,11 @@ class BM25Index(Retriever):
         with self._whole():
             return self._searcher.passages(ids)
 
+    def all(self) -> Iterator[Passage]:
+        """Every passage, always in the same order. Raises IndexStorageError if it is damaged."""
+        with self._whole():
+            yield from self._searcher.all()
+
     def close(self) -> None:
         """Delete what was made for this object alone; it must not be searched any more."""
         if self._keep is not None:

@@ -37,6 +37,7 @@ _QUERY_TERMS = 128
 _SCORE_DECIMALS = 4
 _TIES = 2  # hits looked at beyond those wanted; each makes the search a little slower
 _MOST_TIES = 1024
+_PAGE = 500_000  # passages whose addresses are held at once, where all are read
 COMMIT_EVERY = 250_000
 """Passages after which a build that is killed need not be done again."""
 
@@ -216,6 +217,16 @@ class LexicalSearcher:
                 hits = self._searcher.search(wanted, 1, count=False).hits
                 found.append(_passage(self._searcher.doc(hits[0][1])) if hits else None)
         return found
+
+    def all(self) -> Iterator[Passage]:
+        """Every passage, always in the same order. Raises EngineError."""
+        for start in range(0, self.size, _PAGE):
+            with _engine_errors():
+                found = self._searcher.search(tantivy.Query.all_query(), _PAGE, count=False, offset=start).hits
+            for _, address in found:
+                with _engine_errors():
+                    passage = _passage(self._searcher.doc(address))
+                yield passage
 
     def _ranked(self, query: Any, topk: int) -> list[tuple[float, Any]]:
         limit = topk + _TIES

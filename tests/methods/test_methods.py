@@ -67,6 +67,8 @@ def ask(
 ) -> tuple[Answered, list[Request], Index]:
     index = index or Index()
     recipe = recipes()[method] if isinstance(method, str) else method
+    if recipe.name == "a-rag":
+        options["inputs"] = {"semantic": "words", **options.get("inputs", {})}
     with endpoint(script, **(model or {})) as (server, chat):
         host = Host(Models.of(chat), retrieve_tool(index), index)
         answered = wait_for_coroutine(lambda: answer(recipe, QUESTION, host, **options))

@@ -296,7 +296,7 @@ def test_the_searches_of_real_models_are_answered_for_many_clients_at_once(serve
         ([], "nothing to search"),
         (["--corpus", "none.jsonl"], "none.jsonl"),
         (["--index", "none"], "there is no index in it"),
-        (["--corpus", "none.jsonl", "--mode", "dense"], "lexical is all"),
+        (["--corpus", "none.jsonl", "--mode", "magic"], "is not one of"),
     ],
 )
 def test_wrong_usage(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,12 @@ import typer
 from ...grammar.diagnostics import PlanError, PlanRejected
 from .. import options as o
 from .. import status
-from ..config import ModelChoice, answering, method_inputs, planning, read_config
+from ..config import ModelChoice, answering, embedding, method_inputs, planning, read_config
 from ..inputs import check_output, load_trace, read_inputs, read_prompts, read_text
 from ..live import shown
 from ..outcome import CommandOutcome, of_error, print_answer, print_json, rejected_trace, show_diagnostics
 from ..screen import Screen, stderr
+from ..searching import check_sentences
 from ..services import Sources, host_of, model_of
 from ..status import Stop
 
@@ -72,6 +73,8 @@ def ask(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    search_mode: o.SearchModeOption = None,
+    rerank: o.Rerank = None,
     retrieval_cache: o.RetrievalCache = None,
     strict_corpus: o.StrictCorpus = False,
     topk: Annotated[
@@ -166,7 +169,16 @@ def ask(
     except ValueError as error:
         raise Stop(f"--input: {error}") from None
     sources = Sources(
-        corpus, retriever, index, *answers[:3], topk or 5, strict_corpus=strict_corpus, cache=retrieval_cache
+        corpus,
+        retriever,
+        index,
+        *answers[:3],
+        topk or 5,
+        strict_corpus=strict_corpus,
+        search_mode=o.mode_of(search_mode, settings.retrieval.mode),
+        rerank=rerank or settings.retrieval.rerank,
+        embed=embedding(settings),
+        cache=retrieval_cache,
     )
     sources.check()
     check_model(recipe, answers)
@@ -192,6 +204,7 @@ def ask(
             sources, models, screen, stack, rungs, reader, constrained=constrained, always_answer=always_answer
         )
         watched = stack.enter_context(_watched(asked, port)) if live else None
+        check_sentences(recipe.needs, recipe.given(given), host.sentences)
         outcome = _answer(
             recipe,
             asked,

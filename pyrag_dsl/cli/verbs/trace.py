@@ -173,6 +173,8 @@ def rerun(
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
     index: o.Index = None,
+    search_mode: o.SearchModeOption = None,
+    rerank: o.Rerank = None,
     llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
@@ -187,7 +189,10 @@ def rerun(
     if not changes:
         raise Stop("nothing to change: give --topk or --query")
     llm_base_url, model = placed(llm, llm_base_url, model)
-    sources = Sources(corpus, retriever, index, llm_base_url, model, api_key_env, call_timeout=call_timeout)
+    sources = Sources(
+        corpus, retriever, index, llm_base_url, model, api_key_env, call_timeout=call_timeout,
+        search_mode=o.mode_of(search_mode), rerank=rerank,
+    )  # fmt: skip
     sources.check()
     check_output(out, "--out", apart_from=[file, corpus, report])
     check_output(report, "--report", apart_from=[file, corpus])

@@ -1,0 +1,196 @@
+"""Texts as vectors: what an embedding model is, the prefixes that models want, and calls of many threads made together.
+
+Who embeds is a function from texts to rows of numbers: a model in this process (`local_models.py`), a server, or the
+user's own. Everything else, prefixes, lengths, checks, is here, so that it is the same for all.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .errors import EmbeddingError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"
+"""One row of length 1 for each text."""
+
+Embed = Callable[[list[str]], Any]
+"""From texts to one row of numbers for each."""
+
+INSTALL = "pip install 'pyrag_dsl[dense]'"
+_TOGETHER = 256  # texts that are embedded in one call at most, where several threads wait
+
+_BGE = "Represent this sentence for searching relevant passages: "
+_BGE_ZH = "为这个句子生成表示以用于检索相关文章："
+_INSTRUCT = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: "
+_PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
+    (r"\be5\b.*\binstruct\b", (_INSTRUCT, "")),
+    (r"\be5\b", ("query: ", "passage: ")),
+    (r"\bbge\b.*\b(small|base|large)\b.*\bzh\b", (_BGE_ZH, "")),
+    (r"\bbge\b.*\b(small|base|large)\b", (_BGE, "")),
+)
+
+
+def prefixes_of(name: str) -> tuple[str, str]:
+    """What a model of this name was trained to find before queries and before passages: E5's and BGE's, else nothing.
+
+    Source: the models' pages (huggingface.co/intfloat/e5-base-v2, huggingface.co/BAAI/bge-base-en-v1.5).
+    """
+    words = re.sub(r"[^a-z0-9]+", " ", name.lower())
+    return next((both for pattern, both in _PREFIXES if re.search(pattern, words)), ("", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """Which model made vectors; vectors of two models cannot be compared.
+
+    Attributes:
+        name: as it was chosen: a folder, a name, a server's model.
+        dimension: numbers of a vector.
+        weights: SHA-256 of its files; empty where they are not here.
+        endpoint: the address of the server that has it; empty where it is here.
+        query_prefix: stands before each query.
+        passage_prefix: stands before each passage.
+    """
+
+    name: str
+    dimension: int
+    weights: str = ""
+    endpoint: str = ""
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+    def difference(self, other: EmbeddingModel) -> str:
+        """Why vectors of the other cannot stand beside those of this one; empty if they can."""
+        if self.dimension != other.dimension:
+            return f"{self.name} has {self.dimension} dimensions, {other.name} has {other.dimension}"
+        if self.weights != other.weights:
+            return f"the weights of {other.name} are not those of {self.name}"
+        if not self.weights and self.name != other.name:
+            return f"the model is {self.name}, not {other.name}"
+        if (self.query_prefix, self.passage_prefix) != (other.query_prefix, other.passage_prefix):
+            return f"the prefixes are {self.query_prefix!r} and {self.passage_prefix!r}"
+        return ""
+
+
+class Embedder:
+    """A model that embeds, from any number of threads.
+
+    Args:
+        embed: the function that does it; called by one thread at a time.
+        model: which model that is.
+        batch: texts of one call, where there are many.
+        close: called by `close`.
+    """
+
+    def __init__(
+        self, embed: Embed, model: EmbeddingModel, *, batch: int = 32, close: Callable[[], object] | None = None
+    ) -> None:
+        self.model = model
+        self.batch = batch
+        self._embed = Together(self._checked, _TOGETHER)
+        self._function = embed
+        self._close = close
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of questions. Those of several threads are embedded together. Raises EmbeddingError."""
+        return self._embed([self.model.query_prefix + text for text in texts])
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of passages, or sentences of them. Raises EmbeddingError."""
+        return self._embed([self.model.passage_prefix + text for text in texts])
+
+    def close(self) -> None:
+        """Give back what the model holds; it must not be used any more."""
+        if self._close is not None:
+            self._close()
+
+    def _checked(self, texts: list[str]) -> Vectors:
+        import numpy as np
+
+        try:
+            found = np.asarray(self._function(texts), dtype=np.float32)
+        except (ValueError, TypeError) as error:
+            raise EmbeddingError(f"{self.model.name}: what it gives are no vectors of numbers ({error})") from error
+        wanted = (len(texts), self.model.dimension)
+        if found.shape != wanted:
+            raise EmbeddingError(f"{self.model.name}: it gives numbers in the shape {found.shape}, not {wanted}")
+        if not np.isfinite(found).all():
+            raise EmbeddingError(f"{self.model.name}: it gives vectors with numbers that are not finite")
+        return normalised(found)
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """The same directions at length 1; models that count in half precision only come near it. Zero stays zero."""
+    import numpy as np
+
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+@dataclass(slots=True)
+class _Asked:
+    texts: list[str]
+    found: Vectors | None = None
+    error: Exception | None = None
+
+
+class Together:
+    """A function from texts to rows, called for all the threads that wait as soon as it is free.
+
+    A lone caller waits for nobody; callers that come while it is busy share the next call. An error goes to all who
+    shared the call.
+    """
+
+    def __init__(self, function: Callable[[list[str]], Vectors], most: int) -> None:
+        self._function = function
+        self._most = most
+        self._waiting: list[_Asked] = []
+        self._door = threading.Lock()
+        self._free = threading.Lock()
+
+    def __call__(self, texts: list[str]) -> Vectors:
+        mine = _Asked(texts)
+        with self._door:
+            self._waiting.append(mine)
+        while mine.found is None and mine.error is None:
+            with self._free:
+                if mine.found is None and mine.error is None:
+                    self._serve(self._taken())
+        if mine.error is not None:
+            raise mine.error
+        assert mine.found is not None
+        return mine.found
+
+    def _taken(self) -> list[_Asked]:
+        with self._door:
+            count = size = 0
+            for each in self._waiting:
+                if count and size + len(each.texts) > self._most:
+                    break
+                count, size = count + 1, size + len(each.texts)
+            taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    def _serve(self, taken: list[_Asked]) -> None:
+        try:
+            rows = self._function([text for each in taken for text in each.texts])
+        except Exception as error:
+            for each in taken:
+                each.error = error
+            return
+        except BaseException as error:
+            for each in taken:
+                each.error = EmbeddingError(f"embedding was interrupted ({type(error).__name__})")
+            raise
+        start = 0
+        for each in taken:
+            each.found = rows[start : start + len(each.texts)]
+            start += len(each.texts)

@@ -1,0 +1,146 @@
+"""Several retrievers as one: their ranks fused here, whatever is behind them; and a second look by a reranker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence, Sized
+from hashlib import sha256
+
+from .passages import Hit, Passage, Retriever
+
+K = 10
+"""Small, so that first places count; `benchmarks/retrieval.py --dense MODEL` compares it with the usual 60."""
+
+DEPTH = 100
+"""Hits of each list that are fused."""
+
+
+def fuse(
+    lists: Sequence[Sequence[str]], weights: Sequence[float] | None = None, k: float = K
+) -> list[tuple[str, float]]:
+    """Reciprocal rank fusion: ids with the sum over the lists of weight / (k + rank), best first, ties by id.
+
+    An id that a list has twice counts there at its first place; ranks are from 1. The order of the lists, with their
+    weights, does not matter. Source: Cormack, Clarke and Buettcher, SIGIR 2009.
+    """
+    given = [1.0] * len(lists) if weights is None else list(weights)
+    if len(given) != len(lists):
+        raise ValueError(f"{len(lists)} lists have {len(given)} weights")
+    shares: dict[str, list[float]] = {}
+    for ids, weight in zip(lists, given, strict=True):
+        for rank, each in enumerate(dict.fromkeys(ids), 1):
+            shares.setdefault(each, []).append(weight / (k + rank))
+    # fsum: the sum of floats that does not depend on their order.
+    return sorted(((each, math.fsum(parts)) for each, parts in shares.items()), key=lambda one: (-one[1], one[0]))
+
+
+class HybridRetriever(Retriever):
+    """The ranks of several retrievers over the same passages, fused. A Retriever; safe for threads if all are.
+
+    Args:
+        parts: what is asked.
+        weights: of each part; 1 if None.
+        k: the smaller, the more the first places count.
+        depth: hits of each part that are fused.
+    """
+
+    def __init__(
+        self, parts: Sequence[Retriever], weights: Sequence[float] | None = None, *, k: float = K, depth: int = DEPTH
+    ) -> None:
+        if not parts or k < 0 or depth < 1 or (weights is not None and len(weights) != len(parts)):
+            raise ValueError("a hybrid has parts, as many weights, k of 0 or more, and a depth of at least 1")
+        self._parts = list(parts)
+        self._weights = None if weights is None else list(weights)
+        self._k = k
+        self._depth = depth
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for hybrids that find the same; empty where that of a part is."""
+        prints = [getattr(part, "fingerprint", "") for part in self._parts]
+        said = repr((prints, self._weights, self._k, self._depth))
+        return sha256(said.encode()).hexdigest() if all(prints) else ""
+
+    def __len__(self) -> int:
+        return max((len(part) for part in self._parts if isinstance(part, Sized)), default=0)
+
+    def search(self, query: str, topk: int) -> list[Hit]:
+        """At most `topk` hits; scores are sums of 1 / (k + rank)."""
+        return self.search_many([query], topk)[0]
+
+    def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
+        """`search` for each query."""
+        if topk < 1:
+            return [[] for _ in queries]
+        depth = max(self._depth, topk)
+        found = [part.search_many(queries, depth) for part in self._parts]
+        return [self._fused([lists[place] for lists in found], topk) for place in range(len(queries))]
+
+    def close(self) -> None:
+        """Close all parts."""
+        _close(*self._parts)
+
+    def _fused(self, lists: Sequence[Sequence[Hit]], topk: int) -> list[Hit]:
+        passages: dict[str, Passage] = {}
+        for hit in (hit for hits in lists for hit in hits):
+            passages.setdefault(hit.passage.id, hit.passage)
+        ranked = fuse([[hit.passage.id for hit in hits] for hits in lists], self._weights, self._k)
+        return [Hit(passages[name], score) for name, score in ranked[:topk]]
+
+
+Scorer = Callable[[list[tuple[str, str]]], list[float]]
+"""From pairs of query and document to a score for each; higher is better."""
+
+
+class RerankedRetriever(Retriever):
+    """What a retriever finds, put into the order of a second look. A Retriever; safe for threads if `scorer` is.
+
+    Args:
+        retriever: what finds.
+        scorer: what looks again.
+        depth: hits that are looked at.
+        name: of the scorer, for the fingerprint.
+    """
+
+    def __init__(self, retriever: Retriever, scorer: Scorer, *, depth: int = 50, name: str = "") -> None:
+        if depth < 1:
+            raise ValueError("depth is at least 1")
+        self._retriever = retriever
+        self._scorer = scorer
+        self._depth = depth
+        self._name = name
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for what finds the same; empty where nobody can know."""
+        inner = getattr(self._retriever, "fingerprint", "")
+        said = repr((inner, self._name, self._depth))
+        return sha256(said.encode()).hexdigest() if inner and self._name else ""
+
+    def search(self, query: str, topk: int) -> list[Hit]:
+        """At most `topk` hits with the scorer's scores; equal ones in the order of ids."""
+        return self.search_many([query], topk)[0]
+
+    def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
+        """`search` for each query; all pairs are scored in one call."""
+        if topk < 1:
+            return [[] for _ in queries]
+        found = self._retriever.search_many(queries, max(self._depth, topk))
+        pairs = [(query, hit.passage.document) for query, hits in zip(queries, found, strict=True) for hit in hits]
+        scores = iter(self._scorer(pairs) if pairs else ())
+        ranked = []
+        for hits in found:
+            seen = [Hit(hit.passage, next(scores)) for hit in hits]
+            ranked.append(sorted(seen, key=lambda hit: (-(hit.score or 0.0), hit.passage.id))[:topk])
+        return ranked
+
+    def close(self) -> None:
+        """Close the retriever."""
+        _close(self._retriever)
+
+
+def _close(*parts: object) -> None:
+    for part in parts:
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()
