@@ -226,7 +226,7 @@ class ChatModel:
         Overrides and errors are those of ``acomplete``; the cache is not used. A reply that has not one vector for each
         text is a ``MalformedReply``.
         """
-        from .transport import TransportClosed
+        from .lane import TransportClosed
 
         timeout = float(overrides.pop("timeout", self.timeout))
         deadline = float(overrides.pop("deadline", self.deadline) or timeout * (self.max_retries + 1))

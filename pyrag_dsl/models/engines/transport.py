@@ -24,6 +24,8 @@ class EngineTransport(Transport):
 
     async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
         """Have the engine generate a reply."""
+        if "input" in body:
+            return Failed("status", "the engines of this package generate text, and make no embeddings", False, 400)
         job = self._driver.ask(body)
         try:
             await asyncio.wrap_future(job.begun)
