@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "type", "quick"]
@@ -65,6 +67,19 @@ def docs(session: nox.Session) -> None:
     session.run("python", "docs/generate.py")
     session.run("pytest", "tests/docs", "tests/engine/test_docs_engine.py")
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """The versions that .ci/run installs, as they are today."""
+    session.install("uv")
+    out = session.run(
+        *("uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--universal", "--python-version", "3.10"),
+        *("--no-annotate", "--no-header", "--quiet"),
+        silent=True,
+    )
+    said = "# The versions that .ci/run installs, on every Python. Renewed by: nox -s lock\n"
+    Path(".ci/constraints.txt").write_text(said + str(out), encoding="utf-8")
 
 
 @nox.session(name="all", venv_backend="none")

@@ -32,12 +32,12 @@ class EvaluationJob:
         sources: where passages come from.
         answers, plans: the models.
         prices: of both.
-        constrained, reader: how plans are decoded and who reads passages, as the options say it.
         fields: of each request.
         limits: of each question.
         out: the folder.
         seed, normalization: see `Batch`.
         concurrency: requests in flight at most.
+        constrained, reader: how plans are decoded and who reads passages, as the options say it.
     """
 
     recipe: Recipe
@@ -46,14 +46,14 @@ class EvaluationJob:
     answers: ModelChoice
     plans: ModelChoice
     prices: tuple[Price | None, Price | None]
-    constrained: str | None
-    reader: str | None
     fields: Mapping[str, Any]
     limits: Mapping[str, Any]
     out: Path
     seed: int
     normalization: str
     concurrency: int
+    constrained: str | None = None
+    reader: str | None = None
 
     @contextmanager
     def batch(

@@ -29,23 +29,23 @@ class Host:
         models: who plays which role; None where there is no model, for methods that need none.
         retrieve: the tool of that name.
         retriever: finds by words, and single passages, for the tools that do.
-        sentences: finds sentences by their vectors, for `semantic_search`; None where none have any.
         tools: further tools, for methods and for the plans that models write.
         constrained: the kind of server that is to decode plans by the grammar; see `Drafter`.
         adaptive: the hook for the plans that models write, where the method asks for one.
         prompt_limits: sizes in the prompts of `answer`.
         always_answer: whether `answer` without passages is to answer in any case.
+        sentences: finds sentences by their vectors, for `semantic_search`; None where none have any.
     """
 
     models: Models | None
     retrieve: Tool | None = None
     retriever: Any = None
-    sentences: Sentences | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     constrained: str | None = None
     adaptive: Hook | None = None
     prompt_limits: PromptLimits | None = None
     always_answer: bool = False
+    sentences: Sentences | None = None
     _made: dict[bool, dict[str, Tool]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def toolset(self, selective: bool = False) -> dict[str, Tool]:
@@ -118,6 +118,10 @@ class Recipe:
     @cached_property
     def _vetted(self) -> dict[str, tuple[dict[str, Signature], dict[str, Any], Program]]:
         return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs; the vetted plan holds functions of this one."""
+        return {name: value for name, value in self.__dict__.items() if name != "_vetted"}
 
     def given(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs with some of them changed. Raises `ValueError` for a name that the plan does not have."""

@@ -66,7 +66,7 @@ def test_a_question_is_planned_under_the_grammar_and_read_by_the_reader(
     assert len(grammars) == 2  # one to split the question, one to plan; none to read
     assert {(each.max_tokens, each.seed) for each in engine.asked} == {(200, 4)}
     assert "Dan" in ended.out
-    assert "decompose#1 1 query " in ended.err
+    assert " 1 query " in ended.err
     assert engine.closed
     assert (tmp_path / "r.html").exists()
 
@@ -102,8 +102,11 @@ def test_an_evaluation_says_which_engine_it_used(
         (["--llm", "vllm:{folder}?batch=many"], "batch must be a whole number"),
         (["--llm", "vllm:{folder}", "--llm-base-url", "http://127.0.0.1:9/v1"], "--llm and --llm-base-url"),
         (["--llm", "vllm:{folder}", "--constrained", "llama.cpp"], "is run by vllm, which is to be named"),
-        (["--llm-base-url", "http://h/v1", "--model", "m", "--constrained", "transformers"], "not in this process"),
-        (["--llm", "vllm:{folder}", "--constrained", "tgi"], "--constrained: vllm, sglang, llama.cpp or transformers"),
+        (["--llm-base-url", "http://h/v1", "--model", "m", "--constrained", "transformers"], "must be in this process"),
+        (
+            ["--llm", "vllm:{folder}", "--constrained", "tgi"],
+            "--constrained: unknown server 'tgi': one of vllm, sglang, llama.cpp",
+        ),
         (["--llm", "vllm:{folder}", "--reader", "me"], "--reader: model or builtin, not me"),
     ],
 )

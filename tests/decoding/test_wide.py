@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import io
 import random
+import tokenize
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 import pyrag_dsl as pd
 from pyrag_dsl.decoding import NAMES_AND_KINDS, Recogniser, plan_rules
 from pyrag_dsl.decoding.rules import sample
+from pyrag_dsl.decoding.wide_expressions import BRACKETS
 from pyrag_dsl.grammar import oracle
 from pyrag_dsl.grammar.codes import CODES
 from pyrag_dsl.grammar.stubs import read_stubs
@@ -52,9 +55,20 @@ def test_what_models_wrote_is_in_it_where_it_vets(shared, made):
     assert len(read) > 0.95 * len(found)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def brackets(text: str) -> int:
+    """How deep brackets stand in brackets."""
+    deepest = depth = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.OP:
+            depth += (token.string in "([{") - (token.string in ")]}")
+            deepest = max(deepest, depth)
+    return deepest
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans())
 def test_every_plan_that_is_made_at_random_is_a_text_of_it(made, text):
+    assume(brackets(text) <= BRACKETS)  # the bound that the page on decoding states
     assert reads(made, text), text
 
 

@@ -50,6 +50,8 @@ def test_a_preset_asks_as_the_paper_states(
     out = tmp_path / "run"
     with ScriptedModelServer(script) as server:
         place = ["--llm-base-url", server.base_url, "--corpus", str(tmp_path / "c.jsonl")]
+        if name == "a-rag":
+            place += ["--input", "semantic=words"]  # nothing has vectors here
         assert (
             pyrag(["eval", "--preset", name, "--data", str(tmp_path / "one.jsonl"), "--out", str(out), "-q", *place])
             == 0

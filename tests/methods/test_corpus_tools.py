@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pyrag_dsl.methods.corpus_tools import NoVectorsError, adjacent, corpus_tools, sentences
 from pyrag_dsl.retrieval import BM25Index, Passage
+from pyrag_dsl.runtime.tools import Reported, Tool
 
 CHUNKS = [
     Passage("0", "", "The violin is small. A cello is a large instrument! Who plays it? Ann plays the cello."),
@@ -16,15 +18,25 @@ CHUNKS = [
 ]
 
 
-def tools(nearest: Any = None) -> dict[str, Any]:
-    return {name: each.function for name, each in corpus_tools(BM25Index.of(CHUNKS), nearest).items()}
+def told(tool: Tool) -> Callable[..., str]:
+    """What a tool says to a model; the ids of chunks that it reports besides are for the trace."""
+
+    def call(*given: Any, **named: Any) -> str:
+        found = tool.function(*given, **named)
+        return str(found.value if isinstance(found, Reported) else found)
+
+    return call
+
+
+def tools(nearest: Any = None) -> dict[str, Callable[..., str]]:
+    return {name: told(each) for name, each in corpus_tools(BM25Index.of(CHUNKS), nearest).items()}
 
 
 def test_keywords_score_by_count_times_length_and_short_sentences_are_shown_too() -> None:
     found = tools()["keyword_search"](["VIOLIN", "Ulm"]).split("\n")
     assert [line.split(",")[0] for line in found] == ["Chunk ID: 1", "Chunk ID: 0", "Chunk ID: 2"]
-    short = corpus_tools(BM25Index.of([Passage("s", "", "Go on. An Ibex!")]))["keyword_search"].function(["ibex"])
-    assert short == "Chunk ID: s, Matched keywords in chunk: ... An Ibex! ..."
+    short = corpus_tools(BM25Index.of([Passage("s", "", "Go on. An Ibex!")]))["keyword_search"]
+    assert told(short)(["ibex"]) == "Chunk ID: s, Matched keywords in chunk: ... An Ibex! ..."
 
 
 def test_sentences_are_grouped_by_chunk_with_the_best_cosine_and_in_the_order_of_the_text() -> None:

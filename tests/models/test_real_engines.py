@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.decoding import constrained_fields, decoding_grammar, may_be_decoded, request_fields
+from pyrag_dsl.decoding import Recogniser, constrained_fields, decoding_grammar, plan_rules, request_fields
 from pyrag_dsl.models import ChatModel, ContextExceeded, EngineUnusable, Reply
 
 ASK = [{"role": "user", "content": "Write one sentence about rivers."}]
@@ -98,10 +98,11 @@ def test_a_stop_ends_a_reply_and_is_not_in_it(model: ChatModel) -> None:
 
 
 def test_what_ends_by_itself_under_the_grammar_vets(kind: str, model: ChatModel) -> None:
-    fields = request_fields(kind, decoding_grammar("llguidance", hops=1, depth=0))
+    fields = request_fields(kind, decoding_grammar("llguidance", level="safe"))
+    recogniser = Recogniser(plan_rules("safe"))
     replies = together(model, *({**fields, "seed": seed, "max_tokens": 160} for seed in range(4)))
     for reply in replies:
-        assert may_be_decoded(reply.text, cut=reply.truncated), reply.text
+        assert recogniser.begins(reply.text) if reply.truncated else recogniser.reads(reply.text), reply.text
         if not reply.truncated:
             pd.parse(reply.text)
     assert constrained_fields(kind)

@@ -61,7 +61,12 @@ def ending(source: str | pd.Program, *, isolation: Any = "none", tools: Any = No
         return ("rejected",)
     except pd.PlanError as error:
         # Which calls a run that fails has made ahead is a matter of time.
-        certain = [replace(event, seq=0) for event in error.trace.events if not getattr(event, "speculative", False)]
+        certain = [
+            replace(event, seq=0)
+            for event in error.trace.events
+            if not getattr(event, "speculative", False)
+            and (event.type != "call_failed" or event.node in error.diagnostics[0].nodes)
+        ]
         return type(error), error.diagnostics, pd.Trace(certain).without_timings()
     depends = [(call.node, call.depends_on) for call in result.calls]
     shown = dumps(encode_shown([result.final_answer, result.variables, result.printed]))

@@ -10,9 +10,9 @@ from pyrag_dsl.interpreter import making
 
 HOME = Path(pyrag_dsl.__file__).parent / "interpreter"
 KINDS = {"DefaultDict", "Match", "Partial", "PlanFrozenSet", "PlanSet", "Record", "RecordType", "TypeUnion"}
-# Where else they are made: what comes in over the border has been measured, a copy of the state is as large as the
+# Where else they are made: what comes in over the border has been measured, what a worker says passes the border, a copy of the state is as large as the
 # state, and the last two are made once, at import.
-ELSEWHERE = {"border.py", "progress.py", "sets.py", "dates.py"}
+ELSEWHERE = {"border.py", "codec.py", "progress.py", "sets.py", "dates.py"}
 
 
 def made_in(path: Path) -> set[str]:
