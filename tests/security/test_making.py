@@ -10,8 +10,8 @@ from pyrag_dsl.interpreter import making
 
 HOME = Path(pyrag_dsl.__file__).parent / "interpreter"
 KINDS = {"DefaultDict", "Match", "Partial", "PlanFrozenSet", "PlanSet", "Record", "RecordType", "TypeUnion"}
-# Where else they are made: what comes in over the border has been measured, what a worker says passes the border, a copy of the state is as large as the
-# state, and the last two are made once, at import.
+# Where else they are made: what comes in over the border has been measured, and so has what a worker says once it has
+# passed that; a copy of the state is as large as the state, and the last two are made once, at import.
 ELSEWHERE = {"border.py", "codec.py", "progress.py", "sets.py", "dates.py"}
 
 
