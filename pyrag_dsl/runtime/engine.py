@@ -88,6 +88,7 @@ class Run:
         launched: the arguments with which each node was asked last, and in which epoch.
         epoch: how often a hook has changed what was asked before: only within one epoch a node has one set of
             arguments.
+        telling: whether anybody is told of calls that come back: a file, hooks, the log.
         trusting: whether concurrent passes are made and believed. Once the two readings disagree about a call, the run
             goes on one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
             A plan in which every call needs the one before has no use for them.
@@ -102,7 +103,7 @@ class Run:
 
     __slots__ = (
         *("program", "tools", "signatures", "options", "journal", "overrides", "read", "nest", "book"),
-        *("within", "alias", "allowance", "recorded_failures", "watchers", "began", "deadline"),
+        *("within", "alias", "allowance", "recorded_failures", "watchers", "telling", "began", "deadline"),
         *("fresh", "decisions", "failures", "causes", "unwritten", "reruns", "undone", "launched"),
         *("epoch", "trusting", "made", "last", "progress", "ahead", "slow", "computing", "passes"),
         *("_in_turn", "cancelled"),
@@ -133,6 +134,7 @@ class Run:
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
         self.watchers = watching(options.hooks)
+        self.telling = options.file is not None or bool(options.hooks) or logger.isEnabledFor(logging.DEBUG)
         self.unwritten: list[Event] = []
         self.reruns: list[NodeRerun] = []
         self.undone: ByCall[bool] = ByCall()
@@ -427,7 +429,8 @@ class Run:
                 entry = reused(entry._replace(node=asked_by.node), call.node)._replace(times=times)
             self.book.spent.add(entry.usage, 0)
         self.fresh[id(entry)] = entry
-        self.tell(entry, call.alias, False)
+        if self.telling:
+            self.tell(entry, call.alias, False)
         return entry
 
     def missed(self, call: Call, error: BaseException, times: Times | None, *, final: bool) -> None:
