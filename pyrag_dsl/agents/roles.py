@@ -81,10 +81,11 @@ def role_tools(
     Args:
         models: who plays which role.
         plan_tools: what the written plans may call.
-        constrained: see `Drafter`.
+        constrained: see `Drafter`; of the model that writes plans, which is then so for what it mends too.
         adaptive: a hook for the runs of written plans.
     """
     signatures = {name: each.signature for name, each in plan_tools.items()}
+    mending = constrained if models.repair is models.plan else None
 
     async def decompose(question: str) -> Reported:
         async def work(model: Completes) -> Any:
@@ -109,7 +110,8 @@ def role_tools(
 
     async def mend_plan(question: str, source: str, problems: list[str]) -> Reported:
         async def work(model: Completes) -> Drafted:
-            return await Repairer(model, tools=signatures).repair(question, source, problems)
+            repairer = Repairer(model, tools=signatures, constrained=mending)
+            return await repairer.repair(question, source, problems)
 
         return await _drafted("repair", models.repair, "write the repair", work)
 

@@ -9,10 +9,12 @@ import pytest
 from pyrag_dsl import PlanRejected
 from pyrag_dsl.agents.drafts import DraftsRejected
 from pyrag_dsl.agents.planner import Planner
+from pyrag_dsl.agents.roles import Models, role_tools
 from pyrag_dsl.decoding import SHAPES, constrained_fields
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from pyrag_dsl.models.client import ChatModel
 from pyrag_dsl.models.errors import ContextExceeded
+from pyrag_dsl.runtime.tools import Tool
 from pyrag_dsl.testing.server import ScriptedModelServer, status, truncated
 
 PLAN = 'docs_1 = retrieve("Dune")\nfact_1 = answer("Who wrote Dune?", docs_1)\nfinal_answer = fact_1\n'
@@ -28,6 +30,17 @@ def test_the_grammar_goes_where_the_server_reads_it(chosen: str, level: str) -> 
     (field, value), *_ = constrained_fields(chosen, DEFAULT_SIGNATURES).items()
     assert body[field] == value
     assert SHAPES[level] in body["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_model_that_plans_mends_under_the_grammar_too(apart: bool) -> None:
+    used = {name: Tool(signature, print) for name, signature in DEFAULT_SIGNATURES.items()}
+    with ScriptedModelServer([PLAN]) as server, ChatModel("m", server.base_url) as model:
+        with ChatModel("other", server.base_url) as other:
+            tools = role_tools(Models.of(model, repair=other if apart else None), used, constrained="llama.cpp:safe")
+            asyncio.run(tools["mend_plan"].function("Who wrote Dune?", "final_answer = x", ["x is not bound"]))
+        (request,) = server.requests
+    assert ("grammar" in request.body) is not apart
 
 
 def test_a_reply_that_was_cut_off_is_refused_as_cut() -> None:
