@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..quoting import clean_unicode
 from .adaptation import adapted, refused_parameter
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .lane import Failed, Transport
 
 Message = Mapping[str, Any]
+T = TypeVar("T")
 
 _STATUS_ERRORS: dict[int, type[BadStatus]] = {401: AccessDenied, 403: AccessDenied, 429: RateLimited}
 _TOO_LONG = re.compile(
@@ -208,17 +209,7 @@ class ChatModel:
 
     def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
         """``acomplete`` for sync code; blocks the calling thread."""
-        from .lane import TransportClosed
-
-        future = self._start({"messages": messages}, overrides)
-        try:
-            return future.result()
-        except TransportClosed:
-            pass
-        except BaseException:
-            future.cancel()
-            raise
-        raise self._error(ModelClosed, "the model was closed during the call")
+        return self._waited(self._start({"messages": messages}, overrides))
 
     def embed(self, texts: Sequence[str], **overrides: Any) -> list[list[float]]:
         """The vectors of texts by ``POST /embeddings``, in their order; blocks the calling thread.
@@ -226,8 +217,6 @@ class ChatModel:
         Overrides and errors are those of ``acomplete``; the cache is not used. A reply that has not one vector for each
         text is a ``MalformedReply``.
         """
-        from .lane import TransportClosed
-
         timeout = float(overrides.pop("timeout", self.timeout))
         deadline = float(overrides.pop("deadline", self.deadline) or timeout * (self.max_retries + 1))
         fields = {"temperature": None, "max_tokens": None, **overrides}
@@ -243,7 +232,12 @@ class ChatModel:
                 raise self._error(MalformedReply, detail, attempts, time.monotonic() - started)
             return found
 
-        future = transport.submit(call)
+        return self._waited(transport.submit(call))
+
+    def _waited(self, future: concurrent.futures.Future[T]) -> T:
+        """What comes of a call; an interrupt cancels it."""
+        from .lane import TransportClosed
+
         try:
             return future.result()
         except TransportClosed:

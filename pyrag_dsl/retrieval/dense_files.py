@@ -13,7 +13,6 @@ import os
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .corpus import hash_file
 from .embedding import EmbeddingModel
 from .errors import IndexStorageError
+from .storage import BusyError, sync, take
 
 if TYPE_CHECKING:
     from .index import BM25Index
@@ -153,8 +153,11 @@ def dense_writer(home: Path) -> Iterator[Path]:
     """
     handle = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if not _taken(handle):
-            raise IndexStorageError(home, "another process is making vectors there", "Wait until it has ended")
+        try:
+            take(handle, wait=False)
+        except BusyError:
+            advice = "Wait until it has ended"
+            raise IndexStorageError(home, "another process is making vectors there", advice) from None
         folder = home / f"dense-{secrets.token_hex(8)}"
         folder.mkdir()
         try:
@@ -170,16 +173,16 @@ def publish_dense(home: Path, manifest: DenseManifest) -> DenseManifest:
     folder = home / manifest.generation
     files = {}
     for path in sorted(folder.iterdir()):
-        _sync(path)
+        sync(path)
         files[path.name] = File(size=path.stat().st_size, sha256=hash_file(path))
-    _sync(folder)
+    sync(folder)
     made = manifest.model_copy(update={"files": files})
     draft = home / f"{MANIFEST}.new"
     draft.write_text(made.model_dump_json(indent=1), encoding="utf-8")
-    _sync(draft)
+    sync(draft)
     draft.replace(home / MANIFEST)
     with suppress(OSError):
-        _sync(home)
+        sync(home)
     return made
 
 
@@ -203,30 +206,3 @@ def _sweep(home: Path) -> None:
     for entry in home.glob("dense-*"):
         if entry.name != kept and _GENERATION.fullmatch(entry.name):
             shutil.rmtree(entry, ignore_errors=True)
-
-
-def _taken(handle: int) -> bool:
-    """Whether a file could be locked, until it is closed."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _sync(path: Path) -> None:
-    # Windows can neither open a directory nor sync a file opened for reading; its rename is durable enough.
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -189,7 +189,7 @@ def locked(home: Path, *, wait: bool) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
         handle = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _take(handle, wait)
+            take(handle, wait)
             # Who held it may have deleted the directory with the lock: then this one is nobody's.
             with suppress(OSError):
                 if os.path.samestat(os.fstat(handle), (home / _LOCK).stat()):
@@ -247,8 +247,8 @@ def publish(home: Path, building: Path, manifest: Manifest, known: Mapping[str, 
         keeps = name in known and known[name][0] == size and not name.endswith(".json")
         files[name] = known[name] if keeps else (size, hash_file(building / name))
         if not keeps:
-            _sync(building / name)
-    _sync(building)
+            sync(building / name)
+    sync(building)
     generation = f"lexical-{secrets.token_hex(8)}"
     building.rename(home / generation)
     made = replace(manifest, generation=generation, files=files)
@@ -289,13 +289,13 @@ def _write(home: Path, manifest: Manifest) -> None:
     draft = home / f"{MANIFEST}.new"
     try:
         draft.write_text(manifest.to_json(), encoding="ascii")
-        _sync(draft)
+        sync(draft)
         draft.replace(home / MANIFEST)
     except OSError:
         draft.unlink(missing_ok=True)
         raise
     with suppress(OSError):
-        _sync(home)
+        sync(home)
 
 
 def _sweep(home: Path) -> None:
@@ -311,8 +311,8 @@ def _sweep(home: Path) -> None:
             home.rmdir()
 
 
-def _take(handle: int, wait: bool) -> None:
-    """Lock a file until it is closed."""
+def take(handle: int, wait: bool) -> None:
+    """Lock a file until it is closed. Raises BusyError where another has, and is not to be waited for."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -334,7 +334,8 @@ def _take(handle: int, wait: bool) -> None:
         raise BusyError from None
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Force a file, or the names in a directory, to the disk."""
     # Windows can neither open a directory nor sync a file opened for reading; its rename is durable enough.
     if os.name == "nt":
         return

@@ -479,7 +479,7 @@ def _commits(path: Path, at: int) -> None:
 
         return taken
 
-    for name in ("_sync", "_write", "copied", "discard", "_sweep"):
+    for name in ("sync", "_write", "copied", "discard", "_sweep"):
         setattr(storage, name, counted(getattr(storage, name)))
     lexical._add = counted(lexical._add)  # type: ignore[assignment]
     Path.rename = counted(Path.rename)  # type: ignore[method-assign,assignment]
