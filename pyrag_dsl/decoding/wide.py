@@ -54,8 +54,9 @@ class _Wide(WideExpressions):
             maybe(self.token("HEAD", Repeat(_LINE, 1, None))),
             maybe(docs),
             maybe(future),
+            many("pass", line),
             statement,
-            many(line, statement),
+            many(line, choice(statement, "pass")),
             maybe(self.token("TAIL", tail)),
         )
 

@@ -65,6 +65,12 @@ def brackets(text: str) -> int:
     return deepest
 
 
+def test_a_statement_that_does_nothing_may_stand_anywhere_but_alone(made):
+    for text in ("pass\nx = 1\n", "if True:\n    x = 1\npass\nx = 2\n", "x = 1\npass\n"):
+        assert reads(made, text), text
+    assert not reads(made, "pass\n")
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans())
 def test_every_plan_that_is_made_at_random_is_a_text_of_it(made, text):
