@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -166,7 +166,12 @@ async def ask_all(
                 progress.add(row)
                 told(progress, row)
 
-    workers = [asyncio.ensure_future(work()) for _ in range(min(batch.at_once, len(todo)) or 1)]
+    await side_by_side(work, min(batch.at_once, len(todo)))
+
+
+async def side_by_side(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
+    """Do `work`, which takes from what waits, so many times at once. What one raises ends the others too."""
+    workers = [asyncio.ensure_future(work()) for _ in range(count)]
     try:
         await asyncio.gather(*workers)
     finally:

@@ -6,7 +6,6 @@ prompt. What has been said is not asked again, also where the run goes on or is 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from ..models.errors import EmptyReply, ModelError
 from ..models.reply import Usage
 from ..quoting import one_line
 from ..runtime.trace import replace_file
+from .batch import side_by_side
 from .datasets import DataError
 from .folder import JUDGEMENTS, read_judgements, read_rows
 from .projection import Row, summary_of
@@ -140,13 +140,9 @@ async def judge_folder(
                 if told is not None:
                     told(made.asked, len(todo))
 
-        workers = [asyncio.ensure_future(work()) for _ in range(min(at_once, len(todo)))]
         try:
-            await asyncio.gather(*workers)
+            await side_by_side(work, min(at_once, len(todo)))
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
             made.summary = _projected(folder, rows, summary)
     return made
 
