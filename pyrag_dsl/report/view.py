@@ -33,6 +33,7 @@ class CallCard:
 
     `start`, `begin`, `end` place its bar in thousandths of the question's time: wanted, made, answered. `again` says
     why another row asks the same; `needed` whether the final answer depends on it, and is None where nobody knows.
+    `topk` is the number of passages that a retrieval can be asked for again with, None of any other row.
     """
 
     bar: Bar
@@ -48,6 +49,7 @@ class CallCard:
     parents: tuple[str, ...]
     needed: bool | None
     usage: tuple[tuple[str, str], ...]
+    topk: int | None
     run: str
 
 
@@ -303,6 +305,7 @@ def _cards(
                 parents=tuple(keys[prefix + node] for node in parents if prefix + node in keys),
                 needed=None if tree is None else counts and inner in tree.lineage,
                 usage=tuple((name, shown(value)) for name, value in bar.usage.items() if name not in _SAID_ELSEWHERE),
+                topk=_topk(bar),
                 run=bar.within,
             )
         )
@@ -310,6 +313,12 @@ def _cards(
 
 
 _SAID_ELSEWHERE = frozenset({"passages", "scores", "dropped", "reasons", "fixes", "raw"})
+
+
+def _topk(bar: Bar) -> int | None:
+    # A trace may say anything: no other value than a small whole number is one that the page can offer to change.
+    asked = bar.arguments.get("topk")
+    return asked if bar.kind == "call" and bar.alias and type(asked) is int and 0 < asked < 1_000_000 else None
 
 
 def _name(bar: Bar) -> str:

@@ -81,6 +81,7 @@ NESTED_PLACES = [(number, path) for number, text in enumerate(NESTED) for path i
 
 @settings(max_examples=300, deadline=None)
 @example((0, ("signatures", "run_plan", "params", 0, 0)), 10**30)
+@example((3, ("arguments", "topk")), {"$int": "9" * 9000})
 @given(st.sampled_from(NESTED_PLACES), st.sampled_from([*ODD, "run_plan@1:16/retrieve@1:8", "/", "a/b/c"]))
 def test_so_does_a_trace_with_nested_runs(place: tuple[int, tuple[Any, ...]], odd: Any) -> None:
     with tempfile.TemporaryDirectory() as folder, suppress(TraceError, pd.PlanError):
