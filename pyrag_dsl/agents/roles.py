@@ -22,7 +22,7 @@ from ..models.reply import Reply, Usage
 from ..quoting import one_line
 from ..runtime.hooks import Hook
 from ..runtime.nesting import RunContext
-from ..runtime.tools import Reported, Tool, tool
+from ..runtime.tools import Reported, Tool, signatures_of, tool
 from .answerer import Completes, more_room
 from .decomposer import Decomposer
 from .drafts import INPUTS, Draft, Drafted, DraftsRejected
@@ -84,7 +84,7 @@ def role_tools(
         constrained: see `Drafter`; of the model that writes plans, which is then so for what it mends too.
         adaptive: a hook for the runs of written plans.
     """
-    signatures = {name: each.signature for name, each in plan_tools.items()}
+    signatures = signatures_of(plan_tools)
     mending = constrained if models.repair is models.plan else None
 
     async def decompose(question: str) -> Reported:
@@ -130,7 +130,7 @@ def run_plan_tool(tools: Mapping[str, Tool], adaptive: Hook | None = None) -> To
     "" if there are none) and `flagged`: nodes of the retrieves that an answer without an answer came from. With `boost`
     nothing is taken over from earlier runs, and these nodes ask for `RERUN_TOPK` passages.
     """
-    signatures = {name: each.signature for name, each in tools.items()}
+    signatures = signatures_of(tools)
 
     async def run_plan(source: str, context: RunContext, boost: list[str] = []) -> dict[str, Any]:  # noqa: B006
         given = {name: value for name, value in context.inputs.items() if name in INPUTS}

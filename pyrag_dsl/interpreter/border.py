@@ -183,7 +183,7 @@ def admit(value: Any, limits: Limits) -> Any:
     """A copy for a plan of a host's value: exact plain data, sets ordered by repr. Raises `Unfit`."""
     if type(value) is str and value.isascii() and len(value) < limits.border:
         return value
-    if type(value) is list and texts_of(value, limits):
+    if type(value) is list and texts_of(value, limits) is not None:
         return value.copy()
     return _Copier(limits.border, limits.depth, _INWARD, clean_text).copy(value)
 
@@ -228,8 +228,6 @@ def check_argument(tool: str, param: ToolParam, value: Any, limits: Limits) -> A
         return value
     if declared == "topk" and kind is int and 1 <= value <= limits.topk:
         return value
-    if declared == "docs" and kind is list and texts_of(value, limits):
-        return value.copy()
     try:
         copied = export(value, limits)
     except Unfit as unfit:
@@ -250,11 +248,12 @@ def all_texts(value: list[Any]) -> bool:
     return {*map(type, value)} <= _TEXT
 
 
-def texts_of(value: list[Any], limits: Limits) -> bool:
-    """Whether a list holds nothing but ASCII text, little enough of it: the usual case, decided quickly."""
+def texts_of(value: list[Any], limits: Limits) -> int | None:
+    """The characters of a list of nothing but ASCII text, little enough of it: the usual case, decided quickly."""
     if not all_texts(value) or not all(map(str.isascii, value)):
-        return False
-    return sum(map(len, value)) + _ITEM * len(value) < limits.border and len(value) < limits.border
+        return None
+    characters = sum(map(len, value))
+    return characters if characters + _ITEM * len(value) < limits.border else None
 
 
 _TEXT = frozenset({str})
@@ -268,7 +267,7 @@ def _exact(*kinds: type) -> Callable[[Any], Any]:
 def _strings(value: Any) -> Any:
     if type(value) in (tuple, set, frozenset, deque, *VIEWS):
         value = list(value)
-    return value if type(value) is list and all(type(item) is str for item in value) else _MISFIT
+    return value if type(value) is list and all_texts(value) else _MISFIT
 
 
 def _documents(value: Any) -> Any:

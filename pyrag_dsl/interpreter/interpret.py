@@ -20,7 +20,7 @@ from ..grammar.program import Program
 from .border import final_value
 from .concurrent import Concurrent
 from .faults import answer_span, diagnose, diagnose_border, diagnose_limit, no_answer
-from .journal import Call, Journal, Overrides
+from .journal import Call, Journal, Overrides, new
 from .limits import USUAL, LimitHit, Limits, PlanFault
 from .lower import Lower
 from .machine import Machine, Supply
@@ -29,6 +29,7 @@ from .progress import Progress
 from .signals import MaybeLeft, PassOver, Returned, Suspended
 
 EPOCH = datetime(1970, 1, 1)
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Outcome(NamedTuple):
@@ -119,7 +120,7 @@ def interpret(
         now,
     )
     machine = ConcurrentMachine(*given, cautious=cautious, ahead=ahead) if concurrent else Machine(*given)
-    reading = "cautious" if cautious else "concurrent" if concurrent else "sequential"
+    reading = ("cautious" if cautious else "concurrent") if concurrent else "sequential"
     status, value, error, resolved, read, ending, blocked = "done", None, None, False, False, False, ""
     diagnostics: list[Diagnostic] = []
     if progress is not None:
@@ -167,7 +168,7 @@ def interpret(
         machine.globals.clear()  # what it has made must not wait for the collector of cycles
     else:
         del variables[0]
-    return Outcome(
+    found = (
         status,
         value,
         tuple(diagnostics),
@@ -180,12 +181,11 @@ def interpret(
         variables,
         error,
         resolved,
-        *(
-            (machine.blocked_by(blocked, ended), machine.complete and read, machine.taken_ahead)
-            if isinstance(machine, ConcurrentMachine)
-            else ()
-        ),
     )
+    if isinstance(machine, ConcurrentMachine):
+        return Outcome(*found, machine.blocked_by(blocked, ended), machine.complete and read, machine.taken_ahead)
+    outcome: Outcome = new(Outcome, (*found, _NOTHING, False, 0))
+    return outcome
 
 
 def lowered(program: Program, reading: str) -> Callable[[dict[Any, Any]], Any]:

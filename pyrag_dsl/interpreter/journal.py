@@ -52,52 +52,58 @@ T = TypeVar("T")
 
 
 class ByCall(Generic[T]):
-    """Something known of calls. A call is its node and its arguments: the same place may be asked otherwise."""
+    """Something known of calls. A call is its node and its arguments: the same place may be asked otherwise.
+
+    Attributes:
+        found: by node, each with its arguments; no node without any.
+    """
+
+    __slots__ = ("found",)
 
     def __init__(self) -> None:
-        self._found: dict[str, list[tuple[Mapping[str, Any], T]]] = {}
+        self.found: dict[str, list[tuple[Mapping[str, Any], T]]] = {}
 
     def get(self, node: str, arguments: Mapping[str, Any]) -> T | None:
         """What is known of this call."""
-        for asked, value in self._found.get(node, ()):
+        for asked, value in self.found.get(node, ()):
             if asked is arguments or asked == arguments or same_arguments(asked, arguments):
                 return value
         return None
 
     def put(self, node: str, arguments: Mapping[str, Any], value: T) -> None:
         """Know this of a call, in place of what was known before."""
-        known = self._found.get(node)
+        known = self.found.get(node)
         if known is None:
-            self._found[node] = [(arguments, value)]
+            self.found[node] = [(arguments, value)]
             return
         self.discard(node, arguments)
-        self._found.setdefault(node, []).append((arguments, value))
+        self.found.setdefault(node, []).append((arguments, value))
 
     def discard(self, node: str, arguments: Mapping[str, Any]) -> T | None:
         """Know nothing of a call any more; what was known."""
-        known = self._found.get(node)
+        known = self.found.get(node)
         if known is None:
             return None
         for at, (asked, value) in enumerate(known):
             if asked is arguments or same_arguments(asked, arguments):
                 del known[at]
                 if not known:
-                    del self._found[node]
+                    del self.found[node]
                 return value
         return None
 
     def at(self, node: str) -> list[T]:
         """What is known of the calls of this node, whatever their arguments, in order."""
-        return [value for _, value in self._found.get(node, ())]
+        return [value for _, value in self.found.get(node, ())]
 
     def __len__(self) -> int:
-        return sum(map(len, self._found.values()))
+        return sum(map(len, self.found.values()))
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self.found)
 
     def __iter__(self) -> Iterator[T]:
-        return (value for known in self._found.values() for _, value in known)
+        return (value for known in self.found.values() for _, value in known)
 
 
 class Journal:

@@ -45,10 +45,11 @@ class Lower(LowerExpressions):
             machine: Machine = frame[0]
             if machine.resumed is None:
                 machine.work(cost)
+            progress = machine.progress
             for at in range(machine.first, len(runs)):
-                machine.at = at
-                if machine.progress is not None:
-                    machine.progress.reach(machine, at)
+                if progress is not None:
+                    machine.at = at
+                    progress.reach(machine, at)
                 signal = runs[at](frame)
                 if signal is not None:
                     return leave(frame, signal, at)

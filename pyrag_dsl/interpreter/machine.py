@@ -10,7 +10,7 @@ from typing import Any
 from ..grammar.diagnostics import Span
 from ..grammar.language import REQUIRED, Signature
 from .account import Account
-from .border import check_argument, import_result
+from .border import check_argument, import_result, texts_of
 from .journal import Call, Entry, Journal, Overrides, new, overridden
 from .limits import LimitHit, Limits, PlanFault
 from .making import call_record_type
@@ -275,24 +275,36 @@ class Machine(Account):
         if len(args) > len(params):
             raise PlanFault("PLAN501", f"`{signature.name}` takes {len(params)} arguments, {len(args)} are given")
         arguments: dict[str, Any] = {}
-        given, border = len(args), self.limits.border
+        given, limits = len(args), self.limits
+        border = limits.border
         for index, param in enumerate(params):
-            name = param.name
+            name, wanted, default, _ = param
             if index < given:
                 value = args[index]
                 if name in kwargs:
                     raise PlanFault("PLAN501", f"`{signature.name}` gets `{name}` twice")
             elif name in kwargs:
                 value = kwargs[name]
-            elif param.default is REQUIRED:
+            elif default is REQUIRED:
                 raise PlanFault("PLAN501", f"`{signature.name}` needs `{name}`: its signature is {signature}")
             else:
-                arguments[name] = param.default
+                arguments[name] = default
                 continue
-            if type(value) is str and param.type == "str" and value.isascii() and len(value) <= border:
+            if type(value) is str and wanted == "str" and value.isascii() and len(value) <= border:
                 arguments[name] = value  # as nearly always
                 continue
-            arguments[name] = check_argument(signature.name, param, value, self.limits)
+            if (
+                type(value) is list
+                and wanted in ("docs", "list[str]")
+                and limits.depth
+                and (characters := texts_of(value, limits)) is not None
+            ):
+                arguments[name] = value.copy()  # documents: as below, in one go
+                count = len(value)
+                self.work(2 + (count >> 2) + (1 + count >> 2) + (characters >> 6))
+                self.take(1 + characters + count * 17)
+                continue
+            arguments[name] = check_argument(signature.name, param, value, limits)
             if type(value) not in _ATOMS:
                 # The journal keeps a copy, and a trace writes all of it.
                 size = self.measure(value)

@@ -17,7 +17,6 @@ class Suspended(BaseException):
     """
 
     def __init__(self, needs: Needs = (0, "")) -> None:
-        super().__init__(needs)
         self.needs = needs
 
 

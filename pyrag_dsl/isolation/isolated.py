@@ -74,9 +74,11 @@ class Isolated:
         now: datetime = EPOCH,
         concurrent: bool = False,
         cautious: bool = False,
+        ahead: None = None,  # noqa: ARG002  # as `interpret` has them; a worker keeps nothing between two passes
+        progress: None = None,  # noqa: ARG002
         inputs: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again."""
+        """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again, from the top."""
         journal = journal if journal is not None else Journal()
         given = inputs or _NO_INPUTS
         one = Exchange(self, program, journal, given, signatures or program.tools, limits or Limits(), now)

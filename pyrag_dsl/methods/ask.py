@@ -13,6 +13,7 @@ from ..interpreter.limits import Limits
 from ..quoting import one_line
 from ..runtime.api import arun
 from ..runtime.hooks import Hook
+from ..runtime.tools import signatures_of
 from ..runtime.trace import Trace
 from .answered import Answered
 from .recipe import Host, Recipe
@@ -60,7 +61,7 @@ async def answer(
     if missing:
         raise ValueError(f"the method {recipe.name} needs the tool `{missing[0]}`: {_WAYS.get(missing[0], 'a model')}")
     folder = None if output_dir is None else make_folder(os.fspath(output_dir), datetime.now())
-    program = recipe.program({name: each.signature for name, each in tools.items()}, given)
+    program = recipe.program(signatures_of(tools), given)
     called = {name: tools[name] for name in tools if name in program.tools}
     if trace is None and folder is not None:
         trace = folder / "trace.jsonl"

@@ -21,14 +21,12 @@ from ..threads import wait, wait_for_coroutine
 from .asking import asked
 from .engine import Run, fitting, in_time, run_inline
 from .events import CallFinished, Event
-from .hooks import watching
+from .hooks import Hook, watching
 from .nesting import DEEPEST, Book, Left, NestedFile, Spending
 from .options import (
-    MODES,
     Options,
     RunOptions,
-    check_numbers,
-    check_switches,
+    check,
     checked_about,
     checked_hooks,
     checked_inputs,
@@ -37,7 +35,7 @@ from .options import (
 )
 from .result import Result
 from .scheduler import Scheduler, in_thread
-from .tools import Tool, toolset
+from .tools import Tool, signatures_of, toolset
 from .trace import Trace, TraceFile, read_header, read_overrides
 
 if TYPE_CHECKING:
@@ -209,14 +207,11 @@ def _finish(prepared: Run) -> Result:
 def _prepare(caller: str, program: Program | str, tools: Tools | None, options: Mapping[str, Any]) -> Run:
     """A run of these options, checked. `caller`: the function that a message names."""
     given = known(caller, options)
-    mode, journal, overrides = given.get("mode", "concurrent"), given.get("journal"), given.get("overrides")
-    max_concurrency, retries = given.get("max_concurrency", 32), given.get("retries", 0)
-    call_timeout, trace = given.get("call_timeout"), given.get("trace")
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
-    check_numbers(max_concurrency, call_timeout, retries)
-    check_switches(given)
-    hooks = checked_hooks(given.get("hooks", ()), given.get("on_event"))
+    check(given)
+    journal, overrides, trace = given.get("journal"), given.get("overrides"), given.get("trace")
+    hooks: tuple[Hook, ...] = ()
+    if "hooks" in given or "on_event" in given:
+        hooks = checked_hooks(given.get("hooks", ()), given.get("on_event"))
     now, limits = given.get("now"), given.get("limits")
     recorded = Trace.load(journal) if isinstance(journal, (str, os.PathLike)) else journal
     failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
@@ -241,13 +236,13 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
     if tools is None:
         raise TypeError("a run needs tools: tools={'retrieve': ..., 'answer': ...}")
     made = toolset(tools)
-    signatures = {name: each.signature for name, each in made.items()}
     limits = checked_limits(limits, usual)
     inputs = _inputs(
         checked_inputs(given.get("inputs"), given.get("question"), limits), kept, given.get("replay", False)
     )
     interpreter = _interpreter(given.get("isolation", "none"))
     if isinstance(program, str):
+        signatures = signatures_of(made)
         if interpreter is not interpret:
             cast("Isolated", interpreter).vet(program, signatures, limits, inputs)
         program = parse(program, signatures, inputs=inputs, strict=given.get("strict", False))
@@ -264,16 +259,17 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
         book.spent = Spending()
     rules: dict[str, tuple[Override, ...]] = {}
     if overrides:
+        signatures = signatures_of(made)
         rules = _fitted(_by_node(program, entries, overrides, signatures, interpreter, inputs), signatures, limits)
     engines = Options(
         inputs,
         limits,
-        mode,
+        given.get("mode", "concurrent"),
         rules,
         hooks,
-        max_concurrency,
-        call_timeout,
-        retries,
+        given.get("max_concurrency", 32),
+        given.get("call_timeout"),
+        given.get("retries", 0),
         given.get("replay", False),
         given.get("speculate", True),
         now or datetime.now(),
@@ -282,7 +278,7 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
         read_overrides(of.header.overrides) if continues and of is not None else _declared(rules, book),
         tuple(of.decisions) if continues and of is not None else (),
         interpreter,
-        checked_about(given.get("about") or (of.header.about if of is not None else {})),
+        checked_about(given["about"]) if given.get("about") else of.header.about if of is not None else {},
     )
     prepared = Run(program, made, entries, engines, book)
     prepared.recorded_failures = failures
@@ -402,7 +398,7 @@ async def _nested_run(
     inputs = checked_inputs(given.get("inputs"), given.get("question"), limits)
     inputs = dict(around.inputs) if inputs is None else inputs
     made = outer.tools if tools is None else toolset(tools)
-    signatures = {name: each.signature for name, each in made.items()}
+    signatures = signatures_of(made)
     if isinstance(program, str):
         if around.interpreter is not interpret:
             cast("Isolated", around.interpreter).vet(program, signatures, limits, inputs)

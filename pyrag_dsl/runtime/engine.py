@@ -49,7 +49,7 @@ from .nesting import Book, Left, RunContext, Spending
 from .options import Options
 from .record import build_trace, times_of
 from .result import Result
-from .tools import Reported, Tool
+from .tools import Reported, Tool, signatures_of
 from .trace import Trace, overrides_to_json, signatures_to_json
 
 logger = logging.getLogger("pyrag_dsl")
@@ -102,7 +102,7 @@ class Run:
     """
 
     __slots__ = (
-        *("program", "tools", "signatures", "options", "journal", "overrides", "read", "nest", "book"),
+        *("program", "tools", "signatures", "options", "journal", "overrides", "nest", "book"),
         *("within", "alias", "allowance", "recorded_failures", "watchers", "telling", "began", "deadline"),
         *("fresh", "decisions", "failures", "causes", "unwritten", "reruns", "undone", "launched"),
         *("epoch", "trusting", "made", "last", "progress", "ahead", "slow", "computing", "passes"),
@@ -122,7 +122,7 @@ class Run:
     ) -> None:
         self.program = program
         self.tools = tools
-        self.signatures = {name: tool.signature for name, tool in tools.items()}
+        self.signatures = signatures_of(tools)
         self.options = options
         self.journal = journal
         self.overrides: dict[str, tuple[Override, ...]] = {n: tuple(rules) for n, rules in options.overrides.items()}
@@ -162,16 +162,6 @@ class Run:
             self.deadline = None if limits.deadline is None else self.began + limits.deadline
             self.book.deadline, self.book.file = self.deadline, options.file  # type: ignore[assignment]
         self.cancelled = False
-        self.read = partial(
-            options.interpreter,
-            program,
-            journal,
-            signatures=self.signatures,
-            limits=options.limits,
-            overrides=self.overrides,
-            now=options.now,
-            inputs=options.inputs,
-        )
 
     # ------------------------------------------------------------------ passes
 
@@ -183,17 +173,29 @@ class Run:
             raise self.error(LimitExceeded, lost.diagnostics, None, "limit") from None
 
     def look(self, concurrent: bool, supply: Any, interrupt: Callable[[], bool] | None) -> Outcome:
+        options = self.options
         self.passes += 1
-        more: dict[str, Any] = {}
-        if concurrent:
-            more["cautious"] = not self.options.speculate
-        if self.slow and interrupt is not None and supply is None and self.options.interpreter is interpret:
-            more["progress"] = self.progress.setdefault((concurrent, self.epoch), Progress())
-            if concurrent:
-                more["ahead"] = max(_AHEAD, self.ahead)
+        progress, ahead = None, None
+        if self.slow and interrupt is not None and supply is None and options.interpreter is interpret:
+            progress = self.progress.setdefault((concurrent, self.epoch), Progress())
+            ahead = max(_AHEAD, self.ahead) if concurrent else None
         self.computing = True
         began = time.perf_counter()
-        outcome: Outcome = self.read(supply=supply, interrupt=interrupt, concurrent=concurrent, **more)
+        outcome = options.interpreter(
+            self.program,
+            self.journal,
+            signatures=self.signatures,
+            limits=options.limits,
+            overrides=self.overrides,
+            supply=supply,
+            interrupt=interrupt,
+            now=options.now,
+            concurrent=concurrent,
+            cautious=not options.speculate,
+            ahead=ahead,
+            progress=progress,
+            inputs=options.inputs,
+        )
         self.slow = self.slow or time.perf_counter() - began > _SLOW
         self.last = outcome.calls
         self.ahead -= outcome.ahead

@@ -102,6 +102,39 @@ class Options(NamedTuple):
     about: Mapping[str, str]
 
 
+def _mode(_name: str, value: Any) -> None:
+    if value not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {value!r}")
+
+
+def _timeout(name: str, value: Any) -> None:
+    _number(name, value, 0, none=True)
+    if value == 0:
+        raise ValueError("call_timeout must be more than 0 seconds")
+
+
+def _switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        more = ": name the trace with journal=" if name == "replay" else ""
+        raise TypeError(f"{name} must be True or False, not {_kind(value)}{more}")
+
+
+_CHECKS: dict[str, Callable[[str, Any], None]] = {
+    "mode": _mode,
+    **dict.fromkeys(("replay", "speculate", "fsync", "strict"), _switch),
+    "max_concurrency": lambda name, value: _number(name, value, 1, whole=True),
+    "retries": lambda name, value: _number(name, value, 0, whole=True),
+    "call_timeout": _timeout,
+}
+
+
+def check(given: Mapping[str, Any]) -> None:
+    """Look at the options whose values are of one kind, whatever the others are. Raises `TypeError`, `ValueError`."""
+    for name, value in given.items():
+        if name in _CHECKS:
+            _CHECKS[name](name, value)
+
+
 def known(caller: str, given: Mapping[str, Any]) -> RunOptions:
     """Options, all of whose names are known. Raises `TypeError`, which names the function that was called."""
     for name in given:
@@ -190,23 +223,6 @@ class _Listener(Hook):
 
     def on_event(self, event: Event) -> None:
         self.told(event)
-
-
-def check_numbers(max_concurrency: Any, call_timeout: Any, retries: Any) -> None:
-    """Raises `TypeError` or `ValueError`."""
-    _number("max_concurrency", max_concurrency, 1, whole=True)
-    _number("retries", retries, 0, whole=True)
-    _number("call_timeout", call_timeout, 0, none=True)
-    if call_timeout == 0:
-        raise ValueError("call_timeout must be more than 0 seconds")
-
-
-def check_switches(given: Mapping[str, Any]) -> None:
-    """Raises `TypeError`."""
-    for name in ("replay", "speculate", "fsync", "strict"):
-        if not isinstance(given.get(name, False), bool):
-            more = ": name the trace with journal=" if name == "replay" else ""
-            raise TypeError(f"{name} must be True or False, not {_kind(given[name])}{more}")
 
 
 def _number(name: str, value: Any, least: int, *, whole: bool = False, none: bool = False) -> None:

@@ -109,11 +109,11 @@ class Scheduler:
                         raise run.not_recorded(await self.interpret())
                     continue
                 run.computing = False  # from here on tools and hooks may hold the thread
-                first = outcome.wanted[0] if outcome is not None and (run.failures or self.held) else None
+                first = outcome.wanted[0] if outcome is not None and (run.failures.found or self.held.found) else None
                 if first is not None and await self.decided(first, cast(Outcome, outcome)):
                     continue
                 departing: Sequence[Call] = wanted
-                if self.in_flight:
+                if self.in_flight.found:
                     departing = [call for call in wanted if not self.in_flight.get(call.node, call.arguments)]
                 if run.trusting and run.contradicted(departing):
                     run.distrust()
@@ -164,28 +164,23 @@ class Scheduler:
         """One pass. It does not hold the caller's loop for long: a long one is made again in a thread."""
         run, clock = self.run, self.clock
         began = clock()
-        try:
-            if self.elsewhere:
-                return cast(Outcome, await in_thread(lambda _: run.interpret(concurrent=concurrent), None))
-            if not self.visiting:
-                return run.interpret(concurrent=concurrent)
-            return self.briefly(concurrent, began + _SLICE)
-        except TooLong:
-            self.elsewhere = True
-            return await self.interpret(concurrent=concurrent)
-        finally:
-            self.pause = min(clock() - began, _LONGEST_PAUSE)
-
-    def briefly(self, concurrent: bool, ends: float) -> Outcome:
-        """A pass on the caller's loop. Raises `TooLong` where it has not ended at this time."""
-        run, clock = self.run, self.clock
 
         def interrupt() -> bool:
-            if clock() > ends:
+            if clock() > began + _SLICE:
                 raise TooLong
             return run.expired()
 
-        return run.interpret(concurrent=concurrent, interrupt=interrupt)
+        try:
+            if not self.elsewhere:
+                return run.interpret(concurrent=concurrent, interrupt=interrupt if self.visiting else None)
+        except TooLong:
+            self.elsewhere = True
+        finally:
+            self.pause = min(clock() - began, _LONGEST_PAUSE)
+        try:
+            return cast(Outcome, await in_thread(lambda _: run.interpret(concurrent=concurrent), None))
+        finally:
+            self.pause = min(clock() - began, _LONGEST_PAUSE)
 
     async def decided(self, first: Call, outcome: Outcome) -> bool:
         """Settle what the first call that is missing waits for; whether there was anything. Raises `PlanError`."""
@@ -210,6 +205,7 @@ class Scheduler:
         """Send calls off; equal ones of idempotent tools share a flight, and tools that can take a batch get one."""
         run = self.run
         batches: dict[str, Flight] = {}
+        lends = run.journal.lends
         for call in calls:
             if (overdrawn := run.overdrawn()) and not run.journal.holds(call):
                 diagnostic = Diagnostic(overdrawn.code, overdrawn.message, call.span, nodes=(call.node,))
@@ -228,27 +224,27 @@ class Scheduler:
                 if given is not None:
                     await self.land(call, given.result, 0.0)
                     continue
-            elif (reused := run.reuse(call)) is not None:
+            elif lends and (reused := run.reuse(call)) is not None:
                 run.journal.record(reused)
                 continue
             else:
                 run.launch(call)
             self.in_flight.put(call.node, call.arguments, True)
-            tool = run.tools[call.tool]
+            tool, now = run.tools[call.tool], self.clock()
             alone = tool.context is not None or not tool.idempotent or (len(calls) == 1 and not self.flights)
             key = _key(call) if tool.batch is not None or not alone else ""
             shared = self.sharing(call, key) if key and tool.idempotent else None
             if shared is not None:
-                shared.add(call, self.clock())
+                shared.add(call, now)
                 continue
             if tool.batch is not None:
                 flight = batches.setdefault(call.tool, Flight(tool, []))
-                flight.add(call, self.clock())
+                flight.add(call, now)
                 if key not in flight.keys:
                     flight.keys.append(key)
             else:
                 flight = Flight(tool, [key])
-                flight.add(call, self.clock())
+                flight.add(call, now)
                 self.depart(flight)
             if not key:
                 if tool.context is None:
@@ -282,21 +278,22 @@ class Scheduler:
             self.waiting.append(flight)
             return
         self.airborne += 1
-        flight.began = flight.attempted = self.clock()
+        flight.began = flight.attempted = self.clock()  # later than it was wanted, where it has waited
         tool = flight.tool
         # A nested run has the deadline of the question, and each of its calls the time that calls have.
         at_once = (options.call_timeout is None and not options.retries) or tool.context is not None
         alone = tool.is_async and len(flight.keys) == 1 and at_once
         flight.task = self.loop.create_task(self.travel(flight, alone))
-        flight.task.add_done_callback(lambda _task: self.arrive(flight))  # where it is cancelled before it begins
 
     async def travel(self, flight: Flight, alone: bool) -> Any:
         """What a flight brings. It says itself that it has ended: the loop would say so a turn later."""
         try:
             if not alone:
                 return await self.fly(flight)
-            call = flight.calls[0]
-            return await called(self.run.handed(call), call.arguments)
+            call, tool = flight.calls[0], flight.tool
+            return await (tool.call if tool.context is None else self.run.handed(call))(call.arguments)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise _ending(error) from None
         finally:
             self.arrive(flight)
 
@@ -335,10 +332,9 @@ class Scheduler:
 
     def arrive(self, flight: Flight) -> None:
         """A flight has ended."""
-        if flight.ended is None:
-            flight.ended = self.clock()
-            self.landed.append(flight)
-            self.ring()
+        flight.ended = self.clock()
+        self.landed.append(flight)
+        self.ring()
 
     def ring(self) -> None:
         """Wake the run up, if it waits."""
@@ -400,17 +396,20 @@ class Scheduler:
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
         elapsed = flight.ended - flight.began
         results = None if error is not None else flight.task.result()
-        batch = len(flight.keys) > 1
+        batch, several = len(flight.keys) > 1, len(flight.calls) > 1
         if error is None and batch and not (isinstance(results, list) and len(results) == len(flight.keys)):
             error = TypeError("a batch must return one result for each set of arguments")
         payers: dict[str, Call] = {}
         began = self.began
-        for call, wanted in zip(flight.calls, flight.wanted, strict=True):
+        for call, wanted in zip(flight.calls, flight.wanted):  # noqa: B905  # they are added together
             if error is not None:
                 await self.fail(call, error, self.times(flight, wanted, flight.ended))
                 continue
             times: Times = new(Times, (wanted - began, max(wanted, flight.began) - began, flight.ended - began))
-            key = _key(call) if len(flight.calls) > 1 else ""
+            if not several:
+                await self.land(call, results, elapsed, times)
+                continue
+            key = _key(call)
             result = cast("list[Any]", results)[flight.keys.index(key)] if batch else results
             payer = payers.setdefault(key, call) if flight.tool.idempotent else call
             await self.land(call, result, elapsed, times, None if payer is call else payer)

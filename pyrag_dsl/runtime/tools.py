@@ -170,6 +170,11 @@ def toolset(tools: Mapping[str, Any] | Sequence[Any]) -> dict[str, Tool]:
     return made
 
 
+def signatures_of(tools: Mapping[str, Tool]) -> dict[str, Signature]:
+    """The signatures of tools by name: what plans are vetted with."""
+    return {name: each.signature for name, each in tools.items()}
+
+
 def _name_of(tool: Any) -> str:
     """The name of a tool in a list: of a function its own."""
     name = tool.name if isinstance(tool, Tool) else getattr(tool, "__name__", None)

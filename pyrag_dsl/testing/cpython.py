@@ -26,7 +26,7 @@ from ..grammar.findings import Findings
 from ..grammar.language import IMPLICIT, IMPLICIT_MEMBERS, MODULES, REQUIRED, RESULT_NAMES, Signature
 from ..grammar.names import stored_names
 from ..grammar.vet import parse
-from ..runtime.tools import Tool, toolset
+from ..runtime.tools import Tool, signatures_of, toolset
 from .observed import VIEWS, shown
 
 BAD_CALL = "PLAN501"
@@ -59,7 +59,7 @@ def by_cpython(text: str, tools: Mapping[str, Callable[..., Any]]) -> Seen:
         PlanRejected: the vetter does not accept the plan; nothing was executed.
     """
     made = toolset(tools)
-    parse(text, {name: tool.signature for name, tool in made.items()})
+    parse(text, signatures_of(made))
     calls: list[str] = []
     names: dict[str, Any] = {
         "__name__": "__main__",
