@@ -97,6 +97,8 @@ def comparing_all(machine: Machine, sought: Any, items: Any) -> None:
     """Pay for comparing a value with all items of a container, as `in`, `count` and `index` do."""
     machine.work(1 + (len(items) >> 4))
     kind = type(sought)
+    if kind is str and len(sought) < 64:  # as `comparing` has it: nothing more
+        return
     if kind in CONTAINERS or kind in VIEWS:
         machine.measure(sought)
         machine.measure(items)
