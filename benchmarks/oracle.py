@@ -116,7 +116,7 @@ async def planned(row: Mapping[str, Any], plan: str, oracle: Oracle, retrieve: T
     tools = {"retrieve": retrieve, "answer": tool(oracle.answer, "answer", idempotent=True)}
     adaptive = AdaptiveRetrieval() if rule == "selective" else None
     host = Host(
-        None,
+        models=None,
         tools={
             "write_plan": tool(write_plan),
             "run_plan": run_plan_tool(tools, adaptive),

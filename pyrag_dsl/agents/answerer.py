@@ -38,7 +38,7 @@ class Completes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredCall:
     """An answer and how it came about.
 

@@ -209,7 +209,9 @@ def chat_tool(model: Completes, schemas: Sequence[Any] = ()) -> Tool:
     return _role(chat, model)
 
 
-NOTHING_SAID = Reply("", "", None, Usage(), 0.0, "", 1, 0.0, False)
+NOTHING_SAID = Reply(
+    text="", raw_text="", finish_reason=None, usage=Usage(), cost=0.0, model="", attempts=1, elapsed=0.0, cached=False
+)
 """A reply without a word: for a method to make something of."""
 
 

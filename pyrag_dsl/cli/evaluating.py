@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..models.reply import Price
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluationJob:
     """A method, what it works with, and where its traces go.
 
@@ -81,14 +81,14 @@ class EvaluationJob:
             host = host_of(self.sources, models, screen, stack, reader=self.reader, constrained=self.constrained)
             check_sentences(self.recipe.needs, self.recipe.given(self.given), host.sentences)
             yield Batch(
-                self.recipe,
-                questions,
-                host,
-                self.out,
-                self.seed,
-                2 * concurrency,
-                self.given,
-                self.limits,
+                recipe=self.recipe,
+                questions=questions,
+                host=host,
+                folder=self.out,
+                seed=self.seed,
+                at_once=2 * concurrency,
+                inputs=self.given,
+                limits=self.limits,
                 normalization=self.normalization,
                 **more,
             )

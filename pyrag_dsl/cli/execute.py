@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """What one command line asks for; the options of the same names."""
 
@@ -115,12 +115,14 @@ def execute(
     """
     llm_base_url, model = placed(llm, llm_base_url, model)
     sources = Sources(
-        corpus, retriever, index, llm_base_url, model, api_key_env, topk, call_timeout, strict_corpus,
-        o.mode_of(search_mode), rerank,
+        corpus=corpus, retriever=retriever, index=index, llm_base_url=llm_base_url, model=model,
+        api_key_env=api_key_env, topk=topk, call_timeout=call_timeout, strict_corpus=strict_corpus,
+        search_mode=o.mode_of(search_mode), rerank=rerank,
     )  # fmt: skip
     request = RunRequest(
-        plan, question, sources, mode.value, trace, replay, resume, report, as_json, check, strict, quiet, deadline,
-        max_calls, fix, isolation.value, read_inputs(inputs or (), question),
+        plan=plan, question=question, sources=sources, mode=mode.value, trace=trace, replay=replay, resume=resume,
+        report=report, as_json=as_json, check=check, strict=strict, quiet=quiet, deadline=deadline,
+        max_calls=max_calls, fix=fix, isolation=isolation.value, inputs=read_inputs(inputs or (), question),
     )  # fmt: skip
     return carry_out(request)
 

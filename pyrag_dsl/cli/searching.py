@@ -38,7 +38,7 @@ class Searching:
     sentences: Callable[[str, int], list[SentenceHit]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
     """How the vectors of an index are made; the options of the same names."""
 

@@ -28,7 +28,7 @@ _CLIENT_OPTIONS = ("temperature", "max_tokens", "enable_thinking", "timeout", "d
 _ENGINE_TIMEOUT = 600.0  # seconds: an engine in this process is slow rather than away
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where passages and answers come from; the options of the same names."""
 

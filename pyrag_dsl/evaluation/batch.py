@@ -77,7 +77,7 @@ class BatchProgress:
         return cls(len(folder.questions), ended, ended, sum(row.em for row in folder.rows.values()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What is to be done.
 

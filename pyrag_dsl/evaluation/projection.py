@@ -25,7 +25,7 @@ STATUSES = ("answered", "unknown", "failed", "rejected", "limit")
 """How a question may end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A question and how it ended; a line of `results.jsonl`.
 

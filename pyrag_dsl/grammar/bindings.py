@@ -24,7 +24,7 @@ def check_bindings(body: n.Block, found: Findings) -> None:
     for name, call in checker.results.items():
         if name not in checker.loads and name not in RESULT_NAMES and not name.startswith("_"):
             message = f"`{name}` is never used: `{call.tool}` is called for nothing"
-            found.add(Diagnostic("PLAN223", message, call.span, "warning", help="Use it, or delete the call."))
+            found.add(Diagnostic("PLAN223", message, call.span, severity="warning", help="Use it, or delete the call."))
 
 
 class _BindingChecker:
@@ -183,7 +183,7 @@ class _BindingChecker:
                 "PLAN222",
                 f"`{name}` may be unbound here: not every way through the plan binds it",
                 node.span,
-                "warning",
+                severity="warning",
                 help=f"Give `{name}` a value before the branch or the loop that binds it.",
                 related=((self.names[name], "it is bound here"),),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from .codes import CODES, Code
@@ -53,6 +53,7 @@ class Diagnostic:
     code: str
     message: str
     span: Span | None = None
+    _: KW_ONLY
     severity: Severity = "error"
     notes: tuple[str, ...] = ()
     help: str = ""

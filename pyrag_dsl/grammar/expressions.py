@@ -282,7 +282,7 @@ class Expressions:
         place = Span(span.end_line, span.end_column - len(".datetime"), span.end_line, span.end_column)
         fix = Fix("delete `.datetime`", (Edit(place, ""),), "safe")
         message = f"`{id}` is the class `datetime` already: it has no attribute `datetime`"
-        self.found.add(Diagnostic("PLAN209", message, span, "warning", help=f"Write {id}.", fixes=(fix,)))
+        self.found.add(Diagnostic("PLAN209", message, span, severity="warning", help=f"Write {id}.", fixes=(fix,)))
 
     def no_member(self, module: str, name: str, span: Span) -> n.Const:
         if module == "datetime" and name in TYPES["datetime"]:

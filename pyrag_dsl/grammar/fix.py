@@ -195,4 +195,4 @@ def _class_as_module(program: Program) -> Iterator[Diagnostic]:
             place = span._replace(column=span.end_column - len(".datetime"))
             remedy = Fix(f"write `{name}`", (Edit(place, ""),), "safe")
             message = f"`{name}` is the class already: it has no attribute `datetime`"
-            yield Diagnostic("PLAN209", message, span, "warning", fixes=(remedy,))
+            yield Diagnostic("PLAN209", message, span, severity="warning", fixes=(remedy,))

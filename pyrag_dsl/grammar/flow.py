@@ -19,12 +19,12 @@ def check_flow(body: n.Block, found: Findings) -> None:
         if type(node) is n.While and _repeats(node, found):
             message = "every round of this loop does the same: once it goes on, it never ends"
             way_out = "Change the query each time, or count the rounds: for _ in range(3): ... break"
-            found.add(Diagnostic("PLAN220", message, node.test.span, "warning", help=way_out))
+            found.add(Diagnostic("PLAN220", message, node.test.span, severity="warning", help=way_out))
         for block in node:
             if type(block) is tuple:
                 for before, after in pairwise(block):
                     if type(before) in _LEAVES:
-                        found.add(Diagnostic("PLAN221", "this is never reached", after.span, "warning"))
+                        found.add(Diagnostic("PLAN221", "this is never reached", after.span, severity="warning"))
                         break
 
 

@@ -212,7 +212,7 @@ class _KindChecker:
         return ""
 
     def warn(self, code: str, message: str, node: Any, way_out: str) -> None:
-        self.found.add(Diagnostic(code, message, node.span, "warning", help=way_out))
+        self.found.add(Diagnostic(code, message, node.span, severity="warning", help=way_out))
 
 
 _NUMBER = "Take the number out first: m = re.search(r'\\d+', text), then int(m.group()) if m else ..."

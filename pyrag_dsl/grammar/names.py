@@ -178,7 +178,7 @@ class Names:
             line = f"import {module}" if name == module and name != "datetime" else f"from {module} import {name}"
             fix = Fix(f"add `{line}`", (Edit(Span(1, 1, 1, 1), line + "\n"),), "safe")
             message = f"`{name}` is used without being imported"
-            found.add(Diagnostic("PLAN212", message, span, "warning", fixes=(fix,)))
+            found.add(Diagnostic("PLAN212", message, span, severity="warning", fixes=(fix,)))
         for name, span in self.bound.items():
             if name in self.called and name in BUILTINS:
                 found.add(

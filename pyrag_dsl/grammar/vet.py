@@ -224,7 +224,7 @@ class Vetter(Expressions):
         if self.found and not (fixes and fixes[0].applicability == "safe"):
             return  # likely what the other errors are about
         message = "the plan never says what its answer is"
-        self.found.add(Diagnostic("PLAN211", message, last.span, severity, fixes=fixes))  # type: ignore[arg-type]
+        self.found.add(Diagnostic("PLAN211", message, last.span, severity=severity, fixes=fixes))  # type: ignore[arg-type]
 
     # ------------------------------------------------------------- statements
 

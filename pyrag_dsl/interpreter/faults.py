@@ -85,10 +85,10 @@ def no_answer(program: Program) -> list[Diagnostic]:
     assignment, around = found[-1]
     message = "the plan has ended, and its answer is None"
     if assignment is around:
-        return [Diagnostic("PLAN310", message, assignment.span, "warning")]
+        return [Diagnostic("PLAN310", message, assignment.span, severity="warning")]
     note = f"the assignment on line {assignment.span.line} was not carried out"
     header = around.span._replace(end_line=around.span.line, end_column=around.span.column + 2)
-    return [Diagnostic("PLAN310", message, header, "warning", notes=(note,))]
+    return [Diagnostic("PLAN310", message, header, severity="warning", notes=(note,))]
 
 
 def diagnose_limit(hit: LimitHit) -> Diagnostic:

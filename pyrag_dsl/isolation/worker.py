@@ -66,7 +66,7 @@ final_answer = [text, when, sorted({3, 1}), Counter("abca").most_common(1)]
 MISTAKES = "docs = retreive('a')\nfinal_answer = anser(docs, tpok=1).splitt()\nimport os\n"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Known:
     """A run that this worker has met: all that its passes have in common."""
 
@@ -150,12 +150,12 @@ class Worker:
         inputs = {name: decode(value) for name, value in new["inputs"]}
         program, index = self.program(new["source"], new["tools"], sorted(inputs))
         return Known(
-            program,
-            index,
-            signatures(new["tools"] if new["signatures"] is None else new["signatures"]),
-            Limits(**new["limits"]),
-            decode(new["now"]),
-            inputs,
+            program=program,
+            index=index,
+            signatures=signatures(new["tools"] if new["signatures"] is None else new["signatures"]),
+            limits=Limits(**new["limits"]),
+            now=decode(new["now"]),
+            inputs=inputs,
         )
 
     def restrain(self, limits: Limits) -> None:

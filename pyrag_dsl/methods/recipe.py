@@ -21,7 +21,7 @@ from . import prompts
 from .corpus_tools import SCHEMAS, Sentences, corpus_tools
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """What a method is given to work with.
 

@@ -21,7 +21,7 @@ RULE = "=" * 60
 _DEEPEST = 40  # containers inside containers that are written out
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRecord:
     """What PyRAG keeps of a question, under its names.
 

@@ -66,7 +66,7 @@ class ToolRequest:
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One reply of a model.
 

@@ -17,7 +17,7 @@ KINDS = ("call", "replaced", "unused", "retried", "failed", "running")
 attempt that was followed by another; one that was given up; a call that has not come back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """One row.
 

@@ -18,7 +18,7 @@ _SHORT = 600
 _MOST_MARKS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPassage:
     """A document that a call found or read.
 
@@ -76,7 +76,13 @@ class Readings:
             pieces = () if elsewhere else tuple(_marked(cut(rest, self._limit), self._answers.get(document, ())))
             made.append(
                 ShownPassage(
-                    place + 1, title[:300], pieces, hits, home if elsewhere else "", _at(ids, place), _at(scores, place)
+                    rank=place + 1,
+                    title=title[:300],
+                    pieces=pieces,
+                    cited=hits,
+                    key=home if elsewhere else "",
+                    id=_at(ids, place),
+                    score=_at(scores, place),
                 )
             )
         return tuple(made)

@@ -27,7 +27,7 @@ _BADGES = 3
 """Calls that a line names one by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallCard:
     """A row of the chart, with all that is known of it.
 
@@ -75,7 +75,7 @@ class CallGroup:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """One run of a plan: the trace's own, or one that a call has made.
 
@@ -108,7 +108,7 @@ class Repair:
     card: CallCard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CostRow:
     """What one tool, or one role of a model, was asked and has cost; `busy` and `waited` are seconds of its calls."""
 
@@ -121,7 +121,7 @@ class CostRow:
     cost: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """Everything on the page.
 
@@ -292,11 +292,11 @@ def _cards(
         passages, documents, answer = reading.of(bar)
         cards.append(
             CallCard(
-                bar,
-                _name(bar),
-                start,
-                begin,
-                end,
+                bar=bar,
+                name=_name(bar),
+                start=start,
+                begin=begin,
+                end=end,
                 arguments=tuple((name, shown(value)) for name, value in bar.arguments.items() if name != "docs"),
                 passages=passages,
                 documents=documents,
@@ -521,13 +521,15 @@ def _cost(name: str, bars: Sequence[Bar], timed: Sequence[Bar]) -> CostRow:
     """A row of the table. A call that runs a plan takes the time of its calls, so `timed` leaves it out of a sum."""
     whole = paid(bars)
     return CostRow(
-        name,
-        whole.calls,
-        sum(bar.kind in ("retried", "failed", "replaced", "unused") for bar in bars),
-        sum(_busy(bar) for bar in timed),
-        sum((bar.started or 0.0) - (bar.wanted or 0.0) for bar in timed if bar.started is not None and not bar.shared),
-        whole.tokens,
-        whole.cost,
+        name=name,
+        calls=whole.calls,
+        vain=sum(bar.kind in ("retried", "failed", "replaced", "unused") for bar in bars),
+        busy=sum(_busy(bar) for bar in timed),
+        waited=sum(
+            (bar.started or 0.0) - (bar.wanted or 0.0) for bar in timed if bar.started is not None and not bar.shared
+        ),
+        tokens=whole.tokens,
+        cost=whole.cost,
     )
 
 

@@ -315,7 +315,15 @@ def _build(corpus: Path, state: State, home: Path, progress: Progress | None) ->
     try:
         write_index(reader, building, threads=_threads(state))
         indexed = reader.report().indexed
-        manifest = Manifest(reader.fingerprint(), reader.report(), read_ns, building.name, {}, indexed, indexed)
+        manifest = Manifest(
+            corpus=reader.fingerprint(),
+            report=reader.report(),
+            read_ns=read_ns,
+            generation=building.name,
+            files={},
+            passages=indexed,
+            next_ordinal=indexed,
+        )
         return storage.publish(home, building, manifest, {})
     except BaseException as error:
         # Whoever interrupts a long build may want to go on with it.
@@ -334,14 +342,14 @@ def _changed(home: Path, added: Iterable[Passage], deleted: Iterable[str], wait:
             try:
                 searcher = LexicalSearcher(change_index(building, counted, deleted, old.next_ordinal))
                 made = Manifest(
-                    old.corpus,
-                    old.report,
-                    old.read_ns,
-                    building.name,
-                    {},
-                    searcher.size,
-                    old.next_ordinal + counted.taken,
-                    old.changes + 1,
+                    corpus=old.corpus,
+                    report=old.report,
+                    read_ns=old.read_ns,
+                    generation=building.name,
+                    files={},
+                    passages=searcher.size,
+                    next_ordinal=old.next_ordinal + counted.taken,
+                    changes=old.changes + 1,
                 )
                 return _opened(home, storage.publish(home, building, made, old.files), verify=False)
             finally:

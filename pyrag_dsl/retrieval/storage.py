@@ -50,7 +50,7 @@ class BusyError(Exception):
     """Another process is writing the index."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What an index was built of and with, and its files.
 
@@ -107,16 +107,16 @@ class Manifest:
             corpus, report = raw["corpus"], raw["report"]
             skipped = tuple(RowProblem(_str(each["place"]), _str(each["reason"])) for each in report["skipped"])
             return cls(
-                Fingerprint(
+                corpus=Fingerprint(
                     _str(corpus["path"]), _int(corpus["size"]), _int(corpus["mtime_ns"]), _str(corpus["sha256"])
                 ),
-                CorpusReport(_int(report["indexed"]), _int(report["skipped_count"]), skipped),
-                _int(raw["read_ns"]),
-                _name(raw["generation"]),
-                {_name(name): (_int(size), _str(digest)) for name, (size, digest) in raw["files"].items()},
-                _int(raw["passages"]),
-                _int(raw["next_ordinal"]),
-                _int(raw["changes"]),
+                report=CorpusReport(_int(report["indexed"]), _int(report["skipped_count"]), skipped),
+                read_ns=_int(raw["read_ns"]),
+                generation=_name(raw["generation"]),
+                files={_name(name): (_int(size), _str(digest)) for name, (size, digest) in raw["files"].items()},
+                passages=_int(raw["passages"]),
+                next_ordinal=_int(raw["next_ordinal"]),
+                changes=_int(raw["changes"]),
                 engine=_str(raw["engine"]),
                 tokenizer=_str(raw["tokenizer"]),
             )

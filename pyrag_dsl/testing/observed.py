@@ -31,7 +31,7 @@ class Stubs(Protocol):
 Tools = Mapping[str, Any] | Stubs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """How a run ended.
 
@@ -139,7 +139,14 @@ def _calls(trace: Any) -> tuple[str, ...]:
 
 def _done(result: Any) -> Observed:
     calls = _calls(result.trace)
-    return Observed("done", shown(result.final_answer), (), calls, result.printed, result.trace)
+    return Observed(
+        ending="done",
+        value=shown(result.final_answer),
+        codes=(),
+        calls=calls,
+        printed=result.printed,
+        trace=result.trace,
+    )
 
 
 def _failed(error: PlanError) -> Observed:
@@ -147,4 +154,6 @@ def _failed(error: PlanError) -> Observed:
     printed = "" if trace is None else "".join(event.text for event in trace.of(Printed))
     codes = tuple(diagnostic.code for diagnostic in error.diagnostics)
     value = " ".join(f"{d.code}@{d.span} {d.message}" for d in error.diagnostics)
-    return Observed(type(error).__name__, value, codes, _calls(trace), printed, trace)
+    return Observed(
+        ending=type(error).__name__, value=value, codes=codes, calls=_calls(trace), printed=printed, trace=trace
+    )

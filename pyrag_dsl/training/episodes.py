@@ -18,7 +18,7 @@ from ..runtime.trace import TraceError
 from .scores import golden_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """A question, the plan that was run for it, and what that came to.
 
@@ -87,15 +87,15 @@ def _of_folder(folder: Path) -> Iterator[Episode]:
         split = next((call for call in answered.calls if call.tool == "decompose" and call.ended), None)
         ok = answered.status == "done"
         yield Episode(
-            name,
-            question,
-            golden,
-            text_of(answered.final_answer) if ok else "",
-            answered.queries,
-            split is not None and bool(split.usage.get("note")),
-            answered.source if answered.run is not None else "",
-            record.execution_log,
-            "" if ok else answered.status or "not ended",
+            id=name,
+            question=question,
+            golden=golden,
+            prediction=text_of(answered.final_answer) if ok else "",
+            queries=answered.queries,
+            fallback=split is not None and bool(split.usage.get("note")),
+            source=answered.source if answered.run is not None else "",
+            steps=record.execution_log,
+            error="" if ok else answered.status or "not ended",
         )
 
 
@@ -113,16 +113,16 @@ def _of_results(path: Path) -> Iterator[Episode]:
             raise DataError(f"{where}: sub_queries is a list of texts, and execution_log one of steps")
         prediction = row.get("pred_answer", row.get("final_answer"))
         yield Episode(
-            str(row.get("id", where.rpartition(" ")[2])),
-            question.strip(),
-            golden,
-            text_of(prediction),
-            tuple(queries),
-            tuple(queries) == (question,),
-            str(row.get("generated_code") or ""),
-            tuple(steps),
-            str(row.get("error") or ""),
-            str(row.get("type") or ""),
+            id=str(row.get("id", where.rpartition(" ")[2])),
+            question=question.strip(),
+            golden=golden,
+            prediction=text_of(prediction),
+            queries=tuple(queries),
+            fallback=tuple(queries) == (question,),
+            source=str(row.get("generated_code") or ""),
+            steps=tuple(steps),
+            error=str(row.get("error") or ""),
+            kind=str(row.get("type") or ""),
         )
 
 

@@ -19,7 +19,7 @@ from .episodes import Episode
 SPLITS = ("train", "val")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetOptions:
     """How data sets are made.
 

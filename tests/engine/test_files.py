@@ -23,7 +23,18 @@ def test_what_a_run_leaves_can_be_read_by_its_owner_only(tmp_path: Path) -> None
         result = pd.run(PLAN, tools, trace=tmp_path / "trace.jsonl")
         result.trace.save(tmp_path / "saved.jsonl")
         write_report(result.trace, tmp_path / "report.html")
-        write_folder(tmp_path, QuestionRecord("q", ("q",), PLAN, (), {}, "a", False))
+        write_folder(
+            tmp_path,
+            QuestionRecord(
+                original_query="q",
+                sub_queries=("q",),
+                generated_code=PLAN,
+                execution_log=(),
+                variables={},
+                final_answer="a",
+                retried_with_topk10=False,
+            ),
+        )
     finally:
         os.umask(before)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

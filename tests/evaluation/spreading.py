@@ -23,7 +23,7 @@ def job_of(data: Path, out: Path, url: str, concurrency: int = 2) -> EvaluationJ
     return EvaluationJob(
         recipe=load_recipe("vanilla"),
         given={},
-        sources=Sources(data.parent / "c.jsonl"),
+        sources=Sources(corpus=data.parent / "c.jsonl"),
         answers=model,
         plans=model,
         prices=(None, None),

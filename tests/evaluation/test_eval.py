@@ -250,7 +250,7 @@ def test_an_evaluation_stops_when_its_budget_is_spent(
 
     def priced(request: Request) -> Any:
         said = script(request)
-        return Turn(said, usage=(90, 10, 0)) if isinstance(said, str) else said
+        return Turn(text=said, usage=(90, 10, 0)) if isinstance(said, str) else said
 
     with ScriptedModelServer(priced) as server:
         arguments = command(data, out, server.base_url, "--concurrency", "1", "--price", "1,10")

@@ -73,7 +73,7 @@ def test_workers_that_always_die_are_given_up(tmp_path: Path) -> None:
 def test_workers_stop_when_the_budget_is_spent(data: Path, tmp_path: Path) -> None:
     def priced(request: Request) -> Any:
         said = script(request)
-        return Turn(said, usage=(90, 10, 0)) if isinstance(said, str) else said
+        return Turn(text=said, usage=(90, 10, 0)) if isinstance(said, str) else said
 
     out = tmp_path / "run"
     with ScriptedModelServer(priced) as server:

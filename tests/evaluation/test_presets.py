@@ -21,8 +21,8 @@ REPLIES: dict[str, list[Any]] = {
     "search-r1-7b": ["<think>I search.</think>\n<search>number 0", "<think>So.</think>\n<answer>Ann"],
     "r1-searcher-7b": ["I search. <|begin_of_query|>number 0", "Found.</think><answer>Ann"],
     "a-rag": [
-        Turn(None, calls=(("keyword_search", {"keywords": ["number 0"]}),)),
-        Turn(None, calls=(("chunk_read", {"chunk_ids": ["0"]}),)),
+        Turn(text=None, calls=(("keyword_search", {"keywords": ["number 0"]}),)),
+        Turn(text=None, calls=(("chunk_read", {"chunk_ids": ["0"]}),)),
         "Ann",
     ],
 }

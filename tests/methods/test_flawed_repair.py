@@ -25,7 +25,17 @@ class Author:
         first = messages[0]["content"].startswith("You write") and "could not be used" not in messages[-1]["content"]
         self.mended += not first
         text = self.flawed if first else f"```python\n{self.fixed}```"
-        return Reply(text, text, "stop", Usage(), 0.0, "author", 1, 0.0, False)
+        return Reply(
+            text=text,
+            raw_text=text,
+            finish_reason="stop",
+            usage=Usage(),
+            cost=0.0,
+            model="author",
+            attempts=1,
+            elapsed=0.0,
+            cached=False,
+        )
 
 
 def test_every_flawed_reply_ends_in_an_answer(shared: Path) -> None:

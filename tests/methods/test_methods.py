@@ -70,7 +70,7 @@ def ask(
     if recipe.name == "a-rag":
         options["inputs"] = {"semantic": "words", **options.get("inputs", {})}
     with endpoint(script, **(model or {})) as (server, chat):
-        host = Host(Models.of(chat), retrieve_tool(index), index)
+        host = Host(models=Models.of(chat), retrieve=retrieve_tool(index), retriever=index)
         answered = wait_for_coroutine(lambda: answer(recipe, QUESTION, host, **options))
         return answered, list(server.requests), index
 
@@ -186,7 +186,7 @@ def test_search_r1_takes_the_first_tag_and_adds_a_question_mark() -> None:
     both = "<search>Dune</search> <answer>guess</answer>"
     index = Index()
     with endpoint([both, "<answer>Tacoma</answer>"]) as (server, chat):
-        host = Host(Models.of(chat), retrieve_tool(index), index)
+        host = Host(models=Models.of(chat), retrieve=retrieve_tool(index), retriever=index)
         wait_for_coroutine(lambda: answer(recipes()["search-r1"], "Who wrote it", host))
     assert "Question: Who wrote it?\n" in bodies(server.requests)[0]["prompt"]
     assert [query for query, _ in index.queries] == ["Dune"]
@@ -509,7 +509,7 @@ def test_one_nested_call_of_an_answer_can_be_made_again() -> None:
     ]
     index = Index()
     with endpoint(pyrag_script) as (_, chat):
-        tools = Host(Models.of(chat), retrieve_tool(index), index).toolset()
+        tools = Host(models=Models.of(chat), retrieve=retrieve_tool(index), retriever=index).toolset()
         again = pd.rerun(whole.trace, {first.alias: {"topk": 2}}, tools)
     assert again.final_answer == "Tacoma"
     assert index.queries[0] == (first.arguments["query"], 2)

@@ -164,7 +164,14 @@ def test_law_each_thing_stays_on_its_line(question: str, query: str, answer: str
         {"step": 2, "type": "answer", "query": query, "docs": docs, "answer_raw": answer, "answer_returned": answer},
         {"step": 3, "type": "other", "arguments": {"a": query}, "returned": answer},
     )
-    record = QuestionRecord(question, (query,), "final_answer = 1\n", log, {"x": answer}, answer)
+    record = QuestionRecord(
+        original_query=question,
+        sub_queries=(query,),
+        generated_code="final_answer = 1\n",
+        execution_log=log,
+        variables={"x": answer},
+        final_answer=answer,
+    )
     assert len(render_log(record).splitlines()) == 4 + 3 + 2 + len(docs) + 3 + len(docs) + 2
     said: list[str] = []
     console = Console(said.append)
@@ -184,7 +191,14 @@ def test_values_become_plain_data() -> None:
 
 
 def test_files_of_hostile_records_can_be_written(tmp_path: Path) -> None:
-    record = QuestionRecord("\ud800", ("\x00",), "x = '\u202e\x1b\ud800'\n", (), {"\ud800": "\ud800"}, "\ud800")
+    record = QuestionRecord(
+        original_query="\ud800",
+        sub_queries=("\x00",),
+        generated_code="x = '\u202e\x1b\ud800'\n",
+        execution_log=(),
+        variables={"\ud800": "\ud800"},
+        final_answer="\ud800",
+    )
     write_folder(tmp_path, record, "\ud800\n")
     assert "\u202e" not in (tmp_path / "generated_code.py").read_text()
     assert json.loads((tmp_path / "result.json").read_text())["original_query"]

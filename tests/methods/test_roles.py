@@ -43,7 +43,17 @@ class Says:
         if isinstance(turn, Exception):
             raise turn
         text, reason = turn if isinstance(turn, tuple) else (turn, "stop")
-        return Reply(text, text, reason, Usage(1, 1), 0.0, "m", 1, 0.0, False)
+        return Reply(
+            text=text,
+            raw_text=text,
+            finish_reason=reason,
+            usage=Usage(1, 1),
+            cost=0.0,
+            model="m",
+            attempts=1,
+            elapsed=0.0,
+            cached=False,
+        )
 
 
 # ------------------------------------------------------------------- decompose

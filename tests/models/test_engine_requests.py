@@ -42,9 +42,9 @@ def made(**fields: Any) -> Generation:
 
 
 def test_options_mean_what_they_mean_at_a_server() -> None:
-    assert made() == Generation(TOKENS, 100 - len(TOKENS))
+    assert made() == Generation(tokens=TOKENS, max_tokens=100 - len(TOKENS))
     assert made(max_tokens=5, temperature=0, top_p=0.5, top_k=3, seed=7, stop="a") == Generation(
-        TOKENS, 5, 0, 0.5, 3, 7, ("a",)
+        tokens=TOKENS, max_tokens=5, temperature=0, top_p=0.5, top_k=3, seed=7, stops=("a",)
     )
     assert made(max_completion_tokens=6, top_k=-1, stop=["a", "b"]).max_tokens == 6
     assert made(structured_outputs={"grammar": "start: x"}).grammar == "start: x"

@@ -259,7 +259,17 @@ def test_a_decomposition_is_worth_what_the_pipeline_behind_it_finds() -> None:
             self.asked.append(user)
             broken = "x = [][0]\n" if "Where does Bea live?" in user and "The program" not in user else ""
             text = f"```python\n{broken}{GOOD}```"
-            return Reply(text, text, "stop", Usage(), 0.0, "", 1, 0.0, False)
+            return Reply(
+                text=text,
+                raw_text=text,
+                finish_reason="stop",
+                usage=Usage(),
+                cost=0.0,
+                model="",
+                attempts=1,
+                elapsed=0.0,
+                cached=False,
+            )
 
     writer = Writer()
     with Referee(World().tools, plan_model=writer, isolation="none") as referee:

@@ -37,15 +37,35 @@ class Writer:
     async def acomplete(self, messages: Any, **_overrides: Any) -> Reply:
         split = messages[0]["content"].startswith("You split")
         text = json.dumps(QUERIES) if split else f"```python\n{self.plan}```"
-        return Reply(text, text, "stop", Usage(), 0.0, "", 1, 0.0, False)
+        return Reply(
+            text=text,
+            raw_text=text,
+            finish_reason="stop",
+            usage=Usage(),
+            cost=0.0,
+            model="",
+            attempts=1,
+            elapsed=0.0,
+            cached=False,
+        )
 
 
 def traced(folder: Path, plan: str = GOOD, question: str = QUESTION, golden: tuple[str, ...] = GOLDEN) -> Path:
     """A folder of `pyrag eval` with one question."""
     tools = World().tools
-    host = Host(Models.of(Writer(plan)), retrieve_tool(tools["retrieve"]), tools=toolset({"answer": tools["answer"]}))
+    host = Host(
+        models=Models.of(Writer(plan)),
+        retrieve=retrieve_tool(tools["retrieve"]),
+        tools=toolset({"answer": tools["answer"]}),
+    )
     inputs = {"repairs": 0, "adaptive": "none"}
-    batch = Batch(load_recipe("pyrag"), [Example("q1", question, golden)], host, folder, inputs=inputs)
+    batch = Batch(
+        recipe=load_recipe("pyrag"),
+        questions=[Example("q1", question, golden)],
+        host=host,
+        folder=folder,
+        inputs=inputs,
+    )
     asyncio.run(evaluate(batch))
     return folder
 

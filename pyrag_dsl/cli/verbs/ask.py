@@ -169,11 +169,13 @@ def ask(
     except ValueError as error:
         raise Stop(f"--input: {error}") from None
     sources = Sources(
-        corpus,
-        retriever,
-        index,
-        *answers[:3],
-        topk or 5,
+        corpus=corpus,
+        retriever=retriever,
+        index=index,
+        llm_base_url=answers.base_url,
+        model=answers.name,
+        api_key_env=answers.api_key_env,
+        topk=topk or 5,
         strict_corpus=strict_corpus,
         search_mode=o.mode_of(search_mode, settings.retrieval.mode),
         rerank=rerank or settings.retrieval.rerank,

@@ -29,7 +29,9 @@ def check(
     quiet: o.Quiet = False,
 ) -> int:
     """Say whether a plan is accepted. Exit status 0 if it is, 3 if not."""
-    request = RunRequest(plan, None, Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt)
+    request = RunRequest(
+        plan=plan, question=None, sources=Sources(), as_json=as_json, check=True, strict=strict, quiet=quiet or prompt
+    )
     if not prompt:
         return carry_out(request)
     from ...grammar.render import render_prompt

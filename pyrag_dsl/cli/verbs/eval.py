@@ -149,11 +149,13 @@ def evaluate(
     if engine not in ("processes", "ray"):
         raise Stop(f"--engine: processes or ray, not {engine}")
     sources = Sources(
-        _whole(corpus),
-        retriever,
-        _whole(index),
-        *answers[:3],
-        topk or 5,
+        corpus=_whole(corpus),
+        retriever=retriever,
+        index=_whole(index),
+        llm_base_url=answers.base_url,
+        model=answers.name,
+        api_key_env=answers.api_key_env,
+        topk=topk or 5,
         search_mode=o.mode_of(search_mode, settings.retrieval.mode),
         rerank=rerank or settings.retrieval.rerank,
         embed=embedding(settings),

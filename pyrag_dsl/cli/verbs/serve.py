@@ -64,7 +64,14 @@ def retriever(
         raise Stop("a service needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
     embeds = embedding(Config(), embed_base_url, dense, embed_key_env)
     sources = Sources(
-        corpus, behind, index, topk=topk, search_mode=mode.value, rerank=rerank, embed=embeds, cache=retrieval_cache
+        corpus=corpus,
+        retriever=behind,
+        index=index,
+        topk=topk,
+        search_mode=mode.value,
+        rerank=rerank,
+        embed=embeds,
+        cache=retrieval_cache,
     )
     sources.check()
     screen = stderr(quiet=False)

@@ -156,7 +156,16 @@ def replay(
 ) -> int:
     """Run the recorded plan on its recorded results. Needs no tool and no network."""
     return carry_out(
-        RunRequest(None, None, Sources(), trace=trace, replay=file, report=report, as_json=as_json, quiet=quiet)
+        RunRequest(
+            plan=None,
+            question=None,
+            sources=Sources(),
+            trace=trace,
+            replay=file,
+            report=report,
+            as_json=as_json,
+            quiet=quiet,
+        )
     )
 
 
@@ -190,14 +199,14 @@ def rerun(
         raise Stop("nothing to change: give --topk or --query")
     llm_base_url, model = placed(llm, llm_base_url, model)
     sources = Sources(
-        corpus, retriever, index, llm_base_url, model, api_key_env, call_timeout=call_timeout,
-        search_mode=o.mode_of(search_mode), rerank=rerank,
+        corpus=corpus, retriever=retriever, index=index, llm_base_url=llm_base_url, model=model,
+        api_key_env=api_key_env, call_timeout=call_timeout, search_mode=o.mode_of(search_mode), rerank=rerank,
     )  # fmt: skip
     sources.check()
     check_output(out, "--out", apart_from=[file, corpus, report])
     check_output(report, "--report", apart_from=[file, corpus])
     recorded = load_trace(file)
-    request = RunRequest(None, None, sources, as_json=as_json, quiet=quiet)
+    request = RunRequest(plan=None, question=None, sources=sources, as_json=as_json, quiet=quiet)
     screen = stderr(quiet=quiet)
     header = recorded.header
     from ...runtime.api import rerun as run_again

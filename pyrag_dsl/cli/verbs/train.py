@@ -128,14 +128,14 @@ def data(
     screen = stderr(quiet=quiet)
     episodes, held_out = _read(traces, results, exclude, needed=not questions)
     options = SetOptions(
-        seed,
-        val_ratio,
-        topk,
-        tuple(topk_choices or ()),
-        data_source_filter,
-        max_per_input,
-        tuple(each.value for each in keep_categories or ()) or CATEGORIES[:2],
-        only_correct,
+        seed=seed,
+        val_ratio=val_ratio,
+        topk=topk,
+        topk_choices=tuple(topk_choices or ()),
+        data_source_filter=data_source_filter,
+        max_per_input=max_per_input,
+        keep_categories=tuple(each.value for each in keep_categories or ()) or CATEGORIES[:2],
+        only_correct=only_correct,
     )
     wanted = [each.value for each in sets or SetName]
     try:

@@ -22,7 +22,7 @@ class RequestRefused(ValueError):
     """A request that an engine does not carry out; its text is for whoever made it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """One request to an engine.
 
@@ -122,14 +122,14 @@ def generation_of(body: Mapping[str, Any], tokenizer: Any, context: int) -> Gene
     grammar = structured.get("grammar")
     seed = body.get("seed")
     return Generation(
-        tokens,
-        int(most),
-        _number(body.get("temperature", 1.0), "temperature", 0),
-        _number(body.get("top_p", 1.0), "top_p", 0),
-        int(_number(body.get("top_k", 0), "top_k", -1, whole=True)) if body.get("top_k") != -1 else 0,
-        None if seed is None else int(_number(seed, "seed", -(2**63), whole=True)),
-        (stop,) if isinstance(stop, str) else tuple(map(str, stop)),
-        None if grammar is None else str(grammar),
+        tokens=tokens,
+        max_tokens=int(most),
+        temperature=_number(body.get("temperature", 1.0), "temperature", 0),
+        top_p=_number(body.get("top_p", 1.0), "top_p", 0),
+        top_k=int(_number(body.get("top_k", 0), "top_k", -1, whole=True)) if body.get("top_k") != -1 else 0,
+        seed=None if seed is None else int(_number(seed, "seed", -(2**63), whole=True)),
+        stops=(stop,) if isinstance(stop, str) else tuple(map(str, stop)),
+        grammar=None if grammar is None else str(grammar),
     )
 
 
