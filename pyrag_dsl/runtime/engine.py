@@ -69,6 +69,14 @@ class Failure(Exception):
         self.diagnostic = diagnostic
 
 
+class RefusedResult(Failure):
+    """A result that cannot enter the plan. The call was made, and what it has cost is paid."""
+
+    def __init__(self, call: Call, message: str, usage: Mapping[str, Any]) -> None:
+        super().__init__(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
+        self.usage = usage
+
+
 class Escaped(Exception):
     """What a tool raised that is no ordinary exception: it must end the call, not the host."""
 
@@ -411,20 +419,22 @@ class Run:
             result, usage = result.value, result.usage
             if not sound_usage(usage):
                 message = f"the tool `{call.tool}` reported a usage that is not names with numbers, texts or lists"
-                raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
+                raise RefusedResult(call, message, _NO_USAGE)
             usage = {name: list(value) if type(value) is tuple else value for name, value in usage.items()}
         try:
             admitted = admit(result if conversion is None else conversion.dump(result), self.options.limits)
         except Misfit as misfit:
             message = f"the tool `{call.tool}` must return {misfit.wanted}, not {kind_name(type(result))}"
-            raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
+            raise RefusedResult(call, message, usage) from None
         except Unfit as unfit:
+            if inspect.iscoroutine(result):
+                result.close()  # nobody will await it
             message = f"the tool `{call.tool}` returned something that cannot enter the plan: {unfit}"
-            raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,))) from None
+            raise RefusedResult(call, message, usage) from None
         if type(admitted) is not str if returns == "str" else not fits_result(returns, admitted):
             wanted = {"list[str]": "a list of texts", "str": "text"}.get(returns, returns)
             message = f"the tool `{call.tool}` must return {wanted}, not {kind_name(type(result))}"
-            raise Failure(Diagnostic("PLAN502", message, call.span, nodes=(call.node,)))
+            raise RefusedResult(call, message, usage)
         entry: Entry = new(Entry, (call.node, call.tool, call.arguments, admitted, elapsed, usage, times))
         if usage:
             if asked_by is not None and not COUNTED.isdisjoint(usage):
@@ -462,6 +472,8 @@ class Run:
         What it raised is for the host alone: in its log, and as the cause of what the run raises.
         """
         if isinstance(error, Failure):
+            if isinstance(error, RefusedResult) and times is not None:
+                self.missed(call, error, times, final=True)
             return error.diagnostic
         if isinstance(error, Misfit):
             kind = article(type_name(call.arguments[error.name]))

@@ -109,11 +109,12 @@ class CallFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed(Event):
-    """A call has been made in vain: the tool raised an exception.
+    """A call has been made in vain: the tool raised an exception, or its result cannot enter the plan.
 
     Attributes:
-        usage: tokens and cost by name, as the tool's exception said in an attribute `usage`.
-        error: the name of the exception; "" in traces of before there were such events for all failures.
+        usage: tokens and cost by name, as the tool's exception said in an attribute `usage`, or its result.
+        error: the name of the exception, `RefusedResult` for a result; "" in traces of before there were such events
+            for all failures.
         times: when the call was wanted, made and given up, as in `CallFinished`.
         final: whether it was not made again: retries were used up, or there were none.
     """

@@ -423,7 +423,7 @@ class Scheduler:
         try:
             entry = run.receive(call, result, elapsed, times, asked_by)
         except Failure as failure:
-            run.failures.put(call.node, call.arguments, failure.diagnostic)
+            run.failures.put(call.node, call.arguments, run.failed(call, failure, times))
             return
         if run.watchers:
             await self.keep(call, entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.runtime.events import CallFinished
+from pyrag_dsl.runtime.events import CallFailed, CallFinished
 from pyrag_dsl.runtime.tools import Reported
 
 PLAN = 'final_answer = answer("Who wrote Dune?", retrieve("Dune", topk=3))\n'
@@ -268,6 +269,37 @@ def test_usage_that_cannot_be_added_up_or_written_is_refused(usage: dict[Any, An
 
     with pytest.raises(pd.ToolFailed, match="PLAN502"):
         pd.run('final_answer = answer("When?")', tools={"answer": answer})
+
+
+@pytest.mark.parametrize("value", [7, object(), ["a"]], ids=["int", "object", "list"])
+@pytest.mark.parametrize("mode", ["concurrent", "sequential"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_a_refused_result_has_cost_is_on_record(value: Any, mode: Any, is_async: bool) -> None:
+    def paid(_query: str) -> Reported:
+        return Reported(value, {"tokens": 7})
+
+    async def paid_later(_query: str) -> Reported:
+        return Reported(value, {"tokens": 7})
+
+    with pytest.raises(pd.ToolFailed, match="PLAN502") as met:
+        pd.run('final_answer = answer("When?")', {"answer": paid_later if is_async else paid}, mode=mode)
+    assert met.value.trace is not None
+    found = [event for event in met.value.trace if isinstance(event, CallFailed)]
+    assert [(event.usage, event.error, event.final) for event in found] == [({"tokens": 7}, "RefusedResult", True)]
+
+
+def test_a_coroutine_as_a_result_is_refused_and_closed() -> None:
+    async def later() -> str:
+        return "never"
+
+    made = later()
+
+    async def answer(_query: str) -> Any:
+        return made
+
+    with pytest.raises(pd.ToolFailed, match="PLAN502"):
+        pd.run('final_answer = answer("When?")', {"answer": answer})
+    assert inspect.getcoroutinestate(made) == inspect.CORO_CLOSED
 
 
 @pytest.mark.parametrize("mode", ["concurrent", "sequential"])
