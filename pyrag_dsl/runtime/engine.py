@@ -39,15 +39,17 @@ from .events import (
     Event,
     HookDecided,
     NodeRerun,
+    Printed,
     RunFinished,
     RunStarted,
+    StatementEnded,
     lifted,
 )
 from .hooks import Answer, Change, Finished, Hook, Rerun, Veto, Wait, watching
 from .lineage import Lineage
 from .nesting import Book, Left, RunContext, Spending
 from .options import Options
-from .record import build_trace, times_of
+from .record import build_trace, statement_ended, times_of
 from .result import Result
 from .tools import Reported, Tool, signatures_of
 from .trace import Trace, overrides_to_json, signatures_to_json
@@ -96,6 +98,8 @@ class Run:
         launched: the arguments with which each node was asked last, and in which epoch.
         epoch: how often a hook has changed what was asked before: only within one epoch a node has one set of
             arguments.
+        listening: whether any hook wants events.
+        followed: the statements of which the hooks have been told.
         telling: whether anybody is told of calls that come back: a file, hooks, the log.
         trusting: whether concurrent passes are made and believed. Once the two readings disagree about a call, the run
             goes on one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
@@ -111,7 +115,8 @@ class Run:
 
     __slots__ = (
         *("program", "tools", "signatures", "options", "journal", "overrides", "nest", "book"),
-        *("within", "alias", "allowance", "recorded_failures", "watchers", "telling", "began", "deadline"),
+        *("within", "alias", "allowance", "recorded_failures", "watchers", "listening", "followed", "telling"),
+        *("began", "deadline"),
         *("fresh", "decisions", "failures", "causes", "unwritten", "reruns", "undone", "launched"),
         *("epoch", "trusting", "made", "last", "progress", "ahead", "slow", "computing", "passes"),
         *("_in_turn", "cancelled"),
@@ -142,6 +147,8 @@ class Run:
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
         # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
         self.watchers = watching(options.hooks)
+        self.listening = any(type(hook).on_event is not Hook.on_event for hook in options.hooks)
+        self.followed: list[StatementEnded] = []
         self.telling = options.file is not None or bool(options.hooks) or logger.isEnabledFor(logging.DEBUG)
         self.unwritten: list[Event] = []
         self.reruns: list[NodeRerun] = []
@@ -205,9 +212,32 @@ class Run:
             inputs=options.inputs,
         )
         self.slow = self.slow or time.perf_counter() - began > _SLOW
+        if self.listening and not concurrent:
+            self.follow(outcome)
         self.last = outcome.calls
         self.ahead -= outcome.ahead
         return outcome
+
+    def follow(self, outcome: Outcome) -> None:
+        """Tell the hooks which statements have been carried out since the last sequential pass.
+
+        A statement whose value has changed, because a hook has had a call made again, is told again, and all after it.
+        """
+        missing = (at for at, call in enumerate(outcome.calls) if call.entry is None)
+        first = next(missing, None)  # what follows it is not known yet
+        known = outcome.statements if first is None else outcome.statements[: outcome.calls_after[first]]
+        same = len(self.followed)
+        if self.watchers:
+            ended = [statement_ended(*each) for each in known]
+            pairs = enumerate(zip(self.followed, ended, strict=False))
+            same = next((at for at, (told, now) in pairs if told != now), min(same, len(ended)))
+            ended = ended[same:]
+        else:
+            ended = [statement_ended(*each) for each in known[same:]]
+        if ended:
+            self.followed[same:] = ended
+        for event in ended:
+            self.emit(event)
 
     def snapshot(self) -> Outcome | None:
         """What a sequential pass makes of the journal now, whatever the time is; None if its worker was lost."""
@@ -673,7 +703,7 @@ class Run:
             told = {f"pyrag_{name}": value for name, value in {**fields, **spent}.items()}
             logger.info("the run ended: %s, %d calls, %.3f s", ended.status, ended.calls, ended.elapsed, extra=told)
         for event in trace.events if self.options.hooks else ():
-            if isinstance(event, (DiagnosticFound, RunFinished)) and not event.within:
+            if isinstance(event, (Printed, DiagnosticFound, RunFinished)) and not event.within:
                 self.emit(event)
 
     def not_recorded(self, outcome: Outcome) -> PlanError:

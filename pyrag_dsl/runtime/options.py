@@ -41,7 +41,8 @@ class RunOptions(TypedDict, total=False):
             gives inputs, limits, overrides and time of day, unless they are given.
         overrides: arguments to change, by node or alias: `{"retrieve#2": {"topk": 10}}`.
         hooks: `Hook` objects, asked in this order.
-        on_event: called with each `Event` as it happens.
+        on_event: called with each `Event` as it happens: calls as they are made and come back, statements as soon as
+            all calls before them have returned.
         trace: a path. The trace is written to this file while the run goes on.
         fsync: force every line of that file to the disk.
         max_concurrency: how many calls may be in flight at the same time.

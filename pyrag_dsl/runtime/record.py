@@ -105,7 +105,7 @@ def build_trace(
                             )
                         )
                 if node is not None:
-                    events.append(StatementEnded(span=node.span, names=_names(node, value)))
+                    events.append(statement_ended(node, value))
         in_vain = [entry for entry in paid if id(entry) not in known]
         for entry in sorted(in_vain, key=lambda each: (each.node, repr(each.arguments))):
             events.append(
@@ -148,15 +148,12 @@ def build_trace(
     return LazyTrace(build)
 
 
-def _names(node: Any, value: Any) -> dict[str, str]:
-    """What a statement bound, or "" for its value, with a preview."""
+def statement_ended(node: Any, value: Any) -> StatementEnded:
+    """The event of a statement that bound this value, or only had it."""
     kind = type(node)
-    shown = show(value)
-    if kind is n.Assign:
-        return {_target(target): shown for target in node.targets}
-    if kind is n.AugAssign:
-        return {_target(node.target): shown}
-    return {"": shown}
+    targets = node.targets if kind is n.Assign else (node.target,) if kind is n.AugAssign else ()
+    names = [_target(target) for target in targets] or [""]
+    return StatementEnded(span=node.span, names=dict.fromkeys(names, show(value)))
 
 
 def _target(target: Any) -> str:

@@ -145,7 +145,8 @@ class Scheduler:
         if not run.trusting:
             outcome = await self.interpret()
             return outcome, outcome.wanted
-        if not self.flights and (self.complete or len(run.journal) == run.program.call_sites):  # likely all
+        # Only a sequential pass finds statements, of which hooks are told. Otherwise it is made where it likely ends.
+        if run.listening or (not self.flights and (self.complete or len(run.journal) == run.program.call_sites)):
             outcome = await self.interpret()
             if outcome.status != "waiting":
                 return outcome, ()

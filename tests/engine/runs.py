@@ -58,7 +58,7 @@ def observe(
 
     (ending, value, trace), seconds = run_virtually(caught())
     calls = [f"{e.node} {e.arguments!r}" for e in trace.of(CallStarted)]
-    return Observed(ending=ending, value=value, codes=calls, calls=made, printed=trace, trace=seconds)
+    return Observed(ending, value, calls, made, trace, seconds)
 
 
 def timed(text: str, tools: StubTools, latency: Latencies) -> tuple[Any, float]:

@@ -137,8 +137,9 @@ def test_on_event_hears_what_happens() -> None:
     heard: list[pd.Event] = []
     pd.run(PLAN, TOOLS, on_event=heard.append)
     assert [each.type for each in heard] == [
-        "run_started", "call_started", "call_finished", "call_started", "call_finished", "run_finished",
-    ]  # fmt: skip
+        *["run_started", "call_started", "call_finished", "call_started", "call_finished"],
+        *["statement", "run_finished"],
+    ]
 
 
 def test_a_stream_gives_events_as_they_happen_and_then_the_result() -> None:
