@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -296,12 +297,15 @@ class TraceFile:
         self._file: IO[str] | None = None
         self._finished = False
         self._sharing = SharingWriter()
+        self._durable = fsync
+        self._began = time.monotonic()
 
     def begin(self, events: Iterable[Event]) -> None:
         """Start the log with these events in one step: the file may be the one that the run goes on from."""
         self._sharing = SharingWriter()
         # Of a new run nothing is lost with its header; an earlier one may not be lost with the file that replaces it.
-        replace_file(self.path, lines(events, self._sharing), durable=self.fsync or self.path.exists())
+        self._durable = self.fsync or self.path.exists()
+        replace_file(self.path, lines(events, self._sharing), durable=self._durable)
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, *events: Event) -> None:
@@ -321,7 +325,12 @@ class TraceFile:
         self._finished = True
         if self._file is not None:
             self._file.close()
-        trace.save(self.path)
+        # The system has not written so young a log to the disk either: what replaces it need not be there at once.
+        durable = self._durable or time.monotonic() - self._began > _UNWRITTEN
+        replace_file(self.path, lines(trace.events), durable=durable)
+
+
+_UNWRITTEN = 5.0  # seconds for which a system may keep what is written to a file in memory
 
 
 @dataclass(frozen=True, slots=True)

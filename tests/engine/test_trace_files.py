@@ -253,3 +253,22 @@ def test_each_line_is_forced_to_the_disk_if_asked(
     pd.run(PLAN, {"retrieve": retrieve, "answer": answer}, trace=path, fsync=forced, mode="sequential")
     # The header and the first result lie in the file when the second call begins.
     assert seen == [[2] if forced else []]
+    assert bool(synced) == forced
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("long", [True, False])
+def test_a_trace_is_forced_to_the_disk_where_it_replaces_what_may_be_there(
+    old: bool, long: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    real = os.fsync
+    path = tmp_path / "t.jsonl"
+    tools = {"retrieve": lambda query, topk=5: [query] * topk, "answer": lambda query, docs=None: docs and query}
+    if old:
+        pd.run(PLAN, tools, trace=path)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor)))
+    if long:
+        monkeypatch.setattr("pyrag_dsl.runtime.trace._UNWRITTEN", -1.0)
+    pd.run(PLAN, tools, journal=path if old else None, trace=path)
+    assert len(synced) == (2 if old else 1 if long else 0)
