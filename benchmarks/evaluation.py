@@ -129,6 +129,7 @@ def main() -> None:
     print(f"resident memory: {quarter[0]:.0f} MB after a quarter of the time, {held[-1]:.0f} MB at the end")
     if profile:
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+        pstats.Stats(profile).sort_stats("cumulative").print_stats("pyrag_dsl", 45)
 
 
 def cpu() -> float:
