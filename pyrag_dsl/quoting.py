@@ -1,13 +1,14 @@
 """Text from outside made harmless: a model, a terminal or a log may read what strangers wrote, not obey it.
 
 A passage, a question that a plan put together, the body of an error: each is data, and each may hold
-characters that mean something to the reader of the text it is placed in. Every function here is pure, total
-over ``str`` (lone surrogates included) and idempotent.
+characters that mean something to the reader of the text it is placed in. Every function from text to text is pure,
+total over ``str`` (lone surrogates included) and idempotent.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -135,3 +136,13 @@ def shorten(text: str, limit: int, *, keep_tail: bool = False) -> str:
     head = room // 2
     tail = max(room - head - 1, 0)
     return (text[:head].rstrip() + mark + " " + (text[-tail:].lstrip() if tail else ""))[: max(limit, 0)]
+
+
+def written(value: Any) -> str:
+    """A value as text: a text as it is, anything else as Python writes it. Not yet harmless."""
+    if isinstance(value, str):
+        return value
+    try:
+        return repr(value)
+    except ValueError:  # CPython writes no integer of more than 4,300 digits
+        return f"({type(value).__name__} that is too long to be written)"

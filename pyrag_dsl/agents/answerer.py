@@ -30,6 +30,10 @@ from .prompts import (
 _LEAST_PASSAGES = 400  # characters of all passages: with fewer there is nothing left to read
 
 
+_TOLD = frozenset({"system"})
+"""What the trace holds of the prompts: the rest of them is the question and the documents, arguments of the call."""
+
+
 class Completes(Protocol):
     """What an answerer needs of a model; ``ChatModel`` is one."""
 
@@ -177,7 +181,7 @@ class Answerer:
 
 
 def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always: bool = False) -> Tool:
-    """The ``answer`` tool over a model; tokens, cost, citations and the whole reply go into the trace."""
+    """The ``answer`` tool over a model; fixed prompt, whole reply, citations, tokens and cost go into the trace."""
     answerer = Answerer(model, limits=limits, always=always)
 
     async def answer(query: str, docs: list[str] | None = None) -> Reported:
@@ -187,9 +191,9 @@ def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always:
         except ModelError as error:
             # Made for people, and scrubbed: the trace may say it.
             error.__dict__["public_message"] = one_line(str(error))
-            error.__dict__["usage"] = usage_of(meter.total, "answer")
+            error.__dict__["usage"] = usage_of(meter, "answer", _TOLD)
             raise
-        usage: dict[str, Any] = {"raw": asked.raw, **usage_of(meter.total, "answer")}
+        usage: dict[str, Any] = {"raw": asked.raw, **usage_of(meter, "answer", _TOLD)}
         notes = [
             *(["two replies held no whole answer"] if asked.failed else []),
             *(["passages were shortened to what the model can hold"] if asked.shortened else []),

@@ -1,8 +1,8 @@
-"""What the models of one question have cost, by role: every reply counts, whether or not it was of use."""
+"""What the models of one question have cost, by role, and what they were told: every request counts."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,16 @@ class Spent:
         return Spent(self.usage + other.usage, cost, calls, failed, self.models | other.models)
 
 
-def usage_of(spent: Spent, role: str) -> dict[str, Any]:
-    """What was spent, as the usage of a call."""
+def usage_of(meter: Meter, role: str, told: Container[str] = ()) -> dict[str, Any]:
+    """What was spent, as the usage of a call.
+
+    Args:
+        meter: what the models of the call have passed through.
+        role: what the call asked them to be.
+        told: the roles of the messages ("system", "user") whose texts are to be part of it, as `prompts`: each text
+            once, in the order in which they were sent. What the arguments of the call hold need not be told again.
+    """
+    spent = meter.total
     usage: dict[str, Any] = {"role": role, "requests": spent.calls, "failed": spent.failed}
     counts = spent.usage
     if counts.known or counts.prompt_tokens or counts.completion_tokens:
@@ -45,6 +53,9 @@ def usage_of(spent: Spent, role: str) -> dict[str, Any]:
         usage["cost"] = spent.cost
     if spent.models:
         usage["models"] = sorted(spent.models)
+    prompts = [text for speaker, text in meter.prompts if speaker in told]
+    if prompts:
+        usage["prompts"] = prompts
     return usage
 
 
@@ -53,6 +64,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._spent: dict[str, Spent] = {}
+        self._prompts: dict[tuple[str, str], None] = {}
 
     def of(self, role: str, model: Any) -> Metered:
         """`model`, with what it uses counted for `role`."""
@@ -61,6 +73,18 @@ class Meter:
     def add(self, role: str, spent: Spent) -> None:
         """Count what a role has used."""
         self._spent[role] = self._spent.get(role, Spent()) + spent
+
+    def tell(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Note what a model is told."""
+        said = ((each.get("role"), each.get("content")) for each in messages)
+        self._prompts.update(
+            {(who, text): None for who, text in said if isinstance(who, str) and isinstance(text, str)}
+        )
+
+    @property
+    def prompts(self) -> tuple[tuple[str, str], ...]:
+        """Role and text of every message so far, each once, in the order in which they were sent."""
+        return tuple(self._prompts)
 
     @property
     def by_role(self) -> dict[str, Spent]:
@@ -98,6 +122,7 @@ class Metered:
 
     async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
         """The model's `acomplete`."""
+        self.meter.tell(messages)
         return await self._counted(self.model.acomplete(messages, **overrides))
 
     async def acontinue(self, *asked: Any, **overrides: Any) -> Reply:

@@ -6,7 +6,7 @@ where it failed. Two calls of a model that samples are two replies; at temperatu
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,6 +37,8 @@ T = TypeVar("T")
 _LEAST_CONTENT = 1_000  # characters of a message that is not shortened any more
 RERUN_TOPK = 10
 """Passages that the published code of PyRAG asks for the second time."""
+TOLD = frozenset({"system", "user"})
+"""Of whom the trace holds the messages to a model that splits a question, writes a plan, or mends one."""
 FINAL = frozenset({"PLAN402", "PLAN413"})
 """Codes of failures that no other plan can mend: the time or the money is gone."""
 
@@ -91,7 +93,7 @@ def role_tools(
         async def work(model: Completes) -> Any:
             return await Decomposer(model).decompose(question)
 
-        found, usage = await metered("decompose", models.decompose, "split the question", work)
+        found, usage = await metered("decompose", models.decompose, "split the question", work, TOLD)
         if found.fallback:
             usage["note"] = found.fallback
         return Reported(list(found.queries), usage)
@@ -276,20 +278,25 @@ def ended_by(text: str, said: str | None, stops: Sequence[str], reason: str | No
 # ------------------------------------------------------------------------ parts
 
 
-async def metered(role: str, model: Any, work_of: str, work: Callable[[Any], Awaitable[T]]) -> tuple[T, dict[str, Any]]:
-    """What a model in a role makes, and what that has cost. Raises `ToolFailed` where it cannot be asked."""
+async def metered(
+    role: str, model: Any, work_of: str, work: Callable[[Any], Awaitable[T]], told: Container[str] = ()
+) -> tuple[T, dict[str, Any]]:
+    """What a model in a role makes, and the usage of the call; `told` is that of `usage_of`.
+
+    Raises `ToolFailed` where the model cannot be asked.
+    """
     meter = Meter()
     try:
         made = await work(meter.of(role, model))
     except ModelError as error:
         failed = ToolFailed((Diagnostic("PLAN500", f"the model that was to {work_of} failed",
                                         notes=(one_line(str(error)),)),))  # fmt: skip
-        failed.__dict__["usage"] = usage_of(meter.total, role)
+        failed.__dict__["usage"] = usage_of(meter, role, told)
         raise failed from error
     except DraftsRejected as rejected:
-        rejected.__dict__["usage"] = usage_of(meter.total, role)
+        rejected.__dict__["usage"] = usage_of(meter, role, told)
         raise
-    return made, usage_of(meter.total, role)
+    return made, usage_of(meter, role, told)
 
 
 def _role(function: Callable[..., Any], model: Any) -> Tool:
@@ -301,7 +308,7 @@ async def _drafted(
     role: str, model: Completes, work_of: str, work: Callable[[Metered], Awaitable[Drafted]]
 ) -> Reported:
     try:
-        found, usage = await metered(role, model, work_of, work)
+        found, usage = await metered(role, model, work_of, work, TOLD)
     except DraftsRejected as rejected:
         last = rejected.drafts[-1]
         usage = {**rejected.__dict__["usage"], **_draft_notes(rejected.drafts)}

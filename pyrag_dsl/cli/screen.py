@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from ..quoting import one_line, visible
+from ..quoting import one_line, visible, written
 from .status import Stop
 
 STYLES = {
@@ -97,13 +97,8 @@ def write(stream: TextIO, text: str) -> None:
 
 
 def answer_text(value: Any) -> str:
-    """The answer as it is printed: text as it is, else as Python writes it; harmless in a terminal."""
-    if isinstance(value, str):
-        return visible(value)
-    try:
-        return visible(repr(value))
-    except ValueError:  # CPython writes no integer of more than 4,300 digits
-        return f"({type(value).__name__} that is too long to be written)"
+    """The answer as it is printed; harmless in a terminal."""
+    return visible(written(value))
 
 
 def stderr(*, quiet: bool = False) -> Screen:

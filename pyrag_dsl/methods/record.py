@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..quoting import one_line, visible
+from ..quoting import one_line, visible, written
 from ..runtime.calls import CallRecord
 from ..runtime.trace import Trace, replace_file
 
@@ -128,7 +128,7 @@ def render_log(record: QuestionRecord) -> str:
     for entry in record.execution_log:
         lines += [RULE, f"[Step {entry['step']}]  type={entry['type']}"]
         for label, value in _lines(entry):
-            lines.append(f"  {label}: {one_line(value if isinstance(value, str) else repr(value))}")
+            lines.append(f"  {label}: {one_line(written(value))}")
     lines.append(RULE)
     return "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..agents.sentinels import is_sentinel
+from ..quoting import written
 from .chart import Bar
 from .source import Piece
 
@@ -129,20 +130,9 @@ def _at(values: Any, place: int) -> str:
 
 def shown(value: Any) -> str:
     """A value as text: text as it is, mappings and lists as Python writes them."""
-    if isinstance(value, str):
-        return cut(value)
     if isinstance(value, Mapping) and value and all(isinstance(each, str) for each in value):
-        return cut("\n".join(f"{name}: {_flat(each)}" for name, each in value.items()))
-    return _flat(value)
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, str):
-        return cut(value)
-    try:
-        return cut(repr(value))
-    except ValueError:  # CPython writes no integer of more than 4,300 digits
-        return f"({type(value).__name__} that is too long to be written)"
+        return cut("\n".join(f"{name}: {cut(written(each))}" for name, each in value.items()))
+    return cut(written(value))
 
 
 def cut(text: str, limit: int = LONGEST_TEXT) -> str:

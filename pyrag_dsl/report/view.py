@@ -27,13 +27,24 @@ _BADGES = 3
 """Calls that a line names one by one."""
 
 
+@dataclass(frozen=True, slots=True)
+class FixedPrompt:
+    """What a model is told in every call of a tool. `key`: its id on the page."""
+
+    key: str
+    tool: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCard:
     """A row of the chart, with all that is known of it.
 
     `start`, `begin`, `end` place its bar in thousandths of the question's time: wanted, made, answered. `again` says
     why another row asks the same; `needed` whether the final answer depends on it, and is None where nobody knows.
-    `topk` is the number of passages that a retrieval can be asked for again with, None of any other row.
+    `topk` is the number of passages that a retrieval can be asked for again with, None of any other row. `prompt` is
+    the fixed text that a model was told, which stands on the page once, `told` what it was told beside; `raw` is the
+    whole of its reply, where that is more than the answer.
     """
 
     bar: Bar
@@ -51,6 +62,9 @@ class CallCard:
     usage: tuple[tuple[str, str], ...]
     topk: int | None
     run: str
+    prompt: FixedPrompt | None
+    told: tuple[str, ...]
+    raw: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +162,7 @@ class View:
     costs: tuple[CostRow, ...]
     total: CostRow
     queries: tuple[str, ...]
+    prompts: tuple[FixedPrompt, ...]
     about: tuple[tuple[str, str], ...]
     inputs: tuple[tuple[str, str], ...]
     limits: tuple[tuple[str, str], ...]
@@ -218,6 +233,7 @@ def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: floa
         costs=_costs(bars),
         total=_cost("all", bars, [bar for bar in bars if not bar.nests]),
         queries=answered.queries,
+        prompts=tuple(dict.fromkeys(card.prompt for card in cards if card.prompt is not None)),
         about=tuple((name, shown(value)) for name, value in header.about.items()),
         inputs=tuple((name, shown(value)) for name, value in header.inputs.items() if name != "question"),
         limits=tuple((name.replace("_", " "), _limit(value)) for name, value in header.limits.items()),
@@ -275,6 +291,7 @@ def _cards(
     timed = any(bar.started is not None for bar in bars)
     places = {} if timed else _guessed(bars, ancestries)
     whole = max([end for _, end in places.values()], default=0.0) or reach
+    prompts: dict[str, FixedPrompt] = {}
     cards = []
     for bar in bars:
         tree = ancestries.get(bar.within)
@@ -290,6 +307,9 @@ def _cards(
             times = [made / whole, made / whole, back / whole]
         start, begin, end = (round(min(max(each, 0.0), 1.0) * 1_000, 2) for each in times)
         passages, documents, answer = reading.of(bar)
+        first, *told = _texts(bar.usage.get("prompts")) or [""]
+        prompt = prompts.setdefault(first, FixedPrompt(f"p{len(prompts)}", bar.tool, cut(first))) if first else None
+        raw = cut(bar.usage["raw"]) if isinstance(bar.usage.get("raw"), str) else ""
         cards.append(
             CallCard(
                 bar=bar,
@@ -307,12 +327,15 @@ def _cards(
                 usage=tuple((name, shown(value)) for name, value in bar.usage.items() if name not in _SAID_ELSEWHERE),
                 topk=_topk(bar),
                 run=bar.within,
+                prompt=prompt,
+                told=tuple(map(cut, told)),
+                raw="" if raw.strip() == answer.strip() else raw,
             )
         )
     return cards
 
 
-_SAID_ELSEWHERE = frozenset({"passages", "scores", "dropped", "reasons", "fixes", "raw"})
+_SAID_ELSEWHERE = frozenset({"passages", "scores", "dropped", "reasons", "fixes", "prompts", "raw"})
 
 
 def _topk(bar: Bar) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from ..quoting import one_line, shorten
+from ..quoting import one_line, shorten, written
 from .calls import CallRecord, call_records
 from .events import DiagnosticFound, Event, RunFinished, RunStarted
 
@@ -57,7 +57,7 @@ def _row(call: CallRecord) -> str:
 def _brief(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} items" if len(value) != 1 else "1 item"
-    return value if isinstance(value, str) else repr(value)
+    return written(value)
 
 
 def _figure(value: Any) -> str:
@@ -67,7 +67,7 @@ def _figure(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return escape(shorten(one_line(value if isinstance(value, str) else repr(value)), _TEXT))
+    return escape(shorten(one_line(written(value)), _TEXT))
 
 
 class NotebookProgress:

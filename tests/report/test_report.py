@@ -270,3 +270,48 @@ def test_many_calls_are_folded_by_line():
         ("line 1: retrieve", 40),
     ]
     inert(render_report(result.trace))
+
+
+HOSTILE_PROMPT = "</div></details><script>alert(1)</script><img src=x onerror=alert(1)> \x1b[2J\u202e {{ 7 * 7 }}"
+
+
+def told(*prompts, **usage):
+    """A run whose two answers report what a model was told."""
+
+    def answer(query, docs=None):  # noqa: ARG001
+        return pd.Reported("Ann", {"prompts": list(prompts), **usage})
+
+    plan = "first = answer('Who?')\nfinal_answer = answer(first)"
+    return pd.run(plan, {"answer": answer}, question="Who?").trace
+
+
+def test_what_models_were_told_and_said_is_text_and_a_fixed_prompt_stands_there_once():
+    trace = told(f"Fixed {HOSTILE_PROMPT}", f"Varying {HOSTILE_PROMPT}", raw=f"<answer>Ann</answer> {HOSTILE_PROMPT}")
+    text = render_report(trace)
+    page = inert(text)
+    assert page.text.count("Fixed </div></details><script>alert(1)") == 1
+    assert page.text.count("Varying </div></details><script>alert(1)") == 2
+    assert page.text.count("<answer>Ann</answer> </div>") == 2
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text)
+    links = [attributes.get("href") for _, attributes in page.tags]
+    assert links.count("#p0") == 2, "each call leads to the prompt"
+
+
+def test_a_reply_that_is_the_answer_is_not_shown_twice():
+    assert "in full" in render_report(told("Fixed", raw="<answer>Ann</answer>"))
+    assert "in full" not in render_report(told("Fixed", raw=" Ann\n"))
+
+
+@pytest.mark.parametrize("prompts", [None, 7, "text", [], [7], [None]])
+def test_a_trace_without_prompts_or_with_nonsense_for_them_is_shown(tmp_path, prompts):
+    path = tmp_path / "run.jsonl"
+    told("Fixed").save(path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["type"] == "call_finished":
+            line["usage"] = {} if prompts is None else {"prompts": prompts}
+    path.write_text("\n".join(map(json.dumps, lines)))
+    trace = pd.Trace.load(path)
+    page = inert(render_report(trace))
+    assert "What the model was told" not in page.text
+    assert pd.run(trace.source, journal=trace, replay=True).final_answer == "Ann"
