@@ -6,10 +6,14 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
+STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+"""The fields of a request for a reply that comes in pieces, and is counted all the same."""
+
 _REFUSED = (
     ("max_completion_tokens", re.compile(r"max_completion_tokens"), "max_tokens"),
     ("temperature", re.compile(r"(?i)\btemperature\b"), "temperature"),
     ("stream", re.compile(r"(?i)\bstream(ing)?\b"), ""),
+    ("unstreamed", re.compile(r"(?i)stream"), "stream"),
     ("prefill", re.compile(r"continue_final_message|add_generation_prompt"), "continue_final_message"),
 )
 _SYSTEM = re.compile(r"(?i)system role|role.{0,20}\bsystem\b|system messages? (?:is|are) not|roles must alternate")
@@ -47,7 +51,10 @@ def adapted(body: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
     if "temperature" in known:
         made.pop("temperature", None)
     if "stream" in known:
-        made.update(stream=True, stream_options={"include_usage": True})
+        made.update(STREAMED)
+    elif "unstreamed" in known:
+        made.pop("stream", None)
+        made.pop("stream_options", None)
     if "prefill" in known:
         made.pop("continue_final_message", None)
         made.pop("add_generation_prompt", None)

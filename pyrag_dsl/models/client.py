@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..quoting import clean_unicode
-from .adaptation import adapted, refused_parameter
+from .adaptation import STREAMED, adapted, refused_parameter
 from .cache import ResponseCache, cache_key
 from .engines import EngineAddress, engine_version
 from .errors import (
@@ -80,6 +80,10 @@ class ChatModel:
     retry_delay, max_retry_delay: seconds before the first retry and the most before any, where the endpoint
     names none. max_reply_bytes: the longest response body that is read. notice: told, in one line, of each
     attempt that failed and of how long the wait for the next one is; called in a thread of the model's own.
+    listener: told what the model has said so far, its thinking included, whenever that is more, and "" when an attempt
+    begins; called in that thread too, and not to raise. The replies are then asked for as streams, and are the same;
+    nothing is told of a reply from the cache or from an engine in this process, nor from an endpoint that refuses
+    streams or counts no tokens in them. May be set at any time.
     trust_env: let the HTTP library use the proxies and certificates of environment variables (HTTPS_PROXY,
     SSL_CERT_FILE, ...); off, nothing is read from the environment.
 
@@ -109,6 +113,7 @@ class ChatModel:
         max_retry_delay: float = 8.0,
         max_reply_bytes: int = 512 * 1024,
         notice: Callable[[str], object] | None = None,
+        listener: Callable[[str], object] | None = None,
         trust_env: bool = False,
     ) -> None:
         if not model:
@@ -132,6 +137,7 @@ class ChatModel:
         self.max_retry_delay = max_retry_delay
         self.max_reply_bytes = max_reply_bytes
         self.notice = notice
+        self.listener = listener
         self.trust_env = trust_env
         self.cache = cache if cache is None or isinstance(cache, ResponseCache) else ResponseCache(cache)
         self._engine = EngineAddress.parse(base_url)
@@ -354,7 +360,10 @@ class ChatModel:
     ) -> tuple[Content, int]:
         started = time.monotonic()
         received, attempts = await self._received(transport, body, timeout, deadline)
-        return self._content(received, attempts, time.monotonic() - started), attempts
+        content = self._content(received, attempts, time.monotonic() - started)
+        if self.listener is not None and not content.usage.known:
+            self._adapted.add("unstreamed")  # it may count those tokens that it sends in one piece
+        return content, attempts
 
     async def _received(
         self, transport: Transport, body: dict[str, Any], timeout: float, deadline: float
@@ -364,11 +373,15 @@ class ChatModel:
 
         started = time.monotonic()
         attempt = 0
+        listener = self.listener if transport.streams and "input" not in body else None
+        if listener is not None:
+            body = {**body, **STREAMED}
         while True:
             attempt += 1
             left = deadline - (time.monotonic() - started)
             sent = adapted(body, self._adapted)
-            outcome = await transport.post(sent, max(min(timeout, left), 0.001), self.max_reply_bytes)
+            heard = self._heard(listener) if listener is not None and sent.get("stream") else None
+            outcome = await transport.post(sent, max(min(timeout, left), 0.001), self.max_reply_bytes, heard)
             elapsed = time.monotonic() - started
             if isinstance(outcome, bytes):
                 return outcome, attempt
@@ -381,6 +394,19 @@ class ChatModel:
                 raise self._failure(outcome, attempt, elapsed)
             self._tell(outcome, attempt, wait)
             await asyncio.sleep(wait)
+
+    def _heard(self, listener: Callable[[str], object]) -> Callable[[str], object]:
+        """Tells a listener what is said in one attempt, as often as it is more; credentials left out."""
+        listener("")
+        told = ""
+
+        def hear(text: str) -> None:
+            nonlocal told
+            if text != told:
+                told = text
+                listener(self._endpoint.scrub(clean_unicode(text)))
+
+        return hear
 
     def _tell(self, failed: Failed, attempt: int, wait: float) -> None:
         """Say that an attempt failed and when the next one is made."""

@@ -41,7 +41,12 @@ class TransportClosed(Exception):
 
 
 class Transport(ABC):
-    """The thread and its loop; what is sent there is for the kinds of transport. ``close`` leaves nothing running."""
+    """The thread and its loop; what is sent there is for the kinds of transport. ``close`` leaves nothing running.
+
+    ``streams``: whether a reply can come in pieces.
+    """
+
+    streams = False
 
     def __init__(self, max_concurrency: int | None) -> None:
         self._loop = new_loop()
@@ -107,11 +112,14 @@ class Transport(ABC):
             raise
 
     @abstractmethod
-    async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
-        """The body of the reply to one request for a completion.
+    async def post(
+        self, body: Mapping[str, Any], timeout: float, max_bytes: int, listener: Callable[[str], object] | None = None
+    ) -> bytes | Failed:
+        """The body of the reply to one request for a completion, in one piece however it came.
 
         It comes within ``timeout`` seconds and has at most ``max_bytes`` bytes. A request with a ``prompt`` is one for
-        a plain completion; others are chats.
+        a plain completion; others are chats. ``listener`` is told what the model has said so far, where the reply comes
+        as a stream.
         """
 
     @abstractmethod

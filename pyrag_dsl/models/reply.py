@@ -1,8 +1,8 @@
 """A model's reply: what the endpoint sent, read strictly, and what it cost.
 
 Formats: the response objects of ``POST /v1/chat/completions``, ``POST /v1/completions`` and ``POST /v1/embeddings``
-(OpenAI API reference), whole or as a stream of server-sent events, as vLLM, SGLang, llama.cpp and the hosted services
-send them.
+(OpenAI API reference), as vLLM, SGLang, llama.cpp and the hosted services send them; see `streams` for those that
+come in pieces.
 """
 
 from __future__ import annotations
@@ -136,8 +136,6 @@ def strip_thinking(text: str) -> str:
 
 def read_body(body: bytes, fallback_model: str) -> Content | Fault:
     """Read the body of a response with status 200."""
-    if body.lstrip()[:5] == b"data:" or body.lstrip()[:6] == b"event:":
-        body = json.dumps(joined(body)).encode()
     data = _read_object(body)
     if isinstance(data, Fault):
         return data
@@ -185,45 +183,6 @@ def _read_object(body: bytes) -> dict[str, Any] | Fault:
     if data.get("error"):
         return Fault(f"reported an error with status 200: {error_message(data)}")
     return data
-
-
-def joined(stream: bytes) -> Any:
-    """The response object that a stream of server-sent events adds up to; an error in it as it is."""
-    texts: list[str] = []
-    calls: dict[int, dict[str, Any]] = {}
-    whole: dict[str, Any] = {}
-    choice: dict[str, Any] = {}
-    chat = False
-    for line in stream.decode("utf-8", "replace").splitlines():
-        name, _, data = line.partition(":")
-        if name != "data" or data.strip() == "[DONE]":
-            continue
-        try:
-            event = json.loads(data)
-        except (ValueError, RecursionError):
-            return {"error": "a stream whose events are not JSON"}
-        if not isinstance(event, dict) or event.get("error"):
-            return event
-        whole.update((key, event[key]) for key in ("model", "usage") if event.get(key))
-        for each in event.get("choices") or ():
-            delta = each.get("delta")
-            choice.update((key, each[key]) for key in ("finish_reason", "stop_reason") if each.get(key) is not None)
-            chat = chat or delta is not None
-            text = (delta or {}).get("content") if delta is not None else each.get("text")
-            texts.append(text if isinstance(text, str) else "")
-            for call in (delta or {}).get("tool_calls") or ():
-                _join_call(calls.setdefault(call.get("index") or 0, {"id": "", "name": "", "arguments": ""}), call)
-    content = "".join(texts)
-    asked = [{"id": call["id"], "function": call} for _, call in sorted(calls.items())]
-    choice.update({"message": {"content": content, "tool_calls": asked}} if chat else {"text": content})
-    return {**whole, "choices": [choice]}
-
-
-def _join_call(call: dict[str, Any], more: Mapping[str, Any]) -> None:
-    call["id"] = call["id"] or more.get("id") or ""
-    function = more.get("function") or {}
-    for name in ("name", "arguments"):
-        call[name] += function.get(name) or ""
 
 
 def _read_calls(message: Mapping[str, Any]) -> tuple[ToolRequest, ...]:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .lane import Failed, Transport
 from .secrets import Endpoint
+from .streams import ReplyStream
 
 # All that may leave; the SDK adds headers from OPENAI_* variables and others that describe this machine. The
 # last one the SDK reads back from the request, to know that we asked for raw bytes.
@@ -41,6 +43,8 @@ _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 class HttpTransport(Transport):
     """The client of one endpoint."""
 
+    streams = True
+
     def __init__(self, endpoint: Endpoint, *, trust_env: bool, max_concurrency: int | None) -> None:
         self._endpoint = endpoint
         self._trust_env = trust_env
@@ -53,18 +57,27 @@ class HttpTransport(Transport):
             with contextlib.suppress(Exception):
                 await self._client.close()
 
-    async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
+    async def post(
+        self, body: Mapping[str, Any], timeout: float, max_bytes: int, listener: Callable[[str], object] | None = None
+    ) -> bytes | Failed:
         """Send one request and read the body of the reply, all within ``timeout`` seconds.
 
         A body with a ``prompt`` is one for a plain completion, one with an ``input`` for embeddings; others are chats.
         """
         client = self._connect()
         try:
-            return await asyncio.wait_for(self._post(client, body, timeout, max_bytes), timeout)
+            return await asyncio.wait_for(self._post(client, body, timeout, max_bytes, listener), timeout)
         except (asyncio.TimeoutError, TimeoutError):
             return Failed("timeout", f"no complete reply within {timeout:.3g} s", retryable=True)
 
-    async def _post(self, client: Any, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
+    async def _post(
+        self,
+        client: Any,
+        body: Mapping[str, Any],
+        timeout: float,
+        max_bytes: int,
+        listener: Callable[[str], object] | None,
+    ) -> bytes | Failed:
         import openai
 
         rest = {name: value for name, value in body.items() if name not in _ASKED}
@@ -78,12 +91,19 @@ class HttpTransport(Transport):
         try:
             # Read raw: the size is bounded, and what the bytes mean is for reply.read_body to say.
             async with create(**asked, extra_body=rest, timeout=timeout) as response:
-                received = bytearray()
+                received, stream = bytearray(), None
                 async for chunk in response.iter_bytes():
                     received += chunk
-                    if len(received) > max_bytes:
+                    if stream is None and ReplyStream.begins(received):
+                        stream = ReplyStream()
+                    if stream is not None:
+                        stream.feed(received)
+                        received.clear()
+                    if (len(received) if stream is None else stream.size) > max_bytes:
                         return Failed("too_large", f"replied with more than {max_bytes} bytes", retryable=False)
-                return bytes(received)
+                    if stream is not None and listener is not None:
+                        listener(stream.text)
+                return bytes(received) if stream is None else _body_of(stream)
         except openai.APITimeoutError:
             return Failed("timeout", f"no reply within {timeout:.3g} s", retryable=True)
         except openai.APIStatusError as error:
@@ -122,6 +142,21 @@ class HttpTransport(Transport):
                 del request.headers[name]
         request.headers["authorization"] = self._endpoint.authorization
         request.headers["accept-encoding"] = "identity"
+
+
+def _body_of(stream: ReplyStream) -> bytes | Failed:
+    """The body of a reply that came as a stream, or why it is none, as the status would have said it."""
+    stream.close()
+    if stream.error is not None:
+        from .reply import error_message
+
+        said = stream.error["error"]
+        code = said.get("code") if isinstance(said, dict) else None
+        status = code if type(code) is int and 400 <= code < 600 else 500
+        return Failed("status", error_message(stream.error), status in _RETRIED_STATUSES or status >= 500, status)
+    if not stream.ended:
+        return Failed("unreachable", "the connection was lost: the stream ended before the reply", retryable=True)
+    return json.dumps(stream.whole()).encode()
 
 
 def _status_failure(error: Any) -> Failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..lane import Failed, Transport
@@ -22,8 +22,14 @@ class EngineTransport(Transport):
         self._driver = _borrow(address)
         super().__init__(max_concurrency)
 
-    async def post(self, body: Mapping[str, Any], timeout: float, max_bytes: int) -> bytes | Failed:
-        """Have the engine generate a reply."""
+    async def post(
+        self,
+        body: Mapping[str, Any],
+        timeout: float,
+        max_bytes: int,
+        listener: Callable[[str], object] | None = None,  # noqa: ARG002
+    ) -> bytes | Failed:
+        """Have the engine generate a reply, which is there when all of it is."""
         if "input" in body:
             return Failed("status", "the engines of this package generate text, and make no embeddings", False, 400)
         job = self._driver.ask(body)
