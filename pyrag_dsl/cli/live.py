@@ -1,4 +1,5 @@
-"""What is going on, at the bottom of a terminal: calls under way with their seconds, and what may still be spent.
+"""What is going on, at the bottom of a terminal: calls under way with their seconds, the plan that a model is writing,
+and what may still be spent.
 
 Lines for what has happened stand above, as they do where there is no terminal. Text of strangers is data here, never
 markup: it goes out as `Text` of rich, made harmless before.
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..agents.writing import PlanInProgress
 from ..runtime.events import CallFailed, CallFinished, CallStarted, Event, RunStarted
 from ..runtime.hooks import Hook
 from ..runtime.nesting import Spending
@@ -20,7 +22,7 @@ from .steps import Steps
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_SHOWN = 12  # calls under way that are shown
+_SHOWN = 12  # calls under way that are shown, and lines of a plan that is being written
 _PER_SECOND = 8
 
 
@@ -68,10 +70,12 @@ class LiveSteps(Steps):
         self.began = clock()
         self.limits: dict[str, Any] = {}
         self.spent = Spending()
+        self.writing = PlanInProgress()
 
     def on_event(self, event: Event) -> None:
         """Take note of what has begun and ended, beside its line."""
         super().on_event(event)
+        self.writing.on_event(event)
         if isinstance(event, RunStarted) and not event.within:
             self.limits = dict(event.limits)
         elif isinstance(event, CallStarted):
@@ -119,6 +123,10 @@ class LiveSteps(Steps):
             text.append(f"  {seconds:.1f} s\n", "dim")
         if len(found) > most:
             text.append(f"and {len(found) - most} more\n", "dim")
+        written = self.writing.source.split("\n")
+        for line in written[-max(1, min(_SHOWN, console.height - 4 - len(found))) :] if any(written) else ():
+            text.append("  │ ", "dim")
+            text.append(one_line_kept(line)[: max(20, console.width - 6)] + "\n")
         text.append(f"{self.clock() - self.began:.1f} s  {self.budget()}", "dim")
         return text
 

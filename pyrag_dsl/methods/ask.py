@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from ..agents.writing import WRITES_PLANS
 from ..grammar.diagnostics import Diagnostic, LimitExceeded, PlanError, PlanFailed, PlanRejected, ToolFailed
 from ..interpreter.limits import Limits
 from ..quoting import one_line
@@ -119,7 +120,7 @@ def _no_plan(found: tuple[Diagnostic, ...], answered: Answered) -> tuple[Diagnos
     """What is wrong with a reply that holds no plan at all."""
     if not found or found[0].code != "PLAN117":
         return found
-    last = [call for call in answered.calls if call.tool in ("write_plan", "mend_plan")][-1]
+    last = [call for call in answered.calls if call.tool in WRITES_PLANS][-1]
     tries = len(last.usage.get("dropped", ()))
     shown = "1 try" if tries == 1 else f"{tries} tries"
     begins = f"its last reply begins: {one_line(answered.source[:120])}"

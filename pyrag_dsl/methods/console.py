@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..agents.writing import WRITES_PLANS
 from ..quoting import one_line, visible
 from ..runtime.events import CallFinished, CallStarted, Event, NodeRerun
 from ..runtime.hooks import Hook
@@ -117,7 +118,7 @@ class Narrator(Hook):
         """A call has come back."""
         if tool == "decompose":
             self.console.sub_queries(result, str(usage.get("note", "")))
-        elif tool in ("write_plan", "mend_plan"):
+        elif tool in WRITES_PLANS:
             for each in usage.get("fixes", ()):
                 self.console.note(f"fixed: {each}")
             if "constrain" in str(usage.get("note", "")):

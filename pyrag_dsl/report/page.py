@@ -31,7 +31,8 @@ def fill(view: View, *, script: str = "", policy: str = "") -> str:
         f"default-src 'none'; style-src 'sha256-{digest(style)}'; script-src 'sha256-{digest(own)}'; {policy}"
         "base-uri 'none'; form-action 'none'"
     )
-    made = str(_module().whole(view, allowed, [(name, getattr(_module(), f"part_{name}")(view)) for name in PARTS]))
+    parts_of = [(name, getattr(_module(), f"part_{name}")(view)) for name in PARTS]
+    made = str(_module().whole(view, allowed, parts_of, bool(script)))
     # What is put in comes from files of ours, and where it goes stands before and behind all that comes from a run.
     head, _, rest = made.lstrip().partition("/*STYLE*/")
     body, _, end = rest.rpartition("/*SCRIPT*/")

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ..agents.sentinels import is_sentinel
+from ..agents.writing import WRITES_PLANS
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.render import render_terminal
 from ..methods.answered import Answered
@@ -141,6 +142,7 @@ class View:
 
     `mood` is "good", "unknown" (the run ended well and says that it has no answer), "bad" or "going". `cards` are those
     that count, by node; `run_of` has the keys of runs by the nodes that made them, `inner` by the keys of their cards.
+    `writing` is a plan that a model has not written to its end.
     """
 
     question: str
@@ -162,6 +164,7 @@ class View:
     costs: tuple[CostRow, ...]
     total: CostRow
     queries: tuple[str, ...]
+    writing: tuple[LineView, ...]
     prompts: tuple[FixedPrompt, ...]
     about: tuple[tuple[str, str], ...]
     inputs: tuple[tuple[str, str], ...]
@@ -186,13 +189,16 @@ _BY = {
 }
 
 
-def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: float | None = None) -> View:
+def view_of(
+    trace: Trace, *, begun: Mapping[str, float] | None = None, now: float | None = None, writing: str = ""
+) -> View:
     """The page's data. Runs that ended well are run again on their own results to learn what depended on what.
 
     Args:
         trace: of any run.
         begun: of a run that goes on: when the calls were made that have not come back.
         now: then: how many seconds it has taken so far.
+        writing: then: the plan that a model is writing, as far as it has.
     """
     bars = chart_of(trace, begun or {}, now)
     header, finished = trace.header, trace.finished
@@ -207,7 +213,7 @@ def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: floa
     for card in cards:
         own.setdefault(card.bar.within, []).append(card)
     runs = tuple(
-        _run(f"r{number}", each, of.get(node), own.get(node, []), ancestries[node])
+        _run(f"r{number}", each, of.get(node), own.get(node, []), ancestries[node], now)
         for number, (node, each) in enumerate(traces.items())
     )
     answered = Answered(trace)
@@ -216,7 +222,7 @@ def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: floa
     return View(
         question=header.question,
         mood=mood_of(trace),
-        status=_STATUS.get(finished.status, finished.status) if finished else _going(now),
+        status=_STATUS.get(finished.status, finished.status) if finished else _going("the run", now),
         answer=shown(answer) if finished is not None and finished.status == "done" else None,
         started=_time_of_day(header.started),
         elapsed=finished.elapsed if finished else now,
@@ -233,6 +239,7 @@ def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: floa
         costs=_costs(bars),
         total=_cost("all", bars, [bar for bar in bars if not bar.nests]),
         queries=answered.queries,
+        writing=_written(writing, header),
         prompts=tuple(dict.fromkeys(card.prompt for card in cards if card.prompt is not None)),
         about=tuple((name, shown(value)) for name, value in header.about.items()),
         inputs=tuple((name, shown(value)) for name, value in header.inputs.items() if name != "question"),
@@ -241,8 +248,8 @@ def view_of(trace: Trace, *, begun: Mapping[str, float] | None = None, now: floa
     )
 
 
-def _going(now: float | None) -> str:
-    return "the run did not end" if now is None else "the run goes on"
+def _going(what: str, now: float | None) -> str:
+    return f"{what} did not end" if now is None else f"{what} goes on"
 
 
 def mood_of(trace: Trace) -> str:
@@ -405,7 +412,9 @@ def _aliased(within: str, node: str, names: Mapping[str, str]) -> str:
 # ------------------------------------------------------------------------ runs
 
 
-def _run(key: str, trace: Trace, call: CallCard | None, cards: list[CallCard], tree: Ancestry | None) -> RunView:
+def _run(
+    key: str, trace: Trace, call: CallCard | None, cards: list[CallCard], tree: Ancestry | None, now: float | None
+) -> RunView:
     finished = trace.finished
     found = [event.diagnostic for event in trace.of(DiagnosticFound)]
     found.sort(key=lambda each: each.severity != "error")  # what ended the run comes first
@@ -413,7 +422,7 @@ def _run(key: str, trace: Trace, call: CallCard | None, cards: list[CallCard], t
     return RunView(
         key=key,
         call=call,
-        status=_STATUS.get(finished.status, finished.status) if finished else "it did not end",
+        status=_STATUS.get(finished.status, finished.status) if finished else _going("it", now),
         failed=finished is not None and finished.status != "done",
         lines=_lines(trace, cards, found),
         groups=_groups(cards),
@@ -462,6 +471,12 @@ def _lines(trace: Trace, cards: Sequence[CallCard], found: Iterable[Diagnostic])
     return tuple(out)
 
 
+def _written(source: str, header: RunStarted) -> tuple[LineView, ...]:
+    """The lines of a plan that is not whole yet."""
+    lines = enumerate(coloured(cut(source), tuple(header.signatures)), start=1) if source else ()
+    return tuple(LineView(number, tuple(pieces), (), (), 0, "") for number, pieces in lines)
+
+
 def _groups(cards: Sequence[CallCard]) -> tuple[CallGroup, ...]:
     """The calls of a run: as they are, or folded by line where there are many."""
     if len(cards) <= _GROUPED:
@@ -500,7 +515,7 @@ def _repairs(answered: Answered, of: Mapping[str, CallCard], cards: Sequence[Cal
     made: list[Repair] = []
     for call in answered.calls:
         card = by_node.get(call.node)
-        if call.tool in ("write_plan", "mend_plan") and isinstance(call.result, Mapping):
+        if call.tool in WRITES_PLANS and isinstance(call.result, Mapping):
             drafts = [each for each in _texts(call.usage.get("dropped")) if each]
             reasons = _texts(call.usage.get("reasons"))
             final = str(call.result.get("source", ""))

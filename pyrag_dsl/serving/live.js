@@ -1,14 +1,53 @@
 (() => {
-  // The parts of the page as the run goes on. What is unfolded, and what was typed, stays.
-  const key = (each) => each.id || (each.closest(".call, .nested") || { id: "" }).id + "|" + each.className + "|" + (each.querySelector("summary") || each).textContent.slice(0, 120);
+  // The parts of the page as the run goes on. What is there already stays, as the same element: so what is unfolded stays
+  // unfolded, what was typed stays typed, and nothing flickers.
+  const name = (node) => node.nodeType === 1 ? node.dataset.node || node.id : "";
+  const ours = (node) => node.nodeType === 1 && node.classList.contains("again");
+  const untouched = new Set(["open", "hidden", "data-opened"]);
+  let kept = new Map();
+  const take = (node, into) => {
+    const found = kept.get(name(node)) || [];
+    const place = found.findIndex((each) => each.nodeName === node.nodeName && !each.contains(into));
+    return place < 0 ? null : found.splice(place, 1)[0];
+  };
+  const become = (old, now) => {
+    if (old.isEqualNode(now) || old.id === "fold") return;
+    if (now.nodeType !== 1) { old.data = now.data; return; }
+    for (const each of now.attributes) if (!untouched.has(each.name) && old.getAttribute(each.name) !== each.value) old.setAttribute(each.name, each.value);
+    for (const each of [...old.attributes]) if (!untouched.has(each.name) && !now.hasAttribute(each.name)) old.removeAttribute(each.name);
+    fit(old, now);
+  };
+  const fit = (old, now) => {
+    const pairs = [];
+    let at = old.firstChild;
+    for (const node of now.childNodes) {
+      const alike = at && at.nodeName === node.nodeName && !name(at) && !ours(at);
+      const found = (name(node) ? take(node, old) : alike && at) || node.cloneNode(false);
+      if (found === at) at = at.nextSibling;
+      else old.insertBefore(found, at);
+      pairs.push([found, node]);
+    }
+    while (at) { const next = at.nextSibling; if (!ours(at)) at.remove(); at = next; }
+    for (const [found, node] of pairs) become(found, node);
+  };
   const replace = (section, html) => {
-    const open = new Set([...section.querySelectorAll("details[open]")].map(key));
-    const typed = ["find", "only"].map((id) => [id, section.querySelector("#" + id)]).filter((pair) => pair[1]).map((pair) => [pair[0], pair[1].value, pair[1] === document.activeElement]);
-    const chart = section.querySelector(".chart"), scroll = chart ? chart.scrollTop : 0;
-    section.innerHTML = html;
-    for (const each of section.querySelectorAll("details")) if (open.has(key(each))) each.open = true;
-    for (const [id, value, focused] of typed) { const field = document.getElementById(id); if (field) { field.value = value; if (focused) field.focus(); } }
-    if (scroll && section.querySelector(".chart")) section.querySelector(".chart").scrollTop = scroll;
+    const made = document.createElement("template");
+    made.innerHTML = html;
+    kept = new Map();
+    for (const each of section.querySelectorAll("[data-node], [id]")) {
+      if (!kept.has(name(each))) kept.set(name(each), []);
+      kept.get(name(each)).push(each);
+    }
+    fit(section, made.content);
+  };
+  // What is read stays where it is on the screen, whatever grows above it.
+  document.documentElement.style.overflowAnchor = "none";
+  const steady = (change) => {
+    const shows = (each) => each.getClientRects().length > 0 && each.getBoundingClientRect().top >= 0;
+    const read = scrollY > 0 ? [...document.querySelectorAll("main [data-node], main [id]")].find(shows) : null;
+    const before = read && read.getBoundingClientRect().top;
+    change();
+    if (read && read.isConnected) scrollBy({ top: read.getBoundingClientRect().top - before, behavior: "instant" });
   };
   let ended = false;
   const offer = () => {
@@ -33,7 +72,7 @@
   source.onmessage = (event) => {
     const told = JSON.parse(event.data);
     ended = told.ended;
-    for (const [name, html] of Object.entries(told.parts)) replace(document.getElementById("part-" + name), html);
+    steady(() => { for (const [part, html] of Object.entries(told.parts)) replace(document.getElementById("part-" + part), html); });
     if (told.parts.head) document.title = document.querySelector("h1").textContent;
     offer();
     for (const each of document.querySelectorAll(".again button")) each.disabled = !ended;

@@ -30,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from ..agents.writing import PlanInProgress
 from ..report.chart import as_it_goes
 from ..report.page import fill, parts
 from ..report.view import View, view_of
@@ -60,6 +61,7 @@ class Watched(Hook):
         question: what is asked.
         token: what the address holds.
         jobs: re-runs that were asked for.
+        writing: the plan that a model is writing.
         ended: whether the run has.
         closed: whether nobody is to be told any more.
     """
@@ -67,6 +69,7 @@ class Watched(Hook):
     question: str
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     jobs: queue.Queue[RerunRequest] = field(default_factory=queue.Queue)
+    writing: PlanInProgress = field(default_factory=PlanInProgress)
     ended: bool = False
     closed: bool = False
 
@@ -88,6 +91,7 @@ class Watched(Hook):
 
     def on_event(self, event: Event) -> None:
         """Take note of what happens."""
+        self.writing.on_event(event)
         with self._lock:
             self.events.append(event)
             if isinstance(event, RunStarted) and not event.within:
@@ -111,6 +115,7 @@ class Watched(Hook):
                 len(self.events),
                 self.ended,
                 int(time.monotonic()) if self.begun and not self.ended else 0,
+                self.writing.source,
             )
 
     def view(self) -> View:
@@ -118,9 +123,10 @@ class Watched(Hook):
         with self._lock:
             trace, events, begun, now = self.trace, list(self.events), dict(self.begun), time.monotonic() - self.began
             ended = self.ended
+            writing = "" if ended else self.writing.source
         if trace is not None:
             return view_of(trace)
-        return view_of(as_it_goes(events), begun=begun, now=None if ended else now)
+        return view_of(as_it_goes(events), begun=begun, now=None if ended else now, writing=writing)
 
 
 def live_app(watched: Watched) -> Starlette:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import pyrag_dsl as pd
+from pyrag_dsl.agents.writing import PlanInProgress
 from pyrag_dsl.cli.live import LiveSteps, shown
 from pyrag_dsl.cli.screen import Screen
 from pyrag_dsl.cli.steps import CallNames
@@ -104,3 +105,70 @@ def test_where_there_is_no_terminal_there_are_lines_alone(hidden: bool) -> None:
         pd.run("final_answer = answer('q')", {"answer": lambda query: query}, hooks=hooks)
     assert "\x1b" not in stream.getvalue()
     assert bool(stream.getvalue()) is not hidden
+
+
+# ------------------------------------------------------ a plan that is written
+
+THOUGHT = st.text("abc \n`", max_size=20)
+PROGRAM = st.lists(st.sampled_from(["x = 1", "", "final_answer = x", "    y = f'{x}'", "# é`"]), max_size=6).map(
+    "\n".join
+)
+
+
+@given(
+    THOUGHT,
+    st.sampled_from(["", "Here it is:\n"]),
+    PROGRAM,
+    st.sampled_from(["```python\n", "```\n", ""]),
+    st.booleans(),
+)
+def test_law_what_is_shown_of_a_plan_is_a_beginning_of_it(
+    thought: str, before: str, program: str, fence: str, thinks: bool
+) -> None:
+    writing = PlanInProgress()
+    writing.on_event(begun("w", "Who?", "write_plan"))
+    thinking = f"<think>{thought}</think>" if thinks else ""
+    reply = f"{thinking}{before if fence else ''}{fence}{program}" + ("\n```\nThat is it." if fence else "")
+    opened = len(thinking) + len(before if fence else "") + len(fence)
+    for place in range(len(reply) + 1):
+        writing.hear(reply[:place])
+        if place >= opened:
+            assert program.strip().startswith(writing.source.strip())
+        elif place <= len(thinking) and thinks and place >= len("<think>"):
+            assert writing.source == ""
+    assert writing.source.strip() == program.strip()
+    writing.on_event(CallFinished(node="w", alias="", tool="write_plan", arguments={}, result={}))
+    assert writing.source == ""
+
+
+def test_a_plan_is_shown_while_it_is_written_and_anew_in_the_next_call() -> None:
+    writing = PlanInProgress()
+    writing.hear("said before")
+    assert writing.source == "", "of another role"
+    writing.on_event(begun("d", "Who?", "decompose"))
+    assert writing.source == ""
+    writing.on_event(begun("w", "Who?", "write_plan"))
+    assert writing.source == "", "what was said before is no part of it"
+    writing.hear("x = 1")
+    failed = CallFailed(node="w", tool="write_plan", arguments={}, usage={}, error="E", final=False)
+    writing.on_event(failed)
+    assert writing.source == "x = 1", "it is tried again"
+    writing.on_event(CallFailed(node="w", tool="write_plan", arguments={}, usage={}, error="E"))
+    assert writing.source == ""
+    writing.on_event(begun("m", "Who?", "mend_plan"))
+    assert writing.source == ""
+
+
+def test_a_terminal_shows_the_end_of_the_plan_and_obeys_nothing_in_it() -> None:
+    steps = LiveSteps(Screen(io.StringIO()))
+    steps.on_event(begun("w", "Who?", "write_plan"))
+    steps.writing.hear("```python\n" + "".join(f"line{number} = 1\n" for number in range(30)) + HOSTILE + "[bold]x")
+    console = Console(file=io.StringIO(), width=80, height=20)
+    with console.capture() as drawn:
+        console.print(steps.below(console))
+    text = drawn.get()
+    assert "line29" in text
+    assert "line5 " not in text
+    assert "[bold]x" in text
+    assert len(text.splitlines()) <= 20
+    assert not DANGEROUS.search(DRAWN.sub("", text))

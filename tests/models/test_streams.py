@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def completions(draw: st.DrawFn) -> dict[str, Any]:
     return whole
 
 
-def streamed(data: st.DataObject, whole: dict[str, Any], *, ascii: bool, end: str) -> bytes:
+def streamed(data: st.DataObject, whole: dict[str, Any], *, plain: bool, end: str) -> bytes:
     """The same as a stream, its text and the arguments of its calls cut anywhere."""
     choice = whole["choices"][0]
     message = choice.get("message")
@@ -74,13 +75,13 @@ def streamed(data: st.DataObject, whole: dict[str, Any], *, ascii: bool, end: st
     pieces.append({**({"delta": {}} if message is not None else {"text": ""}), **last})
     events = [{"model": whole["model"], "choices": [{"index": 0, "finish_reason": None, **each}]} for each in pieces]
     events.append({"model": whole["model"], "choices": [], "usage": whole.get("usage")})
-    lines = [json.dumps(each, ensure_ascii=ascii) for each in events] + ["[DONE]"]
+    lines = [json.dumps(each, ensure_ascii=plain) for each in events] + ["[DONE]"]
     return "".join(f"data: {line}{end}" for line in lines).encode("utf-8", "surrogatepass")
 
 
 @given(st.data(), completions(), st.booleans(), LINE_ENDS)
-def test_law_a_stream_adds_up_to_the_reply_in_one_piece(data: Any, whole: Any, ascii: bool, end: str) -> None:
-    received = streamed(data, whole, ascii=ascii, end=end)
+def test_law_a_stream_adds_up_to_the_reply_in_one_piece(data: Any, whole: Any, plain: bool, end: str) -> None:
+    received = streamed(data, whole, plain=plain, end=end)
     stream, said = ReplyStream(), [""]
     assert ReplyStream.begins(received)
     for chunk in cut(data, received):
@@ -188,7 +189,7 @@ def test_a_listener_is_told_ever_more_and_from_the_beginning_when_it_is_tried_ag
     assert again > 0, "the second attempt begins anew"
     for part in (told[:again], told[again:]):
         assert part[0] == ""
-        assert all(after.startswith(before) and after != before for before, after in zip(part, part[1:], strict=False))
+        assert all(after.startswith(before) and after != before for before, after in pairwise(part))
         assert whole.startswith(part[-1])
     assert told[-1] == whole
 

@@ -121,6 +121,28 @@ def test_nothing_but_what_has_changed_is_told() -> None:
     assert "repairs" not in messages[1]["parts"]
 
 
+def test_a_plan_is_told_as_it_is_written_and_stays_in_no_trace() -> None:
+    watched = Watched("Who?")
+    said = f"```python\nfinal_answer = answer('Who?')  # {HOSTILE}"
+
+    def write_plan(question: str) -> str:  # noqa: ARG001
+        watched.writing.hear(said)
+        shown, _ = heard(watched, lambda _: True)
+        watched.closed = False
+        drafts.append(shown["plan"])
+        return "done"
+
+    drafts: list[str] = []
+    result = pd.run("final_answer = write_plan('Who?')", {"write_plan": write_plan}, hooks=[watched], question="Who?")
+    assert "The plan, as it is written" in drafts[0]
+    assert unescape(re.sub("<[^>]*>", "", drafts[0])).count(HOSTILE) == 1
+    assert "<script" not in drafts[0]
+    watched.finish(result.trace)
+    after, _ = heard(watched, lambda _: True)
+    assert "as it is written" not in after["plan"]
+    assert not any(HOSTILE in repr(event) for event in result.trace.events)
+
+
 def test_only_the_page_can_ask_for_a_rerun() -> None:
     watched = Watched("Who?")
     node = "retrieve@3:58[0]"

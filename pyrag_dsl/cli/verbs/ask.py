@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty
@@ -277,6 +277,19 @@ def _again(watched: Any, tools: Any, options: Any, screen: Screen) -> None:
             watched.finish(recorded)
 
 
+def _listen(host: Host, hooks: Iterable[Any]) -> None:
+    """Have the models that write plans tell those who show a plan as it is written; where nobody does, nothing."""
+    hear = [hook.writing.hear for hook in hooks if hasattr(hook, "writing")]
+
+    def listener(text: str) -> None:
+        for each in hear:
+            each(text)
+
+    if hear and host.models is not None:
+        for model in (host.models.plan, host.models.repair):
+            model.listener = listener  # type: ignore[attr-defined]  # of a `ChatModel`, as `model_of` makes them
+
+
 def _leave(
     outcome: CommandOutcome,
     screen: Screen,
@@ -398,6 +411,7 @@ def _answer(
 
     try:
         with shown(screen, hidden=screen.quiet) as steps:
+            _listen(host, (*steps, *hooks))
             answered = asyncio.run(ask_it())
     except PlanError as error:
         made = kept[0] if kept else None
