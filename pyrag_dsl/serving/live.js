@@ -11,7 +11,7 @@
     return place < 0 ? null : found.splice(place, 1)[0];
   };
   const become = (old, now) => {
-    if (old.isEqualNode(now) || old.id === "fold") return;
+    if (old.isEqualNode(now) || (old.id === "fold" && old.firstChild)) return;
     if (now.nodeType !== 1) { old.data = now.data; return; }
     for (const each of now.attributes) if (!untouched.has(each.name) && old.getAttribute(each.name) !== each.value) old.setAttribute(each.name, each.value);
     for (const each of [...old.attributes]) if (!untouched.has(each.name) && !now.hasAttribute(each.name)) old.removeAttribute(each.name);

@@ -115,3 +115,79 @@ def test_keys_go_from_call_to_call(opened: Any) -> None:
     ).get_attribute("id")
     page.keyboard.press("Enter")
     assert page.locator(".call[open]").count() == 1
+
+
+# -------------------------------------------------- a page that fills as it goes
+
+SECTIONS = """() => [...document.querySelectorAll("section")].map((each) => {
+  const made = each.cloneNode(true);
+  for (const ours of made.querySelectorAll(".again")) ours.remove();
+  for (const found of made.querySelectorAll("[open]")) found.removeAttribute("open");
+  return made.innerHTML.trim();
+})"""
+
+
+@pytest.fixture
+def followed(browser: Any) -> Iterator[Any]:
+    """A run that is watched, and its page in a browser."""
+    pytest.importorskip("starlette", reason="the extra `serve` is not installed")
+    pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
+    from pyrag_dsl.serving import Watched, watching_at
+
+    watched = Watched("Who?")
+    with watching_at(watched, 0) as address:
+        page = browser.new_page(viewport={"width": 900, "height": 600})
+        page.goto(address)
+        yield watched, page, address
+        page.close()
+
+
+def called(*asked: str, plan: str = "") -> pd.Trace:
+    """A run that asks so many things."""
+    lines = [f"x{place} = answer({each!r}, retrieve({each!r}))" for place, each in enumerate(asked)]
+    tools = {
+        "retrieve": lambda query, topk=5: [f"{query} {number}\nText" for number in range(topk)],
+        "answer": lambda query, docs=None: f"said {query}",  # noqa: ARG005
+    }
+    source = plan or "\n".join([*lines, "final_answer = x0"])
+    return pd.run(source, tools, question="Who? " + " ".join(asked)[:40], limits={"tool_calls": 500}).trace
+
+
+def test_law_what_was_told_is_the_page_that_is_opened_anew(followed: Any, browser: Any) -> None:
+    watched, page, address = followed
+    many = [f"topic {number}" for number in range(40)]
+    for asked in (["a"], ["b", "a"], ["a", "b", "c"], many, ["c", HOSTILE, "a"], [*many, "a"], ["a"]):
+        trace = called(*asked)
+        watched.start()
+        watched.finish(trace)
+        playwright.expect(page.locator("h1")).to_have_text(trace.header.question)
+        page.wait_for_timeout(100)
+        anew = browser.new_page()
+        anew.goto(address)
+        anew.wait_for_timeout(700)
+        assert page.evaluate(SECTIONS) == anew.evaluate(SECTIONS)
+        anew.close()
+    assert page.locator("img, iframe").count() == 0
+
+
+def test_what_is_open_typed_and_read_stays_while_the_page_grows(followed: Any) -> None:
+    watched, page, _ = followed
+    watched.finish(called("a", "b", "c", "d", "e", "f"))
+    playwright.expect(page.locator(".call")).to_have_count(12)
+    card = page.locator(".call", has_text="said e")
+    card.locator("summary").first.click()
+    topk = page.locator(".call[data-topk]", has_text="retrieve#5")
+    topk.locator("summary").first.click()
+    topk.locator(".again input").fill("17")
+    card.evaluate("(each) => { window.mine = each; each.scrollIntoView({ block: 'start', behavior: 'instant' }); }")
+    where = (
+        "() => [window.mine.isConnected, window.mine.open, Math.round(window.mine.getBoundingClientRect().top / 10)]"
+    )
+    before = page.evaluate(where)
+    watched.start()
+    watched.finish(called("a", "b", "c", "d", "e", "f", "g", "h", "i"))
+    playwright.expect(page.locator(".call")).to_have_count(18)
+    page.wait_for_timeout(100)
+    assert page.evaluate(where) == before == [True, True, 0]
+    assert "said e" in page.evaluate("() => window.mine.textContent")
+    assert topk.locator(".again input").input_value() == "17"
