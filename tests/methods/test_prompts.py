@@ -77,14 +77,25 @@ def test_a_fixed_text_stands_once_in_the_file(tmp_path: Path) -> None:
     assert pd.Trace.load(tmp_path / "t.jsonl").without_timings() == trace.without_timings()
 
 
-def test_what_was_told_in_vain_is_on_record_too() -> None:
-    roles = Roles(decompose=[QUERIES], plan=[block(PLAN)], answer=lambda _: status(400, message="no"))
+def refuse(_: str) -> Turn:
+    return status(400, message="no")
+
+
+@pytest.mark.parametrize(
+    ("replies", "tool", "begins"),
+    [
+        ({"plan": [block(PLAN)], "answer": refuse}, "answer", "You answer one question"),
+        ({"plan": refuse}, "write_plan", "You write a short program"),
+        ({"plan": [block(BAD)], "repair": refuse, "answer": answers(Momo="Ende")}, "mend_plan", "You mend"),
+    ],
+)
+def test_what_was_told_in_vain_is_on_record_too(replies: Any, tool: str, begins: str) -> None:
     with pytest.raises(pd.PlanError) as caught:
-        asked(roles)
+        asked(Roles(decompose=[QUERIES], **replies))
     assert caught.value.trace is not None
-    failed = caught.value.trace.events
-    told = [each.usage.get("prompts") for each in failed if isinstance(each, CallFailed)]
-    assert [WITH_PASSAGES] in told
+    failed = [each for each in caught.value.trace.events if isinstance(each, CallFailed) and each.tool == tool]
+    assert failed
+    assert all(each.usage["prompts"][0].startswith(begins) for each in failed)
 
 
 def test_messages_that_are_arguments_are_not_told_twice() -> None:

@@ -18,8 +18,10 @@ import requests
 from starlette.testclient import TestClient
 
 import pyrag_dsl as pd
+from pyrag_dsl.grammar.diagnostics import Span
 from pyrag_dsl.report import render_report
 from pyrag_dsl.report.page import PARTS
+from pyrag_dsl.runtime.events import CallStarted
 from pyrag_dsl.serving import Watched, live_app, watching_at
 from pyrag_dsl.serving.live import told
 
@@ -141,6 +143,15 @@ def test_a_plan_is_told_as_it_is_written_and_stays_in_no_trace() -> None:
     after, _ = heard(watched, lambda _: True)
     assert "as it is written" not in after["plan"]
     assert not any(HOSTILE in repr(event) for event in result.trace.events)
+
+
+def test_a_run_that_left_no_trace_writes_no_plan_any_more() -> None:
+    watched = Watched("Who?")
+    watched.on_event(CallStarted(node="w", alias="", tool="write_plan", arguments={}, span=Span(1, 1, 1, 9)))
+    watched.writing.hear("final_answer = 1")
+    assert len(watched.view().writing) == 1
+    watched.finish(None)
+    assert watched.view().writing == ()
 
 
 def test_only_the_page_can_ask_for_a_rerun() -> None:
