@@ -61,7 +61,7 @@ class Readings:
         listed = isinstance(bar.result, list) and all(isinstance(item, str) for item in bar.result)
         found = self._passages(bar.result, bar, whole=True) if listed else None
         read = self._passages(bar.arguments.get("docs"), bar, whole=False)
-        said = "" if listed or bar.result is None else shown(bar.result)
+        said = "" if listed or bar.result is None else _said(bar.result)
         return found, read, said
 
     def _passages(self, value: Any, bar: Bar, *, whole: bool) -> tuple[ShownPassage, ...]:
@@ -126,6 +126,28 @@ def _documents(value: Any) -> list[str]:
 
 def _at(values: Any, place: int) -> str:
     return shown(values[place]) if isinstance(values, (list, tuple)) and place < len(values) else ""
+
+
+def _said(value: Any) -> str:
+    """What a call said: of a turn of a chat its content, and the tools that the model asks for."""
+    if not _is_turn(value):
+        return shown(value)
+    asks = [f"{written(each.get('name'))}: {written(each.get('arguments'))}" for each in _asks(value)]
+    return cut("\n".join([*([value["content"]] if value["content"] else []), *asks]))
+
+
+def beside(value: Any) -> dict[str, Any]:
+    """What a turn of a chat holds beside what was said; nothing of any other result."""
+    return {name: each for name, each in value.items() if name not in ("content", "calls")} if _is_turn(value) else {}
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("content"), str)
+
+
+def _asks(turn: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    asked = turn.get("calls")
+    return [each for each in asked if isinstance(each, Mapping)] if isinstance(asked, list) else []
 
 
 def shown(value: Any) -> str:

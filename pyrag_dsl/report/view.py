@@ -13,11 +13,12 @@ from ..agents.writing import WRITES_PLANS
 from ..grammar.diagnostics import Diagnostic
 from ..grammar.render import render_terminal
 from ..methods.answered import Answered
+from ..quoting import written
 from ..runtime.events import DiagnosticFound, HookDecided, NodeRerun, Printed, RunStarted, StatementEnded
 from ..runtime.trace import Trace
 from .ancestry import Ancestry, Branch, ancestry_of
 from .chart import Bar, chart_of, paid
-from .passages import Readings, ShownPassage, cut, shown
+from .passages import Readings, ShownPassage, beside, cut, shown
 from .source import DiffLine, Piece, coloured, difference
 
 _GROUPED = 30
@@ -314,8 +315,9 @@ def _cards(
             times = [made / whole, made / whole, back / whole]
         start, begin, end = (round(min(max(each, 0.0), 1.0) * 1_000, 2) for each in times)
         passages, documents, answer = reading.of(bar)
-        first, *told = _texts(bar.usage.get("prompts")) or [""]
+        first, *told = _told(bar) or [""]
         prompt = prompts.setdefault(first, FixedPrompt(f"p{len(prompts)}", bar.tool, cut(first))) if first else None
+        elsewhere = ("docs", "messages") if told else ("docs",)
         raw = cut(bar.usage["raw"]) if isinstance(bar.usage.get("raw"), str) else ""
         cards.append(
             CallCard(
@@ -324,14 +326,18 @@ def _cards(
                 start=start,
                 begin=begin,
                 end=end,
-                arguments=tuple((name, shown(value)) for name, value in bar.arguments.items() if name != "docs"),
+                arguments=tuple((name, shown(value)) for name, value in bar.arguments.items() if name not in elsewhere),
                 passages=passages,
                 documents=documents,
                 answer=answer,
                 again=_again(bar, why, names),
                 parents=tuple(keys[prefix + node] for node in parents if prefix + node in keys),
                 needed=None if tree is None else counts and inner in tree.lineage,
-                usage=tuple((name, shown(value)) for name, value in bar.usage.items() if name not in _SAID_ELSEWHERE),
+                usage=tuple(
+                    (name, shown(value))
+                    for name, value in {**beside(bar.result), **bar.usage}.items()
+                    if name not in _SAID_ELSEWHERE
+                ),
                 topk=_topk(bar),
                 run=bar.within,
                 prompt=prompt,
@@ -343,6 +349,23 @@ def _cards(
 
 
 _SAID_ELSEWHERE = frozenset({"passages", "scores", "dropped", "reasons", "fixes", "prompts", "raw"})
+
+
+def _told(bar: Bar) -> list[str]:
+    """What a model was told in a call, the fixed text first ("" if there is none): its messages, or what it reports."""
+    messages = bar.arguments.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(each, Mapping) for each in messages):
+        return _texts(bar.usage.get("prompts"))
+    begins = bool(messages) and messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str)
+    fixed, rest = (messages[0]["content"], messages[1:]) if begins else ("", messages)
+    return [fixed, *(_message(each) for each in rest)]
+
+
+def _message(message: Mapping[str, Any]) -> str:
+    """A message of a chat: who says it, and what it holds beside."""
+    known = {name: value for name, value in message.items() if name not in ("role", "content") and value}
+    said = f"{written(message.get('role', ''))}: {written(message.get('content', ''))}"
+    return said + "".join(f"\n{name}: {written(value)}" for name, value in known.items())
 
 
 def _topk(bar: Bar) -> int | None:

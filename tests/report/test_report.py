@@ -315,3 +315,38 @@ def test_a_trace_without_prompts_or_with_nonsense_for_them_is_shown(tmp_path, pr
     page = inert(render_report(trace))
     assert "What the model was told" not in page.text
     assert pd.run(trace.source, journal=trace, replay=True).final_answer == "Ann"
+
+
+def chatted(messages, said):
+    """A run of two turns of a chat, told the same."""
+    tools = {"chat": lambda messages: said}  # noqa: ARG005
+    plan = "first = chat(messages)\nsecond = chat(messages)\nfinal_answer = 'Ann'"
+    return pd.run(plan, tools, question="Who?", inputs={"messages": messages}).trace
+
+
+def test_a_chat_is_drawn_as_what_was_told_and_said():
+    messages = [
+        {"role": "system", "content": f"Fixed {HOSTILE_PROMPT}"},
+        {"role": "user", "content": f"Asked {HOSTILE_PROMPT}"},
+        {"role": "assistant", "content": "", "tool_calls": [{"name": "find", "arguments": {"q": "Dune"}}]},
+    ]
+    said = {"content": f"Said {HOSTILE_PROMPT}", "calls": [{"name": "read", "arguments": {"id": 7}}], "cut": False}
+    view = view_of(chatted(messages, said))
+    for card in view.chart:
+        assert card.prompt is view.prompts[0]
+        assert card.told == (f"user: Asked {HOSTILE_PROMPT}", f"assistant: \ntool_calls: {messages[2]['tool_calls']!r}")
+        assert card.answer == f"Said {HOSTILE_PROMPT}\nread: {{'id': 7}}"
+        assert [name for name, _ in card.arguments] == []
+        assert ("cut", "False") in card.usage
+    inert(render_report(chatted(messages, said)))
+
+
+@pytest.mark.parametrize(
+    "messages", [[], [7], ["x"], [{}], [{"role": 7, "content": None}], [{"role": "system"}], "text", {}]
+)
+@pytest.mark.parametrize(
+    "said", [{"content": 7}, {"content": "", "calls": 7}, {"content": "x", "calls": [7, {}]}, {}, "x"]
+)
+def test_a_chat_of_nonsense_is_drawn_too(messages, said):
+    page = inert(render_report(chatted(messages, said)))
+    assert "chat#1" in page.text
