@@ -1,7 +1,7 @@
-"""What a pass has used of its limits. Whatever takes time or memory is charged here, before it is done.
+"""What a pass has left of its limits. An operation is charged here before it is carried out.
 
-A step is about a microsecond. An operation that looks at every item of a value is charged by what it looks at, with
-what is shared counted as often as it is met: `measure` walks the table of parts, and so cannot miss what a kind holds.
+A step is about a microsecond. An operation that visits every item of a value is charged for each visit, so a shared
+item counts as often as it is met. `charge_value` finds the items by the table of parts, and so misses no kind of value.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .parts import SHAPES, exception_parts
 from .values import VIEWS, DefaultDict, PlanFrozenSet, PlanSet, Record, TypeUnion
 
 _CHUNK = 4_000  # steps between two looks at the clock
-_HEADER = 56  # bytes of a text beyond its characters
+_HEADER = 56  # bytes of a string beyond its characters
 _ENTRY = 128  # bytes of an entry of a dictionary
-_MODULUS = 2**61 - 1  # hashes of integers are remainders
+_MODULUS = 2**61 - 1  # the hash of an integer is its remainder modulo this number
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 _DEEP_KEYS = frozenset({tuple, Record, PlanFrozenSet, range, TypeUnion})
 _MAPPINGS = frozenset({dict, DefaultDict, Counter, OrderedDict})
@@ -28,11 +28,14 @@ _SMALL_KEYS = _PLAIN_KEYS | {int, float}
 
 
 class Account:
-    """Counts down. `fuel` is what is left of the steps until the next look at the clock, `reserve` what lies behind."""
+    """The budgets of a pass, which count down.
+
+    `fuel` is the number of steps until the next look at the clock, and `reserve` the number of steps after that.
+    """
 
     __slots__ = (
         *("limits", "interrupt", "fuel", "reserve", "memory", "output", "regex_seconds"),
-        *("crowds", "crowded"),
+        *("collisions", "most_collisions"),
     )
 
     def __init__(self, limits: Limits, interrupt: Callable[[], bool] | None) -> None:
@@ -43,11 +46,11 @@ class Account:
         self.memory = limits.memory
         self.output = limits.output
         self.regex_seconds = limits.regex_seconds * REGEX_SHARE
-        self.crowds: dict[int, list[Any]] = {}  # by hash: one key that has it, and how often others came
-        self.crowded = 0  # how many keys share a hash at most
+        self.collisions: dict[int, list[Any]] = {}  # hash -> [first key with it, number of other keys with it]
+        self.most_collisions = 0  # the largest of these numbers
 
     def refuel(self) -> None:
-        """Called when `fuel` is below zero: more of it, or the end of the run."""
+        """Move steps from `reserve` to `fuel`. Raises `LimitHit` when time or steps are used up."""
         if self.interrupt is not None and self.interrupt():
             raise LimitHit("PLAN402", "the time of the run is over")
         if self.reserve + self.fuel < 0:
@@ -62,80 +65,82 @@ class Account:
     def steps_taken(self) -> int:
         return self.limits.steps - self.reserve - self.fuel
 
-    def work(self, steps: int) -> None:
-        """Pay for work of about `steps` operations."""
+    def charge_steps(self, steps: int) -> None:
+        """Charge about `steps` simple operations."""
         self.fuel -= steps
         if self.fuel < 0:
             self.refuel()
 
-    def memory_used_up(self) -> NoReturn:
+    def raise_memory_limit(self) -> NoReturn:
         raise LimitHit("PLAN403", f"the plan would use more than {self.limits.memory // 2**20} MiB of memory")
 
-    def take(self, size: int) -> None:
-        """Pay for `size` bytes of small objects that a plan may keep."""
+    def charge_bytes(self, size: int) -> None:
+        """Charge `size` bytes of small objects that a plan may keep."""
         self.memory -= size
         if self.memory < 0:
-            self.memory_used_up()
+            self.raise_memory_limit()
 
-    def text(self, length: int, wide: bool = False) -> None:
-        """Pay for a string of `length` characters before it is made."""
+    def charge_text(self, length: int, wide: bool = False) -> None:
+        """Charge a string of `length` characters, `wide` if they are not all ASCII."""
         if length > self.limits.string:
             raise LimitHit("PLAN404", f"a string of {length:,} characters; the limit is {self.limits.string:,}")
         self.memory -= (length * 4 if wide else length) + _HEADER
         if self.memory < 0:
-            self.memory_used_up()
+            self.raise_memory_limit()
         self.fuel -= length >> 7
         if self.fuel < 0:
             self.refuel()
 
-    def items(self, count: int) -> None:
-        """Pay for a container of `count` items before it is made."""
+    def charge_items(self, count: int) -> None:
+        """Charge a container of `count` items."""
         if count > self.limits.container:
             raise LimitHit("PLAN405", f"a container of {count:,} items; the limit is {self.limits.container:,}")
         self.memory -= count * 16
         if self.memory < 0:
-            self.memory_used_up()
+            self.raise_memory_limit()
         self.fuel -= count >> 2
         if self.fuel < 0:
             self.refuel()
 
-    def bits(self, count: int) -> None:
-        """Refuse an integer of `count` bits before it is made, if it is too large."""
+    def check_bits(self, count: int) -> None:
+        """Raise `LimitHit` if an integer of `count` bits is too large. Nothing is charged."""
         if count > self.limits.integer_bits:
             raise LimitHit("PLAN406", f"an integer of more than {self.limits.integer_bits:,} bits")
 
-    def integer(self, value: Any) -> Any:
-        """Pay for an integer that may be large; the value, whatever it is."""
+    def charge_integer(self, value: Any) -> Any:
+        """Charge a value if it is a large integer, and return it."""
         if type(value) is int and not -_SMALL < value < _SMALL:
             size = value.bit_length()
-            self.bits(size)
-            self.take(size >> 3)
-            self.work(size >> 10)
+            self.check_bits(size)
+            self.charge_bytes(size >> 3)
+            self.charge_steps(size >> 10)
         return value
 
     # -------------------------------------------------------------- whole values
 
-    def measure(self, value: Any) -> int:
-        """Items and characters of a value, sharing expanded, within the limits of depth and size.
+    def charge_value(self, value: Any) -> int:
+        """Charge an operation that visits all of a value, and return the number of its items and characters.
 
-        A container of containers is looked at once, however often it is shared, and what an operation on all of it
-        will take is paid for.
+        What is shared counts as often as it is met, although a shared container of containers is measured only once.
+
+        Raises:
+            LimitHit: the value is too deep or too large.
         """
         kind = type(value)
         if kind is str:
             return len(value)
-        if kind is list and all_texts(value):  # documents, as a rule: quickly, and all the same
+        if kind is list and all_texts(value):  # usually documents: the same charges as below, computed faster
             items, characters = 1 + len(value), sum(map(len, value))
             if items + characters <= self.limits.border and self.limits.depth > 0:
-                self.work(2 + (len(value) >> 2))
-                self.work((items >> 2) + (characters >> 6))
+                self.charge_steps(2 + (len(value) >> 2))
+                self.charge_steps((items >> 2) + (characters >> 6))
                 return items + characters
         items, characters, _ = self._measure(value, 0, {})
-        self.work((items >> 2) + (characters >> 6))
+        self.charge_steps((items >> 2) + (characters >> 6))
         return items + characters
 
     def _measure(self, value: Any, depth: int, sizes: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
-        """Items, characters and height of one value."""
+        """The items, characters and height of one value."""
         kind = type(value)
         if kind is str:
             return 1, len(value), 0
@@ -153,18 +158,18 @@ class Account:
                 return 1, 16, 0
             held, characters = exception_parts(value), 16
         elif shape.leaf:
-            self.work(4)  # the host does arithmetic to compare times and ranges
+            self.charge_steps(4)  # the host does arithmetic to compare times and ranges
             return 1, shape.name(value), 0
         else:
             if shape.copied is not None:
-                self.work(shape.copied(value) >> 1)
+                self.charge_steps(shape.copied(value) >> 1)
             held, characters = shape.parts(value), shape.name(value)
         if depth >= self.limits.depth:
             self._too_deep()
         items, height = 1, 0
-        self.work(2 + (len(held) >> 2))
-        if self.crowded and kind in _BY_HASH:
-            self.rehash(value)
+        self.charge_steps(2 + (len(held) >> 2))
+        if self.most_collisions and kind in _BY_HASH:
+            self.charge_rehash(value)
         for child in held:
             below = type(child)
             if below is str:
@@ -183,7 +188,7 @@ class Account:
         if items + characters > self.limits.border:
             raise LimitHit("PLAN405", f"a value of more than {self.limits.border:,} items and characters")
         found = (items, characters, height + 1)
-        if height:  # what holds only atoms is looked at again as fast as it is looked up
+        if height:  # a container of atoms is measured again as fast as it would be found in `sizes`
             sizes[id(value)] = found
         return found
 
@@ -192,88 +197,92 @@ class Account:
 
     # -------------------------------------------------------------------- keys
 
-    def key(self, value: Any) -> Any:
-        """Pay for hashing a value and for looking it up; the value. Raises `TypeError` for a slice, on any Python."""
+    def charge_key(self, value: Any) -> Any:
+        """Charge the hash and the lookup of a key, and return the key.
+
+        Raises:
+            TypeError: the key is a slice, which only some versions of Python can hash.
+        """
         kind = type(value)
         if kind is str:
             if len(value) > 1_024:
-                self.work(len(value) >> 10)
+                self.charge_steps(len(value) >> 10)
         elif kind is int:
-            if self.crowded or not -_MODULUS < value < _MODULUS:
-                # Where keys share a hash, others are found behind them.
-                self.work((value.bit_length() >> 7) + (self.crowded >> 4))
-                self._crowd(value)
+            if self.most_collisions or not -_MODULUS < value < _MODULUS:
+                # A lookup also passes the keys that share a hash with others.
+                self.charge_steps((value.bit_length() >> 7) + (self.most_collisions >> 4))
+                self._charge_collisions(value)
         elif kind in _DEEP_KEYS:
-            self.work(4)
+            self.charge_steps(4)
             if kind is not range:
-                self.measure(value)
-            self._crowd(value)
+                self.charge_value(value)
+            self._charge_collisions(value)
         elif kind is float:
-            if self.crowded:
-                self._crowd(value)
+            if self.most_collisions:
+                self._charge_collisions(value)
         elif kind is slice:
             raise TypeError("unhashable type: 'slice'")
         return value
 
-    def keys(self, values: Collection[Any]) -> Any:
-        """`key` for many; the values."""
+    def charge_keys(self, values: Collection[Any]) -> Any:
+        """Charge the hashes and lookups of many keys, and return the keys."""
         if not {*map(type, values)} <= _PLAIN_KEYS:
             for value in values:
-                self.key(value)
+                self.charge_key(value)
         else:
             for value in values:
                 if type(value) is str and len(value) > 1_024:
-                    self.work(len(value) >> 10)
+                    self.charge_steps(len(value) >> 10)
         return values
 
-    def rehash(self, keys: Collection[Any]) -> None:
-        """Pay for hashing and looking up keys once more that have been keys before."""
-        self.work(len(keys) >> 3)
-        if {*map(type, keys)} <= (_PLAIN_KEYS if self.crowded else _SMALL_KEYS):
+    def charge_rehash(self, keys: Collection[Any]) -> None:
+        """Charge the hashes and lookups of values that have been keys before."""
+        self.charge_steps(len(keys) >> 3)
+        if {*map(type, keys)} <= (_PLAIN_KEYS if self.most_collisions else _SMALL_KEYS):
             return
         for key in keys:
             if type(key) is not str:
-                self.key(key)
+                self.charge_key(key)
 
-    def reading(self, value: Any) -> None:
-        """Pay for going over a value. It is free but for an ordered dictionary, of which the host looks each key up."""
+    def charge_iteration(self, value: Any) -> None:
+        """Charge the iteration over a value. Only an ordered dictionary costs anything: the host looks each key up."""
         if type(value) is OrderedDict:
-            self.rehash(dict.keys(value))
+            self.charge_rehash(dict.keys(value))
 
-    def _crowd(self, value: Any) -> None:
-        """Pay for the others that share this hash: integers and tuples of them can be chosen to collide."""
+    def _charge_collisions(self, value: Any) -> None:
+        """Charge the comparisons with other keys of the same hash. A plan can choose integers that collide."""
         try:
             code = hash(value)
         except TypeError:
             return  # the operation itself says so
-        crowd = self.crowds.get(code)
-        if crowd is None:
+        found = self.collisions.get(code)
+        if found is None:
             if type(value) is int and -_MODULUS < value < _MODULUS:
                 return
-            self.take(_ENTRY)
-            self.crowds[code] = [value, 0]
-        elif crowd[0] != value:
-            crowd[1] += 1
-            self.crowded = max(self.crowded, crowd[1])
-            self.work(crowd[1] >> 3)
+            self.charge_bytes(_ENTRY)
+            self.collisions[code] = [value, 0]
+        elif found[0] != value:
+            found[1] += 1
+            self.most_collisions = max(self.most_collisions, found[1])
+            self.charge_steps(found[1] >> 3)
 
-    def comparing(self, value: Any, times: int) -> None:
-        """Pay for comparing a value with `times` others, which may be as long and differ at the end only."""
+    def charge_comparisons(self, value: Any, times: int) -> None:
+        """Charge the worst case of `times` comparisons with a value: equal length, and a difference only at the end."""
         kind = type(value)
         if kind is str:
-            self.work((len(value) >> 6) * times >> (6 if value.isascii() else 4))
+            self.charge_steps((len(value) >> 6) * times >> (6 if value.isascii() else 4))
         elif kind is int:
-            self.work(value.bit_length() * times >> 14)
+            self.charge_steps(value.bit_length() * times >> 14)
 
-    def seeking(self, text: str, part: str) -> None:
-        """Pay for looking for one text in another: where its beginning or end is found often, the host is slow."""
+    def charge_search(self, text: str, part: str) -> None:
+        """Charge a search for `part` in a text. The host is slow where the beginning or end of `part` occurs often."""
         size = len(part)
         if size > 8 and len(text) > size:
             often = text.count(part[:8]) + text.count(part[-8:])
-            self.work((len(text) >> 7) + (often * size >> 7))
+            self.charge_steps((len(text) >> 7) + (often * size >> 7))
         else:
-            self.work(len(text) >> 7)
+            self.charge_steps(len(text) >> 7)
 
 
-_SMALL = 1 << 512  # integers below are as cheap as any value
-REGEX_SHARE = 8  # so many times the seconds of one regular expression is what those of a pass may take together
+_SMALL = 1 << 512  # smaller integers cost no more than any other value
+REGEX_SHARE = 8  # the regular expressions of a pass may together take this many times the seconds of one

@@ -27,8 +27,8 @@ def add_mapping(machine: Machine, out: dict[Any, Any], value: Any) -> None:
     """`**value`."""
     if not isinstance(value, dict):
         raise TypeError(f"argument after ** must be a mapping, not {type(value).__name__}")
-    machine.items((len(out) + len(value)) * 6)
-    machine.rehash(value)
+    machine.charge_items((len(out) + len(value)) * 6)
+    machine.charge_rehash(value)
     out.update(value)
 
 
@@ -49,7 +49,7 @@ def split(machine: Machine, value: Any, count: int, star: int | None, after: int
     if star is None:
         items = []
         for item in machine.iterate(value):
-            machine.work(1)
+            machine.charge_steps(1)
             items.append(item)
             if len(items) > count:
                 raise ValueError(f"too many values to unpack (expected {count})")
@@ -72,9 +72,9 @@ def collect(machine: Machine, kind: str, elements: Any) -> Any:
             out.append(element)
             machine.memory -= 16
             if machine.memory < 0:
-                machine.memory_used_up()
+                machine.raise_memory_limit()
             if len(out) > ceiling:
-                machine.items(len(out))
+                machine.charge_items(len(out))
         return out
     if kind == "set":
         members: PlanSet = make_set(machine, ())
@@ -83,6 +83,6 @@ def collect(machine: Machine, kind: str, elements: Any) -> Any:
         return members
     made: dict[Any, Any] = {}
     for key, value in elements:
-        made[machine.key(key)] = value
-        machine.items(4)
+        made[machine.charge_key(key)] = value
+        machine.charge_items(4)
     return made

@@ -13,7 +13,7 @@ from .limits import LimitHit
 from .machine import Caller, Machine, range_length
 from .making import make_exception, make_frozenset, make_range, make_set
 from .modules import MODULES
-from .operators import COMPARE, add, multiplying, power
+from .operators import COMPARE, add, charge_multiplication, power
 from .text import format_value, to_ascii, to_repr, to_str
 from .text_methods import maketrans
 from .values import (
@@ -50,10 +50,10 @@ def int_(machine: Machine, value: Any = 0, /, base: Any = _MISSING) -> int:
     kind = type(value)
     if kind is str:
         if len(value) > 5_000:
-            machine.text(len(value))
+            machine.charge_text(len(value))
             if base is _MISSING or base not in (2, 4, 8, 16, 32) or len(value) * 5 > machine.limits.integer_bits:
-                machine.bits(machine.limits.integer_bits + 1)
-        machine.work(len(value) ** 2 >> 15)
+                machine.check_bits(machine.limits.integer_bits + 1)
+        machine.charge_steps(len(value) ** 2 >> 15)
         made = int(value) if base is _MISSING else int(value, base)
     elif kind in (int, bool, float) and base is _MISSING:
         made = int(value)
@@ -63,8 +63,8 @@ def int_(machine: Machine, value: Any = 0, /, base: Any = _MISSING) -> int:
         raise TypeError(
             f"int() argument must be a string, a bytes-like object or a real number, not '{type_name(value)}'"
         )
-    machine.bits(made.bit_length())
-    machine.take(made.bit_length() >> 3)
+    machine.check_bits(made.bit_length())
+    machine.charge_bytes(made.bit_length() >> 3)
     return made
 
 
@@ -72,7 +72,7 @@ def float_(machine: Machine, value: Any = 0.0, /) -> float:
     if type(value) not in (str, int, bool, float):
         raise TypeError(f"float() argument must be a string or a real number, not '{type_name(value)}'")
     if type(value) is str:
-        machine.work(len(value) >> 6)
+        machine.charge_steps(len(value) >> 6)
     return float(value)
 
 
@@ -83,32 +83,32 @@ def bool_(machine: Machine, value: Any = False, /) -> bool:
 def round_(machine: Machine, number: Any, ndigits: Any = None) -> Any:
     _number("round", number)
     if type(ndigits) is int and abs(ndigits) > 5_000:
-        machine.bits(machine.limits.integer_bits + 1 if type(number) is int and ndigits < 0 else 0)
+        machine.check_bits(machine.limits.integer_bits + 1 if type(number) is int and ndigits < 0 else 0)
         ndigits = 5_000 if ndigits > 0 else -5_000
     if type(number) is int and ndigits is not None:
-        multiplying(machine, number, number)
+        charge_multiplication(machine, number, number)
     elif type(ndigits) is int:
-        machine.work(32 + (abs(ndigits) >> 4))  # the digits of a large float are many
-    return _kept(machine, round(number, ndigits))
+        machine.charge_steps(32 + (abs(ndigits) >> 4))  # the digits of a large float are many
+    return _charge_result(machine, round(number, ndigits))
 
 
-def _kept(machine: Machine, value: Any) -> Any:
+def _charge_result(machine: Machine, value: Any) -> Any:
     """Pay for an integer that may be large."""
     if type(value) is int:
-        machine.take(value.bit_length() >> 3)
+        machine.charge_bytes(value.bit_length() >> 3)
     return value
 
 
 def abs_(machine: Machine, value: Any, /) -> Any:
     if type(value) not in (int, bool, float) and type_name(value) != "timedelta":
         raise TypeError(f"bad operand type for abs(): '{type_name(value)}'")
-    return _kept(machine, abs(value))
+    return _charge_result(machine, abs(value))
 
 
 def divmod_(machine: Machine, a: Any, b: Any, /) -> Any:
-    multiplying(machine, a, b)
+    charge_multiplication(machine, a, b)
     sizes = [number.bit_length() >> 2 for number in (a, b) if type(number) is int]
-    machine.take(64 + max(sizes, default=0))
+    machine.charge_bytes(64 + max(sizes, default=0))
     return divmod(a, b)
 
 
@@ -119,11 +119,11 @@ def pow_(machine: Machine, base: Any, exp: Any, mod: Any = None) -> Any:
         if type(part) not in (int, bool):
             raise TypeError("pow() 3rd argument not allowed unless all arguments are integers")
     size = max(mod.bit_length(), 30)
-    multiplying(machine, base, mod)
-    machine.work((exp.bit_length() * size >> 10) * size >> 7)
+    charge_multiplication(machine, base, mod)
+    machine.charge_steps((exp.bit_length() * size >> 10) * size >> 7)
     if exp < 0:  # the inverse is found first
-        machine.work(size * size >> 13)
-    return _kept(machine, pow(base, exp, mod))
+        machine.charge_steps(size * size >> 13)
+    return _charge_result(machine, pow(base, exp, mod))
 
 
 def _number(name: str, value: Any) -> None:
@@ -135,7 +135,7 @@ def _digits(host: Callable[[int], str]) -> Callable[..., str]:
     def call(machine: Machine, value: Any, /) -> str:
         if type(value) not in (int, bool):
             raise TypeError(f"'{type_name(value)}' object cannot be interpreted as an integer")
-        machine.text(value.bit_length())
+        machine.charge_text(value.bit_length())
         return host(value)
 
     return call
@@ -213,11 +213,11 @@ def _to_hash(machine: Machine, items: Any) -> list[Any]:
 
 
 def dict_(machine: Machine, items: Any = (), /, **kwargs: Any) -> dict[Any, Any]:
-    machine.take(_OBJECT)
-    machine.items(len(kwargs) * 6)
+    machine.charge_bytes(_OBJECT)
+    machine.charge_items(len(kwargs) * 6)
     if isinstance(items, dict):
-        machine.items(len(items) * 6)
-        machine.rehash(items)
+        machine.charge_items(len(items) * 6)
+        machine.charge_rehash(items)
         made = dict(items)
     else:
         made = dict(pairs(machine, items))
@@ -240,15 +240,15 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
         raise TypeError("sum() can't sum strings [use ''.join(seq) instead]")
     total = start
     if type(items) is range:
-        machine.work(2 * range_length(items))
-        return machine.integer(sum(items) + start)
+        machine.charge_steps(2 * range_length(items))
+        return machine.charge_integer(sum(items) + start)
     source = machine.counted(machine.consume(items))
     while True:
         # The host's own sum for a run of numbers: since 3.12 it does not lose the low bits of floats.
         others: list[Any] = []
         total = sum(_numbers(machine, source, others), total)
         if not others:
-            return machine.integer(total)
+            return machine.charge_integer(total)
         total = add(machine, total, others[0])
 
 
@@ -288,8 +288,8 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any
             value = item if key is None else next(keys) if keys is not None else call(key, item)
             machine.scan(value)
             if type(value) in CONTAINERS:
-                machine.measure(value)
-            machine.comparing(value, 1)
+                machine.charge_value(value)
+            machine.charge_comparisons(value, 1)
             if found is _MISSING or better(value, best):
                 found, best = item, value
         if found is _MISSING:
@@ -349,7 +349,7 @@ def _until(machine: Machine, function: Any, sentinel: Any, call: Caller) -> Iter
 def next_(machine: Machine, value: Any, default: Any = _MISSING, /) -> Any:
     if type(value) is not Iter:
         raise TypeError(f"'{type_name(value)}' object is not an iterator")
-    machine.work(1)
+    machine.charge_steps(1)
     for item in machine.iterate(value):
         return item
     if default is _MISSING:
@@ -369,8 +369,8 @@ def _numbered(_machine: Machine, _items: Any, host: Iterator[Any], start: int) -
 
 
 def zip_(machine: Machine, *iterables: Any, strict: Any = False) -> Iter:
-    machine.take(_OBJECT * len(iterables))
-    machine.work(4 * len(iterables))
+    machine.charge_bytes(_OBJECT * len(iterables))
+    machine.charge_steps(4 * len(iterables))
     hosts = [
         machine.counted(machine.iterate(items), 8 if position else _PAIR) for position, items in enumerate(iterables)
     ]
@@ -384,8 +384,8 @@ def _zipped(_machine: Machine, _iterables: Any, hosts: list[Iterator[Any]], stri
 def map_(machine: Machine, function: Any, *iterables: Any) -> Iter:
     if not iterables:
         raise TypeError("map() must have at least two arguments.")
-    machine.take(_OBJECT * len(iterables))
-    machine.work(4 * len(iterables))
+    machine.charge_bytes(_OBJECT * len(iterables))
+    machine.charge_steps(4 * len(iterables))
     hosts = [machine.counted(machine.iterate(items)) for items in iterables]
     return machine.lazy(_mapped, (function, iterables), hosts, machine.caller())
 
@@ -429,7 +429,7 @@ def reversed_(machine: Machine, value: Any, /) -> Iter:
 
 
 def isinstance_(machine: Machine, value: Any, kinds: Any, /) -> bool:
-    machine.measure(kinds)
+    machine.charge_value(kinds)
     return _isinstance(machine, value, kinds)
 
 
@@ -438,7 +438,7 @@ def _isinstance(machine: Machine, value: Any, kinds: Any) -> bool:
         members = kinds.members
     else:
         members = kinds if type(kinds) is tuple else (kinds,)
-    machine.work(len(members))
+    machine.charge_steps(len(members))
     for kind in members:
         if type(kind) is tuple or type(kind) is TypeUnion:
             if _isinstance(machine, value, kind):

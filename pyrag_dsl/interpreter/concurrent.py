@@ -172,7 +172,7 @@ class Concurrent(Lower):
             for item in itertools.islice(items, number, None) if number else items:
                 if progress is not None:
                     progress.reach(machine, machine.at, number, source)
-                machine.work(1)
+                machine.charge_steps(1)
                 if paths:
                     machine.path = (*base, number)
                 number += 1
@@ -205,7 +205,7 @@ class Concurrent(Lower):
             while True:
                 if progress is not None:
                     progress.reach(machine, machine.at, number)
-                machine.work(1)
+                machine.charge_steps(1)
                 if paths:
                     machine.path = (*base, number)
                 number += 1
@@ -310,7 +310,7 @@ class Concurrent(Lower):
         parts = [part if type(part) is str else self.hole(part) for part in node.parts]  # type: ignore[arg-type]
 
         def join(frame: Frame, *texts: str) -> str:
-            frame[0].text(sum(map(len, texts)), not all(map(str.isascii, texts)))
+            frame[0].charge_text(sum(map(len, texts)), not all(map(str.isascii, texts)))
             return "".join(texts)
 
         def run(frame: Frame) -> Any:
@@ -359,7 +359,7 @@ class Concurrent(Lower):
                     out += value if star else (value,)
             if missing is not None:
                 return Pending(missing.needs, tuple(out))
-            frame[0].items(len(out))
+            frame[0].charge_items(len(out))
             return out
 
         return run
@@ -389,7 +389,7 @@ class Concurrent(Lower):
 
         def put(frame: Frame, out: dict[Any, Any], key: Any, value: tuple[Any]) -> None:
             frame[0].scan(key)
-            out[frame[0].key(key)] = value[0]
+            out[frame[0].charge_key(key)] = value[0]
 
         def put_all(frame: Frame, out: dict[Any, Any], value: Any) -> None:
             add_mapping(frame[0], out, value)
@@ -397,7 +397,7 @@ class Concurrent(Lower):
         def run(frame: Frame) -> Any:
             out: dict[Any, Any] = {}
             missing: list[Pending] = []
-            frame[0].take(280)
+            frame[0].charge_bytes(280)
             for key, value in pairs:
                 if key is None:
                     done = attempt(put_all, _of_looking, False, frame, out, value(frame))
@@ -611,7 +611,7 @@ class Concurrent(Lower):
             inner = base
             number = 0
             for item in machine.iterate(source):
-                machine.work(4)
+                machine.charge_steps(4)
                 outer = machine.path
                 if paths:
                     machine.path = inner = (*base, number)
@@ -667,7 +667,7 @@ class Concurrent(Lower):
             def make(frame: Frame, source: Any) -> Iter:
                 machine = frame[0]
                 own = {0: machine, 1: frame}
-                machine.take(GENERATOR)
+                machine.charge_bytes(GENERATOR)
                 return Iter(loop(own, source, 0, machine.path), (Closure(body, own), source))
 
             def check_and_make(frame: Frame, source: Any) -> Iter:
@@ -687,9 +687,9 @@ class Concurrent(Lower):
             missing: list[Any] = []
             try:
                 for element in loop(own, source, 0, machine.path):
-                    machine.items(4)
+                    machine.charge_items(4)
                     if len(seen) > machine.limits.container:
-                        machine.items(len(seen))
+                        machine.charge_items(len(seen))
                     seen.append(element)
                     known = type(element) is not Maybe
                     done = attempt(put, _of_looking, False, frame, out, (element,)) if known else element
@@ -710,7 +710,7 @@ class Concurrent(Lower):
                 return
             key, value = element[0]
             machine.scan(key)
-            out[machine.key(key)] = value
+            out[machine.charge_key(key)] = value
 
         return lambda frame: _keeping_path(collect, skip_all, frame, first(frame))
 

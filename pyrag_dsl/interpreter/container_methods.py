@@ -26,9 +26,9 @@ _SLOW = frozenset({datetime, time})  # with a time zone, the host compares them 
 def append(machine: Machine, value: list[Any], item: Any, /) -> None:
     machine.memory -= 16
     if machine.memory < 0:
-        machine.memory_used_up()
+        machine.raise_memory_limit()
     if len(value) >= machine.limits.container:
-        machine.items(len(value) + 1)
+        machine.charge_items(len(value) + 1)
     value.append(item)
 
 
@@ -39,72 +39,72 @@ def extend(machine: Machine, value: list[Any], items: Any, /) -> None:
             append(machine, value, item)
         return
     more = machine.drain(items)
-    machine.items(len(more))
+    machine.charge_items(len(more))
     if len(value) + len(more) > machine.limits.container:
-        machine.items(len(value) + len(more))
+        machine.charge_items(len(value) + len(more))
     value.extend(more)
 
 
 def insert(machine: Machine, value: list[Any], index: Any, item: Any, /) -> None:
-    machine.items(1)
-    machine.work(len(value) >> 8)
+    machine.charge_items(1)
+    machine.charge_steps(len(value) >> 8)
     value.insert(index, item)
 
 
 def list_copy(machine: Machine, value: list[Any], /) -> list[Any]:
-    machine.items(len(value))
+    machine.charge_items(len(value))
     return value.copy()
 
 
 def sort(machine: Machine, value: list[Any], *, key: Any = None, reverse: Any = False) -> None:
-    machine.items(len(value))
+    machine.charge_items(len(value))
     value[:] = sorted_list(machine, list(value), key, reverse)
 
 
 def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> list[Any]:
     """`sorted(items, key=key, reverse=reverse)` of a list that is ours."""
     size = len(items)
-    machine.work(size * max(size.bit_length() - 2, 1) >> 2)
-    machine.take(size * 8)
+    machine.charge_steps(size * max(size.bit_length() - 2, 1) >> 2)
+    machine.charge_bytes(size * 8)
     if key is None:
         machine.scan(items)
-        sorting(machine, items)
+        charge_sort(machine, items)
         items.sort(reverse=reverse)
         return items
     call = machine.caller()
     keys = [call(key, item) for item in items]
     machine.scan(keys)
-    sorting(machine, keys)
+    charge_sort(machine, keys)
     order = sorted(range(size), key=keys.__getitem__, reverse=reverse)
     return [items[index] for index in order]
 
 
-def sorting(machine: Machine, items: list[Any]) -> None:
+def charge_sort(machine: Machine, items: list[Any]) -> None:
     """Pay for comparisons that are more than a step: of containers, long texts, large integers, times with zones."""
     rounds = len(items).bit_length()
     kinds = {*map(type, items)}
     if not kinds.isdisjoint(CONTAINERS):
-        machine.work((machine.measure(items) >> 5) * rounds)
+        machine.charge_steps((machine.charge_value(items) >> 5) * rounds)
     if str in kinds:
-        machine.work((sum([len(item) for item in items if type(item) is str]) >> 11) * rounds)
+        machine.charge_steps((sum([len(item) for item in items if type(item) is str]) >> 11) * rounds)
     if int in kinds:
-        machine.work((sum([item.bit_length() for item in items if type(item) is int]) >> 14) * rounds)
+        machine.charge_steps((sum([item.bit_length() for item in items if type(item) is int]) >> 14) * rounds)
     if not kinds.isdisjoint(_SLOW):
-        machine.work(8 * len(items) * rounds)
+        machine.charge_steps(8 * len(items) * rounds)
 
 
-def comparing_all(machine: Machine, sought: Any, items: Any) -> None:
+def charge_item_comparisons(machine: Machine, sought: Any, items: Any) -> None:
     """Pay for comparing a value with all items of a container, as `in`, `count` and `index` do."""
-    machine.work(1 + (len(items) >> 4))
+    machine.charge_steps(1 + (len(items) >> 4))
     kind = type(sought)
-    if kind is str and len(sought) < 64:  # as `comparing` has it: nothing more
+    if kind is str and len(sought) < 64:  # as `charge_comparisons` has it: nothing more
         return
     if kind in CONTAINERS or kind in VIEWS:
-        machine.measure(sought)
-        machine.measure(items)
+        machine.charge_value(sought)
+        machine.charge_value(items)
     elif kind in _SLOW:
-        machine.work(len(items) * 8)
-    machine.comparing(sought, len(items))
+        machine.charge_steps(len(items) * 8)
+    machine.charge_comparisons(sought, len(items))
 
 
 def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) -> Method:
@@ -112,7 +112,7 @@ def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) 
     host = getattr(kind, name)
 
     def call(machine: Machine, value: Any, *args: Any) -> Any:
-        comparing_all(machine, args[0] if args else None, value)
+        charge_item_comparisons(machine, args[0] if args else None, value)
         return host(value, *args)
 
     return Method(name, call, shallow=shallow, reads=reads)
@@ -130,7 +130,7 @@ def _cheap(kind: type, name: str, *, reads: bool = False) -> Method:
 
 def remove_shown(machine: Machine, value: Any, sought: Any, /) -> None:
     """`remove` of a deque. The host's own message shows what is sought, however large and whatever it is."""
-    comparing_all(machine, sought, value)
+    charge_item_comparisons(machine, sought, value)
     try:
         at = operator.indexOf(value, sought)
     except ValueError:
@@ -145,7 +145,7 @@ def index_shown(kind: type) -> Method:
         for bound in (start, stop):
             if type(bound) not in (int, bool):
                 raise TypeError("slice indices must be integers or have an __index__ method")
-        comparing_all(machine, sought, value)
+        charge_item_comparisons(machine, sought, value)
         first, last, _ = slice(start, stop).indices(len(value))
         try:
             return first + operator.indexOf(islice(value, first, max(first, last)), sought)
@@ -175,12 +175,12 @@ TUPLE_METHODS: dict[str, Method] = {name: _host(tuple, name, reads=True) for nam
 
 
 def dict_get(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
-    return value.get(machine.key(key), default)
+    return value.get(machine.charge_key(key), default)
 
 
 def dict_pop(machine: Machine, value: dict[Any, Any], key: Any, default: Any = _MISSING, /) -> Any:
-    machine.key(key)
-    machine.work(len(value) >> 7)
+    machine.charge_key(key)
+    machine.charge_steps(len(value) >> 7)
     return value.pop(key) if default is _MISSING else value.pop(key, default)
 
 
@@ -194,28 +194,28 @@ def dict_popitem(_machine: Machine, value: dict[Any, Any], /) -> Any:
 
 def setdefault(machine: Machine, value: dict[Any, Any], key: Any, default: Any = None, /) -> Any:
     before = len(value)
-    found = value.setdefault(machine.key(key), default)
+    found = value.setdefault(machine.charge_key(key), default)
     if len(value) > before:
-        machine.items(6)
+        machine.charge_items(6)
     return found
 
 
 def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs: Any) -> None:
-    machine.items(len(kwargs) * 6)
+    machine.charge_items(len(kwargs) * 6)
     if isinstance(other, dict):
-        machine.items(len(other) * 8)
-        machine.rehash(other)
+        machine.charge_items(len(other) * 8)
+        machine.charge_rehash(other)
         if type(value) is OrderedDict:
             value.update(other)
         else:
             dict.update(value, other)  # also of a Counter, whose own method counts
     else:
         for key, item in each_pair(machine, other):
-            value[machine.key(key)] = item
+            value[machine.charge_key(key)] = item
     for name in kwargs:
         value[name] = kwargs[name]
     if len(value) > machine.limits.container:
-        machine.items(len(value))
+        machine.charge_items(len(value))
 
 
 def pairs(machine: Machine, items: Any) -> list[tuple[Any, Any]]:
@@ -234,22 +234,22 @@ def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
             raise TypeError(f"cannot convert dictionary update sequence element #{number} to a sequence") from None
         if len(pair) != 2:
             raise ValueError(f"dictionary update sequence element #{number} has length {len(pair)}; 2 is required")
-        machine.items(8)
-        machine.work(2)
-        yield machine.key(machine.check(pair[0])), pair[1]
+        machine.charge_items(8)
+        machine.charge_steps(2)
+        yield machine.charge_key(machine.check(pair[0])), pair[1]
 
 
 def dict_copy(machine: Machine, value: dict[Any, Any], /) -> dict[Any, Any]:
-    machine.items(len(value) * 6)
-    machine.rehash(value)
+    machine.charge_items(len(value) * 6)
+    machine.charge_rehash(value)
     return value.copy()
 
 
 def fromkeys(machine: Machine, keys: Any, default: Any = None, /) -> dict[Any, Any]:
     items = machine.drain(keys)
-    machine.items(len(items) * 6)
+    machine.charge_items(len(items) * 6)
     machine.scan(items)
-    machine.keys(items)
+    machine.charge_keys(items)
     return dict.fromkeys(items, default)
 
 
@@ -275,7 +275,7 @@ def as_set(machine: Machine, value: Any) -> PlanSet:
     """A set of the items of an iterable; itself, if it is one."""
     if type(value) in (PlanSet, PlanFrozenSet):
         return machine.check(value)  # type: ignore[no-any-return]
-    machine.work(16)
+    machine.charge_steps(16)
     items = machine.drain(value)
     machine.scan(items)
     made: PlanSet = make_set(machine, items)
@@ -316,26 +316,26 @@ def set_update(machine: Machine, value: PlanSet, *others: Any) -> None:
                 add_member(machine, value, item)
         else:
             more = as_set(machine, other)
-            machine.items(len(value) + len(more))
-            machine.take(80 * len(more))
-            machine.rehash(more.members)
+            machine.charge_items(len(value) + len(more))
+            machine.charge_bytes(80 * len(more))
+            machine.charge_rehash(more.members)
             value.members.update(more.members)
 
 
 def set_discard(machine: Machine, value: PlanSet, item: Any, /) -> None:
-    machine.work(len(value) >> 7)
-    value.members.pop(machine.key(sets.frozen(machine, item)), None)
+    machine.charge_steps(len(value) >> 7)
+    value.members.pop(machine.charge_key(sets.frozen(machine, item)), None)
 
 
 def set_remove(machine: Machine, value: PlanSet, item: Any, /) -> None:
-    machine.work(len(value) >> 7)
-    del value.members[machine.key(sets.frozen(machine, item))]
+    machine.charge_steps(len(value) >> 7)
+    del value.members[machine.charge_key(sets.frozen(machine, item))]
 
 
 def set_pop(machine: Machine, value: PlanSet, /) -> Any:
     if not value.members:
         raise KeyError("pop from an empty set")
-    machine.work(len(value) >> 7)  # the host looks past those that went before
+    machine.charge_steps(len(value) >> 7)  # the host looks past those that went before
     first = next(iter(value.members))
     del value.members[first]
     return first

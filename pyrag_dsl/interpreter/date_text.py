@@ -139,7 +139,7 @@ def strftime(machine: Machine, value: Any, spec: str) -> str:
     """`value.strftime(spec)` of a date, a time or both. Unknown directives stand for themselves."""
     if type(spec) is not str:
         raise TypeError(f"strftime() argument 1 must be str, not {type_name(spec)}")
-    machine.text(len(spec) + _LONGEST * spec.count("%"), not spec.isascii())
+    machine.charge_text(len(spec) + _LONGEST * spec.count("%"), not spec.isascii())
     return _render(machine, _moment(value), spec)
 
 
@@ -148,10 +148,10 @@ def _render(machine: Machine, moment: datetime, spec: str) -> str:
 
 
 def _directive(machine: Machine, moment: datetime, match: re.Match[str]) -> str:
-    machine.work(1)
+    machine.charge_steps(1)
     flags, width, letter = match["flags"], match["width"], match["letter"]
     if width:
-        machine.text(int(width) if len(width) < 10 else 10**10)
+        machine.charge_text(int(width) if len(width) < 10 else 10**10)
     pads = [flag for flag in flags if flag in "-_0"]
     pad = {"-": "", "_": " ", "0": "0"}[pads[-1]] if pads else None
     if letter in _COMPOUND:
@@ -168,7 +168,7 @@ def _directive(machine: Machine, moment: datetime, match: re.Match[str]) -> str:
         return f"{number:{fill}{'>' if fill == ' ' else ''}{int(width) if width else entry.width}}"
     shown = str(entry.value(moment))
     if letter == "Z":
-        machine.text(len(shown), not shown.isascii())
+        machine.charge_text(len(shown), not shown.isascii())
     if "#" in flags and type(entry) is _Text and entry.hash_lowers:
         shown = shown.lower()
     elif letter != "P" and ("^" in flags or "#" in flags):
@@ -251,10 +251,10 @@ def strptime(machine: Machine, data: str, spec: str) -> datetime:
         raise LimitHit("PLAN404", f"a date format of {len(spec):,} characters; the limit is {_FORMAT}")
     # No format of this length matches further: what is longer ends as unconverted data.
     head = data[:_DATA]
-    machine.work(8 + len(spec) + (len(head) >> 4))
+    machine.charge_steps(8 + len(spec) + (len(head) >> 4))
     if (spec, _IS_DATE) not in machine.patterns:  # new to this run, whoever else has met it
-        machine.work(100 + 30 * len(spec))
-        machine.take(2_048 + 200 * len(spec))
+        machine.charge_steps(100 + 30 * len(spec))
+        machine.charge_bytes(2_048 + 200 * len(spec))
         machine.patterns[spec, _IS_DATE] = None
     found = _compile(spec).match(head)
     shown = f"{data[:_FORMAT]!r}{'...' if len(data) > _FORMAT else ''}"

@@ -135,7 +135,7 @@ def _from_iso(host: Any) -> Builtin:
     def read(machine: Machine, text: Any, /) -> Any:
         if type(text) is not str:
             raise TypeError(f"fromisoformat: argument must be str, not {type_name(text)}")
-        machine.work(1)
+        machine.charge_steps(1)
         if len(text) > 100:
             raise ValueError(f"Invalid isoformat string: {text[:100]!r}...")
         return host.fromisoformat(text)

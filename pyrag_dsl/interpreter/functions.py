@@ -64,7 +64,7 @@ class FunctionCode:
             frame.update(zip(self.positional, args, strict=True))
         else:
             self.bind(machine, frame, function, args, kwargs)
-        machine.work(3 + (len(self.params) >> 1))
+        machine.charge_steps(3 + (len(self.params) >> 1))
         machine.depth += 1
         if machine.depth > machine.limits.recursion:
             raise LimitHit("PLAN407", f"more than {machine.limits.recursion} function calls are nested")
@@ -83,7 +83,7 @@ class FunctionCode:
         else:
             result = self.left(machine, signal)
         if key is not None:
-            machine.take(_CACHED + _ARGUMENT * (len(args) + len(kwargs)))
+            machine.charge_bytes(_CACHED + _ARGUMENT * (len(args) + len(kwargs)))
             function.cache[key] = result
             if 0 <= function.cache_size < len(function.cache):  # type: ignore[operator]
                 del function.cache[next(iter(function.cache))]
@@ -93,7 +93,10 @@ class FunctionCode:
         """The key of a call in the cache of a function."""
         machine.scan(args)
         machine.scan(kwargs)
-        return (tuple(machine.keys(args)), tuple(zip(kwargs, machine.keys(list(kwargs.values())), strict=True)))
+        return (
+            tuple(machine.charge_keys(args)),
+            tuple(zip(kwargs, machine.charge_keys(list(kwargs.values())), strict=True)),
+        )
 
     def left(self, machine: Any, signal: MaybeLeft) -> Pending:
         """The value of a call in a pass that goes on, where a skipped statement may have left the function."""
@@ -106,8 +109,8 @@ class FunctionCode:
         self, machine: Machine, frame: dict[Any, Any], function: Function, args: list[Any], kwargs: dict[str, Any]
     ) -> None:
         positional = self.positional
-        machine.work(len(args) + len(kwargs) + len(self.params) >> 2)
-        machine.take(_ARGUMENT * (len(args) + len(kwargs)))
+        machine.charge_steps(len(args) + len(kwargs) + len(self.params) >> 2)
+        machine.charge_bytes(_ARGUMENT * (len(args) + len(kwargs)))
         if len(args) > len(positional):
             if self.star is None:
                 takes = f"{len(positional)} positional argument{'' if len(positional) == 1 else 's'}"

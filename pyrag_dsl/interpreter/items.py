@@ -20,20 +20,20 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
         return default_item(machine, value, index)
     if kind in _SUBSCRIPTABLE or isinstance(value, dict):
         if isinstance(value, dict):
-            machine.key(index)
+            machine.charge_key(index)
         elif type(index) is slice:
             if kind is str:
-                machine.text(len(value), not value.isascii())
+                machine.charge_text(len(value), not value.isascii())
             elif kind in _ORDERED and kind is not range:
-                machine.items(len(range(*index.indices(len(value)))))
+                machine.charge_items(len(range(*index.indices(len(value)))))
             if kind is Record:
                 return tuple(value)[index]
             if kind is range:
                 return make_range(machine, value[index])
         elif kind is deque:
-            machine.work(len(value) >> 10)
+            machine.charge_steps(len(value) >> 10)
         elif kind is range:
-            return machine.integer(value[index])
+            return machine.charge_integer(value[index])
         return value[index]
     if kind is Match:
         if type(index) is slice:  # one of the two engines would take it
@@ -44,7 +44,7 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
 
 def default_item(machine: Machine, value: DefaultDict, key: Any) -> Any:
     """`d[key]` of a defaultdict."""
-    machine.key(key)
+    machine.charge_key(key)
     try:
         return dict.__getitem__(value, key)
     except KeyError:
@@ -52,7 +52,7 @@ def default_item(machine: Machine, value: DefaultDict, key: Any) -> Any:
             raise
     made = machine.caller()(value.factory)
     value[key] = made
-    machine.take(ENTRY)
+    machine.charge_bytes(ENTRY)
     return made
 
 
@@ -62,21 +62,21 @@ def set_item(machine: Machine, value: Any, index: Any, item: Any) -> None:
     if kind is list:
         if type(index) is slice:
             items = machine.drain(item)
-            machine.items(len(value) + len(items))
+            machine.charge_items(len(value) + len(items))
             value[index] = items
             return
         value[index] = item
     elif isinstance(value, dict):
         machine.fuel -= 1
-        machine.key(index)
+        machine.charge_key(index)
         before = len(value)
         value[index] = item
         if len(value) > before:
-            machine.take(ENTRY)
+            machine.charge_bytes(ENTRY)
             if before >= machine.limits.container:
-                machine.items(before + 1)
+                machine.charge_items(before + 1)
     elif kind is deque:
-        machine.work(len(value) >> 10)
+        machine.charge_steps(len(value) >> 10)
         value[index] = item
     else:
         raise TypeError(f"'{type_name(value)}' object does not support item assignment")
@@ -85,9 +85,9 @@ def set_item(machine: Machine, value: Any, index: Any, item: Any) -> None:
 def del_item(machine: Machine, value: Any, index: Any) -> None:
     """`del value[index]`."""
     if type(value) is list or isinstance(value, dict) or type(value) is deque:
-        machine.work(1 + (len(value) >> 7))
+        machine.charge_steps(1 + (len(value) >> 7))
         if isinstance(value, dict):
-            machine.key(index)
+            machine.charge_key(index)
         del value[index]
     else:
         raise TypeError(f"'{type_name(value)}' object doesn't support item deletion")

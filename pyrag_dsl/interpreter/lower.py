@@ -44,7 +44,7 @@ class Lower(LowerExpressions):
         def run(frame: Frame) -> Any:
             machine: Machine = frame[0]
             if machine.resumed is None:
-                machine.work(cost)
+                machine.charge_steps(cost)
             progress = machine.progress
             for at in range(machine.first, len(runs)):
                 if progress is not None:
@@ -69,14 +69,14 @@ class Lower(LowerExpressions):
     def block(self, statements: n.Block) -> Run:
         run, cost = self.branch(statements)
 
-        def paid(frame: Frame) -> Any:
+        def charged(frame: Frame) -> Any:
             machine = frame[0]
             machine.fuel -= cost
             if machine.fuel < 0:
                 machine.refuel()
             return run(frame)
 
-        return paid
+        return charged
 
     def branch(self, statements: n.Block) -> tuple[Run, int]:
         """What carries out a block, and the steps to pay for it before."""
@@ -286,7 +286,7 @@ class Lower(LowerExpressions):
         store, cache = self.store(node.name), node.cache
 
         def run(frame: Frame, _node: Any = node) -> None:
-            frame[0].take(_FUNCTION)
+            frame[0].charge_bytes(_FUNCTION)
             store(frame, Function(code, frame, {name: value(frame) for name, value in defaults}, cache))
 
         return run
@@ -374,7 +374,7 @@ class Lower(LowerExpressions):
                 reason = cause(frame)
                 if reason is not None and instance(frame[0], reason) is None:
                     raise TypeError("exception causes must derive from BaseException")
-            frame[0].measure(error)
+            frame[0].charge_value(error)
             clean(error)
             raise error
 
@@ -389,7 +389,7 @@ class Lower(LowerExpressions):
                 if message is None:
                     raise AssertionError
                 text = message(frame)
-                frame[0].measure(text)
+                frame[0].charge_value(text)
                 raise AssertionError(text)
 
         return run

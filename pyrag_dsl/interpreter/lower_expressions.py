@@ -193,7 +193,7 @@ class LowerExpressions:
                 out[at] = hole(frame)
             length = sum(map(len, out))
             if length > 64:
-                frame[0].text(length, not all(map(str.isascii, out)))
+                frame[0].charge_text(length, not all(map(str.isascii, out)))
             return "".join(out)
 
         return run
@@ -242,7 +242,7 @@ class LowerExpressions:
                     out.extend(frame[0].drain(run(frame)))
                 else:
                     out.append(run(frame))
-            frame[0].items(len(out))
+            frame[0].charge_items(len(out))
             return out
 
         return starred
@@ -268,12 +268,12 @@ class LowerExpressions:
 
         def run(frame: Frame, _node: Any = node) -> dict[Any, Any]:
             out: dict[Any, Any] = {}
-            frame[0].take(280)
+            frame[0].charge_bytes(280)
             for key, value in pairs:
                 if key is None:
                     add_mapping(frame[0], out, value(frame))
                 else:
-                    k = frame[0].key(key(frame))
+                    k = frame[0].charge_key(key(frame))
                     out[k] = value(frame)
             return out
 
@@ -591,7 +591,7 @@ class LowerExpressions:
         code = self.function_code("<lambda>", node.params, node.body, node)
 
         def run_lambda(frame: Frame) -> Function:
-            frame[0].take(_FUNCTION)
+            frame[0].charge_bytes(_FUNCTION)
             return Function(code, frame, {name: run(frame) for name, run in defaults}, None)
 
         return run_lambda
@@ -662,7 +662,7 @@ class LowerExpressions:
             source = first(frame)
             if kind == "generator":
                 machine.iterate(source)
-                machine.take(GENERATOR)
+                machine.charge_bytes(GENERATOR)
                 return Iter(loop({0: machine, 1: frame}, source, 0, machine.path), ())
             elements = loop({0: machine, 1: frame} if inner else frame, source, 0, machine.path)
             try:

@@ -128,8 +128,8 @@ class Machine(Account):
     def give(self, names: Collection[str], values: Mapping[str, Any]) -> None:
         """Bind inputs to copies of these values, paid for."""
         for name in names:
-            size = self.measure(values[name])
-            self.take(size + size * 8 if type(values[name]) is not str else 0)
+            size = self.charge_value(values[name])
+            self.charge_bytes(size + size * 8 if type(values[name]) is not str else 0)
             self.globals[name] = import_result(values[name])
 
     # --------------------------------------------------------------- iteration
@@ -140,7 +140,7 @@ class Machine(Account):
         if kind is range:
             return iter(value) if _is_small(value) else self._large_items(value)
         if kind in _ITERABLE:
-            self.reading(value)
+            self.charge_iteration(value)
             return self.watched(value, iter(value))
         if kind is Iter:
             return self.watched(value, value.producer)
@@ -150,8 +150,8 @@ class Machine(Account):
         """The items of a range that are large, each paid for."""
         size = max(value.start.bit_length(), value.stop.bit_length()) >> 3
         for item in value:
-            self.take(size)
-            self.work(2 + (size >> 6))
+            self.charge_bytes(size)
+            self.charge_steps(2 + (size >> 6))
             yield item
 
     def watched(self, _value: Any, host: Iterator[Any]) -> Iterator[Any]:
@@ -167,7 +167,7 @@ class Machine(Account):
             more: what is not of the plan: numbers, iterators of the host over the sources, a `Caller`.
         """
         assert produce.__closure__ is None
-        self.take(ITERATOR)
+        self.charge_bytes(ITERATOR)
         return Iter(produce(self, *sources, *more), sources)
 
     def drain(self, value: Any) -> list[Any]:
@@ -183,18 +183,18 @@ class Machine(Account):
                 if self.fuel < 0:
                     self.refuel()
                 if self.memory < 0:
-                    self.memory_used_up()
+                    self.raise_memory_limit()
                 if len(out) > ceiling:
-                    self.items(len(out))
+                    self.charge_items(len(out))
             return out
         if kind in _ITERABLE:
-            self.items(len(value))
-            self.reading(value)
+            self.charge_items(len(value))
+            self.charge_iteration(value)
             if kind is str and not value.isascii():
-                self.take(len(value) * 64)
+                self.charge_bytes(len(value) * 64)
             return list(value)
         if kind is range:
-            self.items(range_length(value))
+            self.charge_items(range_length(value))
             return list(value if _is_small(value) else self._large_items(value))
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
@@ -209,7 +209,7 @@ class Machine(Account):
             if self.fuel < 0:
                 self.refuel()
             if size:
-                self.take(size)
+                self.charge_bytes(size)
             yield item
 
     # ------------------------------------------------------------------- calls
@@ -224,8 +224,8 @@ class Machine(Account):
         if kind is BoundMethod:
             return function.method.call(self, function.value, *args, **kwargs)
         if kind is Partial:
-            self.work(len(function.args) + len(function.kwargs) >> 2)
-            self.take(64 * len(function.kwargs))
+            self.charge_steps(len(function.args) + len(function.kwargs) >> 2)
+            self.charge_bytes(64 * len(function.kwargs))
             return self.invoke(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, site)
         if kind is RecordType:
             return call_record_type(self, function, args, kwargs)
@@ -301,14 +301,14 @@ class Machine(Account):
             ):
                 arguments[name] = value.copy()  # documents: as below, in one go
                 count = len(value)
-                self.work(2 + (count >> 2) + (1 + count >> 2) + (characters >> 6))
-                self.take(1 + characters + count * 17)
+                self.charge_steps(2 + (count >> 2) + (1 + count >> 2) + (characters >> 6))
+                self.charge_bytes(1 + characters + count * 17)
                 continue
             arguments[name] = check_argument(signature.name, param, value, limits)
             if type(value) not in _ATOMS:
                 # The journal keeps a copy, and a trace writes all of it.
-                size = self.measure(value)
-                self.take(size + (len(value) * 16 if type(value) is list else size * 8))
+                size = self.charge_value(value)
+                self.charge_bytes(size + (len(value) * 16 if type(value) is list else size * 8))
         for name in kwargs:
             if name not in arguments:
                 raise PlanFault(

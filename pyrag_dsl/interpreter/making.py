@@ -32,9 +32,9 @@ _UNION = 100
 
 def make_set(account: Account, items: Collection[Any], kind: type[PlanSet] = PlanSet) -> Any:
     """A set of these items. Raises `TypeError` if one cannot be hashed."""
-    account.items(len(items))
-    account.take(SET + (MEMBER - 16) * len(items))
-    return kind(account.keys(items))
+    account.charge_items(len(items))
+    account.charge_bytes(SET + (MEMBER - 16) * len(items))
+    return kind(account.charge_keys(items))
 
 
 def make_frozenset(account: Account, items: Collection[Any]) -> PlanFrozenSet:
@@ -45,25 +45,25 @@ def make_frozenset(account: Account, items: Collection[Any]) -> PlanFrozenSet:
 def add_member(account: Account, members: PlanSet, item: Any) -> None:
     """One more member of a set."""
     before = len(members.members)
-    members.members[account.key(item)] = None
+    members.members[account.charge_key(item)] = None
     if len(members.members) > before:
-        account.take(MEMBER)
-        account.work(1)
+        account.charge_bytes(MEMBER)
+        account.charge_steps(1)
         if before >= account.limits.container:
-            account.items(before + 1)
+            account.charge_items(before + 1)
 
 
 def make_range(account: Account, host: range) -> range:
     """A range, paid for where its ends are large."""
     for end in (host.start, host.stop, host.step):
-        account.integer(end)
+        account.charge_integer(end)
     return host
 
 
 def make_record(account: Account, kind: RecordType, items: Collection[Any]) -> Record:
     """A named tuple of this type, with these values for its fields."""
-    account.items(len(items))
-    account.take(_RECORD)
+    account.charge_items(len(items))
+    account.charge_bytes(_RECORD)
     return Record(kind, items)
 
 
@@ -72,7 +72,7 @@ def call_record_type(account: Account, kind: RecordType, args: list[Any], kwargs
     count = len(kind.fields)
     if len(args) > count:
         raise TypeError(f"{kind.name} takes {count} arguments but {len(args)} were given")
-    account.work(count + len(kwargs) >> 2)
+    account.charge_steps(count + len(kwargs) >> 2)
     values = list(args)
     missing = count - len(kind.defaults)
     used = 0
@@ -93,37 +93,37 @@ def call_record_type(account: Account, kind: RecordType, args: list[Any], kwargs
 
 
 def make_record_type(account: Account, name: str, fields: tuple[str, ...], defaults: tuple[Any, ...]) -> RecordType:
-    account.items(2 * len(fields))
-    account.take(_TYPE + _KEYWORD * len(fields))
+    account.charge_items(2 * len(fields))
+    account.charge_bytes(_TYPE + _KEYWORD * len(fields))
     return RecordType(name, fields, defaults)
 
 
 def make_partial(account: Account, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Partial:
-    account.items(len(args) + len(kwargs))
-    account.take(_PARTIAL + _ARGUMENT * len(args) + _KEYWORD * len(kwargs))
+    account.charge_items(len(args) + len(kwargs))
+    account.charge_bytes(_PARTIAL + _ARGUMENT * len(args) + _KEYWORD * len(kwargs))
     return Partial(function, args, kwargs)
 
 
 def make_match(account: Account, host: Any, pattern: Pattern) -> Match:
-    account.take(_MATCH + _GROUP * pattern.groups)
+    account.charge_bytes(_MATCH + _GROUP * pattern.groups)
     return Match(host, pattern)
 
 
 def make_default_dict(account: Account, factory: Any) -> DefaultDict:
-    account.take(MAPPING)
+    account.charge_bytes(MAPPING)
     return DefaultDict(factory)
 
 
 def make_exception(account: Account, kind: type[Exception], args: Iterable[Any], **attributes: Any) -> Exception:
     """An exception with these arguments; what it may show is measured."""
     args = tuple(args)
-    account.measure(args)
-    account.take(_EXCEPTION + 16 * len(args))
+    account.charge_value(args)
+    account.charge_bytes(_EXCEPTION + 16 * len(args))
     return kind(*args, **attributes)
 
 
 def make_union(account: Account, members: tuple[Any, ...]) -> TypeUnion:
     """`int | str`, for isinstance."""
-    account.items(len(members))
-    account.take(_UNION)
+    account.charge_items(len(members))
+    account.charge_bytes(_UNION)
     return TypeUnion(members)

@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import Any
 
 from . import sets
-from .container_methods import comparing_all, extend, update
+from .container_methods import charge_item_comparisons, extend, update
 from .machine import Machine
 from .making import DEQUE, make_default_dict, make_set, make_union
 from .text import percent
@@ -37,26 +37,26 @@ _LIKE_SETS = frozenset({_KEYS, _ITEMS}) | _SETS
 _SLOW = frozenset({datetime, time})  # with a time zone, the host compares them by arithmetic
 
 
-def multiplying(machine: Machine, a: Any, b: Any) -> None:
+def charge_multiplication(machine: Machine, a: Any, b: Any) -> None:
     """Pay for multiplying or dividing large integers, which takes the product of their sizes."""
     if type(a) is int and type(b) is int:
-        machine.work(a.bit_length() * b.bit_length() >> 18)
+        machine.charge_steps(a.bit_length() * b.bit_length() >> 18)
 
 
 def add(machine: Machine, a: Any, b: Any) -> Any:
     kind = type(a)
     if kind is str and type(b) is str:
-        machine.text(len(a) + len(b), not (a.isascii() and b.isascii()))
+        machine.charge_text(len(a) + len(b), not (a.isascii() and b.isascii()))
     elif kind in _SEQUENCES or kind is deque:
         if type(b) in _SEQUENCES or type(b) is deque:
-            machine.items(len(a) + len(b))
+            machine.charge_items(len(a) + len(b))
             if kind is deque:
-                machine.take(DEQUE)
+                machine.charge_bytes(DEQUE)
             if kind is Record or type(b) is Record:
                 return tuple(a) + tuple(b) if kind is not list and type(b) is not list else a + b
     elif kind is Counter and type(b) is Counter:
-        _counting(machine, a, b)
-    return machine.integer(a + b)
+        _charge_counters(machine, a, b)
+    return machine.charge_integer(a + b)
 
 
 def sub(machine: Machine, a: Any, b: Any) -> Any:
@@ -65,17 +65,17 @@ def sub(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in _SETS and type(b) in _SETS:
         return sets.difference(machine, a, b)
     if type(a) is Counter and type(b) is Counter:
-        _counting(machine, a, b)
-    return machine.integer(a - b)
+        _charge_counters(machine, a, b)
+    return machine.charge_integer(a - b)
 
 
-def _counting(machine: Machine, a: Any, b: Any) -> None:
+def _charge_counters(machine: Machine, a: Any, b: Any) -> None:
     """Pay for an operation on two counters: all keys are hashed, all counts are looked at and made again."""
-    machine.items((len(a) + len(b)) * 6)
-    machine.work(len(a) + len(b) << 1)
+    machine.charge_items((len(a) + len(b)) * 6)
+    machine.charge_steps(len(a) + len(b) << 1)
     for counter in (a, b):
-        machine.rehash(counter)
-        machine.take(machine.measure(list(counter.values())))
+        machine.charge_rehash(counter)
+        machine.charge_bytes(machine.charge_value(list(counter.values())))
 
 
 def mul(machine: Machine, a: Any, b: Any) -> Any:
@@ -84,43 +84,43 @@ def mul(machine: Machine, a: Any, b: Any) -> Any:
     kind = type(a)
     if type(b) in (int, bool):
         if kind is str:
-            machine.text(len(a) * max(b, 0), not a.isascii())
+            machine.charge_text(len(a) * max(b, 0), not a.isascii())
         elif kind in _SEQUENCES or kind is deque:
-            machine.items(len(a) * max(b, 0))
+            machine.charge_items(len(a) * max(b, 0))
             if kind is deque:
-                machine.take(DEQUE)
+                machine.charge_bytes(DEQUE)
         elif kind is int:
-            machine.bits(a.bit_length() + b.bit_length() - 1)
-            multiplying(machine, a, b)
-            return machine.integer(a * b)
+            machine.check_bits(a.bit_length() + b.bit_length() - 1)
+            charge_multiplication(machine, a, b)
+            return machine.charge_integer(a * b)
     return a * b
 
 
 def div(machine: Machine, a: Any, b: Any) -> Any:
-    multiplying(machine, a, b)
+    charge_multiplication(machine, a, b)
     return a / b
 
 
 def floordiv(machine: Machine, a: Any, b: Any) -> Any:
-    multiplying(machine, a, b)
-    return machine.integer(a // b)
+    charge_multiplication(machine, a, b)
+    return machine.charge_integer(a // b)
 
 
 def mod(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) is str:
         return percent(machine, a, b)
-    multiplying(machine, a, b)
-    return machine.integer(a % b)
+    charge_multiplication(machine, a, b)
+    return machine.charge_integer(a % b)
 
 
 def power(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in (int, bool) and type(b) in (int, bool) and b > 0 and a not in (0, 1, -1):
-        machine.bits((abs(a).bit_length() - 1) * b)
+        machine.check_bits((abs(a).bit_length() - 1) * b)
         size = abs(a).bit_length() * b
-        machine.work(size * size >> 18)
+        machine.charge_steps(size * size >> 18)
     elif type(b) is int:
-        machine.work(b.bit_length() >> 1)
-    result = machine.integer(a**b)
+        machine.charge_steps(b.bit_length() >> 1)
+    result = machine.charge_integer(a**b)
     if type(result) is complex:
         raise ValueError("a negative number cannot be raised to a fractional power")
     return result
@@ -128,12 +128,12 @@ def power(machine: Machine, a: Any, b: Any) -> Any:
 
 def lshift(machine: Machine, a: Any, b: Any) -> Any:
     if type(a) in (int, bool) and type(b) in (int, bool) and b > 0 and a:
-        machine.bits(a.bit_length() + b)
-    return machine.integer(a << b)
+        machine.check_bits(a.bit_length() + b)
+    return machine.charge_integer(a << b)
 
 
 def rshift(machine: Machine, a: Any, b: Any) -> Any:
-    return machine.integer(a >> b)
+    return machine.charge_integer(a >> b)
 
 
 def _set_operation(operation: Binary) -> Binary:
@@ -146,21 +146,21 @@ def _set_operation(operation: Binary) -> Binary:
         if kind in _SETS and other in _SETS:
             return sets.OPERATIONS[host](machine, a, b)
         if kind is Counter and other is Counter:
-            _counting(machine, a, b)
+            _charge_counters(machine, a, b)
         elif isinstance(a, dict) and isinstance(b, dict):
             return _merged(machine, host, a, b)
         if host is operator.or_ and (_is_type(a) or _is_type(b)):
             return _type_union(machine, a, b)
-        return machine.integer(host(a, b))
+        return machine.charge_integer(host(a, b))
 
     return apply
 
 
 def _merged(machine: Machine, host: Any, a: Any, b: Any) -> Any:
     """`a | b` of dictionaries; a defaultdict on either side makes one."""
-    machine.items((len(a) + len(b)) * 6)
-    machine.rehash(a)
-    machine.rehash(b)
+    machine.charge_items((len(a) + len(b)) * 6)
+    machine.charge_rehash(a)
+    machine.charge_rehash(b)
     if type(a) is not DefaultDict and type(b) is not DefaultDict:
         return host(a, b)
     if host is not operator.or_:
@@ -219,7 +219,7 @@ def _in_place(operation: Any, binary: Binary) -> Binary:
                 extend(machine, a, b)
                 return a
             if operation is operator.imul and type(b) in (int, bool):
-                machine.items(len(a) * max(b, 0))
+                machine.charge_items(len(a) * max(b, 0))
                 a *= b
                 return a
         elif kind is deque and operation is operator.iadd:
@@ -234,7 +234,7 @@ def _in_place(operation: Any, binary: Binary) -> Binary:
             return a
         elif kind is Counter and type(b) is Counter:
             result = binary(machine, a, b)
-            machine.rehash(result)
+            machine.charge_rehash(result)
             a.clear()
             dict.update(a, result)
             return a
@@ -254,18 +254,18 @@ def _comparison(host: Any) -> Binary:
         kind = type(a)
         if kind is str:
             if len(a) > 4_096:
-                machine.comparing(a, 1)
+                machine.charge_comparisons(a, 1)
         elif kind in _LIKE_SETS and type(b) in _LIKE_SETS and (kind in _SETS or type(b) in _SETS):
             left = a if kind in _SETS else make_set(machine, machine.drain(a))
             right = b if type(b) in _SETS else make_set(machine, machine.drain(b))
-            machine.measure(left)
-            machine.measure(right)
+            machine.charge_value(left)
+            machine.charge_value(right)
             return host(left, right)
         elif kind in _NESTED and type(b) in _NESTED:
-            machine.measure(a)
-            machine.measure(b)
+            machine.charge_value(a)
+            machine.charge_value(b)
         elif kind in _SLOW:
-            machine.work(8)
+            machine.charge_steps(8)
         return host(a, b)
 
     return apply
@@ -277,20 +277,20 @@ def contains(machine: Machine, a: Any, b: Any) -> Any:
     if kind is str:
         if type(a) is not str:
             raise TypeError(f"'in <string>' requires string as left operand, not {type_name(a)}")
-        machine.seeking(b, a)
+        machine.charge_search(b, a)
         return a in b
     if kind in _SETS:
-        return machine.key(sets.frozen(machine, a)) in b
+        return machine.charge_key(sets.frozen(machine, a)) in b
     if isinstance(b, dict):
-        return machine.key(a) in b
+        return machine.charge_key(a) in b
     if kind is range and type(a) in (int, bool):
-        multiplying(machine, max(b.stop, -b.start), b.step)
+        charge_multiplication(machine, max(b.stop, -b.start), b.step)
         return a in b
     if kind in CONTAINERS:
-        comparing_all(machine, a, b)
+        charge_item_comparisons(machine, a, b)
         return a in b
     if kind is _KEYS:
-        return machine.key(a) in b
+        return machine.charge_key(a) in b
     if kind is Iter or kind is range or kind in VIEWS:
         same = COMPARE["=="]
         for item in machine.counted(machine.iterate(b)):
@@ -320,7 +320,7 @@ def unary(op: str) -> Callable[[Machine, Any], Any]:
 
     def apply(machine: Machine, value: Any) -> Any:
         if type(value) is Counter:
-            _counting(machine, value, _NO_COUNTS)
-        return machine.integer(host(value))
+            _charge_counters(machine, value, _NO_COUNTS)
+        return machine.charge_integer(host(value))
 
     return apply

@@ -217,7 +217,7 @@ class ConcurrentMachine(Machine):
             if kind is Iter:
                 level = HANDED_ON  # to read it is to consume it
             seen.add((id(value), level))
-            self.work(1)
+            self.charge_steps(1)
             if kind is Pending or kind is Maybe or id(value) in unknown:
                 if level > used:
                     used = level
@@ -306,7 +306,7 @@ class ConcurrentMachine(Machine):
                     stack.extend(held)
             elif found is None or needs > found:
                 found = needs
-        self.work(len(seen) >> 2)
+        self.charge_steps(len(seen) >> 2)
         if found is not None:
             raise Suspended(found)
 

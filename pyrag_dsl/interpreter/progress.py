@@ -41,7 +41,7 @@ _Place = tuple[int, int]  # a statement of the module, and the iteration if it i
 # What a pass changes beside the variables of the plan.
 _REST = (
     *("memory", "output", "statements_left", "printed", "statements", "calls", "marks_at_call", "seen", "aliases"),
-    *("patterns", "slow_patterns", "crowds", "crowded", "regex_seconds"),
+    *("patterns", "slow_patterns", "collisions", "most_collisions", "regex_seconds"),
 )
 _COPIED_IN_A_STEP = 1  # values
 _NOBODY: Any = object()  # stands for the machine where variables are kept

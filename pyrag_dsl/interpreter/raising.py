@@ -35,8 +35,8 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
 
 def remember(machine: Machine, error: Exception) -> None:
     """Keep where an exception came from, in case that it is raised again; of the last few, and paid for."""
-    machine.work(24)
-    machine.take(400 + 4 * sum([len(arg) for arg in error.args if type(arg) is str]))
+    machine.charge_steps(24)
+    machine.charge_bytes(400 + 4 * sum([len(arg) for arg in error.args if type(arg) is str]))
     origins = machine.origins
     if id(error) not in origins:
         if len(origins) >= _ORIGINS:
@@ -65,7 +65,7 @@ def catches(machine: Machine, kind: Any, error: Exception) -> bool:
     """`except kind`."""
     kinds = kind if type(kind) is tuple else (kind,)
     for each in kinds:
-        machine.work(1)
+        machine.charge_steps(1)
         if type(each) is not Builtin or not (isinstance(each.host, type) and issubclass(each.host, Exception)):
             raise TypeError("catching classes that do not inherit from BaseException is not allowed")
         if isinstance(error, each.host):

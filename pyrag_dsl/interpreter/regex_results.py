@@ -11,8 +11,8 @@ from .pattern_text import examine_template
 from .values import Match, Method, Pattern, type_name
 
 
-def paid(machine: Machine, text: str) -> str:
-    machine.text(len(text), not text.isascii())
+def charge_group(machine: Machine, text: str) -> str:
+    machine.charge_text(len(text), not text.isascii())
     return text
 
 
@@ -20,7 +20,7 @@ def parse_template(machine: Machine, pattern: Pattern, text: str) -> list[str | 
     """A replacement text as literal pieces and group numbers."""
     if "\\" not in text:
         return [text] if text else []
-    machine.work(len(text))
+    machine.charge_steps(len(text))
     examine_template(text)
     parsed: Any = parser.parse_template(text, pattern)
     if isinstance(parsed, tuple):  # before 3.12: positions of groups, and literals with holes
@@ -45,8 +45,8 @@ def fill(machine: Machine, template: list[str | int], host: Any) -> str:
         pieces.append(text)
         if length > machine.limits.string:
             break
-    machine.work(len(template))
-    machine.text(length, wide)
+    machine.charge_steps(len(template))
+    machine.charge_text(length, wide)
     return "".join(pieces)
 
 
@@ -60,26 +60,26 @@ def _number(match: Match, group: Any) -> int:
 
 def _part(machine: Machine, match: Match, group: int, default: Any) -> Any:
     text = match.host.group(group)
-    return default if text is None else paid(machine, text)
+    return default if text is None else charge_group(machine, text)
 
 
 def _group(machine: Machine, match: Match, /, *groups: Any) -> Any:
     if len(groups) < 2:
         return _part(machine, match, _number(match, groups[0]) if groups else 0, None)
-    machine.work(2 * len(groups))
+    machine.charge_steps(2 * len(groups))
     return tuple([_part(machine, match, _number(match, group), None) for group in groups])
 
 
 def _groups(machine: Machine, match: Match, /, default: Any = None) -> tuple[Any, ...]:
-    machine.items(match.pattern.groups)
-    machine.work(match.pattern.groups)
+    machine.charge_items(match.pattern.groups)
+    machine.charge_steps(match.pattern.groups)
     return tuple([_part(machine, match, number, default) for number in range(1, match.pattern.groups + 1)])
 
 
 def _groupdict(machine: Machine, match: Match, /, default: Any = None) -> dict[str, Any]:
     index = match.pattern.groupindex
-    machine.items(len(index))
-    machine.work(len(index))
+    machine.charge_items(len(index))
+    machine.charge_steps(len(index))
     return {name: _part(machine, match, number, default) for name, number in index.items()}
 
 

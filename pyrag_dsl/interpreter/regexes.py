@@ -35,7 +35,7 @@ from .making import make_exception, make_match
 from .pattern_cost import Cost, parser
 from .pattern_render import compiler, render
 from .pattern_text import examine
-from .regex_results import MATCH_ATTRIBUTES, MATCH_METHODS, fill, paid, parse_template
+from .regex_results import MATCH_ATTRIBUTES, MATCH_METHODS, charge_group, fill, parse_template
 from .showing import show
 from .values import (
     BoundMethod,
@@ -99,14 +99,14 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
     if len(text) > machine.limits.pattern:
         raise _too_large(f"{len(text):,} characters; the limit is {machine.limits.pattern:,}")
     key = (text, int(flags))
-    machine.work(30 + len(text))
+    machine.charge_steps(30 + len(text))
     found: Pattern | None = machine.patterns.get(key)
     if found is not None:
-        machine.work(found.cost.wide >> 6)
+        machine.charge_steps(found.cost.wide >> 6)
         return found
     # New to this run. The same price whether another one has it: what a plan may do must not depend on others.
-    machine.work(90 + 8 * len(text))
-    machine.take(_SIZE + _SIZE_OF_CHARACTER * len(text))
+    machine.charge_steps(90 + 8 * len(text))
+    machine.charge_bytes(_SIZE + _SIZE_OF_CHARACTER * len(text))
     with _lock:
         found = _kept.get(key)
         if found is not None:
@@ -120,7 +120,7 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
             _kept[key] = found
             if len(_kept) > _KEPT:
                 _kept.popitem(last=False)
-    machine.work(found.cost.wide >> 6)
+    machine.charge_steps(found.cost.wide >> 6)
     machine.patterns[key] = found
     return found
 
@@ -164,17 +164,17 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
     cost = pattern.cost
     work = cost.work(length, search)
     deep = cost.deep and length * (4 + pattern.groups) > 4 * _DEEP_TEXT
-    machine.work(4 + (length >> 6))
+    machine.charge_steps(4 + (length >> 6))
     if work <= FAST_WORK and not deep and not cost.fragile:
-        machine.work(int(work) >> 7)
+        machine.charge_steps(int(work) >> 7)
         if work > _LOOKED_AT:
             machine.refuel()
         return pattern.fast
-    machine.work(100)
+    machine.charge_steps(100)
     if pattern not in machine.slow_patterns:
         # Compiled once more, for the engine that can be interrupted; as in `compile_pattern`, whoever else had it.
-        machine.work(500 + 8 * len(pattern.pattern))
-        machine.take(_SIZE + _SIZE_OF_CHARACTER * len(pattern.pattern))
+        machine.charge_steps(500 + 8 * len(pattern.pattern))
+        machine.charge_bytes(_SIZE + _SIZE_OF_CHARACTER * len(pattern.pattern))
         machine.slow_patterns.add(pattern)
     machine.refuel()
     try:
@@ -249,16 +249,16 @@ def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int
             raise _took_long(machine, end - start)
         if host is None:
             return
-        machine.work(steps)
+        machine.charge_steps(steps)
         yield host
 
 
-def _grow(machine: Machine, out: list[Any], count: int) -> None:
+def _charge_growth(machine: Machine, out: list[Any], count: int) -> None:
     """Pay for `count` more items."""
-    machine.work(count >> 1)
+    machine.charge_steps(count >> 1)
     machine.memory -= 16 * count
     if machine.memory < 0 or len(out) + count > machine.limits.container:
-        machine.items(len(out) + count)
+        machine.charge_items(len(out) + count)
 
 
 # ------------------------------------------------------------------ the functions
@@ -281,11 +281,11 @@ def _findall(machine: Machine, self: Pattern, /, string: Any, pos: Any = 0, endp
     groups = self.groups
     for host in _all(machine, self, string, pos, endpos):
         if groups < 2:
-            _grow(machine, out, 1)
-            out.append(paid(machine, host.group(groups) or ""))
+            _charge_growth(machine, out, 1)
+            out.append(charge_group(machine, host.group(groups) or ""))
         else:
-            _grow(machine, out, 1 + groups)
-            out.append(tuple([paid(machine, text) for text in host.groups("")]))
+            _charge_growth(machine, out, 1 + groups)
+            out.append(tuple([charge_group(machine, text) for text in host.groups("")]))
     return out
 
 
@@ -306,14 +306,14 @@ def _split(machine: Machine, self: Pattern, /, string: Any, maxsplit: Any = 0) -
     if most >= 0:
         for host in hosts:
             start, end = host.span()
-            _grow(machine, out, 1 + self.groups)
-            out.append(paid(machine, string[last:start]))
-            out.extend([paid(machine, text) if text else text for text in host.groups()])
+            _charge_growth(machine, out, 1 + self.groups)
+            out.append(charge_group(machine, string[last:start]))
+            out.extend([charge_group(machine, text) if text else text for text in host.groups()])
             last = end
             times += 1
             if times == most:
                 break
-    out.append(paid(machine, string[last:]))
+    out.append(charge_group(machine, string[last:]))
     return out
 
 
@@ -326,10 +326,10 @@ def _subn(machine: Machine, self: Pattern, /, repl: Any, string: Any, count: Any
     if most >= 0:
         for host in hosts:
             start, end = host.span()
-            _grow(machine, out, 2)
-            machine.work(4)
+            _charge_growth(machine, out, 2)
+            machine.charge_steps(4)
             if start > last:
-                out.append(paid(machine, string[last:start]))
+                out.append(charge_group(machine, string[last:start]))
             new = replacement(host)
             if new is not None:
                 out.append(new)
@@ -338,11 +338,11 @@ def _subn(machine: Machine, self: Pattern, /, repl: Any, string: Any, count: Any
             if times == most:
                 break
     if last < len(string):
-        out.append(paid(machine, string[last:]))
+        out.append(charge_group(machine, string[last:]))
     for index, piece in enumerate(out):
         if type(piece) is not str:
             raise TypeError(f"sequence item {index}: expected str instance, {type_name(piece)} found")
-    machine.text(sum(map(len, out)), not all(map(str.isascii, out)))
+    machine.charge_text(sum(map(len, out)), not all(map(str.isascii, out)))
     return "".join(out), times
 
 
@@ -364,16 +364,16 @@ def _replacement(machine: Machine, pattern: Pattern, repl: Any) -> Callable[[Any
 def _escape(machine: Machine, /, pattern: Any) -> str:
     if type(pattern) is not str:
         raise TypeError(f"decoding to str: need a bytes-like object, {type_name(pattern)} found")
-    machine.text(2 * len(pattern), not pattern.isascii())
-    machine.work(len(pattern) >> 3)
+    machine.charge_text(2 * len(pattern), not pattern.isascii())
+    machine.charge_steps(len(pattern) >> 3)
     return re.escape(pattern)
 
 
 def _error(machine: Machine, /, msg: Any, pattern: Any = None, pos: Any = None) -> Exception:
     if type(msg) is not str or type(pattern) not in (str, type(None)) or type(pos) not in (int, type(None)):
         raise TypeError("re.error takes a message, the pattern and a position")
-    machine.text(len(msg) + len(pattern or ""))
-    machine.work(len(pattern or "") >> 6)
+    machine.charge_text(len(msg) + len(pattern or ""))
+    machine.charge_steps(len(pattern or "") >> 6)
     return make_exception(machine, re.error, (msg, pattern, pos))
 
 
@@ -410,7 +410,7 @@ def _compile_of(machine: Machine, /, pattern: Any, flags: Any = 0) -> Any:
 
 
 def _groupindex(machine: Machine, pattern: Pattern) -> dict[str, int]:
-    machine.items(len(pattern.groupindex) * 6)
+    machine.charge_items(len(pattern.groupindex) * 6)
     return dict(pattern.groupindex)
 
 

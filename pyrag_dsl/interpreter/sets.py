@@ -13,10 +13,10 @@ from .values import PlanFrozenSet, PlanSet
 
 def _begin(account: Account, a: PlanSet, b: PlanSet, most: int) -> Any:
     """Pay for an operation, and for a set of so many members; an empty one of the kind of the left operand."""
-    account.items(most)
-    account.take(SET + (MEMBER - 16) * most)
-    account.rehash(a.members)
-    account.rehash(b.members)
+    account.charge_items(most)
+    account.charge_bytes(SET + (MEMBER - 16) * most)
+    account.charge_rehash(a.members)
+    account.charge_rehash(b.members)
     return type(a)()
 
 
@@ -55,8 +55,8 @@ def copy(account: Account, a: PlanSet) -> Any:
 
 
 def is_disjoint(account: Account, a: PlanSet, b: PlanSet) -> bool:
-    account.rehash(a.members)
-    account.rehash(b.members)
+    account.charge_rehash(a.members)
+    account.charge_rehash(b.members)
     return a.members.keys().isdisjoint(b.members)
 
 
@@ -64,8 +64,8 @@ def compare(host: Any) -> Callable[[Account, PlanSet, PlanSet], bool]:
     """`<=` and its like."""
 
     def apply(account: Account, a: PlanSet, b: PlanSet) -> bool:
-        account.rehash(a.members)
-        account.rehash(b.members)
+        account.charge_rehash(a.members)
+        account.charge_rehash(b.members)
         return bool(host(a.members.keys(), b.members.keys()))
 
     return apply

@@ -46,7 +46,7 @@ def show(account: Account, value: Any) -> str:
     """`repr(value)`."""
     kind = type(value)
     if kind in _ATOMS:
-        account.text(_atom_length(account, value), kind is str and not value.isascii())
+        account.charge_text(_atom_length(account, value), kind is str and not value.isascii())
         return repr(value)
     writer = _Writer(account)
     writer.write(value)
@@ -65,8 +65,8 @@ def shown(account: Account, value: Any) -> str:
     if isinstance(value, Exception):
         return _message(account, value)
     if kind in _DATES:
-        account.work(8)
-        account.text(SHAPES[kind].name(value) if kind in SHAPES else 64)
+        account.charge_steps(8)
+        account.charge_text(SHAPES[kind].name(value) if kind in SHAPES else 64)
         return str(value)
     return show(account, value)
 
@@ -75,8 +75,8 @@ def charge_digits(account: Account, value: int) -> None:
     """Pay for turning an integer into text: it takes the square of its size."""
     if not -_LONG < value < _LONG:
         size = value.bit_length()
-        account.text(size >> 1)
-        account.work(size * size >> 18)
+        account.charge_text(size >> 1)
+        account.charge_steps(size * size >> 18)
 
 
 def _atom_length(account: Account, value: Any) -> int:
@@ -93,7 +93,7 @@ def _atom_length(account: Account, value: Any) -> int:
 
 def _quoted_length(account: Account, text: str) -> int:
     """The length of `repr(text)`."""
-    account.work(len(text) >> 6)
+    account.charge_steps(len(text) >> 6)
     if text.isprintable():
         return len(text) + 2 + text.count("'") + text.count("\\")
     return sum(len(repr(text[at : at + _SLICE])) for at in range(0, len(text), _SLICE))
@@ -110,22 +110,22 @@ class _Writer:
 
     def put(self, text: str) -> None:
         self.pieces.append(text)
-        self.pay(len(text), not text.isascii())
+        self.charge(len(text), not text.isascii())
 
-    def pay(self, length: int, wide: bool = False) -> None:
+    def charge(self, length: int, wide: bool = False) -> None:
         account = self.account
         self.length += length
         if self.length > account.limits.string:
-            account.text(self.length)  # says so
+            account.charge_text(self.length)  # says so
         account.fuel -= 6 + (length >> 7)
         if account.fuel < 0:
             account.refuel()
-        account.take(_PIECE + (length * 4 if wide else length))
+        account.charge_bytes(_PIECE + (length * 4 if wide else length))
 
     def write(self, value: Any) -> None:
         kind = type(value)
         if kind in _ATOMS:
-            self.pay(_atom_length(self.account, value), kind is str and not value.isascii())
+            self.charge(_atom_length(self.account, value), kind is str and not value.isascii())
             self.pieces.append(repr(value))
             return
         if kind in _PLAIN and len(value) > 3 and self.whole(value):
@@ -156,14 +156,14 @@ class _Writer:
         """Write a container of nothing but atoms at once, if it is one."""
         if not {*map(type, value)} <= _ATOMS:
             return False
-        self.account.work(len(value) * (4 if type(value) is dict else 2))
+        self.account.charge_steps(len(value) * (4 if type(value) is dict else 2))
         atoms = list(value)
         if type(value) is dict:
             if not {*map(type, value.values())} <= _ATOMS:
                 return False
             atoms += value.values()
         length = 2 * len(atoms) + sum([_atom_length(self.account, atom) for atom in atoms])
-        self.pay(length, not all(atom.isascii() for atom in atoms if type(atom) is str))
+        self.charge(length, not all(atom.isascii() for atom in atoms if type(atom) is str))
         self.pieces.append(repr(value))
         return True
 
@@ -227,9 +227,9 @@ def _of_counter(account: Account, value: Any) -> Iterator[Piece]:
         yield "Counter()"
         return
     size = len(value)
-    account.items(size * 2)
-    account.measure(list(value.values()))
-    account.work(size * size.bit_length() >> 2)
+    account.charge_items(size * 2)
+    account.charge_value(list(value.values()))
+    account.charge_steps(size * size.bit_length() >> 2)
     try:
         ranked = sorted(value.items(), key=lambda pair: pair[1], reverse=True)
     except TypeError:
@@ -240,7 +240,7 @@ def _of_counter(account: Account, value: Any) -> Iterator[Piece]:
 
 
 def _of_ordered(account: Account, value: Any) -> Iterator[Piece]:
-    account.reading(value)
+    account.charge_iteration(value)
     if not value:
         yield "OrderedDict()"
     elif sys.version_info >= (3, 12):
@@ -284,7 +284,7 @@ def _of_bound(_account: Account, value: BoundMethod) -> Iterator[Piece]:
 
 
 def _of_union(account: Account, value: TypeUnion) -> Iterator[Piece]:
-    account.work(len(value.members))
+    account.charge_steps(len(value.members))
     yield " | ".join(["None" if member is None else member.name for member in value.members])
 
 
@@ -312,20 +312,20 @@ def _of_pattern(_account: Account, value: Pattern) -> Iterator[Piece]:
 
 
 def _of_zone(account: Account, value: Any) -> Iterator[Piece]:
-    account.work(8)
-    account.text(SHAPES[type(value)].name(value))
+    account.charge_steps(8)
+    account.charge_text(SHAPES[type(value)].name(value))
     yield repr(value)
 
 
 def _of_other(account: Account, value: Any) -> Iterator[Piece]:
     """Dates, and what shows no more than its name."""
-    account.work(16)
+    account.charge_steps(16)
     yield repr(value)
 
 
 def _message(account: Account, error: Exception) -> str:
     """`str(error)`."""
-    account.text(account.measure(error) * 2)
+    account.charge_text(account.charge_value(error) * 2)
     if type(error) is KeyError and len(error.args) == 1:
         return show(account, error.args[0])
     if len(error.args) == 1 and type(error).__str__ is BaseException.__str__:

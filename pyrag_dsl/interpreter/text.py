@@ -29,7 +29,7 @@ def to_ascii(machine: Machine, value: Any) -> str:
     text = show(machine, value)
     if text.isascii():
         return text
-    machine.text(len(text) * 10)
+    machine.charge_text(len(text) * 10)
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
@@ -43,8 +43,8 @@ def bound_spec(machine: Machine, spec: str) -> None:
     for match in _WIDTHS.finditer(spec):
         width = int(match[0]) if len(match[0]) <= 12 else 10**12
         if width > 100:
-            machine.text(width, not spec.isascii())
-            machine.work(width >> 4)
+            machine.charge_text(width, not spec.isascii())
+            machine.charge_steps(width >> 4)
 
 
 def format_value(machine: Machine, value: Any, spec: str) -> str:
@@ -52,12 +52,12 @@ def format_value(machine: Machine, value: Any, spec: str) -> str:
     if not spec:
         return to_str(machine, value)
     bound_spec(machine, spec)
-    machine.work(8)
+    machine.charge_steps(8)
     kind = type(value)
     if kind is int:
         charge_digits(machine, value)
     elif kind is str and len(value) > 64:
-        machine.text(len(value), not value.isascii())
+        machine.charge_text(len(value), not value.isascii())
     elif kind not in _ATOMS:
         if kind in (date, datetime, time):
             return strftime(machine, value, spec)
@@ -85,13 +85,13 @@ def percent(machine: Machine, template: str, args: Any) -> str:
     """`template % args`."""
     several = type(args) in (tuple, Record)
     values = list(args) if several else [args]
-    machine.items(len(values))
+    machine.charge_items(len(values))
     named: dict[str, Any] = {}
     total = len(template)
     index = 0
     wide = not template.isascii()
     for key, match in _fields(template):
-        machine.work(1)
+        machine.charge_steps(1)
         kind = match["kind"]
         if kind == "%":
             continue
@@ -123,18 +123,18 @@ def percent(machine: Machine, template: str, args: Any) -> str:
         else:
             values[index] = value
             index += 1
-        machine.work(total >> 10)
+        machine.charge_steps(total >> 10)
         if total > machine.limits.string:
             break
-    machine.text(total, wide)
-    machine.work(total >> 5)
+    machine.charge_text(total, wide)
+    machine.charge_steps(total >> 5)
     if several:
         made = template % tuple(values)
     elif index:
         made = template % (values[0],)
     else:  # a mapping, or what is none and is not asked for
         made = template % (named if isinstance(args, dict) and named else args)
-    machine.text(len(made))
+    machine.charge_text(len(made))
     return made
 
 
@@ -162,7 +162,7 @@ def format_template(machine: Machine, template: str, args: tuple[Any, ...], kwar
     out: list[str] = []
     counter = [0]
     _format_into(machine, out, template, args, kwargs, counter, 2)
-    machine.text(sum(map(len, out)), not all(map(str.isascii, out)))
+    machine.charge_text(sum(map(len, out)), not all(map(str.isascii, out)))
     return "".join(out)
 
 
@@ -177,10 +177,10 @@ def _format_into(
 ) -> None:
     if depth < 0:
         raise ValueError("Max string recursion exceeded")
-    machine.work(len(template) >> 4)
+    machine.charge_steps(len(template) >> 4)
     for literal, field, spec, conversion in string.Formatter().parse(template):
         out.append(literal)
-        machine.work(6)
+        machine.charge_steps(6)
         if field is None:
             continue
         head, rest = _split_field(field)
@@ -210,7 +210,7 @@ def _format_into(
         inner: list[str] = []
         if spec:
             _format_into(machine, inner, spec, args, kwargs, counter, depth - 1)
-        machine.text(sum(map(len, inner)), not all(map(str.isascii, inner)))
+        machine.charge_text(sum(map(len, inner)), not all(map(str.isascii, inner)))
         text = format_value(machine, value, "".join(inner))
         out.append(text)
 

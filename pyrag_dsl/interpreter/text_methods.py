@@ -20,8 +20,8 @@ def _plain(name: str) -> Method:
     def call(machine: Machine, value: str, *args: Any, **kwargs: Any) -> Any:
         size = len(value)
         if size > 16:
-            machine.text(size, not value.isascii())
-            machine.work(size >> 5)
+            machine.charge_text(size, not value.isascii())
+            machine.charge_steps(size >> 5)
         return host(value, *args, **kwargs)
 
     return Method(name, call)
@@ -34,9 +34,9 @@ def _trimming(name: str) -> Method:
     def call(machine: Machine, value: str, *args: Any) -> Any:
         size = len(value)
         if args and type(args[0]) is str and len(args[0]) > 8:
-            machine.work(size * len(args[0]) >> 10)
+            machine.charge_steps(size * len(args[0]) >> 10)
         if size > 16:
-            machine.text(size, not value.isascii())
+            machine.charge_text(size, not value.isascii())
         return host(value, *args)
 
     return Method(name, call)
@@ -48,11 +48,11 @@ def _testing(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
         if args and type(args[0]) is tuple:
-            machine.work(len(args[0]) >> 2)
+            machine.charge_steps(len(args[0]) >> 2)
             for part in args[0]:
-                machine.comparing(part, 1)
+                machine.charge_comparisons(part, 1)
         elif args:
-            machine.comparing(args[0], 1)
+            machine.charge_comparisons(args[0], 1)
         return host(value, *args)
 
     return Method(name, call)
@@ -69,10 +69,10 @@ def _growing(name: str) -> Method:
         size = len(value)
         if size > 16:
             ascii_only = value.isascii()
-            machine.text(size if ascii_only else size * 3, not ascii_only)
-            machine.take(size)  # the host works on four bytes for each character
+            machine.charge_text(size if ascii_only else size * 3, not ascii_only)
+            machine.charge_bytes(size)  # the host works on four bytes for each character
             if not ascii_only or name in _SLOW:
-                machine.work(size >> 4)
+                machine.charge_steps(size >> 4)
         return host(value, *args)
 
     return Method(name, call)
@@ -84,7 +84,7 @@ def _searching(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
         if args and type(args[0]) is str:
-            machine.seeking(value, args[0])
+            machine.charge_search(value, args[0])
         return host(value, *args)
 
     return Method(name, call)
@@ -97,7 +97,7 @@ def _padding(name: str) -> Method:
     def call(machine: Machine, value: str, *args: Any) -> Any:
         if args and type(args[0]) in (int, bool):
             wide = not value.isascii() or (type(args[-1]) is str and not args[-1].isascii())
-            machine.text(max(len(value), args[0]), wide)
+            machine.charge_text(max(len(value), args[0]), wide)
         return host(value, *args)
 
     return Method(name, call)
@@ -108,22 +108,22 @@ def _splitting(name: str) -> Method:
 
     def call(machine: Machine, value: str, *args: Any, **kwargs: Any) -> Any:
         wide = not value.isascii()
-        machine.text(len(value), wide)
+        machine.charge_text(len(value), wide)
         separator = args[0] if args else kwargs.get("sep")
         if type(separator) is str and separator:
-            machine.seeking(value, separator)
+            machine.charge_search(value, separator)
             most = value.count(separator)
         elif name == "splitlines":
             most = len(value) if wide else sum(map(value.count, _LINE_ENDS))
-            machine.work(len(value) >> 5)
+            machine.charge_steps(len(value) >> 5)
         else:
             most = len(value) // 2 if wide else sum(map(value.count, string.whitespace))
-            machine.work(len(value) >> 5)
+            machine.charge_steps(len(value) >> 5)
         limit = args[1] if len(args) > 1 else kwargs.get("maxsplit", -1)
         if type(limit) is int and limit >= 0:
             most = min(most, limit)
-        machine.items(most + 1)
-        machine.take((most + 1) * (80 if wide else 56))
+        machine.charge_items(most + 1)
+        machine.charge_bytes((most + 1) * (80 if wide else 56))
         return host(value, *args, **kwargs)
 
     return Method(name, call)
@@ -139,25 +139,25 @@ def join(machine: Machine, value: str, items: Any) -> str:
             raise TypeError(f"sequence item {index}: expected str instance, {type_name(part)} found")
         total += len(part)
         wide = wide or not part.isascii()
-    machine.text(total, wide)
+    machine.charge_text(total, wide)
     return value.join(parts)
 
 
 def replace(machine: Machine, value: str, old: Any, new: Any, count: Any = -1, /) -> str:
     if type(old) is str and type(new) is str:
-        machine.seeking(value, old)
+        machine.charge_search(value, old)
         times = value.count(old)
-        machine.work(times >> 5)
+        machine.charge_steps(times >> 5)
         if type(count) is int and count >= 0:
             times = min(times, count)
         wide = not (value.isascii() and new.isascii())
-        machine.text(max(len(value), len(value) + times * (len(new) - len(old))), wide)
+        machine.charge_text(max(len(value), len(value) + times * (len(new) - len(old))), wide)
     return value.replace(old, new, count)
 
 
 def expandtabs(machine: Machine, value: str, tabsize: Any = 8) -> str:
     if type(tabsize) in (int, bool):
-        machine.text(len(value) + value.count("\t") * max(tabsize, 0), not value.isascii())
+        machine.charge_text(len(value) + value.count("\t") * max(tabsize, 0), not value.isascii())
     return value.expandtabs(tabsize)
 
 
@@ -165,22 +165,22 @@ def translate(machine: Machine, value: str, table: Any) -> str:
     if not isinstance(table, dict):
         raise TypeError(f"'{type_name(table)}' object is not subscriptable")
     longest = 1
-    machine.work((len(table) >> 3) + (len(value) * (1 + machine.crowded) >> 3))
-    machine.reading(table)
+    machine.charge_steps((len(table) >> 3) + (len(value) * (1 + machine.most_collisions) >> 3))
+    machine.charge_iteration(table)
     for item in dict.values(table):
         if type(item) is str:
             longest = max(longest, len(item))
-    machine.text(len(value) * longest, True)
+    machine.charge_text(len(value) * longest, True)
     return value.translate(dict(table) if type(table) is DefaultDict else table)
 
 
 def maketrans(machine: Machine, *args: Any) -> Any:
     for arg in args:
         if type(arg) is str:
-            machine.items(len(arg) * 7)
+            machine.charge_items(len(arg) * 7)
         elif isinstance(arg, dict):
-            machine.items(len(arg) * 7)
-            machine.rehash(arg)
+            machine.charge_items(len(arg) * 7)
+            machine.charge_rehash(arg)
     return str.maketrans(*args)
 
 

@@ -85,7 +85,7 @@ def test_what_is_paid_for_is_no_finding() -> None:
 
 @pytest.mark.usefixtures("fresh")
 def test_memory_that_is_not_paid_for_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Machine, "items", lambda self, count: None)  # noqa: ARG005
+    monkeypatch.setattr(Machine, "charge_items", lambda self, count: None)  # noqa: ARG005
     monkeypatch.setattr(Machine, "drain", lambda self, value: list(value))  # noqa: ARG005
     (reading,) = measure(probe("list(X)"), 0.0)
     assert reading.memory > meter.LARGEST

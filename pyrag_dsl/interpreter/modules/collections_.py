@@ -8,7 +8,7 @@ from keyword import iskeyword
 from typing import Any
 
 from .. import operators
-from ..container_methods import comparing_all, index_shown, remove_shown, sorting
+from ..container_methods import charge_item_comparisons, charge_sort, index_shown, remove_shown
 from ..items import set_item
 from ..machine import Machine
 from ..making import DEQUE, ENTRY, MAPPING, make_default_dict, make_record, make_record_type
@@ -33,7 +33,7 @@ def _fill(machine: Machine, target: Any, args: tuple[Any, ...], kwargs: dict[str
         raise TypeError(f"expected at most 1 argument, got {len(args)}")
     for source in args:
         if isinstance(source, dict):
-            machine.items(len(source))
+            machine.charge_items(len(source))
             for key, item in source.items():
                 set_item(machine, target, key, item)
         else:
@@ -46,7 +46,7 @@ def _fill(machine: Machine, target: Any, args: tuple[Any, ...], kwargs: dict[str
 
 
 def _pair(machine: Machine, index: int, pair: Any) -> tuple[Any, Any]:
-    machine.work(4)
+    machine.charge_steps(4)
     try:
         parts = machine.drain(pair)
     except TypeError:
@@ -90,13 +90,13 @@ def _tally(operation: str) -> Callable[..., None]:
                 continue
             if not isinstance(source, dict):
                 for item in machine.counted(machine.consume(source)):
-                    machine.work(2)
-                    machine.key(machine.check(item))
+                    machine.charge_steps(2)
+                    machine.charge_key(machine.check(item))
                     set_item(machine, value, item, combine(machine, value.get(item, 0), 1))
             elif value or operation == "-":
                 for item, count in list(source.items()):
-                    machine.work(1)
-                    machine.key(item)
+                    machine.charge_steps(1)
+                    machine.charge_key(item)
                     set_item(machine, value, item, combine(machine, value.get(item, 0), count))
             else:
                 _fill(machine, value, (source,), {})
@@ -111,7 +111,7 @@ _count_out = _tally("-")
 def _counter(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
     if len(args) > 1:
         raise TypeError(f"Counter expected at most 1 argument, got {len(args)}")
-    machine.take(MAPPING)
+    machine.charge_bytes(MAPPING)
     made: Any = Counter()
     _count_in(machine, made, *args, **kwargs)
     return made
@@ -121,9 +121,9 @@ def _most_common(machine: Machine, value: Any, /, n: Any = None) -> list[Any]:
     if n is not None and type(n) not in (int, bool):
         raise TypeError(f"'{type_name(n)}' object cannot be interpreted as an integer")
     size = len(value)
-    machine.items(size * 3)
-    machine.work(16 + (size * size.bit_length() >> 2))
-    sorting(machine, list(value.values()))
+    machine.charge_items(size * 3)
+    machine.charge_steps(16 + (size * size.bit_length() >> 2))
+    charge_sort(machine, list(value.values()))
     ranked = sorted(value.items(), key=lambda pair: pair[1], reverse=True)
     return ranked if n is None else ranked[: max(n, 0)]
 
@@ -138,7 +138,7 @@ def _repeating(machine: Machine, _value: Any, source: Iterator[Any]) -> Iterator
             raise TypeError(f"'{type_name(count)}' object cannot be interpreted as an integer")
         done = 0
         while done < count:
-            machine.work(1)
+            machine.charge_steps(1)
             done += 1
             yield item
 
@@ -155,12 +155,12 @@ def _counter_from_keys(machine: Machine, /, *args: Any) -> Any:
 
 
 def _copy(machine: Machine, value: Any, /) -> Any:
-    machine.items(len(value))
+    machine.charge_items(len(value))
     if type(value) is deque:
-        machine.take(DEQUE)
+        machine.charge_bytes(DEQUE)
         return value.copy()
-    machine.take(MAPPING + ENTRY * len(value))
-    machine.rehash(value)
+    machine.charge_bytes(MAPPING + ENTRY * len(value))
+    machine.charge_rehash(value)
     if type(value) is DefaultDict:
         made = make_default_dict(machine, value.factory)
         made.update(value)
@@ -184,18 +184,18 @@ COUNTER_METHODS: dict[str, Method] = _table(
 
 
 def _ordered_dict(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:
-    machine.take(MAPPING)
+    machine.charge_bytes(MAPPING)
     made: Any = OrderedDict()
     _fill(machine, made, args, kwargs)
     return made
 
 
 def _move_to_end(machine: Machine, value: Any, /, key: Any, last: Any = True) -> None:
-    value.move_to_end(machine.key(key), bool(last))
+    value.move_to_end(machine.charge_key(key), bool(last))
 
 
 def _popitem(machine: Machine, value: Any, /, last: Any = True) -> tuple[Any, Any]:
-    machine.work(1)
+    machine.charge_steps(1)
     return value.popitem(bool(last))  # type: ignore[no-any-return]
 
 
@@ -203,9 +203,9 @@ def _view(name: str) -> Method:
     # The host's own views of an OrderedDict are of types of their own, and a dict's would not know the order
     # after move_to_end: the view is of a copy.
     def view(machine: Machine, value: Any, /) -> Any:
-        machine.items(len(value))
-        machine.take(MAPPING + ENTRY * len(value))
-        machine.rehash(value)
+        machine.charge_items(len(value))
+        machine.charge_bytes(MAPPING + ENTRY * len(value))
+        machine.charge_rehash(value)
         return getattr(dict(value), name)()
 
     return Method(name, view, shallow=True)
@@ -242,44 +242,44 @@ DEFAULT_DICT_METHODS: dict[str, Method] = _table(Method("fromkeys", _on_value(_d
 def _deque(machine: Machine, /, iterable: Any = (), maxlen: Any = None) -> Any:
     if maxlen is not None and type(maxlen) not in (int, bool):
         raise TypeError("an integer is required")
-    machine.take(DEQUE)
+    machine.charge_bytes(DEQUE)
     made: Any = deque(maxlen=maxlen)
     _extend(machine, made, iterable)
     return made
 
 
-def _grow(machine: Machine, value: Any, count: int) -> None:
-    machine.work(1)
-    machine.items(count)
+def _charge_growth(machine: Machine, value: Any, count: int) -> None:
+    machine.charge_steps(1)
+    machine.charge_items(count)
     if value.maxlen is None and len(value) + count > machine.limits.container:
-        machine.items(len(value) + count)
+        machine.charge_items(len(value) + count)
 
 
 def _extend(machine: Machine, value: Any, iterable: Any, /) -> None:
     items = machine.drain(iterable)
-    _grow(machine, value, len(items))
+    _charge_growth(machine, value, len(items))
     value.extend(items)
 
 
 def _extend_left(machine: Machine, value: Any, iterable: Any, /) -> None:
     items = machine.drain(iterable)
-    _grow(machine, value, len(items))
+    _charge_growth(machine, value, len(items))
     value.extendleft(items)
 
 
 def _append(machine: Machine, value: Any, item: Any, /) -> None:
-    _grow(machine, value, 1)
+    _charge_growth(machine, value, 1)
     value.append(item)
 
 
 def _append_left(machine: Machine, value: Any, item: Any, /) -> None:
-    _grow(machine, value, 1)
+    _charge_growth(machine, value, 1)
     value.appendleft(item)
 
 
 def _insert(machine: Machine, value: Any, index: Any, item: Any, /) -> None:
-    _grow(machine, value, 1)
-    machine.work(len(value) >> 4)
+    _charge_growth(machine, value, 1)
+    machine.charge_steps(len(value) >> 4)
     value.insert(index, item)
 
 
@@ -288,7 +288,7 @@ def _host(name: str, *, shallow: bool = True) -> Method:
     host = getattr(deque, name)
 
     def run(machine: Machine, value: Any, /, *args: Any) -> Any:
-        comparing_all(machine, args[0] if args and not shallow else None, value)
+        charge_item_comparisons(machine, args[0] if args and not shallow else None, value)
         return host(value, *args)
 
     return Method(name, run, shallow=shallow)
@@ -298,7 +298,7 @@ def _end(name: str) -> Method:
     host = getattr(deque, name)
 
     def run(machine: Machine, value: Any, /) -> Any:
-        machine.work(1)
+        machine.charge_steps(1)
         return host(value)
 
     return Method(name, run, shallow=True)
@@ -326,8 +326,8 @@ DEQUE_METHODS: dict[str, Method] = _table(
 
 def _field_names(machine: Machine, names: Any) -> tuple[str, ...]:
     if type(names) is str:
-        machine.text(len(names) * 2, not names.isascii())
-        machine.items(len(names) >> 1)
+        machine.charge_text(len(names) * 2, not names.isascii())
+        machine.charge_items(len(names) >> 1)
         return tuple(names.replace(",", " ").split())
     return tuple(machine.drain(names))
 
@@ -367,8 +367,8 @@ def _named_tuple(
 
 
 def _as_dict(machine: Machine, value: Record, /) -> dict[str, Any]:
-    machine.items(len(value))
-    machine.take(ENTRY * len(value))
+    machine.charge_items(len(value))
+    machine.charge_bytes(ENTRY * len(value))
     return dict(zip(value.type.fields, value, strict=True))
 
 

@@ -32,7 +32,7 @@ def _partial(machine: Machine, function: Any, /, *args: Any, **kwargs: Any) -> P
     if type(function) not in CALLABLE:
         raise TypeError("the first argument must be callable")
     if type(function) is Partial:
-        machine.items(len(function.args) + len(function.kwargs))
+        machine.charge_items(len(function.args) + len(function.kwargs))
         args, kwargs = (*function.args, *args), {**function.kwargs, **kwargs}
         function = function.function
     return make_partial(machine, function, args, kwargs)
@@ -99,7 +99,7 @@ SHAPES[CompareKey] = Shape(lambda value: (value.function, value.value), lambda _
 
 
 def _cmp_to_key(machine: Machine, mycmp: Any, /) -> Builtin:
-    machine.take(_COMPARING)
+    machine.charge_bytes(_COMPARING)
     make = partial(CompareKey, machine, machine.caller(), mycmp)
     return Builtin("cmp_to_key", lambda _machine, obj, /: make(obj), keeps=True, holds=(mycmp,))
 

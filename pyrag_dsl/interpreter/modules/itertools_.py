@@ -41,7 +41,7 @@ def _count(machine: Machine, /, start: Any = 0, step: Any = 1) -> Iter:
 
 def _counting(machine: Machine, number: Any, step: Any) -> Iterator[Any]:
     while True:
-        machine.work(1)
+        machine.charge_steps(1)
         yield number
         number = operators.add(machine, number, step)
 
@@ -52,14 +52,14 @@ def _cycle(machine: Machine, iterable: Any, /) -> Iter:
 
 def _cycling(machine: Machine, _iterable: Any, saved: list[Any], source: Iterator[Any]) -> Iterator[Any]:
     for item in source:
-        machine.items(1)
+        machine.charge_items(1)
         saved.append(item)
         if len(saved) > machine.limits.container:
-            machine.items(len(saved))
+            machine.charge_items(len(saved))
         yield item
     while saved:
         for item in saved:
-            machine.work(1)
+            machine.charge_steps(1)
             yield item
 
 
@@ -72,7 +72,7 @@ def _repeat(machine: Machine, /, object: Any, times: Any = None) -> Iter:  # noq
 def _repeating(machine: Machine, held: list[Any], times: int | None) -> Iterator[Any]:
     done = 0
     while times is None or done < times:
-        machine.work(1)
+        machine.charge_steps(1)
         done += 1
         yield held[0]
 
@@ -196,10 +196,10 @@ def _grouping(machine: Machine, _iterable: Any, _key: Any, groups: _Groups, itse
         return
     while groups.ahead:
         groups.turn += 1
-        machine.work(8)
+        machine.charge_steps(8)
         label = groups.ahead[0]
-        machine.items(2)
-        machine.take(_GROUP)
+        machine.charge_items(2)
+        machine.charge_bytes(_GROUP)
         yield (label, machine.lazy(_group, (itself[0],), groups, groups.turn, label))
         while groups.goes_on(machine, label):
             if not groups.read(machine):
@@ -248,7 +248,7 @@ def _pairwise(machine: Machine, iterable: Any, /) -> Iter:
 def _pairing(machine: Machine, _iterable: Any, source: Iterator[Any]) -> Iterator[Any]:
     before = next(source, _ENDED)
     for item in source:
-        machine.items(2)
+        machine.charge_items(2)
         yield (before, item)
         before = item
 
@@ -266,15 +266,15 @@ def _starmapping(machine: Machine, function: Any, _iterable: Any, source: Iterat
 
 
 def _zip_longest(machine: Machine, /, *iterables: Any, fillvalue: Any = None) -> Iter:
-    machine.take(_SOURCE * len(iterables))
-    machine.work(4 * len(iterables))
+    machine.charge_bytes(_SOURCE * len(iterables))
+    machine.charge_steps(4 * len(iterables))
     return machine.lazy(_zipping, (iterables, [fillvalue]), [_each(machine, iterable) for iterable in iterables])
 
 
 def _zipping(machine: Machine, _iterables: Any, fill: list[Any], sources: list[Iterator[Any] | None]) -> Iterator[Any]:
     live = len(sources)
     while live:
-        machine.items(len(sources))
+        machine.charge_items(len(sources))
         row = fill * len(sources)
         for index, source in enumerate(sources):
             if source is None:
@@ -297,8 +297,8 @@ def _rows(machine: Machine, host: Iterator[Any], width: int, *pools: list[Any]) 
 
 def _row_by_row(machine: Machine, _pools: Any, host: Iterator[Any], width: int) -> Iterator[Any]:
     while True:
-        machine.work(1)
-        machine.items(width)
+        machine.charge_steps(1)
+        machine.charge_items(width)
         row = next(host, _ENDED)
         if row is _ENDED:
             return
@@ -307,9 +307,9 @@ def _row_by_row(machine: Machine, _pools: Any, host: Iterator[Any], width: int) 
 
 def _product(machine: Machine, /, *iterables: Any, repeat: Any = 1) -> Iter:
     times = _natural("repeat", repeat)
-    machine.items(len(iterables) * times)
-    machine.take(_SOURCE * len(iterables))
-    machine.work(4 * len(iterables))
+    machine.charge_items(len(iterables) * times)
+    machine.charge_bytes(_SOURCE * len(iterables))
+    machine.charge_steps(4 * len(iterables))
     pools = [machine.drain(iterable) for iterable in iterables]
     times = times if pools else 0
     return _rows(machine, itertools.product(*pools, repeat=times), len(pools) * times, *pools)
@@ -324,7 +324,7 @@ def _combinations(machine: Machine, /, iterable: Any, r: Any) -> Iter:
 
 def _combinations_with_replacement(machine: Machine, /, iterable: Any, r: Any) -> Iter:
     pool, width = machine.drain(iterable), _natural("r", r)
-    machine.items(width)
+    machine.charge_items(width)
     return _rows(machine, itertools.combinations_with_replacement(pool, width), width, pool)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
-from ..container_methods import sorting
+from ..container_methods import charge_sort
 from ..limits import LimitHit
 from ..machine import Machine
 from ..making import make_exception
@@ -63,30 +63,30 @@ class _JsonWriter:
     def put(self, part: str) -> None:
         self.parts.append(part)
 
-    def pay(self, length: int, wide: bool = False) -> None:
+    def charge(self, length: int, wide: bool = False) -> None:
         self.length += length
-        self.machine.text(length, wide)
-        self.machine.work(6)
+        self.machine.charge_text(length, wide)
+        self.machine.charge_steps(6)
         if self.length > self.machine.limits.string:
-            self.machine.text(self.length)
+            self.machine.charge_text(self.length)
 
     def text(self, value: str) -> None:
         if value.isascii() and value.isprintable():
-            self.pay(len(value) + 2 + value.count('"') + value.count("\\"))
+            self.charge(len(value) + 2 + value.count('"') + value.count("\\"))
             self.put(self.quote(value))
             return
         for start in range(0, len(value), _SLICE):
             piece = self.quote(value[start : start + _SLICE])
-            self.pay(len(piece), not piece.isascii())
+            self.charge(len(piece), not piece.isascii())
         self.put(self.quote(value))
 
     def number(self, value: int | float) -> str:
         if type(value) is int:
-            self.machine.work(value.bit_length() ** 2 >> 18)
+            self.machine.charge_steps(value.bit_length() ** 2 >> 18)
         shown = _number(value)
         if type(value) is float and not self.allow_nan and shown in ("NaN", "Infinity", "-Infinity"):
             raise ValueError(f"Out of range float values are not JSON compliant: {shown}")
-        self.pay(len(shown))
+        self.charge(len(shown))
         return shown
 
     def value(self, value: Any) -> None:
@@ -94,7 +94,7 @@ class _JsonWriter:
         if kind is str:
             self.text(value)
         elif value is None or kind is bool:
-            self.pay(5)
+            self.charge(5)
             self.put(_CONSTANTS[value])
         elif kind is int or kind is float:
             self.put(self.number(value))
@@ -119,11 +119,11 @@ class _JsonWriter:
         self.within.add(id(value))
 
     def inside(self, value: Any, brackets: str, write: Callable[[Any], None]) -> None:
-        self.pay(2)
+        self.charge(2)
         if not value:
             self.put(brackets)
             return
-        self.machine.work(2)
+        self.machine.charge_steps(2)
         self.enter(value)
         self.put(brackets[0])
         write(value)
@@ -133,12 +133,12 @@ class _JsonWriter:
 
     def new_line(self) -> None:
         if self.indent is not None:
-            self.pay(1 + len(self.indent) * len(self.within), not self.indent.isascii())
+            self.charge(1 + len(self.indent) * len(self.within), not self.indent.isascii())
             self.put("\n" + self.indent * len(self.within))
 
     def separate(self, first: bool) -> None:
         if not first:
-            self.pay(len(self.comma), not self.comma.isascii())
+            self.charge(len(self.comma), not self.comma.isascii())
             self.put(self.comma)
         self.new_line()
 
@@ -150,9 +150,9 @@ class _JsonWriter:
     def object(self, value: Any) -> None:
         pairs = value.items()
         if self.sort_keys:
-            self.machine.items(len(value))
-            self.machine.work(len(value) * len(value).bit_length() >> 2)
-            sorting(self.machine, list(value))
+            self.machine.charge_items(len(value))
+            self.machine.charge_steps(len(value) * len(value).bit_length() >> 2)
+            charge_sort(self.machine, list(value))
             pairs = sorted(pairs, key=lambda pair: pair[0])
         first = True
         for key, item in pairs:
@@ -169,7 +169,7 @@ class _JsonWriter:
                 self.put(f'"{self.number(key)}"')
             else:
                 self.put(f'"{_CONSTANTS[key]}"')
-            self.pay(7 + len(self.colon), not self.colon.isascii())
+            self.charge(7 + len(self.colon), not self.colon.isascii())
             self.put(self.colon)
             self.value(item)
 
@@ -189,7 +189,7 @@ def _dumps(
     sort_keys: Any = False,
 ) -> str:
     if type(indent) in (int, bool):
-        machine.text(max(indent, 0))
+        machine.charge_text(max(indent, 0))
         indent = " " * indent
     elif type(indent) not in (str, type(None)):
         raise TypeError(f"indent must be a number or text, not {type_name(indent)}")
@@ -207,17 +207,17 @@ def _dumps(
 # ------------------------------------------------------------------ reading
 
 
-def _survey(machine: Machine, text: str) -> None:
+def _charge_document(machine: Machine, text: str) -> None:
     """Pay for the containers and texts in a text, and refuse what is nested too deep."""
     sizes: list[int] = []
     objects: list[bool] = []
     quoted = False
     for token in _TOKEN.finditer(text):
-        machine.work(1)
+        machine.charge_steps(1)
         mark = token[0]
         if mark == '"':
             quoted = not quoted
-            machine.take(_QUOTE)
+            machine.charge_bytes(_QUOTE)
         elif quoted:
             continue
         elif mark == ",":
@@ -229,14 +229,14 @@ def _survey(machine: Machine, text: str) -> None:
             if len(sizes) > machine.limits.depth:
                 raise LimitHit("PLAN411", f"JSON nested more than {machine.limits.depth} deep")
         elif mark in "]}" and sizes:
-            _contain(machine, sizes.pop(), objects.pop())
+            _charge_container(machine, sizes.pop(), objects.pop())
     for size, is_object in zip(sizes, objects, strict=True):
-        _contain(machine, size, is_object)
+        _charge_container(machine, size, is_object)
 
 
-def _contain(machine: Machine, size: int, is_object: bool) -> None:
-    machine.items(size)
-    machine.take(_OBJECT + _PAIR * size if is_object else _ARRAY + _ITEM * size)
+def _charge_container(machine: Machine, size: int, is_object: bool) -> None:
+    machine.charge_items(size)
+    machine.charge_bytes(_OBJECT + _PAIR * size if is_object else _ARRAY + _ITEM * size)
 
 
 def _integer_reader(machine: Machine) -> Callable[[str], int]:
@@ -245,8 +245,8 @@ def _integer_reader(machine: Machine) -> Callable[[str], int]:
         if size > 300:
             if size - digits.startswith("-") > _DIGITS:
                 raise ValueError(f"Exceeds the limit ({_DIGITS} digits) for integer string conversion")
-            machine.bits((size - 1) * 3_321 // 1_000)  # as many at least
-            machine.work(size >> 2)
+            machine.check_bits((size - 1) * 3_321 // 1_000)  # as many at least
+            machine.charge_steps(size >> 2)
         return int(digits)
 
     return read
@@ -266,9 +266,9 @@ def _loads(
 ) -> Any:
     if type(s) is not str:
         raise TypeError(f"the JSON object must be str, bytes or bytearray, not {type_name(s)}")
-    machine.text(len(s), not s.isascii())
-    machine.work(_DECODER + (len(s) >> 3))
-    _survey(machine, s)
+    machine.charge_text(len(s), not s.isascii())
+    machine.charge_steps(_DECODER + (len(s) >> 3))
+    _charge_document(machine, s)
     call = machine.caller()
 
     def hook(function: Any) -> Callable[[Any], Any] | None:
@@ -296,9 +296,9 @@ def _loads(
 def _decode_error(machine: Machine, msg: Any, doc: Any, pos: Any, /) -> Exception:
     if type(msg) is not str or type(doc) is not str or type(pos) is not int:
         raise TypeError("JSONDecodeError takes a message, the document and a position")
-    machine.text(len(msg) + 100)
-    machine.work(len(doc) >> 6)
-    machine.integer(pos)
+    machine.charge_text(len(msg) + 100)
+    machine.charge_steps(len(doc) >> 6)
+    machine.charge_integer(pos)
     return make_exception(machine, json.JSONDecodeError, (msg, doc, pos))
 
 

@@ -54,41 +54,43 @@ def _log2_factorial(n: int) -> float:
 
 def _factorial(machine: Machine, n: Any, /) -> int:
     if type(n) in _INTEGERS and n > 3:
-        _reserve_factorial(machine, n)
+        _charge_factorial(machine, n)
     return math.factorial(n)
 
 
-def _reserve_factorial(machine: Machine, n: int) -> None:
-    machine.bits(n)  # n! has more than n bits
+def _charge_factorial(machine: Machine, n: int) -> None:
+    machine.check_bits(n)  # n! has more than n bits
     bits = int(_log2_factorial(n))
-    machine.bits(bits)
-    machine.work(bits >> 5)
+    machine.check_bits(bits)
+    machine.charge_steps(bits >> 5)
 
 
 def _perm(machine: Machine, n: Any, k: Any = None, /) -> int:
     if k is None:
         return _factorial(machine, n)
     if type(n) in _INTEGERS and type(k) in _INTEGERS and 3 < k <= n:
-        machine.bits(k)  # n!/(n-k)! is k! at least
+        machine.check_bits(k)  # n!/(n-k)! is k! at least
         exact = n < _EXACT
         bits = int(_log2_factorial(n) - _log2_factorial(n - k)) if exact else k * (n.bit_length() - 1)
-        machine.bits(bits)
-        machine.work((bits >> 5) + (bits * bits >> 18))
+        machine.check_bits(bits)
+        machine.charge_steps((bits >> 5) + (bits * bits >> 18))
     return math.perm(n, k)
 
 
 def _comb(machine: Machine, n: Any, k: Any, /) -> int:
     if type(n) in _INTEGERS and type(k) in _INTEGERS and 0 < k < n:
         fewer = min(k, n - k)
-        machine.bits(fewer)  # C(n, k) is 2**k at least, where k is not above n/2
+        machine.check_bits(fewer)  # C(n, k) is 2**k at least, where k is not above n/2
         rows = _log2_factorial(fewer)
         exact = n < _EXACT
         bits = int(
             _log2_factorial(n) - rows - _log2_factorial(n - fewer) if exact else fewer * (n.bit_length() - 1) - rows
         )
-        machine.bits(bits)
+        machine.check_bits(bits)
         size = max(bits, 0)
-        machine.work((size >> 5) + (size * fewer >> 12) + (size * size >> 18))  # the host multiplies factor by factor
+        machine.charge_steps(
+            (size >> 5) + (size * fewer >> 12) + (size * size >> 18)
+        )  # the host multiplies factor by factor
     return math.comb(n, k)
 
 
@@ -99,16 +101,16 @@ def _folded(name: str, merge: Callable[[Machine, int, int], int]) -> Builtin:
     def fold(machine: Machine, /, *args: Any) -> Any:
         total = host(*args[:1])
         for number in args[1:]:
-            machine.work(8)
+            machine.charge_steps(8)
             total = merge(machine, total, number)
-        machine.integer(total)
+        machine.charge_integer(total)
         return total
 
     return Builtin(name, fold)
 
 
 def _gcd(machine: Machine, a: int, b: Any) -> int:
-    operators.multiplying(machine, a, b)
+    operators.charge_multiplication(machine, a, b)
     return math.gcd(a, b)
 
 
@@ -117,21 +119,21 @@ def _lcm(machine: Machine, a: int, b: Any) -> int:
     if not shared:
         return math.lcm(a, b)
     rest = a // shared
-    machine.bits(rest.bit_length() + int(b).bit_length() - 1)
+    machine.check_bits(rest.bit_length() + int(b).bit_length() - 1)
     for _ in range(3):  # to find what is shared, to divide by it, to multiply
-        operators.multiplying(machine, a, b)
+        operators.charge_multiplication(machine, a, b)
     return int(abs(rest * b))
 
 
 def _isqrt(machine: Machine, n: Any, /) -> int:
-    operators.multiplying(machine, n, n)
+    operators.charge_multiplication(machine, n, n)
     return math.isqrt(n)
 
 
 def _prod(machine: Machine, iterable: Any, /, *, start: Any = 1) -> Any:
     total = start
     for item in machine.counted(machine.iterate(iterable)):
-        machine.work(2)
+        machine.charge_steps(2)
         total = operators.mul(machine, total, machine.check(item))
     return total
 
@@ -141,7 +143,7 @@ def _fsum(machine: Machine, iterable: Any, /) -> float:
 
 
 def _hypot(machine: Machine, /, *coordinates: Any) -> float:
-    machine.work(len(coordinates))
+    machine.charge_steps(len(coordinates))
     return math.hypot(*coordinates)
 
 

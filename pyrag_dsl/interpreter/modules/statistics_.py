@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-from ..container_methods import sorting
+from ..container_methods import charge_sort
 from ..machine import Machine
 from ..making import make_exception
 from ..values import Builtin, type_name
@@ -24,16 +24,16 @@ def _numbers(machine: Machine, data: Any) -> list[Any]:
             raise TypeError(f"can't convert type '{type_name(item)}' to numerator/denominator")
         if type(item) is int:
             bits += item.bit_length()
-    machine.work(64 + len(items) * _WORK + (bits >> 5))
+    machine.charge_steps(64 + len(items) * _WORK + (bits >> 5))
     return items
 
 
 def _values(machine: Machine, data: Any) -> list[Any]:
     """Of any type: they are compared or counted only."""
     items = machine.drain(data)
-    machine.work(16 + (len(items) * len(items).bit_length() >> 2))
-    sorting(machine, items)
-    found: list[Any] = machine.keys(items)
+    machine.charge_steps(16 + (len(items) * len(items).bit_length() >> 2))
+    charge_sort(machine, items)
+    found: list[Any] = machine.charge_keys(items)
     return found
 
 

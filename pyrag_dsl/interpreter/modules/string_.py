@@ -27,12 +27,12 @@ def _capwords(machine: Machine, /, s: Any, sep: Any = None) -> str:
     if type(sep) not in (str, type(None)):
         raise AttributeError(f"'{type_name(sep)}' object has no attribute 'join'")
     wide = not s.isascii()
-    machine.text(len(s), wide)
-    machine.take(2 * len(s))
-    machine.items(s.count(sep) + 1 if sep else len(s) >> 1)
+    machine.charge_text(len(s), wide)
+    machine.charge_bytes(2 * len(s))
+    machine.charge_items(s.count(sep) + 1 if sep else len(s) >> 1)
     words = [word.capitalize() for word in s.split(sep)]
     joint = sep or " "
-    machine.text(sum(map(len, words)) + len(joint) * len(words), wide or not joint.isascii())
+    machine.charge_text(sum(map(len, words)) + len(joint) * len(words), wide or not joint.isascii())
     return joint.join(words)
 
 
