@@ -1,1 +1,1 @@
-"""Program and journal to outcome. Pure: no I/O, no clock, no thread."""
+"""From a program and a journal to an outcome. This is pure: it does no I/O, reads no clock and starts no thread."""

@@ -1,8 +1,8 @@
 """The border between a plan and its host: what may cross, as copies of exact plain data, bounded in size.
 
-The same rules hold for arguments of tools, results of tools and the final value: sharing is counted as if copied,
-depth is bounded, cycles and host objects are refused. Text that a plan sends out must be valid Unicode; in text
-that comes in, lone surrogates are replaced, so that a trace can always be written and read back.
+The same rules hold for arguments of tools, results of tools and the final value. A shared part counts as often as it
+is met, depth is bounded, and cycles and host objects are refused. Text that a plan sends out must be valid Unicode. In
+text that comes in, lone surrogates are replaced, so that a trace can always be written and read back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .values import VIEWS, Builtin, DefaultDict, PlanFrozenSet, PlanSet, Record,
 _FACTORIES = {"list": list, "dict": dict, "int": int, "str": str, "float": float, "set": set, "bool": bool,
               "tuple": tuple}  # fmt: skip
 _KEYS, _VALUES, _ITEMS = VIEWS
-# What a copy weighs in characters, so that as many take no more memory and time than text does.
+# The size of each copied item, in characters: as many characters of text would take as much memory and time.
 _ITEM = 8
 _CONTAINER = 32
 
@@ -34,7 +34,7 @@ class Oversize(Unfit):
 
 
 class _Copier:
-    """Copies a value by a table of what may cross; `text` makes ours of a text that is not ASCII."""
+    """Copies a value by a table of the types that may cross; `text` converts a string that is not ASCII."""
 
     def __init__(self, budget: int, depth: int, table: dict[type, _Crossing], text: Callable[[str], str]) -> None:
         self.budget = budget
@@ -69,7 +69,7 @@ class _Copier:
 
 
 class _Crossing(NamedTuple):
-    """How a kind of container crosses: what of it is copied, what it weighs, and what is made of the copies."""
+    """How a kind of container crosses: which parts are copied, its size in items, and how it is rebuilt."""
 
     parts: Callable[[Any], Collection[Any]]
     weight: int
@@ -77,12 +77,12 @@ class _Crossing(NamedTuple):
 
 
 def _crossing(kind: type, weight: int, make: Callable[[Any], Any]) -> _Crossing:
-    """All parts of a kind, by the table of parts, into what `make` makes of a list of them."""
+    """The row of a kind of container of which all parts are copied; `make` rebuilds it from the list of copies."""
     return _Crossing(SHAPES[kind].parts, weight, lambda _, copies: make(copies))
 
 
 def _mapping(copies: list[Any]) -> dict[Any, Any]:
-    """What the parts of a mapping are the parts of: its keys, then its values."""
+    """A dictionary from a list of its keys followed by its values."""
     half = len(copies) // 2
     return dict(zip(copies[:half], copies[half:], strict=True))
 
@@ -98,7 +98,7 @@ def _itself(value: Any) -> Any:
 
 
 def _zone(value: Any) -> Any:
-    """A zone made of exact parts: the host's may hold an object of its own as offset or as name."""
+    """A copy of a time zone from an exact offset and name: the host's may hold other objects as these."""
     parts = value.__getinitargs__()
     if all(type(part) in _EXACT for part in parts):
         return value
@@ -119,7 +119,7 @@ def _exact_span(offset: timedelta) -> timedelta:
 
 
 def _zoned(value: Any) -> Any:
-    """A time in an exact zone: any other is asked once for its offset, and never comes into a plan."""
+    """A time with an exact time zone. Any other zone is asked once for its offset, and never enters a plan."""
     zone = value.tzinfo
     if zone is None:
         return value
@@ -161,26 +161,26 @@ _INWARD: dict[type, _Crossing] = {
     dict: _OUTWARD[dict],
     set: _Crossing(_itself, 1, lambda _, copies: PlanSet(sorted(copies, key=_order))),
     frozenset: _Crossing(_itself, 1, lambda _, copies: PlanFrozenSet(sorted(copies, key=_order))),
-    # A result that has been admitted is copied again whenever a pass looks at it.
+    # An admitted result may hold these: it is copied again whenever a pass reads it.
     PlanSet: _crossing(PlanSet, 1, PlanSet),
     PlanFrozenSet: _crossing(PlanFrozenSet, 1, PlanFrozenSet),
 }
 
 
 def _order(value: Any) -> str:
-    """What members of a host's set are ordered by: their text, that of sets among them in order too."""
+    """The sort key of a member of a host's set: its text, in which the members of inner sets are sorted too."""
     if type(value) is tuple:
         return f"({', '.join(map(_order, value))})"
     return f"{{{', '.join(map(_order, value))}}}" if type(value) is PlanFrozenSet else repr(value)
 
 
 def export(value: Any, limits: Limits) -> Any:
-    """A copy for the host of a plan's value. Raises `Unfit`."""
+    """A copy of a plan's value for the host. Raises `Unfit`."""
     return _Copier(limits.border, limits.depth, _OUTWARD, _require_unicode).copy(value)
 
 
 def admit(value: Any, limits: Limits) -> Any:
-    """A copy for a plan of a host's value: exact plain data, sets ordered by repr. Raises `Unfit`."""
+    """A copy of a host's value for a plan: exact plain data, sets ordered by `repr`. Raises `Unfit`."""
     if type(value) is str and value.isascii() and len(value) < limits.border:
         return value
     if type(value) is list and texts_of(value, limits) is not None:
@@ -192,7 +192,7 @@ _UNBOUNDED = Limits(border=2**62, depth=1_000)
 
 
 def import_result(value: Any) -> Any:
-    """A fresh copy of a recorded result, which was bounded when it was recorded."""
+    """A fresh copy of a recorded result. Its size was checked when it was recorded."""
     kind = type(value)
     if kind is str:
         return value
@@ -249,7 +249,10 @@ def all_texts(value: list[Any]) -> bool:
 
 
 def texts_of(value: list[Any], limits: Limits) -> int | None:
-    """The characters of a list of nothing but ASCII text, little enough of it: the usual case, decided quickly."""
+    """The number of characters in a list of ASCII strings, or None if it holds anything else or is too large.
+
+    This is a fast path for the usual argument.
+    """
     if not all_texts(value) or not all(map(str.isascii, value)):
         return None
     characters = sum(map(len, value))
@@ -292,7 +295,7 @@ _WANTED = {"str": "text", "topk": "a whole number", "docs": "a list of texts", "
 
 
 def fits_result(declared: str, value: Any) -> bool:
-    """Whether a tool's result, already admitted, is of the type that the tool declares."""
+    """Whether a tool's result, which has been admitted, has the type that the tool declares."""
     return _CHECKS[declared](value) is not _MISFIT and (declared != "list[str]" or type(value) is list)
 
 

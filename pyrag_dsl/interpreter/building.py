@@ -11,12 +11,15 @@ from .values import PlanSet
 
 
 def truth(value: Any) -> bool:
-    """`bool(value)`: every value of a plan has the host's truth, and none runs code of a plan."""
+    """`bool(value)`, which never runs code of a plan."""
     return True if value is True else bool(value)
 
 
 def all_hold(conditions: Iterable[Any], frame: Any) -> bool:
-    """The `if`s of a comprehension. A loop: in a generator of the host a StopIteration of the plan would be lost."""
+    """Whether all conditions of a comprehension hold.
+
+    This is a loop because a generator of the host would swallow a StopIteration of the plan.
+    """
     for condition in conditions:  # noqa: SIM110
         if not truth(condition(frame)):
             return False
@@ -45,7 +48,7 @@ def spread(machine: Machine, out: dict[str, Any], value: Any) -> None:
 
 
 def split(machine: Machine, value: Any, count: int, star: int | None, after: int) -> list[Any]:
-    """The values for `count` targets, the one at `star` a list."""
+    """Unpack a value into `count` targets; the one at index `star`, if any, gets a list."""
     if star is None:
         items = []
         for item in machine.iterate(value):
@@ -64,7 +67,7 @@ def split(machine: Machine, value: Any, count: int, star: int | None, after: int
 
 
 def collect(machine: Machine, kind: str, elements: Any) -> Any:
-    """The container of a comprehension."""
+    """Build the container of a comprehension from its elements."""
     ceiling = machine.limits.container
     if kind == "list":
         out: list[Any] = []

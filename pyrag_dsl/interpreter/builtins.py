@@ -34,7 +34,7 @@ from .values import (
 )
 
 _MISSING: Any = object()
-_OBJECT = 400  # bytes of an iterator, a set or a dictionary, as they begin
+_OBJECT = 400  # bytes of an empty iterator, set or dictionary
 _PAIR = 72  # bytes of a tuple
 
 
@@ -88,12 +88,12 @@ def round_(machine: Machine, number: Any, ndigits: Any = None) -> Any:
     if type(number) is int and ndigits is not None:
         charge_multiplication(machine, number, number)
     elif type(ndigits) is int:
-        machine.charge_steps(32 + (abs(ndigits) >> 4))  # the digits of a large float are many
+        machine.charge_steps(32 + (abs(ndigits) >> 4))  # a large float has many digits
     return _charge_result(machine, round(number, ndigits))
 
 
 def _charge_result(machine: Machine, value: Any) -> Any:
-    """Pay for an integer that may be large."""
+    """Charge a result that may be a large integer, and return it."""
     if type(value) is int:
         machine.charge_bytes(value.bit_length() >> 3)
     return value
@@ -121,7 +121,7 @@ def pow_(machine: Machine, base: Any, exp: Any, mod: Any = None) -> Any:
     size = max(mod.bit_length(), 30)
     charge_multiplication(machine, base, mod)
     machine.charge_steps((exp.bit_length() * size >> 10) * size >> 7)
-    if exp < 0:  # the inverse is found first
+    if exp < 0:  # the host computes the inverse first
         machine.charge_steps(size * size >> 13)
     return _charge_result(machine, pow(base, exp, mod))
 
@@ -244,7 +244,7 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
         return machine.charge_integer(sum(items) + start)
     source = machine.counted(machine.consume(items))
     while True:
-        # The host's own sum for a run of numbers: since 3.12 it does not lose the low bits of floats.
+        # Numbers in a row are added by the host's `sum`, which since 3.12 keeps the low bits of floats.
         others: list[Any] = []
         total = sum(_numbers(machine, source, others), total)
         if not others:
@@ -253,7 +253,7 @@ def sum_(machine: Machine, items: Any, /, start: Any = 0) -> Any:
 
 
 def _numbers(machine: Machine, source: Iterator[Any], others: list[Any]) -> Iterator[Any]:
-    """Numbers, up to the first item that is none, which is left in `others`."""
+    """The numbers up to the first item that is not a number; that item is put into `others`."""
     for item in source:
         machine.check(item)
         if type(item) not in (int, float, bool):
@@ -272,13 +272,13 @@ def _extreme(name: str, better: Callable[[Any, Any], bool]) -> Callable[..., Any
             items = iter(args)
         elif key is None or type(key) is Builtin:
             items = machine.consume(args[0])
-        else:  # the function may change what it is called for, so each item is read just before its call
+        else:  # the function may change the sequence, so each item is read just before its call
             items = machine.iterate(args[0])
         call = machine.caller()
         found: Any = _MISSING
         best: Any = None
         keys: Iterator[Any] | None = None
-        if key is not None and machine.concurrent and not machine.guarded:  # all calls, before anything is compared
+        if key is not None and machine.concurrent and not machine.guarded:  # request all calls before comparing
             known, made = [], []
             for item in machine.counted(items):
                 known.append(item)
@@ -332,7 +332,7 @@ def _as_they_are(_machine: Machine, _value: Any, host: Iterator[Any]) -> Iterato
 
 
 def _until(machine: Machine, function: Any, sentinel: Any, call: Caller) -> Iterator[Any]:
-    """What a function returns, until it returns the sentinel or ends the whole."""
+    """The results of calls of a function, until it returns the sentinel or raises StopIteration."""
     same = COMPARE["=="]
     while True:
         try:
@@ -396,7 +396,7 @@ def _mapped(
     for args in zip(*hosts, strict=False):
         try:
             made = call(function, *args)
-        except StopIteration:  # a function that ends the whole: `map(next, iterators)`
+        except StopIteration:  # raised by the function, it ends the iteration: `map(next, iterators)`
             return
         yield made
 
@@ -491,7 +491,8 @@ _SIMPLE: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("sorted", sorted_),
     ("sum", sum_),
 )
-# Types, and what isinstance compares with. Filters and the like are types in CPython too, but no value is one here.
+# Types, and the host types that isinstance compares with. In CPython `filter` and the like are types as well, but here
+# no value is an instance of them.
 _TYPES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
     ("bool", bool_, bool),
     ("dict", dict_, dict),
@@ -509,12 +510,12 @@ _TYPES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
     ("tuple", tuple_, tuple),
     ("zip", zip_, Iter),
 )
-# What does not look at the items of its arguments, so that they may be pending.
+# Builtins that do not look at the items of their arguments, so that these items may be pending.
 _SHALLOW = frozenset(
     "all any bool callable dict enumerate filter isinstance iter len list map max min next range reversed sorted sum"
     " tuple zip".split()
 )
-# What may change its arguments, or calls what it is given: all others leave them as they are.
+# Builtins that may change their arguments or call them; all others leave them as they are.
 _CHANGING = frozenset({"filter", "map", "next"})
 _STATICS: dict[str, dict[str, Builtin]] = {
     "dict": {"fromkeys": Builtin("dict.fromkeys", fromkeys)},
@@ -538,7 +539,7 @@ BUILTINS: dict[str, Builtin] = {
 
 
 def _lenient_datetime() -> Builtin:
-    """`datetime` without an import: the class, which also answers as the module does."""
+    """`datetime` without an import: the class, which also has the attributes of the module."""
     module = MODULES["datetime"].members
     host: Builtin = module["datetime"]
     return Builtin(host.name, host.call, host=host.host, statics={**module, **(host.statics or {})})

@@ -1,13 +1,13 @@
-"""Plain data as JSON and back, type for type: what traces hold, and what a host and its workers send each other.
+"""Plain data as JSON and back, with exact types: for traces, and for messages between a host and its workers.
 
-Lists, text, numbers, true, false and null are themselves. What JSON has no word for is an object with one key that
-begins with `$`, looked up in a table: {"$tuple": [...]}, {"$float": "nan"}, {"$dict": [[key, value], ...]}. Nothing
-here can run code, whoever has written the text.
+Lists, text, numbers, true, false and null are written as themselves. Everything else is an object with one key that
+begins with `$`, looked up in a table: {"$tuple": [...]}, {"$float": "nan"}, {"$dict": [[key, value], ...]}. Decoding
+cannot run code, whoever has written the text.
 
-`encode` keeps all types apart, those of plans too, and names a type that is not plain data. `encode_shown`, for files
-that people read, writes a plan's set as a set, and the `repr` of what is not plain data. `decode` makes what was
-encoded by either; `decode_plan` makes a plan's own types of it (`PlanSet` for a set), so that what a worker says has to
-pass the border like anything else that leaves a plan.
+`encode` keeps all types apart, including those of plans, and writes only the name of a type that is not plain data.
+`encode_shown`, for files that people read, writes a plan's set as a set, and the `repr` of a value that is not plain
+data. `decode` reads the output of both. `decode_plan` makes values of a plan's own types (`PlanSet` for a set), so that
+the values of a worker have to pass the border like any others that leave a plan.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any
 from .builtins import BUILTINS
 from .values import VIEWS, DefaultDict, PlanFrozenSet, PlanSet
 
-_NATIVE_INT = 2**53  # beyond it JSON is read differently by others, and digits cost more than linear time
-_CROWDING = 32_000_000  # comparisons of keys that share a hash, in one message: more than a plan can pay for
+_NATIVE_INT = 2**53  # other readers of JSON round larger integers, and their digits take more than linear time
+_COMPARISONS = 32_000_000  # of keys that share a hash, in one message; the limits of a plan allow fewer
 _NATIVE = frozenset({str, bool, float, int, type(None)})
 _HOSTS = {"list": list, "dict": dict, "int": int, "str": str, "float": float, "set": set, "bool": bool,
           "tuple": tuple}  # fmt: skip
@@ -31,7 +31,7 @@ _NAMES = {host: name for name, host in _HOSTS.items()}
 
 
 class Garbled(ValueError):
-    """A text that cannot have been made by this module, or says what cannot be. Never quotes it."""
+    """A text that this module cannot have written, or that describes an impossible value. No message quotes it."""
 
 
 def dumps(value: Any) -> str:
@@ -81,7 +81,7 @@ def _pairs(value: Any, of: Encoder) -> list[Any]:
 
 
 def _moment(value: datetime | time, of: Encoder) -> Any:
-    """ISO 8601, where that says all of it."""
+    """The ISO 8601 text of a date or time, if that says all of it."""
     if value.tzinfo is None and not value.fold:
         return value.isoformat()
     day = [value.year, value.month, value.day] if isinstance(value, datetime) else []
@@ -123,20 +123,20 @@ _SHOWN: _Rows = {
 }
 
 encode = _encoder(_ROWS, lambda value: {"$opaque": type(value).__name__})
-"""Plain data as what JSON can say. A type that is not plain data is told by its name only."""
+"""Turns plain data into data for JSON. Of a value that is not plain data, only the name of its type is kept."""
 encode_shown = _encoder(_SHOWN, lambda value: {"$repr": repr(value)})
-"""The same for files: plans' own types as those of Python, and the `repr` of what is not plain data."""
+"""The same for files: plans' own types as those of Python, and the `repr` of a value that is not plain data."""
 
 # ------------------------------------------------------------------------ decode
 
 
 def decode(message: Any) -> Any:
-    """What was encoded, type for type. Raises `Garbled`."""
+    """The value that was encoded, with its exact types. Raises `Garbled`."""
     return _decoded(message, _FAITHFUL)
 
 
 def decode_plan(message: Any) -> Any:
-    """The same as the values that a plan holds; names of unknown types are refused. Raises `Garbled`."""
+    """The value that was encoded, in the types of a plan. Unknown types are refused. Raises `Garbled`."""
     return _decoded(message, _PLAN)
 
 
@@ -157,7 +157,7 @@ class Reader:
 
     def __init__(self, decoders: Decoders) -> None:
         self.decoders = decoders
-        self.crowding = _CROWDING
+        self.comparisons = _COMPARISONS
 
     def read(self, message: Any) -> Any:
         kind = type(message)
@@ -177,19 +177,19 @@ class Reader:
         return [self.read(item) for item in content]
 
     def keys(self, content: Any) -> list[Any]:
-        """`all` of what will be members or keys. Raises `Garbled` where they are chosen to collide."""
-        return self.parted(self.all(content))
+        """`all`, for values that become members or keys. Raises `Garbled` if they are chosen to collide."""
+        return self.charge_keys(self.all(content))
 
     def pairs(self, content: Any) -> list[tuple[Any, Any]]:
         found = [(self.read(key), self.read(item)) for key, item in content]
-        self.parted([key for key, _ in found])
+        self.charge_keys([key for key, _ in found])
         return found
 
-    def parted(self, keys: list[Any]) -> list[Any]:
-        """The keys. Each is compared with all that share its hash, so a few thousand could hold the host for long."""
+    def charge_keys(self, keys: list[Any]) -> list[Any]:
+        """Charge the comparisons of keys that share a hash: a few thousand such keys could block the host for long."""
         if len(set(hashes := [hash(key) for key in keys])) < len(keys):
-            self.crowding -= sum(often * often for often in Counter(hashes).values())
-            if self.crowding < 0:
+            self.comparisons -= sum(often * often for often in Counter(hashes).values())
+            if self.comparisons < 0:
                 raise Garbled("keys that were chosen to collide")
         return keys
 

@@ -1,10 +1,10 @@
-"""The concurrent reading of a program: a pass that goes on past calls that have not come back.
+"""The concurrent reading of a program, for passes that continue past calls that have not come back.
 
-Such a pass finds calls that can be made at once, and nothing else: values, errors and traces come from a sequential
-pass over the full journal. An expression whose value has not come back gives a `Pending`, which variables and
-containers may hold; an operation on one is not carried out (`pending.attempt`), and what it may have changed is
-unknown from then on. Operands are evaluated in the order of the sequential reading, and all of them, since that
-would. Where this file is in doubt it skips more, or ends the pass.
+A concurrent pass only finds calls that can be made at once: values, errors and traces come from a sequential pass over
+the full journal. An expression whose value has not come back gives a `Pending`, which variables and containers may
+hold. An operation that needs it is skipped (`pending.attempt`), and everything that the operation may have changed is
+unknown from then on. All operands are evaluated, in the order of the sequential reading. In doubt, this reading skips
+more, or ends the pass.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .signals import BREAK, CONTINUE, MaybeLeft, Needs, Suspended
 from .text import CONVERSIONS, format_value, to_str
 from .values import Builtin, Closure, Function, Iter, Maybe, Method, Pending, PlanSet
 
-_STRUCTURAL = frozenset({"+", "*"})  # on sequences these do not look at items
+_STRUCTURAL = frozenset({"+", "*"})  # operators that do not look at the items of sequences
 _WITHIN_LOOP = frozenset({"break", "continue"})
-_HAVE_PARTS = frozenset({n.If, n.For, n.While, n.Try})  # statements that skip less than the whole of themselves
+_HAVE_PARTS = frozenset({n.If, n.For, n.While, n.Try})  # statements of which only a part may be skipped
 _NONE: dict[str, Any] = {}
 
 
 class Concurrent(Lower):
-    """Lowers one program for passes that go on."""
+    """Lowers one program for concurrent passes."""
 
     def __init__(self, program: Program, *, cautious: bool = False) -> None:
         super().__init__(program)
@@ -50,7 +50,7 @@ class Concurrent(Lower):
         return lambda frame: frame[0].check(run(frame))
 
     def effects_of(self, nodes: Any) -> Callable[[], Effects]:
-        """The effects of nodes that stand here; found when they are first needed."""
+        """A function that returns the effects of nodes in the current scope, computed when they are first needed."""
         scope = self.scope
         found: list[Effects] = []
 
@@ -65,7 +65,7 @@ class Concurrent(Lower):
         return effects_outside(body if type(body) is tuple else (body,), self.scope)
 
     def skipping_value(self, *nodes: Any) -> Skip:
-        """For an expression of which these parts have not been evaluated yet."""
+        """The `skip` of an expression whose parts `nodes` are not evaluated if it is skipped."""
         found = self.effects_of(nodes)
 
         def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
@@ -75,15 +75,15 @@ class Concurrent(Lower):
         return skip
 
     def skipping_block(self, *nodes: Any) -> Skip:
-        """For a statement of which these parts have not been carried out; how it may leave."""
+        """The `skip` of a statement whose parts `nodes` are not carried out; it returns their possible jumps."""
         found = self.effects_of(nodes)
 
         def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> MaybeLeft | None:
             if values:
                 frame[0].change([(value, HELD) for value in values], needs)
             skip_text(frame, found(), needs)
-            ways = found().ways
-            return MaybeLeft(ways, needs) if ways else None
+            jumps = found().jumps
+            return MaybeLeft(jumps, needs) if jumps else None
 
         return skip
 
@@ -118,7 +118,7 @@ class Concurrent(Lower):
         return leave
 
     def aug_assign(self, node: n.AugAssign) -> Run:
-        """What is added is evaluated although what it is added to may not be known."""
+        """The right side is evaluated even if the target is not known."""
         apply, value = self.operator(node, IN_PLACE), self.expr(node.value)
 
         def combine(frame: Frame, before: Any, item: Any) -> Any:
@@ -224,7 +224,7 @@ class Concurrent(Lower):
         body, handlers = self.block(node.body), self.handlers(node)
         orelse = self.block(node.orelse) if node.orelse else None
         finalbody = self.block(node.finalbody) if node.finalbody else None
-        guards = bool(node.handlers) or bool(effects(node.finalbody, self.scope).ways)
+        guards = bool(node.handlers) or bool(effects(node.finalbody, self.scope).jumps)
         skip_rest = self.skipping_block(*node.handlers, *node.orelse, *node.finalbody)
         skip_all = self.skipping_block(node)
 
@@ -286,7 +286,7 @@ class Concurrent(Lower):
         return load
 
     def binder(self, target: Any) -> Callable[[Frame, Any], None]:
-        """Names may stand for what is pending; items and sequences of targets have to be known."""
+        """A name may be bound to a pending value. Items and sequences of targets need known values."""
         bind = super().binder(target)
         if type(target) is n.Name:
             return bind
@@ -491,7 +491,7 @@ class Concurrent(Lower):
         return lambda frame: parts(frame)[2]
 
     def subscript_parts(self, node: n.Subscript) -> Callable[[Frame], tuple[Any, Any, Any]]:
-        """Container, index, and the item there."""
+        """A closure that returns the container, the index and the item there."""
         value, index = self.expr(node.value), self.index(node.index)
         site = place(node)
 
@@ -590,7 +590,7 @@ class Concurrent(Lower):
     # ------------------------------------------------------------- comprehensions
 
     def comprehension_loop(self, node: n.Comprehension) -> Any:
-        """As in the sequential reading, but elements may be pending, and a `Maybe` stands for one that may be."""
+        """As in the sequential reading, except that elements may be pending, or a `Maybe` if they may not exist."""
         last = len(node.clauses) - 1
         made = (node.element,) if node.value is None else (node.element, node.value)
         clauses: list[Any] = []
@@ -640,7 +640,7 @@ class Concurrent(Lower):
         return walk
 
     def binding(self, clause: n.Clause, conditions: tuple[Run, ...]) -> Callable[..., bool]:
-        """Binds an item, and says whether the conditions hold for it."""
+        """A closure that binds an item and returns whether the conditions hold for it."""
         bind = self.binder(clause.target)
 
         def run(frame: Frame, item: tuple[Any]) -> bool:
@@ -650,7 +650,7 @@ class Concurrent(Lower):
         return run
 
     def skipping_item(self, undone: list[Any]) -> Skip:
-        """For an item of which nobody knows yet whether it is taken, or what it makes."""
+        """The `skip` of an item for which it is not known whether the conditions hold, or which elements it gives."""
         found = self.effects_of(undone)
 
         def skip(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Maybe:
@@ -675,7 +675,7 @@ class Concurrent(Lower):
                 return make(frame, source)
 
             def make_anyway(frame: Frame, values: tuple[Any, ...], _needs: Needs) -> Iter:
-                return make(frame, *values)  # whoever reads it waits for its source
+                return make(frame, *values)  # reading the generator will need its source
 
             return lambda frame: attempt(check_and_make, make_anyway, False, frame, first(frame))
 
@@ -715,7 +715,7 @@ class Concurrent(Lower):
         return lambda frame: _keeping_path(collect, skip_all, frame, first(frame))
 
     def effects_of_generator(self, node: n.Comprehension) -> Effects:
-        """What a turn of a generator may change, read in the scope of its frame."""
+        """The effects of a step of a generator outside its own frame."""
         targets = set().union(*[target_names(clause.target) for clause in node.clauses])
         parts = [node.element, *[part for clause in node.clauses for part in clause.conditions]]
         parts += [clause.iterable for clause in node.clauses[1:]]
@@ -726,23 +726,23 @@ class Concurrent(Lower):
 
 
 def _of_nothing(_frame: Frame, _values: tuple[Any, ...], needs: Needs) -> Pending:
-    """The operation leaves its operands as they are, and its value holds nothing of them."""
+    """The `skip` of an operation that does not change its operands, and whose value holds no part of them."""
     return Pending(needs)
 
 
 def _of_asking(frame: Frame, _values: tuple[Any, ...], needs: Needs) -> Pending:
-    """A tool call whose arguments are not known."""
+    """The `skip` of a tool call whose arguments are not known."""
     frame[0].complete = False
     return Pending(needs)
 
 
 def _of_call(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
-    """The operation may change whatever its operands reach."""
+    """The `skip` of an operation that may change everything that its operands reach."""
     return skip_call(frame[0], False, values, needs)
 
 
 def _of_looking(frame: Frame, values: tuple[Any, ...], needs: Needs) -> Pending:
-    """The operation reads its operands, and its value may be part of one."""
+    """The `skip` of an operation that reads its operands, and whose value may be a part of one."""
     frame[0].change([(value, LOOKED_AT) for value in values], needs)
     return Pending(needs, values)
 
@@ -766,7 +766,7 @@ def _comparing(op: str) -> Callable[[Frame, Any, Any], Any]:
         machine = frame[0]
         if not by_identity:
             machine.scan(a)
-        if not (by_identity or (among and isinstance(b, dict))):  # values are not looked at, and keys are known
+        if not (by_identity or (among and isinstance(b, dict))):  # `in` reads only the keys, which are known
             machine.scan(b)
         return apply(machine, a, b)
 
@@ -774,7 +774,7 @@ def _comparing(op: str) -> Callable[[Frame, Any, Any], Any]:
 
 
 def _outside_loop(skip: Skip) -> Skip:
-    """The jumps by which a skipped loop may leave the block around it."""
+    """The `skip` of a whole loop, which returns only the jumps that leave the block around the loop."""
 
     def outside(frame: Frame, values: tuple[Any, ...], needs: Needs) -> MaybeLeft | None:
         return _beyond(skip(frame, values, needs))
@@ -783,12 +783,12 @@ def _outside_loop(skip: Skip) -> Skip:
 
 
 def _beyond(signal: MaybeLeft | None) -> MaybeLeft | None:
-    ways = signal.ways - _WITHIN_LOOP if signal is not None else None
-    return signal._replace(ways=ways) if signal is not None and ways else None
+    jumps = signal.jumps - _WITHIN_LOOP if signal is not None else None
+    return signal._replace(jumps=jumps) if signal is not None and jumps else None
 
 
 def _keeping_path(action: Callable[..., Any], skip: Skip, frame: Frame, *values: Any) -> Any:
-    """`attempt` for what changes the path to a call as it goes on."""
+    """`attempt` for an action that changes the path, which is restored if the action is skipped."""
     machine = frame[0]
     path, handling = machine.path, len(machine.handling)
 
@@ -801,24 +801,24 @@ def _keeping_path(action: Callable[..., Any], skip: Skip, frame: Frame, *values:
 
 
 def _and_rest(frame: Frame, signal: MaybeLeft, skip_rest: Skip) -> MaybeLeft | None:
-    """A statement may have left the block: whether the rest of it is carried out is not known."""
+    """Skip the rest of a block after a statement that may have left it, and add the jumps of the rest to its own."""
     more = skip_rest(frame, (), signal.needs)
-    ways = signal.ways | more.ways if more is not None else signal.ways
-    return signal._replace(ways=ways) if ways else None
+    jumps = signal.jumps | more.jumps if more is not None else signal.jumps
+    return signal._replace(jumps=jumps) if jumps else None
 
 
 _AGAIN: Any = object()
 
 
 def _after_iteration(frame: Frame, signal: Any, skip_loop: Skip, *source: Any) -> Any:
-    """What the body of a loop means for the loop: `_AGAIN`, or the signal of the loop."""
+    """What the signal of a loop's body means for the loop: `_AGAIN` to continue, else the signal of the loop."""
     if signal is None or signal is CONTINUE:
         return _AGAIN
     if signal is BREAK:
         return None
     if type(signal) is not MaybeLeft:
         return signal
-    if signal.ways <= {"continue"}:
+    if signal.jumps <= {"continue"}:
         return _AGAIN
     more = skip_loop(frame, source, signal.needs)
-    return _beyond(signal if more is None else signal._replace(ways=signal.ways | more.ways))
+    return _beyond(signal if more is None else signal._replace(jumps=signal.jumps | more.jumps))

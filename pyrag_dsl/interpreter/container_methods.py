@@ -34,7 +34,7 @@ def append(machine: Machine, value: list[Any], item: Any, /) -> None:
 
 def extend(machine: Machine, value: list[Any], items: Any, /) -> None:
     if type(items) is Iter:
-        # One by one: what came before a failure stays.
+        # Items are appended one by one, so that those before a failure stay.
         for item in machine.counted(machine.iterate(items)):
             append(machine, value, item)
         return
@@ -62,7 +62,7 @@ def sort(machine: Machine, value: list[Any], *, key: Any = None, reverse: Any = 
 
 
 def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> list[Any]:
-    """`sorted(items, key=key, reverse=reverse)` of a list that is ours."""
+    """`sorted(items, key=key, reverse=reverse)` of a list that nothing else holds."""
     size = len(items)
     machine.charge_steps(size * max(size.bit_length() - 2, 1) >> 2)
     machine.charge_bytes(size * 8)
@@ -80,7 +80,7 @@ def sorted_list(machine: Machine, items: list[Any], key: Any, reverse: Any) -> l
 
 
 def charge_sort(machine: Machine, items: list[Any]) -> None:
-    """Pay for comparisons that are more than a step: of containers, long texts, large integers, times with zones."""
+    """Charge the slow comparisons of a sort: of containers, long texts, large integers and times with zones."""
     rounds = len(items).bit_length()
     kinds = {*map(type, items)}
     if not kinds.isdisjoint(CONTAINERS):
@@ -94,10 +94,10 @@ def charge_sort(machine: Machine, items: list[Any]) -> None:
 
 
 def charge_item_comparisons(machine: Machine, sought: Any, items: Any) -> None:
-    """Pay for comparing a value with all items of a container, as `in`, `count` and `index` do."""
+    """Charge the comparison of a value with all items of a container, as `in`, `count` and `index` make it."""
     machine.charge_steps(1 + (len(items) >> 4))
     kind = type(sought)
-    if kind is str and len(sought) < 64:  # as `charge_comparisons` has it: nothing more
+    if kind is str and len(sought) < 64:  # `charge_comparisons` would charge nothing
         return
     if kind in CONTAINERS or kind in VIEWS:
         machine.charge_value(sought)
@@ -108,7 +108,7 @@ def charge_item_comparisons(machine: Machine, sought: Any, items: Any) -> None:
 
 
 def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) -> Method:
-    """A method that makes nothing and touches each item once at most."""
+    """A method that creates nothing and visits each item at most once."""
     host = getattr(kind, name)
 
     def call(machine: Machine, value: Any, *args: Any) -> Any:
@@ -119,7 +119,7 @@ def _host(kind: type, name: str, *, shallow: bool = False, reads: bool = False) 
 
 
 def _cheap(kind: type, name: str, *, reads: bool = False) -> Method:
-    """A method that touches one item."""
+    """A method that visits one item."""
     host = getattr(kind, name)
 
     def call(_machine: Machine, value: Any, *args: Any) -> Any:
@@ -129,7 +129,7 @@ def _cheap(kind: type, name: str, *, reads: bool = False) -> Method:
 
 
 def remove_shown(machine: Machine, value: Any, sought: Any, /) -> None:
-    """`remove` of a deque. The host's own message shows what is sought, however large and whatever it is."""
+    """`remove` of a deque. The message is ours: the host's would show the value, however large it is."""
     charge_item_comparisons(machine, sought, value)
     try:
         at = operator.indexOf(value, sought)
@@ -139,7 +139,7 @@ def remove_shown(machine: Machine, value: Any, sought: Any, /) -> None:
 
 
 def index_shown(kind: type) -> Method:
-    """`index` of a list or a deque. The host's own message shows what is sought, as that of `remove_shown`."""
+    """`index` of a list or a deque. The message is ours, as in `remove_shown`."""
 
     def index(machine: Machine, value: Any, sought: Any, /, start: Any = 0, stop: Any = sys.maxsize) -> int:
         for bound in (start, stop):
@@ -219,12 +219,12 @@ def update(machine: Machine, value: dict[Any, Any], other: Any = (), /, **kwargs
 
 
 def pairs(machine: Machine, items: Any) -> list[tuple[Any, Any]]:
-    """The items of an iterable of pairs."""
+    """The items of an iterable of pairs, as a list."""
     return list(each_pair(machine, items))
 
 
 def each_pair(machine: Machine, items: Any) -> Iterator[tuple[Any, Any]]:
-    """The same, one by one: what came before a failure stays."""
+    """The items of an iterable of pairs, one by one, so that those before a failure are used."""
     source = machine.counted(machine.iterate(items)) if type(items) is Iter else machine.drain(items)
     for number, item in enumerate(source):
         machine.check(item)
@@ -335,7 +335,7 @@ def set_remove(machine: Machine, value: PlanSet, item: Any, /) -> None:
 def set_pop(machine: Machine, value: PlanSet, /) -> Any:
     if not value.members:
         raise KeyError("pop from an empty set")
-    machine.charge_steps(len(value) >> 7)  # the host looks past those that went before
+    machine.charge_steps(len(value) >> 7)  # the host skips the places of members that were removed
     first = next(iter(value.members))
     del value.members[first]
     return first

@@ -1,7 +1,7 @@
 """Dates as text and text as dates: `strftime` and `strptime` in the C locale, whatever that of the host is.
 
-Ours, because the C library's depend on locale and time zone, take a width of a billion, and differ from one
-system to the next. The directives are those of C99 and glibc, with Python's `%f` and `%:z`.
+They are written here because those of the C library depend on locale and time zone, accept a width of a billion, and
+differ between systems. The directives are those of C99 and glibc, with Python's `%f` and `%:z`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ MONTHS = (
 )
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _EPOCH = datetime(1970, 1, 1)
-_LONGEST = 32  # characters that a directive may stand for, `%Z` and widths aside
-_IS_DATE = -1  # among the patterns of a run, in place of flags
-_FORMAT = 200  # characters of a format that strptime takes
-_DATA = 4_000  # characters of data that a format of this length is matched against
+_LONGEST = 32  # characters that a directive may produce, except `%Z` and widths
+_IS_DATE = -1  # marks a date format in `machine.patterns`, in place of flags
+_FORMAT = 200  # characters that a format of strptime may have
+_DATA = 4_000  # characters of data that such a format is matched against
 
 
 # ------------------------------------------------------------------ writing
@@ -53,7 +53,7 @@ class _Text(NamedTuple):
 
 
 def _week(moment: datetime, weekday: int) -> int:
-    """Week of the year; weeks begin on the day whose `weekday` is 0, days before the first are week 0."""
+    """The week of the year. Weeks begin on the day whose `weekday` is 0, and days before the first week are week 0."""
     return (moment.timetuple().tm_yday + 6 - weekday) // 7
 
 
@@ -238,7 +238,7 @@ def _pattern(spec: str) -> str:
 
 
 def strptime(machine: Machine, data: str, spec: str) -> datetime:
-    """`datetime.strptime(data, spec)`. `%Z` reads UTC and GMT.
+    """`datetime.strptime(data, spec)`. `%Z` accepts UTC and GMT.
 
     Raises:
         ValueError: the text is not of this format, or there is no such day.
@@ -249,10 +249,10 @@ def strptime(machine: Machine, data: str, spec: str) -> datetime:
             raise TypeError(f"strptime() argument {index} must be str, not {type_name(text)}")
     if len(spec) > _FORMAT:
         raise LimitHit("PLAN404", f"a date format of {len(spec):,} characters; the limit is {_FORMAT}")
-    # No format of this length matches further: what is longer ends as unconverted data.
+    # No format of this length can match more: the rest is unconverted data.
     head = data[:_DATA]
     machine.charge_steps(8 + len(spec) + (len(head) >> 4))
-    if (spec, _IS_DATE) not in machine.patterns:  # new to this run, whoever else has met it
+    if (spec, _IS_DATE) not in machine.patterns:  # charged once for each run, even if another run has compiled it
         machine.charge_steps(100 + 30 * len(spec))
         machine.charge_bytes(2_048 + 200 * len(spec))
         machine.patterns[spec, _IS_DATE] = None
@@ -273,7 +273,7 @@ def _assemble(parts: dict[str, str]) -> datetime:
 
 
 def _last(parts: dict[str, str], letters: str) -> str | None:
-    """Of directives that say the same thing, the one that the format has last."""
+    """The value of the last of these directives in the format; they all give the same part of a date."""
     return next((letter for letter in reversed(parts) if letter in letters), None)
 
 
@@ -330,7 +330,7 @@ def _year(parts: dict[str, str]) -> int | None:
 
 
 def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
-    """From year and month and day, day of the year, or week and weekday, whichever is there."""
+    """The date from year, month and day, from the day of the year, or from week and weekday, whichever is given."""
     weekday = _weekday(parts)
     if "G" in parts and "j" in parts:
         raise ValueError("'%j' is not compatible with the ISO year '%G': use '%Y'")
@@ -339,7 +339,7 @@ def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
     if "V" in parts and "G" not in parts:
         raise ValueError("the ISO week '%V' must be used with the ISO year '%G' and a weekday")
     year, month, day = _year(parts), _month(parts), int(parts.get("d", 1))
-    # Without a year it is 1900, which has no February 29: what counts days takes the next leap year.
+    # The default year is 1900, which has no February 29, so a day count uses the next leap year.
     leap = year is None and (month, day) == (2, 29)
     start = date((1904 if leap else 1900) if year is None else year, 1, 1)
     letter = _last(parts, "UW")
@@ -355,9 +355,9 @@ def _calendar_day(parts: dict[str, str]) -> tuple[int, int, int]:
 
 
 def _days_ahead(start: date, week: int, weekday: int, sunday: bool) -> int:
-    """Days from the first of January to a weekday of a week; weeks begin on Sunday or on Monday."""
+    """The days from January 1 to a weekday of a week. Weeks begin on Sunday or on Monday."""
     first = (start.weekday() + sunday) % 7
     within = (weekday + sunday) % 7
-    # Week 1 begins with the first Sunday, or Monday. Where that is the first of January there is no week 0,
-    # and CPython reads it as week 1.
+    # Week 1 begins with the first Sunday or Monday. If that is January 1, no week 0 exists, and CPython reads week 0 as
+    # week 1.
     return within - first if week == 0 else (-first % 7) + 7 * (week - 1) + within

@@ -1,8 +1,7 @@
 """The module `datetime`: date, datetime, time, timedelta, timezone.
 
-There is no clock and no time zone of the host. The present is the recorded start of the run, and a datetime
-without a zone is taken for UTC wherever CPython would ask the host: `timestamp()`, `fromtimestamp()`,
-`now(tz)`.
+Plans see neither the clock nor the time zone of the host. The present is the recorded start of the run, and a datetime
+without a zone is read as UTC where CPython would ask the host: in `timestamp()`, `fromtimestamp()` and `now(tz)`.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ _ISO_CALENDAR = RecordType("datetime.IsoCalendarDate", ("year", "week", "weekday
 
 
 class DateType(NamedTuple):
-    """What values of one exact host type offer: methods, and attributes as `get(machine, value)`."""
+    """What values of one exact host type offer: methods, and getters of attributes as `get(machine, value)`."""
 
     METHODS: dict[str, Method]
     ATTRIBUTES: dict[str, Attribute]
 
 
 def without_machine(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A host function that is cheap whatever it is given, as a function of plans."""
+    """A function for plans from a host function that is cheap for all arguments."""
 
     def call(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
         return function(*args, **kwargs)
@@ -40,7 +39,7 @@ def without_machine(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _constructor(host: Any) -> Callable[..., Any]:
     def make(machine: Machine, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
-        # The host takes text for the bytes of a pickle, and does not look whether they make a date.
+        # The host reads a string as the bytes of a pickle, without checking that they make a date.
         if args and type(args[0]) is str:
             raise TypeError(f"'str' object cannot be interpreted as an integer by {host.__name__}()")
         return host(*args, **kwargs)
@@ -70,7 +69,7 @@ def _constant(value: Any) -> Attribute:
 
 
 def _plain(moment: datetime) -> datetime:
-    """An exact datetime without a zone."""
+    """The same moment as an exact datetime without a zone."""
     day = (moment.year, moment.month, moment.day)
     return datetime(*day, moment.hour, moment.minute, moment.second, moment.microsecond)
 
@@ -114,7 +113,7 @@ def _iso_calendar(machine: Machine, value: date, /) -> Record:
 
 
 def _date_replace(machine: Machine, value: date, /, *args: Any, **kwargs: Any) -> date:  # noqa: ARG001
-    """`date.replace`. Given a datetime, the host's own leaves the zone of the new one uninitialised, and may crash."""
+    """`date.replace`. The host's own leaves the zone uninitialised if it is given a datetime, and may crash."""
     day = date(value.year, value.month, value.day).replace(*args, **kwargs)
     return day if type(value) is date else type(value)(day.year, day.month, day.day)
 

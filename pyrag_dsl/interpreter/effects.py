@@ -1,9 +1,9 @@
-"""What a piece of a plan may do that is not carried out yet: bind names, change objects, leave its block.
+"""The possible side effects of code that was skipped: names it may bind, objects it may change, jumps it may make.
 
-A concurrent pass goes on past what it cannot carry out. All that the skipped piece may have changed is unknown from
-then on, so this reads off its text, on the safe side, which names lead to objects that it may change, and how far.
-What a kind of node does with its operands decides, never the name of a method: an argument of a tool is copied, an
-operand of `==` is looked at, and whatever else is handed on may be changed by whoever gets it.
+A concurrent pass skips code that needs a pending value, and continues. Everything that the skipped code may have
+changed is unknown from then on. This module finds, on the safe side, which names lead to objects that the code may
+change, and how far. The kind of a node decides, never the name of a method: an argument of a tool is copied, an operand
+of `==` is only read, and an object that is passed on may be changed by its receiver.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from ..grammar import nodes as n
 from .builtins import BUILTINS
 from .scopes import Place, Scope, bound_names, target_names
 
-# How far a piece of text may change what a name stands for.
-LOOKED_AT = 1  # it is read: only an iterator is consumed by that, and a defaultdict filled
-HELD = 2  # what it holds may change: its items are handed on
-HANDED_ON = 3  # it may change itself, with everything that it holds
+# How far code may change the object of a name.
+LOOKED_AT = 1  # the object is read, which changes only iterators (consumed) and defaultdicts (filled)
+HELD = 2  # the items of the object are passed on and may change, but not the object itself
+HANDED_ON = 3  # the object and everything that it holds may change
 
 
 class Effects(NamedTuple):
-    """What some nodes may do.
+    """What the code of some nodes may do.
 
     Attributes:
-        names: places of the names that they read, each with how far what it stands for may change.
-        aliases: places of names whose objects may be part of the value that they give.
-        binds: places of the names that they may bind or unbind.
-        ways: the jumps by which they may leave their block: "break", "continue", "return", "raise".
-        lasting: whether they make functions or generators, which may do the same again whenever they are used.
-        asks: whether a tool call stands among them.
+        names: places of the names that are read, each with how far its object may change.
+        aliases: places of names whose objects may be part of the resulting value.
+        binds: places of the names that may be bound or unbound.
+        jumps: how the code may leave its block: "break", "continue", "return", "raise".
+        lasting: whether the code makes functions or generators, whose use may later have the same effects.
+        asks: whether the code contains a tool call.
     """
 
     names: tuple[tuple[Place, int], ...]
     aliases: tuple[Place, ...]
     binds: tuple[Place, ...]
-    ways: frozenset[str]
+    jumps: frozenset[str]
     lasting: bool
     asks: bool
 
 
 def effects(nodes: Iterable[Any], scope: Scope) -> Effects:
-    """The effects of nodes, taken together, that stand in this scope."""
+    """The combined effects of nodes in this scope."""
     nodes = tuple(nodes)
     reader, giver = _Reader(scope), _Reader(scope)
     for node in nodes:
@@ -52,14 +52,14 @@ def effects(nodes: Iterable[Any], scope: Scope) -> Effects:
         tuple([(scope.find(name), level) for name, level in reader.levels.items()]),
         tuple([scope.find(name) for name, level in giver.levels.items() if level > reader.levels.get(name, 0)]),
         tuple([scope.find(name) for name in sorted(bound_names(nodes) | reader.declared)]),
-        frozenset(_ways(nodes, False)),
+        frozenset(_jumps(nodes, False)),
         any(map(_makes_function, n.walk(nodes))),
         _asks(nodes),
     )
 
 
 def effects_outside(nodes: Iterable[Any], scope: Scope) -> Effects:
-    """What nodes that have a frame of their own may do beyond it: the body of a function, or of a generator."""
+    """The effects outside their own frame of nodes that form the body of a function or generator."""
     nodes = tuple(nodes)
     reader = _Reader(scope)
     for node in nodes:
@@ -82,14 +82,14 @@ class _Reader:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.levels: dict[str, int] = {}
-        self.declared: set[str] = set()  # names that a function or a generator inside binds outside of itself
+        self.declared: set[str] = set()  # names that an inner function or generator binds in an outer scope
 
     def read(self, node: Any, level: int) -> None:
-        """`level`: what becomes of the node's value."""
+        """Visit a node whose value is used at this level."""
         handler = _READ.get(type(node))
         if handler is not None:
             handler(self, node, level)
-        elif isinstance(node, tuple):  # blocks, and kinds whose parts are all handed on
+        elif isinstance(node, tuple):  # blocks, and kinds of nodes that pass on all of their parts
             for part in n.parts(node):
                 self.read(part, HANDED_ON)
 
@@ -111,11 +111,11 @@ class _Reader:
             self.read(node.spec, LOOKED_AT)
 
     def looked_at(self, node: Any, _level: int) -> None:
-        """Operands are read, and the result holds nothing of them."""
+        """The operands are read, and the result holds no part of them."""
         self.all(_flat(node), LOOKED_AT)
 
     def display(self, node: Any, level: int) -> None:
-        """A new container: whoever changes what it holds changes its items."""
+        """A new container: a change of what the container holds changes the items given here."""
         self.all(_flat(node), HANDED_ON if level > LOOKED_AT else LOOKED_AT)
 
     def new(self, node: Any, level: int) -> None:
@@ -123,7 +123,7 @@ class _Reader:
         self.all(_flat(node), min(level, HELD))
 
     def same(self, node: Any, level: int) -> None:
-        """The value is one of the operands, or belongs to it as a bound method does."""
+        """The value is one of the operands or, like a bound method, belongs to one."""
         self.all(_flat(node), level)
 
     def unary(self, node: n.Unary, level: int) -> None:
@@ -141,7 +141,7 @@ class _Reader:
     def call(self, node: n.FunctionCall, level: int) -> None:
         function = node.function
         entry = BUILTINS.get(function.id) if type(function) is n.Name and self.is_builtin(function.id) else None
-        if entry is not None and entry.reads and not node.keywords:  # a keyword may hand it a function to call
+        if entry is not None and entry.reads and not node.keywords:  # a keyword argument may be a function to call
             self.all(node.args, min(level, HELD))
             return
         self.all((function, *node.args, *[value for _, value in node.keywords]), HANDED_ON)
@@ -150,7 +150,7 @@ class _Reader:
         return self.scope.find(name)[0] == "global" and name not in self.scope.module_names()
 
     def function(self, node: Any, _level: int) -> None:
-        """A function made here: what its body may change, it may change whenever it is called."""
+        """A function is defined: each of its calls may have the effects of the body."""
         self.all([param.default for param in node.params if param.default is not None], HANDED_ON)
         self.read(node.body, HANDED_ON)
 
@@ -164,7 +164,7 @@ class _Reader:
         self.loop(inner, [clause.target for clause in node.clauses], [clause.iterable for clause in node.clauses])
 
     def loop(self, inner: _Reader, targets: list[Any], iterables: list[Any]) -> None:
-        """Take over what the body of a loop uses; what its targets stand for are items of its iterables."""
+        """Add the names that the body of a loop uses. The targets stand for items of the iterables."""
         names = set().union(*map(target_names, targets))
         handed_on = any(inner.levels.get(name, 0) > LOOKED_AT for name in names)
         for iterable in iterables:
@@ -174,14 +174,14 @@ class _Reader:
         self.declared |= inner.declared
 
     def walrus(self, node: n.Walrus, _level: int) -> None:
-        """In a generator it binds a name of the scope around, whenever the generator is read."""
+        """In a generator, `:=` binds a name of the enclosing scope, whenever the generator is read."""
         self.read(node.value, HANDED_ON)
         self.declared.add(node.name)
 
     # ----------------------------------------------------------------- statements
 
     def target(self, node: Any) -> None:
-        """To assign or delete an item changes its container; to bind a name changes no object."""
+        """Assigning or deleting an item changes its container. Binding a name changes no object."""
         if type(node) is n.Subscript:
             self.read(node.value, HANDED_ON)
             self.read(node.index, LOOKED_AT)
@@ -221,14 +221,14 @@ class _Reader:
 
 
 def _flat(node: Any) -> list[Any]:
-    """The nodes right below a node, those in plain tuples too."""
+    """The direct children of a node, including those in plain tuples."""
     found: list[Any] = []
     for part in n.parts(node):
         found += _flat(part) if type(part) is tuple else [part]
     return found
 
 
-# What is not here hands on all of its parts.
+# A kind of node that is not in this table passes on all of its parts.
 _READ: dict[type, Callable[[_Reader, Any, int], None]] = {
     n.Name: _Reader.name,
     n.FString: _Reader.text,
@@ -272,8 +272,8 @@ def _makes_function(node: Any) -> bool:
     return type(node) in (n.FunctionDef, n.Lambda) or (type(node) is n.Comprehension and node.kind == "generator")
 
 
-def _ways(node: Any, in_loop: bool) -> set[str]:
-    """Explicit jumps out of these statements."""
+def _jumps(node: Any, in_loop: bool) -> set[str]:
+    """The explicit jumps out of these statements."""
     kind = type(node)
     if kind is n.Return:
         return {"return"}
@@ -284,10 +284,10 @@ def _ways(node: Any, in_loop: bool) -> set[str]:
     if kind is n.FunctionDef or kind is n.Lambda:
         return set()
     if kind is n.For or kind is n.While:
-        return _ways(node.body, True) | _ways(node.orelse, in_loop)
+        return _jumps(node.body, True) | _jumps(node.orelse, in_loop)
     found: set[str] = set()
     for part in n.parts(node):
-        found |= _ways(part, in_loop)
+        found |= _jumps(part, in_loop)
     return found
 
 
@@ -320,7 +320,7 @@ def certain(node: Any) -> bool:
 
 
 def may_raise(statement: Any, harmless: Callable[[Any], bool] = total) -> bool:
-    """Whether a suspended statement could still raise; `harmless` says which expressions cannot."""
+    """Whether a statement that was skipped could still raise; `harmless` says which expressions cannot."""
     kind = type(statement)
     if kind is n.Assign:
         return not (harmless(statement.value) and all(type(target) is n.Name for target in statement.targets))

@@ -1,4 +1,4 @@
-"""From what went wrong in a pass to a diagnostic with a place in the source."""
+"""From an exception in a pass to a diagnostic with a place in the source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..grammar.program import Program
 from .limits import LimitHit, PlanFault
 from .values import CONTAINERS, type_name
 
-# The first that fits counts: subclasses before their bases.
+# The first class that matches counts, so subclasses come before their bases.
 _CODES: tuple[tuple[type[BaseException], str], ...] = (
     (AssertionError, "PLAN308"),
     (ZeroDivisionError, "PLAN307"),
@@ -28,7 +28,7 @@ _VALUE = 60  # characters of a value that a diagnostic shows
 
 
 def locate(error: BaseException, machine: Any = None) -> Any:
-    """The node that an exception came out of: the deepest `_node` on its traceback."""
+    """The node in which an exception was raised: the innermost `_node` on its traceback."""
     if machine is not None and id(error) in machine.origins:
         return machine.origins[id(error)][1]
     node = None
@@ -61,7 +61,7 @@ def diagnose(error: Exception, machine: Any) -> Diagnostic:
 
 
 def answer_span(program: Program) -> Span | None:
-    """The last statement that gives the plan its answer, as far as the text shows."""
+    """The place of the last statement that binds the answer of the plan, as far as the text shows."""
     last = None
     for node in n.walk(program.body):
         if type(node) is n.Return or (
@@ -72,7 +72,7 @@ def answer_span(program: Program) -> Span | None:
 
 
 def no_answer(program: Program) -> list[Diagnostic]:
-    """The plan has ended, and its answer is None: where it might have got one."""
+    """The warning that a plan has ended without an answer, with the assignments that could have bound one."""
     found: list[tuple[Any, Any]] = []  # (assignment, the compound statement around it)
     for statement in program.body:
         for node in n.walk(statement):
@@ -100,7 +100,7 @@ def diagnose_border(fault: PlanFault) -> Diagnostic:
 
 
 def _span(node: Any) -> Span | None:
-    """Where the node stands; an attribute in a chain over several lines, at its name, as CPython has it."""
+    """The place of a node. An attribute in a chain over several lines is placed at its name, as in CPython."""
     if node is None:
         return None
     span: Span = node.span
@@ -111,7 +111,7 @@ def _span(node: Any) -> Span | None:
 
 
 def _message(error: Exception) -> str:
-    """What the exception says, one line, shortened: it may quote a passage."""
+    """The message of an exception in one short line: it may quote a passage."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
     args = [arg for arg in error.args if type(arg) in (str, int, float, bool)]
@@ -119,7 +119,7 @@ def _message(error: Exception) -> str:
     return shorten(text, 200)
 
 
-# The way out of a failure, by what its message says; the first that fits. For others the table of codes has one.
+# The help for a failure, by a pattern for its message; the first match counts. The table of codes has the other helps.
 _WAYS_OUT = [
     (re.compile(said), way_out)
     for said, way_out in (
@@ -175,7 +175,7 @@ _WAYS_OUT = [
 
 
 WAYS_OUT = frozenset(way_out for _, way_out in _WAYS_OUT) | {""}
-"""All that a pass may say as the way out of a failure."""
+"""All texts that a pass may give as help."""
 
 
 def _way_out(message: str) -> str:
@@ -183,7 +183,7 @@ def _way_out(message: str) -> str:
 
 
 def _values(node: Any, error: Exception, machine: Any) -> dict[str, str]:
-    """The variables read in the failing expression: their kinds, and their contents where these are short."""
+    """The variables read in the failing expression, with their types and, where these are short, their values."""
     if node is None:
         return {}
     frame = _frame(error) or machine.globals
@@ -195,7 +195,7 @@ def _values(node: Any, error: Exception, machine: Any) -> dict[str, str]:
 
 
 def _frame(error: BaseException) -> dict[Any, Any] | None:
-    """The frame of the plan that the exception came out of."""
+    """The frame of the plan in which the exception was raised."""
     frame = None
     trace = error.__traceback__
     while trace is not None:
@@ -207,7 +207,7 @@ def _frame(error: BaseException) -> dict[Any, Any] | None:
 
 
 def describe(value: Any) -> str:
-    """A value in a few words; text beyond `_VALUE` characters is cut, items of containers are not shown."""
+    """A value in a few words. Text beyond `_VALUE` characters is cut, and items of containers are not shown."""
     kind = type(value)
     if kind is str:
         return f"str {shorten(value, _VALUE)!r}"

@@ -20,7 +20,7 @@ _CACHED = 300
 
 
 class FunctionCode:
-    """What all closures of one `def` or `lambda` share; `effects` is known where a pass goes on."""
+    """What all closures of one `def` or `lambda` share; `effects` is None in the sequential reading."""
 
     __slots__ = (
         "body",
@@ -47,7 +47,7 @@ class FunctionCode:
         self.keyword_only = tuple([p.name for p in params if p.kind == "kw"])
         self.star = next((p.name for p in params if p.kind == "*"), None)
         self.star_star = next((p.name for p in params if p.kind == "**"), None)
-        self.upto = frozenset(p.name for p in params if p.kind == "pos")  # never by keyword
+        self.upto = frozenset(p.name for p in params if p.kind == "pos")  # positional only
         self.by_name = frozenset(self.positional[len(self.upto) :]) | frozenset(self.keyword_only)
         self.plain = len(self.positional) == len(params)
 
@@ -57,7 +57,7 @@ class FunctionCode:
         if function.cache_size is not None:
             key = self.cache_key(machine, args, kwargs)
             if key in function.cache:
-                function.cache[key] = result = function.cache.pop(key)  # the last used goes last
+                function.cache[key] = result = function.cache.pop(key)  # the most recently used key is the last
                 return result
         frame: dict[Any, Any] = {0: machine, 1: function.frame}
         if self.plain and not kwargs and len(args) == len(self.positional):
@@ -99,8 +99,8 @@ class FunctionCode:
         )
 
     def left(self, machine: Any, signal: MaybeLeft) -> Pending:
-        """The value of a call in a pass that goes on, where a skipped statement may have left the function."""
-        if "raise" not in signal.ways:
+        """The value of a call, in a concurrent pass, after a skipped statement that may have left the function."""
+        if "raise" not in signal.jumps:
             return Pending(signal.needs)
         machine.blockers.add(signal.needs[1])
         raise Suspended(signal.needs) if machine.guarded else PassOver

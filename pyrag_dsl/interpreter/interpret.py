@@ -1,10 +1,10 @@
-"""One pass: a program and a journal in, an outcome out. No I/O, no clock, no thread.
+"""One pass, from a program and a journal to an outcome, without I/O, clock or threads.
 
     outcome = interpret(program, journal)
 
-Whatever a plan does is a function of the program, the journal, the overrides, the limits and the start time. The
-only other inputs are `supply`, which may answer a call that the journal does not hold, and `interrupt`, which may
-end the pass; both belong to the engine.
+The outcome is a function of the program, the journal, the overrides, the limits and the start time. The only other
+inputs are `supply`, which may answer a call that the journal does not hold, and `interrupt`, which may end the pass;
+both belong to the engine.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ class Outcome(NamedTuple):
 
     Attributes:
         status: "done", "failed" (the plan raised), "limit", or "waiting" for the calls in `wanted`.
-        value: the answer of the plan, if done.
-        diagnostics: why it failed; warnings of the run.
-        calls: the tool calls met, in program order as far as that is known.
-        wanted: those of them that are not in the journal.
-        statements: (node, value bound or its preview), in program order.
-        calls_after: for each call, how many statements had ended before it.
-        statements_left_out: how many statements were not recorded.
-        printed: what the plan printed.
-        variables: the module's variables at the end, as plain data where they are.
+        value: the answer of the plan, if it is known.
+        diagnostics: the reason of a failure, or warnings.
+        calls: the tool calls that the pass met, in program order as far as that is known.
+        wanted: the calls among them that are not in the journal.
+        statements: (node, bound value or its preview) of each recorded statement, in program order.
+        calls_after: for each call, the number of statements that had ended before it.
+        statements_left_out: the number of statements that were not recorded.
+        printed: the text that the plan printed.
+        variables: the module's variables at the end of the pass.
         error: the exception of the plan, if it failed.
-        resolved: whether `value` is the answer although something else is still waiting.
-        blockers: of a concurrent pass, nodes of the calls that something waits for: until one of them has come back,
-            another pass wants no other calls.
-        complete: of a concurrent pass, whether it has met all calls that the run will make, if that goes well.
-        ahead: of a concurrent pass, the steps that it took past the first call that is missing.
+        resolved: whether `value` is the answer, although other calls may still be pending.
+        blockers: in a concurrent pass, nodes of the calls that skipped code needs. Until one of them has come back,
+            another pass would want no other calls.
+        complete: in a concurrent pass, whether the pass has met all calls that the run will make, if no error occurs.
+        ahead: in a concurrent pass, the number of steps after the first call that is missing.
     """
 
     status: str
@@ -88,26 +88,26 @@ def interpret(
     progress: Progress | None = None,
     inputs: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Run a program as far as the journal goes.
+    """Interpret a program as far as the journal goes.
 
     Args:
         program: a vetted plan.
-        journal: results of tool calls so far.
-        signatures: of the tools, if other than those the plan was vetted with.
-        limits: what the pass may use.
+        journal: the results of tool calls so far.
+        signatures: the signatures of the tools, if they differ from those that the plan was vetted with.
+        limits: the limits of the pass.
         overrides: arguments to change, by node.
-        withheld: nodes whose results are kept back: what is pending then depends on them.
-        supply: asked for calls that are not in the journal; None for "not yet".
-        interrupt: looked at now and then; True ends the pass with the deadline's diagnostic.
-        now: what the plan takes for the time of day.
-        concurrent: go on past a call that is not in the journal, to find all that can be asked at once. Such a
-            pass is only good for its `wanted` calls.
-        cautious: with `concurrent`, do not go on past anything that could still make the plan fail.
-        ahead: with `concurrent`, about how many steps to go on past the first call that is missing; None for as many
-            as the limits allow.
-        progress: what earlier passes of this run in the same reading need not do again; it changes nothing but the
-            time that a pass takes.
-        inputs: values of the program's inputs by name, plain data; each pass has copies of its own.
+        withheld: nodes whose results are not used. A value that is pending then depends on them.
+        supply: called for each call that is not in the journal; it returns an entry, or None for "not yet".
+        interrupt: called now and then; True ends the pass with the diagnostic of the deadline.
+        now: the present as the plan sees it.
+        concurrent: continue past calls that are not in the journal, to find all calls that can be made at once. Only
+            the `wanted` calls of such a pass may be used.
+        cautious: with `concurrent`, do not continue past code that could still make the plan fail.
+        ahead: with `concurrent`, about how many steps to continue after the first call that is missing; None for as
+            many as the limits allow.
+        progress: a saved state of earlier passes of this run in the same reading, from which the pass may start. It
+            changes only the time that a pass takes.
+        inputs: values of the program's inputs by name, as plain data; each pass has copies of its own.
     """
     given = (
         signatures or program.tools,
@@ -148,7 +148,7 @@ def interpret(
     except Exception as raised:
         status = "limit" if isinstance(raised, (RecursionError, MemoryError)) else "failed"
         error = raised
-        diagnostics += [] if machine.pending else [diagnose(raised, machine)]  # what is pending may change it
+        diagnostics += [] if machine.pending else [diagnose(raised, machine)]  # a result may still prevent the error
     except LimitHit as hit:
         status = "limit"
         diagnostics.append(diagnose_limit(hit))
@@ -163,9 +163,9 @@ def interpret(
     if progress is not None:
         progress.end()
     variables = machine.globals
-    if concurrent or status == "waiting":  # only its calls count
+    if concurrent or status == "waiting":  # only the calls of this pass are used
         variables = {}
-        machine.globals.clear()  # what it has made must not wait for the collector of cycles
+        machine.globals.clear()  # break the cycle machine -> globals -> machine, so that memory is freed now
     else:
         del variables[0]
     found = (

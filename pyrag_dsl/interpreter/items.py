@@ -36,7 +36,7 @@ def get_item(machine: Machine, value: Any, index: Any) -> Any:
             return machine.charge_integer(value[index])
         return value[index]
     if kind is Match:
-        if type(index) is slice:  # one of the two engines would take it
+        if type(index) is slice:  # one of the two regex engines would accept it
             raise IndexError("no such group")
         return value.host[index]
     raise TypeError(f"'{type_name(value)}' object is not subscriptable")

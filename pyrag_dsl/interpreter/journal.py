@@ -1,4 +1,4 @@
-"""What tools have answered so far: the only input of a run that is not in the program."""
+"""The journal: the results of tool calls so far, which are the only input of a run that is not in the program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ..grammar.diagnostics import Span
 
 
 class Times(NamedTuple):
-    """When a call was wanted, made (it may have had to wait for a free place) and answered: seconds of its run."""
+    """When a call was wanted, when it was started (it may have waited for its turn) and when it was answered.
+
+    All three are in seconds since the run began.
+    """
 
     wanted: float
     started: float
@@ -22,12 +25,12 @@ class Entry(NamedTuple):
 
     Attributes:
         node: the dynamic call site, for example `retrieve@7:14[0,1]`.
-        tool: its name.
-        arguments: by parameter name, defaults included.
-        result: plain data.
-        elapsed: seconds.
-        usage: tokens and cost where the tool reports them, by name.
-        times: when the run that holds the entry made the call; None if another run made it.
+        tool: the name of the tool.
+        arguments: the arguments by parameter name, defaults included.
+        result: the result, as plain data.
+        elapsed: the time that the call took, in seconds.
+        usage: numbers that the tool reported, such as tokens and cost, by name.
+        times: when this run made the call; None if another run made it.
     """
 
     node: str
@@ -40,11 +43,14 @@ class Entry(NamedTuple):
 
 
 new: Any = tuple.__new__
-"""Makes a named tuple of all its values: in a third of the time that its own `__new__`, a Python function, takes."""
+"""Makes a named tuple from all of its values, in a third of the time of its own `__new__`."""
 
 
 def same_arguments(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether a call is asked the same. By what is shown where `==` does not tell: NaN, views of dictionaries."""
+    """Whether two calls have the same arguments.
+
+    Values that `==` cannot compare, such as NaN and views of dictionaries, are compared by their texts.
+    """
     return one == other or (one.keys() == other.keys() and all(repr(one[name]) == repr(other[name]) for name in one))
 
 
@@ -52,10 +58,10 @@ T = TypeVar("T")
 
 
 class ByCall(Generic[T]):
-    """Something known of calls. A call is its node and its arguments: the same place may be asked otherwise.
+    """A mapping from calls to values. The key of a call is its node together with its arguments.
 
     Attributes:
-        found: by node, each with its arguments; no node without any.
+        found: for each node, the arguments of its calls with their values; never an empty list.
     """
 
     __slots__ = ("found",)
@@ -64,14 +70,14 @@ class ByCall(Generic[T]):
         self.found: dict[str, list[tuple[Mapping[str, Any], T]]] = {}
 
     def get(self, node: str, arguments: Mapping[str, Any]) -> T | None:
-        """What is known of this call."""
+        """The value of this call, or None."""
         for asked, value in self.found.get(node, ()):
             if asked is arguments or asked == arguments or same_arguments(asked, arguments):
                 return value
         return None
 
     def put(self, node: str, arguments: Mapping[str, Any], value: T) -> None:
-        """Know this of a call, in place of what was known before."""
+        """Set the value of a call."""
         known = self.found.get(node)
         if known is None:
             self.found[node] = [(arguments, value)]
@@ -80,7 +86,7 @@ class ByCall(Generic[T]):
         self.found.setdefault(node, []).append((arguments, value))
 
     def discard(self, node: str, arguments: Mapping[str, Any]) -> T | None:
-        """Know nothing of a call any more; what was known."""
+        """Remove a call and return its value, or None."""
         known = self.found.get(node)
         if known is None:
             return None
@@ -93,7 +99,7 @@ class ByCall(Generic[T]):
         return None
 
     def at(self, node: str) -> list[T]:
-        """What is known of the calls of this node, whatever their arguments, in order."""
+        """The values of all calls of this node, in the order in which they were put."""
         return [value for _, value in self.found.get(node, ())]
 
     def __len__(self) -> int:
@@ -107,17 +113,18 @@ class ByCall(Generic[T]):
 
 
 class Journal:
-    """Entries by call, and spare ones by content: of another plan, or of the same after a repair, whose nodes differ.
+    """The entries of a plan by call, and spare entries, which calls at other nodes may adopt by their content.
 
-    Five votes of the same call are five nodes and five entries: a spare entry stands for one call only, the first that
-    adopts it, unless the tool is one that may be asked once for all. Entries of equal content are given out in the
-    order in which they were recorded.
+    Spare entries come from another plan, or from the same plan before a repair, so their nodes differ. A spare entry
+    serves only the first call that adopts it, because five equal calls of a vote are five nodes with five entries. Only
+    the result of a tool that may be asked once for all calls serves further ones. Entries of equal content are adopted
+    in the order in which they were recorded.
 
     Args:
-        entries: those of the plan that the journal is for.
-        by_content: whether an entry whose own node does not ask for it is spare.
+        entries: the entries of the plan that the journal is for.
+        by_content: whether these entries are spare as well, each until its own node asks for it.
         spare: entries of other plans.
-        returned: entries of this plan that are there but not looked at yet.
+        returned: entries of this plan that no pass has seen yet.
     """
 
     def __init__(
@@ -132,7 +139,7 @@ class Journal:
         self.returned: ByCall[Entry] = ByCall()
         for entry in returned:
             self.returned.put(entry.node, entry.arguments, entry)
-        self._spare: dict[str, dict[int, Entry]] = {}  # by tool and identity: equal entries are different calls
+        self._spare: dict[str, dict[int, Entry]] = {}  # by tool, then by id: equal entries are different calls
         for entry in entries:
             self.record(entry)
             if by_content:
@@ -155,11 +162,11 @@ class Journal:
 
     @property
     def lends(self) -> bool:
-        """Whether there is anything at all to adopt."""
+        """Whether there is any entry to adopt."""
         return bool(self._spare) or bool(self.returned)
 
     def holds(self, call: Call) -> bool:
-        """Whether there is something for this call to adopt."""
+        """Whether there is an entry that this call can adopt."""
         return self.returned.get(call.node, call.arguments) is not None or bool(self.spare(call.tool, call.arguments))
 
     def spare(self, tool: str, arguments: Mapping[str, Any]) -> Entry | None:
@@ -170,9 +177,16 @@ class Journal:
         return next((entry for entry in known.values() if same_arguments(entry.arguments, arguments)), None)
 
     def adopt(self, node: str, tool: str, arguments: Mapping[str, Any], *, often: bool = False) -> Entry | None:
-        """What has come back for this call, or the first spare entry of its content as its own, to be recorded.
+        """An entry for this call: its own if that has returned, else the first spare entry of its content.
 
-        often: whether a spare entry may serve further calls.
+        Args:
+            node: the node of the call.
+            tool: the name of the tool.
+            arguments: the arguments by name.
+            often: whether a spare entry may serve further calls.
+
+        Returns:
+            The entry, which the caller is to record, or None.
         """
         if self.returned and (own := self.returned.discard(node, arguments)) is not None:
             return own
@@ -198,7 +212,7 @@ class Journal:
 
 
 def reused(entry: Entry, node: str) -> Entry:
-    """An entry as that of another call, which has cost nothing."""
+    """A copy of an entry for another call, which cost nothing."""
     usage = {name: value for name, value in entry.usage.items() if name not in COUNTED}
     return entry._replace(node=node, usage={**usage, REUSED: entry.node}, times=None)
 
@@ -206,15 +220,15 @@ def reused(entry: Entry, node: str) -> Entry:
 COUNTED = frozenset({"tokens", "cost"})
 """Names in the usage of an entry that count against the budgets."""
 REUSED = "reused"
-"""The name under which the usage of an adopted entry says which node paid for it."""
+"""The key in the usage of an adopted entry whose value is the node of the call that was made."""
 
 
 class Override(NamedTuple):
-    """Arguments to change of the calls of a node.
+    """New arguments for calls of a node.
 
     Attributes:
-        changes: what changes, by name.
-        seen: the arguments of the call that it is for; None for any.
+        changes: the new arguments by name.
+        seen: the arguments of the call that the override is for; None for any call.
     """
 
     changes: Mapping[str, Any]
@@ -225,7 +239,7 @@ Overrides = Mapping[str, Sequence[Override]]
 
 
 def overridden(arguments: Mapping[str, Any], rules: Sequence[Override]) -> Mapping[str, Any]:
-    """The arguments that a call is made with. Each rule applies to what the ones before it have made."""
+    """The arguments that a call is made with. Each rule is applied to the result of the rules before it."""
     for rule in rules:
         if rule.seen is None or same_arguments(arguments, rule.seen):
             arguments = {**arguments, **rule.changes}
@@ -237,11 +251,11 @@ class Call(NamedTuple):
 
     Attributes:
         node: see `Entry.node`.
-        alias: the short name, `retrieve#3`: the third retrieve of the run in program order.
-        arguments: by parameter name, as it is made.
-        span: the call in the source.
-        entry: what came back; None while it is wanted.
-        asked: the arguments that the plan gave, where an override has changed them.
+        alias: the short name: `retrieve#3` is the third retrieve of the run in program order.
+        arguments: the arguments by parameter name, after overrides.
+        span: the place of the call in the source.
+        entry: the entry of the journal; None while the call is wanted.
+        asked: the arguments that the plan gave, if an override has changed them.
     """
 
     node: str

@@ -1,4 +1,4 @@
-"""The limits of a run. Each has a default and a diagnostic of its own; a plan cannot catch them."""
+"""The limits of a run. Each has a default and its own diagnostic, and a plan cannot catch it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one run may use.
+    """The limits of one run.
 
     Attributes:
-        steps: units of work: about one per operation, and one per item that an operation touches.
+        steps: units of work: about one for each operation, and one for each item that an operation visits.
         deadline: seconds of wall-clock time for the whole run, tool calls included; None for no limit.
         memory: bytes that the plan may allocate over the run.
         string: characters in one string.
         container: items in one container.
         integer_bits: bits in one integer (14,284 bits are at most 4,300 digits, CPython's own limit for text).
-        recursion: plan functions that are active at once.
-        tool_calls: calls of tools, in program order.
-        regex_seconds: seconds for one regular-expression operation. Those of one pass may take eight times as long
-            together.
+        recursion: calls of plan functions that are nested.
+        tool_calls: tool calls of the plan.
+        regex_seconds: seconds for one operation of a regular expression. All operations of one pass together may take
+            eight times as long.
         pattern: characters in one regular expression.
         output: characters that the plan may print.
         depth: containers inside containers, in values that are copied, shown or compared.
-        border: items and characters, sharing expanded, in one tool argument, tool result or final value.
-        events: statements that the trace records; the rest are counted.
+        border: items and characters in one tool argument, tool result or final value; what is shared counts as often
+            as it is met.
+        events: statements that the trace records; the others are only counted.
         topk: passages that one `retrieve` may ask for.
-        tokens: tokens that the tools may report as used, recorded calls not counted; None for no limit.
+        tokens: tokens that the tools may report as used; recorded calls do not count; None for no limit.
         cost: money that the tools may report as spent, in their own unit; None for no limit.
     """
 
@@ -50,11 +51,14 @@ class Limits:
 
 
 USUAL = Limits()
-UNLIMITED = frozenset({"deadline", "tokens", "cost"})  # those that may be None
+UNLIMITED = frozenset({"deadline", "tokens", "cost"})  # the limits that may be None
 
 
 class LimitHit(BaseException):
-    """A limit was met. Not an `Exception`: neither a plan nor a stray `except Exception` can catch it."""
+    """A limit was exceeded.
+
+    It is not an `Exception`, so that neither a plan nor an `except Exception` in this package catches it.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)

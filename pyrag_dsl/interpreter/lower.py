@@ -1,11 +1,11 @@
-"""From the tree of a plan to Python closures, once per program.
+"""From the tree of a plan to Python closures, once for each program.
 
-Each node becomes a function of the frame, a dictionary: variables by name, the machine at 0 and the enclosing
-frame at 1. A variable that is absent is unbound, or pending; only then anybody looks why. A closure that can
-fail has a parameter `_node`: when an exception comes out, the innermost one on its traceback says where.
+Each node becomes a function of the frame. A frame is a dictionary that holds the variables by name, the machine at key
+0 and the enclosing frame at key 1. An absent variable is unbound, and only then the reason is looked for. A closure
+that can fail has a parameter `_node`: the innermost one on the traceback of an exception tells where it was raised.
 
-This is the sequential reading of a program: the first call that is not in the journal ends the pass.
-`concurrent.py` holds what is different when a pass goes on.
+This is the sequential reading of a program: the first call that is not in the journal ends the pass. `concurrent.py`
+overrides what differs in a concurrent pass.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Lower(LowerExpressions):
         return run
 
     def leaving(self, _body: Any) -> Callable[[Frame, Any, int], Any]:
-        """What a signal of a statement, given with its number, means for a block."""
+        """Returns a function that turns a statement's signal, given with the statement's index, into the block's."""
         return lambda _frame, signal, _at: signal
 
     # ------------------------------------------------------------------ statements
@@ -79,7 +79,7 @@ class Lower(LowerExpressions):
         return charged
 
     def branch(self, statements: n.Block) -> tuple[Run, int]:
-        """What carries out a block, and the steps to pay for it before."""
+        """A closure that runs a block, and the steps to charge before it is called."""
         runs, cost = self.statements(statements)
         if len(runs) == 1:
             return runs[0], cost
@@ -94,7 +94,7 @@ class Lower(LowerExpressions):
         return run, cost
 
     def statements(self, statements: n.Block) -> tuple[tuple[Run, ...], int]:
-        """What carries out each statement, and the steps of all of them, blocks inside excluded."""
+        """A closure for each statement, and the steps of all of them without those of inner blocks."""
         self.top = False
         before, self.count = self.count, 0
         runs = tuple([self.statement(s) for s in statements if type(s) not in _NOTHING])
@@ -304,7 +304,7 @@ class Lower(LowerExpressions):
         return run
 
     def handlers(self, node: n.Try) -> list[Any]:
-        """For each handler: what it catches, how it binds and unbinds its name, its body."""
+        """For each handler: the class that it catches, how its name is bound and unbound, and its body."""
         out = []
         for handler in node.handlers:
             kind = None if handler.type is None else self.settled(handler.type)
@@ -437,7 +437,7 @@ class Lower(LowerExpressions):
 
 
 def loop_start(machine: Machine, top: bool) -> tuple[int, Any]:
-    """The iteration that a loop begins with, and what it goes over if it was begun before."""
+    """The iteration that a loop starts with, and its iterable if an earlier pass has evaluated it."""
     resumed = machine.resumed if top else None
     if resumed is None or machine.at != machine.first:
         return 0, None
@@ -446,7 +446,7 @@ def loop_start(machine: Machine, top: bool) -> tuple[int, Any]:
 
 
 def loop_items(machine: Machine, iterable: Run, frame: Frame, top: bool) -> tuple[int, Any, Iterator[Any]]:
-    """The number of the first iteration of a loop, what it goes over, and the items of that from there."""
+    """The number of a loop's first iteration, its iterable, and an iterator over the items from there on."""
     number, source = loop_start(machine, top)
     if source is None:
         source = iterable(frame)
@@ -455,7 +455,7 @@ def loop_items(machine: Machine, iterable: Run, frame: Frame, top: bool) -> tupl
 
 
 def _nothing(_frame: Frame) -> None:
-    """The branch that is not there."""
+    """Does nothing: it stands for a missing `else`."""
 
 
 _NOTHING = (n.Pass, n.ScopeStmt)

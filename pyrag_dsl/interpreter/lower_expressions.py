@@ -27,37 +27,37 @@ if TYPE_CHECKING:
 Frame = dict[Any, Any]
 Run = Callable[[Frame], Any]
 SMALL = 1 << 60
-# What integers below 2**60 can do without a look at their size.
+# The operations on integers below 2**60 whose results need no check of their size.
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "%": operator.mod, "//": operator.floordiv}
 _COMPARISON = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 
 
-_FUNCTION = 400  # bytes that a function takes, about
+_FUNCTION = 400  # the approximate size of a function, in bytes
 GENERATOR = 700
 
 
 class Stopped(BaseException):
-    """A `StopIteration` on its way out of a comprehension, which a generator of the host would swallow."""
+    """Carries a `StopIteration` out of a comprehension: a generator of the host would swallow it."""
 
     def __init__(self, stop: StopIteration) -> None:
         self.stop = stop
 
 
 class LowerExpressions:
-    """The half of the lowering that makes closures of expressions."""
+    """Lowers expressions; `Lower` adds the statements."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.scope = Scope(None, program.module_names)
         self.sites: dict[tuple[int, int], int] = {}
         self.inner_calls = program.calls_inside
-        self.top = False  # whether the statement at hand is one of the module
-        self.count = 0  # expressions lowered so far: what a statement costs
+        self.top = False  # whether the current statement is one of the module
+        self.count = 0  # expressions lowered so far, from which the steps of a statement are computed
 
     def block(self, statements: n.Block) -> Run:
-        """The body of a function; statements are the other half."""
+        """Lower the body of a function; `Lower` defines it."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ infrastructure
@@ -67,21 +67,21 @@ class LowerExpressions:
         return getattr(self, EXPRESSIONS[type(node)])(node)  # type: ignore[no-any-return]
 
     def settled(self, node: Any) -> Run:
-        """An expression whose value is looked at by its type alone: where it is pending, that must be noticed."""
+        """Lower an expression of whose value only the type is read; a concurrent pass must notice a pending one."""
         return self.expr(node)
 
     def exprs(self, nodes: Iterable[Any]) -> tuple[Run, ...]:
         return tuple([self.expr(node) for node in nodes])
 
     def site(self, node: Any) -> str:
-        """Where a call stands: `line:column`, with a number where two calls begin at the same place."""
+        """The place of a call as `line:column`, with a number if two calls begin at the same place."""
         key = (node.span.line, node.span.column)
         times = self.sites.get(key, 0)
         self.sites[key] = times + 1
         return f"{key[0]}:{key[1]}" + (f".{times + 1}" if times else "")
 
     def needs_path(self, *parts: Any) -> bool:
-        """Whether tool calls may happen inside, so that iterations must be told apart."""
+        """Whether these parts may make tool calls, so that the path of a call must number the iterations."""
         return any(
             contains(part, n.ToolCall) or (self.inner_calls and contains(part, n.FunctionCall)) for part in parts
         )
@@ -125,7 +125,7 @@ class LowerExpressions:
         return outer
 
     def local_slot(self, node: Any) -> str | None:
-        """The key of a variable in the frame at hand, if the node is one that lives there."""
+        """The key of a variable in the current frame, or None if the node is no variable of this frame."""
         if type(node) is not n.Name:
             return None
         where, _, slot = self.scope.find(node.id)
@@ -154,7 +154,7 @@ class LowerExpressions:
         return outer
 
     def binder(self, target: Any) -> Callable[[Frame, Any], None]:
-        """What binds a value to a target: a name, an item, or a sequence of targets with at most one star."""
+        """A closure that binds a value to a target: a name, an item, or a sequence with at most one starred target."""
         kind = type(target)
         if kind is n.Name:
             return self.store(target.id)
@@ -221,7 +221,7 @@ class LowerExpressions:
     # ------------------------------------------------------------------ displays
 
     def items(self, nodes: tuple[Any, ...]) -> Run:
-        """A new list of what a display or a call names, stars expanded."""
+        """A closure that makes a new list of the items of a display or call, with starred items expanded."""
         if not any(type(item) is n.Starred for item in nodes):
             runs = self.exprs(nodes)
             if len(runs) == 1:
@@ -293,7 +293,10 @@ class LowerExpressions:
         return run
 
     def operator(self, node: n.Binary | n.AugAssign, table: Mapping[str, Binary]) -> Binary:
-        """What applies the operator. `%` may ask a defaultdict, which calls its factory: that call has this place."""
+        """The function that applies an operator.
+
+        With `%`, a lookup may call the factory of a defaultdict, and that call gets the place of this operator.
+        """
         apply = table[node.op]
         if node.op != "%":
             return apply
@@ -316,8 +319,8 @@ class LowerExpressions:
                 return apply(frame[0], a, right(frame))
 
             return run
-        # Arithmetic of small integers is most of what a plan computes: it is done here, and a variable or a number
-        # is taken where it is instead of by a closure of its own.
+        # Fast path: small integers need no check of their size, and local variables and literals are read here instead
+        # of by closures of their own.
         small, slot = _small(node.right), self.local_slot(node.left)
         if small is not None and slot is not None:
 
@@ -444,7 +447,7 @@ class LowerExpressions:
         return run
 
     def walrus_store(self, name: str) -> Callable[[Frame, Any], None]:
-        """`:=` in a comprehension binds in the function around it."""
+        """A closure that binds the target of `:=`, which in a comprehension belongs to the enclosing function."""
         scope, hops = self.scope, 0
         while scope.comprehension and scope.parent is not None:
             scope, hops = scope.parent, hops + 1
@@ -583,7 +586,7 @@ class LowerExpressions:
         return FunctionCode(name, params, run, found)
 
     def effects_of_body(self, _body: Any) -> Effects | None:
-        """What a call of the function at hand may do beyond its own frame, for a pass that has to know."""
+        """The effects of a call of the current function outside its own frame; only a concurrent pass needs them."""
         return None
 
     def lambda_(self, node: n.Lambda) -> Run:
@@ -629,7 +632,7 @@ class LowerExpressions:
                 machine.fuel -= cost
                 if machine.fuel < 0:
                     machine.refuel()
-                outer = machine.path  # the consumer's
+                outer = machine.path  # the path of the consumer
                 if paths:
                     machine.path = inner = (*base, number)
                     number += 1
@@ -674,12 +677,12 @@ class LowerExpressions:
 
 
 def place(node: Any) -> str:
-    """Where a node stands, in the name of a call that it may make."""
+    """The place of a node as it appears in the names of calls."""
     return f"{node.span.line}:{node.span.column}"
 
 
 def _small(node: Any) -> int | None:
-    """The number, where the node is an integer that arithmetic may use without a look at its size."""
+    """The value of a node that is a literal small integer, else None."""
     if type(node) is n.Const and type(node.value) is int and -SMALL < node.value < SMALL:
         return node.value
     return None

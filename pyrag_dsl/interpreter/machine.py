@@ -1,4 +1,4 @@
-"""The state of one pass: what has been used of the limits, which calls were met, what is pending."""
+"""The state of one pass: its budgets, the calls that it met, and whether any call is pending."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ITERABLE = frozenset(
 
 
 class Caller:
-    """Calls values of the plan from inside a builtin."""
+    """Calls functions of the plan from inside a builtin."""
 
     __slots__ = ("machine", "prefix", "times")
 
@@ -67,13 +67,13 @@ class Caller:
 
 
 class Machine(Account):
-    """Everything that changes during a pass: this one ends with the first call that is not in the journal.
+    """Everything that changes during a sequential pass, which ends at the first call that is not in the journal.
 
-    `pending.ConcurrentMachine` is that of a pass which goes on. It does otherwise `check`, `scan`, `watched`, `drain`,
+    `pending.ConcurrentMachine` is the state of a concurrent pass. It overrides `check`, `scan`, `watched`, `drain`,
     `consume`, `invoke` and `caller`.
     """
 
-    # A pass reads its attributes all the time; beyond thirty, CPython is slow without slots.
+    # A pass reads these attributes all the time, and CPython is slow for more than thirty attributes without slots.
     __slots__ = (
         *("signatures", "journal", "overrides", "withheld", "supply", "now"),
         *("globals", "path", "site", "depth", "printed", "statements", "statements_left"),
@@ -103,12 +103,12 @@ class Machine(Account):
         self.now = now
         self.globals: dict[Any, Any] = {0: self}
         self.path: Path = ()
-        self.site = ""  # of the builtin being called
+        self.site = ""  # the place of the builtin that is being called
         self.depth = 0
         self.printed: list[str] = []
         self.statements: list[tuple[Any, Any]] = []
         self.statements_left = limits.events
-        # Calls, in program order as far as the pass got.
+        # The calls that the pass has met, in program order.
         self.calls: list[Call] = []
         self.marks_at_call: list[int] = []
         self.wanted: list[Call] = []
@@ -116,17 +116,17 @@ class Machine(Account):
         self.aliases: dict[str, int] = {}
         self.pending = False  # whether any call is wanted
         self.origins: dict[int, tuple[BaseException, Any]] = {}
-        self.patterns: dict[tuple[str, int], Any] = {}  # regular expressions that have been paid for
-        self.slow_patterns: set[Any] = set()  # those that have been paid for a second time
-        # Where the pass starts, if a `Progress` knows: the statement of the module, and for a loop its iteration and
-        # what it goes over. `at` is the statement at hand.
+        self.patterns: dict[tuple[str, int], Any] = {}  # regular expressions whose compilation has been charged
+        self.slow_patterns: set[Any] = set()  # those that were charged again for the slow engine
+        # Where the pass starts, if a `Progress` knows: the index of a statement of the module and, for a loop, its
+        # iteration and its iterable. `at` is the index of the current statement.
         self.progress: Any = None
         self.first = self.at = 0
         self.resumed: tuple[int, Any] | None = None
         self.handling: list[BaseException] = []
 
     def give(self, names: Collection[str], values: Mapping[str, Any]) -> None:
-        """Bind inputs to copies of these values, paid for."""
+        """Charge copies of these values and bind the inputs to them."""
         for name in names:
             size = self.charge_value(values[name])
             self.charge_bytes(size + size * 8 if type(values[name]) is not str else 0)
@@ -147,7 +147,7 @@ class Machine(Account):
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
     def _large_items(self, value: range) -> Iterator[int]:
-        """The items of a range that are large, each paid for."""
+        """The items of a range of large integers, each of which is charged."""
         size = max(value.start.bit_length(), value.stop.bit_length()) >> 3
         for item in value:
             self.charge_bytes(size)
@@ -155,23 +155,23 @@ class Machine(Account):
             yield item
 
     def watched(self, _value: Any, host: Iterator[Any]) -> Iterator[Any]:
-        """The host's iterator over a value. A pass that goes on looks before each item whether it is still known."""
+        """The host's iterator over a value. A concurrent pass checks before each item that the value is known."""
         return host
 
     def lazy(self, produce: Callable[..., Iterator[Any]], sources: tuple[Any, ...], *more: Any) -> Iter:
-        """An iterator of a plan, paid for: `produce(machine, *sources, *more)` gives the items.
+        """Charge and make an iterator of a plan, whose items `produce(machine, *sources, *more)` yields.
 
         Args:
-            produce: a function that closes over nothing, so that all that it can read, change or call is given.
-            sources: the values of the plan that it works on.
-            more: what is not of the plan: numbers, iterators of the host over the sources, a `Caller`.
+            produce: a generator function without a closure, so that its arguments are all that it can use.
+            sources: the values of the plan that it reads, changes or calls.
+            more: other arguments: numbers, host iterators over the sources, a `Caller`.
         """
         assert produce.__closure__ is None
         self.charge_bytes(ITERATOR)
         return Iter(produce(self, *sources, *more), sources)
 
     def drain(self, value: Any) -> list[Any]:
-        """All items of an iterable as a new list, paid for."""
+        """Charge and make a new list of all items of an iterable."""
         kind = type(value)
         if kind is Iter:
             out: list[Any] = []
@@ -199,11 +199,11 @@ class Machine(Account):
         raise TypeError(f"'{type_name(value)}' object is not iterable")
 
     def consume(self, value: Any) -> Iterator[Any]:
-        """`iterate`, for what reads all items unless something is raised."""
+        """`iterate`, for builtins that read all items unless an exception is raised."""
         return self.iterate(value)
 
     def counted(self, host: Iterator[Any], size: int = 0, steps: int = 2) -> Iterator[Any]:
-        """The same items, each so many steps, and `size` bytes of what is made of it."""
+        """The items of an iterator, for each of which so many steps and `size` bytes are charged."""
         for item in host:
             self.fuel -= steps
             if self.fuel < 0:
@@ -232,11 +232,11 @@ class Machine(Account):
         raise TypeError(f"'{type_name(function)}' object is not callable")
 
     def caller(self) -> Caller:
-        """For builtins that call back: each call is a node of its own, whenever it happens."""
+        """A `Caller` for a builtin that calls functions. Each call gets a path of its own, whenever it happens."""
         return Caller(self)
 
     def tool(self, site: str, span: Span, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A tool call: its recorded result, or what `missing` says."""
+        """Make a tool call: its recorded result, or else the value of `missing`."""
         arguments = self.bind(signature, args, kwargs)
         path = self.path
         node = f"{site}[{','.join(map(str, path))}]" if path else site
@@ -266,7 +266,7 @@ class Machine(Account):
         return import_result(entry.result)
 
     def missing(self, node: str) -> Any:
-        """What stands for the result of a call that has not come back: here nothing, the pass ends."""
+        """The value of a call that has not come back. In a sequential pass there is none, and the pass ends."""
         raise Suspended(rank(node))
 
     def bind(self, signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Mapping[str, Any]:
@@ -291,7 +291,7 @@ class Machine(Account):
                 arguments[name] = default
                 continue
             if type(value) is str and wanted == "str" and value.isascii() and len(value) <= border:
-                arguments[name] = value  # as nearly always
+                arguments[name] = value  # fast path for the usual argument
                 continue
             if (
                 type(value) is list
@@ -299,14 +299,14 @@ class Machine(Account):
                 and limits.depth
                 and (characters := texts_of(value, limits)) is not None
             ):
-                arguments[name] = value.copy()  # documents: as below, in one go
+                arguments[name] = value.copy()  # fast path for documents, with the same charges as below
                 count = len(value)
                 self.charge_steps(2 + (count >> 2) + (1 + count >> 2) + (characters >> 6))
                 self.charge_bytes(1 + characters + count * 17)
                 continue
             arguments[name] = check_argument(signature.name, param, value, limits)
             if type(value) not in _ATOMS:
-                # The journal keeps a copy, and a trace writes all of it.
+                # The journal keeps a copy, and the trace shows all of it.
                 size = self.charge_value(value)
                 self.charge_bytes(size + (len(value) * 16 if type(value) is list else size * 8))
         for name in kwargs:
@@ -319,11 +319,11 @@ class Machine(Account):
     # ----------------------------------------------------------------- pending
 
     def check(self, value: Any) -> Any:
-        """The value. A pass that goes on raises `Suspended` if it is not known; see `pending.py`."""
+        """Return the value. A concurrent pass raises `Suspended` if it is not known; see `pending.py`."""
         return value
 
     def scan(self, value: Any) -> None:
-        """Nothing. A pass that goes on raises `Suspended` if the value holds anything that is not known."""
+        """Do nothing. A concurrent pass raises `Suspended` if the value holds anything that is not known."""
 
 
 def _is_small(value: range) -> bool:
@@ -337,4 +337,4 @@ def range_length(value: range) -> int:
     return max(0, (value.start - value.stop - value.step - 1) // -value.step)
 
 
-ITERATOR = 1_000  # bytes of a lazy iterator: generators keep their frames
+ITERATOR = 1_000  # bytes of a lazy iterator, which keeps the frame of a generator

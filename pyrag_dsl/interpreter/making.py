@@ -1,4 +1,4 @@
-"""The values of a plan that are ours, each made in one place and paid for there, with what it keeps."""
+"""Makes the values whose types are our own. Each type has one function here, which charges the value with its parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .values import (
     TypeUnion,
 )
 
-# Bytes of an empty one, and of what is in it, as measured.
+# Bytes of an empty value and of each item in it, as measured.
 SET, MEMBER = 400, 96
 _RECORD, _FIELD = 72, 8
 _TYPE = 400
@@ -43,7 +43,7 @@ def make_frozenset(account: Account, items: Collection[Any]) -> PlanFrozenSet:
 
 
 def add_member(account: Account, members: PlanSet, item: Any) -> None:
-    """One more member of a set."""
+    """Add a member to a set."""
     before = len(members.members)
     members.members[account.charge_key(item)] = None
     if len(members.members) > before:
@@ -54,7 +54,7 @@ def add_member(account: Account, members: PlanSet, item: Any) -> None:
 
 
 def make_range(account: Account, host: range) -> range:
-    """A range, paid for where its ends are large."""
+    """A range, whose ends are charged if they are large."""
     for end in (host.start, host.stop, host.step):
         account.charge_integer(end)
     return host
@@ -68,7 +68,7 @@ def make_record(account: Account, kind: RecordType, items: Collection[Any]) -> R
 
 
 def call_record_type(account: Account, kind: RecordType, args: list[Any], kwargs: dict[str, Any]) -> Record:
-    """A named tuple, as its type makes it of arguments."""
+    """The named tuple that a call of its type makes."""
     count = len(kind.fields)
     if len(args) > count:
         raise TypeError(f"{kind.name} takes {count} arguments but {len(args)} were given")
@@ -115,7 +115,7 @@ def make_default_dict(account: Account, factory: Any) -> DefaultDict:
 
 
 def make_exception(account: Account, kind: type[Exception], args: Iterable[Any], **attributes: Any) -> Exception:
-    """An exception with these arguments; what it may show is measured."""
+    """An exception with these arguments, which are charged with all that they hold."""
     args = tuple(args)
     account.charge_value(args)
     account.charge_bytes(_EXCEPTION + 16 * len(args))
@@ -123,7 +123,7 @@ def make_exception(account: Account, kind: type[Exception], args: Iterable[Any],
 
 
 def make_union(account: Account, members: tuple[Any, ...]) -> TypeUnion:
-    """`int | str`, for isinstance."""
+    """The union `int | str`, for `isinstance`."""
     account.charge_items(len(members))
     account.charge_bytes(_UNION)
     return TypeUnion(members)

@@ -1,4 +1,4 @@
-"""Operators on values of a plan. Whatever could grow is paid for before it is made."""
+"""Operators on values of a plan. A result that can be large is charged before it is made."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SLOW = frozenset({datetime, time})  # with a time zone, the host compares them 
 
 
 def charge_multiplication(machine: Machine, a: Any, b: Any) -> None:
-    """Pay for multiplying or dividing large integers, which takes the product of their sizes."""
+    """Charge the multiplication or division of large integers, whose time is the product of their sizes."""
     if type(a) is int and type(b) is int:
         machine.charge_steps(a.bit_length() * b.bit_length() >> 18)
 
@@ -70,7 +70,7 @@ def sub(machine: Machine, a: Any, b: Any) -> Any:
 
 
 def _charge_counters(machine: Machine, a: Any, b: Any) -> None:
-    """Pay for an operation on two counters: all keys are hashed, all counts are looked at and made again."""
+    """Charge an operation on two counters, which hashes all keys and computes all counts again."""
     machine.charge_items((len(a) + len(b)) * 6)
     machine.charge_steps(len(a) + len(b) << 1)
     for counter in (a, b):
@@ -157,7 +157,7 @@ def _set_operation(operation: Binary) -> Binary:
 
 
 def _merged(machine: Machine, host: Any, a: Any, b: Any) -> Any:
-    """`a | b` of dictionaries; a defaultdict on either side makes one."""
+    """`a | b` of dictionaries; the result is a defaultdict if either operand is one."""
     machine.charge_items((len(a) + len(b)) * 6)
     machine.charge_rehash(a)
     machine.charge_rehash(b)
@@ -210,7 +210,7 @@ BINARY: dict[str, Binary] = {
 
 
 def _in_place(operation: Any, binary: Binary) -> Binary:
-    """`a op= b` changes lists, sets, dictionaries and deques where they are."""
+    """`a op= b`, which changes lists, sets, dictionaries and deques in place."""
 
     def apply(machine: Machine, a: Any, b: Any) -> Any:
         kind = type(a)

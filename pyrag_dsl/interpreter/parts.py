@@ -1,7 +1,7 @@
-"""What each kind of value is made of: one table for everything that looks into values.
+"""The parts of each kind of value, as one table for all code that visits values.
 
-Measures, texts, marks, scans and copies are derived from it, so that they cannot disagree about what a value holds.
-A kind that is not in the table holds nothing and shows sixteen characters at most; a test holds that it is so for all.
+Charges, texts, scans and copies are derived from this table, so they cannot disagree about what a value holds. A kind
+that is not in the table holds nothing and shows at most sixteen characters; a test checks this for all of them.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def _no_name(_value: Any) -> int:
 
 
 class Shape(NamedTuple):
-    """How a kind of value is looked into.
+    """How a kind of value is visited.
 
     Attributes:
-        parts: the values that it holds, right below it.
-        name: characters that a text of it shows beside its parts: names that a plan may choose.
-        copied: how many parts there are, where they have to be copied to be given; else None.
-        leaf: whether it holds nothing that has to be looked at for its size.
-        mutable: whether it can be changed.
+        parts: returns the values that the value holds directly.
+        name: returns the number of characters that its text shows beside its parts, such as names that a plan chose.
+        copied: returns the number of parts, if `parts` has to copy them; else None.
+        leaf: whether its parts need not be visited to know its size.
+        mutable: whether the value can be changed.
     """
 
     parts: Callable[[Any], Collection[Any]] = _nothing
@@ -65,7 +65,7 @@ class Shape(NamedTuple):
 
 
 def of_mapping(value: Any) -> list[Any]:
-    """Keys, then values."""
+    """The keys of a mapping, then its values."""
     return [*dict.keys(value), *dict.values(value)]
 
 
@@ -110,7 +110,7 @@ MUTABLE = frozenset(kind for kind, shape in SHAPES.items() if shape.mutable)
 
 
 def exception_parts(error: Exception) -> tuple[Any, ...]:
-    """What an exception holds: its arguments, and what some keep beside them and show."""
+    """The parts of an exception: its arguments, and the attributes that some exceptions show beside them."""
     more: tuple[Any, ...] = ()
     if isinstance(error, OSError):
         more = (error.filename, error.filename2)
@@ -122,7 +122,7 @@ def exception_parts(error: Exception) -> tuple[Any, ...]:
 
 
 def parts(value: Any) -> Collection[Any]:
-    """The values that a value holds, right below it."""
+    """The values that a value holds directly."""
     shape = SHAPES.get(type(value))
     if shape is not None:
         return shape.parts(value)

@@ -1,11 +1,10 @@
 """An upper bound on the work of a backtracking matcher, from the syntax tree of a regular expression.
 
-The tree is CPython's own (`re._parser`, `sre_parse` before 3.11). One walk turns it into a formula of
-nested sums and products in the length of the text, which each operation evaluates before it starts. The
-bound follows two facts: a sequence costs what its first part costs, and for every way in which that can
-match, what its second part costs; and there is only one way to leave a repeat if what follows must begin
-with a character that the repeat cannot take (`\\w+\\s`). Without the second fact every realistic pattern
-would look quadratic or worse.
+The tree is CPython's own (`re._parser`, `sre_parse` before 3.11). One walk turns it into a formula of nested sums and
+products in the length of the text, which each operation evaluates before it starts. The bound follows from two facts.
+First, a sequence costs as much as its first part, plus the cost of its second part for every way in which the first can
+match. Second, a repeat can be left in only one way if the next character must be one that the repeat cannot match
+(`\\w+\\s`). Without the second fact, every realistic pattern would look quadratic or worse.
 
 One unit of work is about ten nanoseconds of CPython's matcher.
 """
@@ -23,7 +22,7 @@ else:
     import sre_constants as _constants
     import sre_parse as _parser
 
-# Undocumented, so without types; the names used here are the same from 3.10 to 3.13.
+# This module is undocumented and has no types. The names used here are the same from 3.10 to 3.13.
 sre: Any = _constants
 parser: Any = _parser
 
@@ -31,7 +30,7 @@ IGNORECASE, MULTILINE, DOTALL, ASCII = 2, 8, 16, 256
 _TYPES = 32 | 4 | ASCII
 
 # ------------------------------------------------------------------ classes of characters
-# A class is a bit set: the 128 characters of ASCII, then four bits for the kinds of all others.
+# A character class is a bit set: the 128 characters of ASCII, then four bits for the kinds of all other characters.
 _ASCII = (1 << 128) - 1
 _DECIMAL, _LETTER, _SPACE, _OTHER = (1 << bit for bit in range(128, 132))
 _BEYOND = _DECIMAL | _LETTER | _SPACE | _OTHER
@@ -44,7 +43,8 @@ def _mask(test: Any) -> int:
 
 
 _UPPER, _LOWER = _mask(str.isupper), _mask(str.islower)
-# What a letter outside ASCII may fold to: the Kelvin sign, the long s, the dotted and the dotless i.
+# The ASCII letters that equal a letter outside ASCII if case is ignored: the Kelvin sign, the long s, the dotted and
+# the dotless i.
 _FOLDED = _mask(lambda char: char in "kKsSiI")
 _DIGITS, _SPACES, _WORDS = (
     _mask(str.isdecimal),
@@ -71,7 +71,7 @@ def _category(code: Any, flags: int) -> int:
 
 
 def _span(low: int, high: int) -> tuple[int, int]:
-    """The bits that characters of a range may have, and those that all of their bearers have."""
+    """Two bit sets for a range: the classes that its characters may belong to, and the classes that it fills."""
     surely = ((1 << min(high + 1, 128)) - 1) & ~((1 << low) - 1) if low < 128 else 0
     if high < 128:
         return surely, surely
@@ -83,7 +83,7 @@ def _span(low: int, high: int) -> tuple[int, int]:
 
 
 def char_class(op: Any, argument: Any, flags: int) -> int:
-    """The characters that a one-character node may match: never too few."""
+    """The characters that a one-character node may match. The set may be too large, and is never too small."""
     if op is sre.ANY:
         return _ALL if flags & DOTALL else _ALL & ~NEWLINE
     if op is sre.NOT_LITERAL:
@@ -114,7 +114,7 @@ def char_class(op: Any, argument: Any, flags: int) -> int:
 
 
 class Head(NamedTuple):
-    """How the rest of a match begins: the characters it may begin with, and the work of seeing another."""
+    """How the rest of a match begins: its possible first characters, and the work of rejecting any other one."""
 
     chars: int
     work: int
@@ -122,8 +122,13 @@ class Head(NamedTuple):
 
 # ------------------------------------------------------------------ the formula
 class Bound(NamedTuple):
-    """For one start: `ways` to match, `work` to try them all; `rate`: work per character taken, where that is
-    all there is."""
+    """The bound for one start position.
+
+    Attributes:
+        ways: the number of ways to match.
+        work: the units of work to try all of them.
+        rate: the units of work for each matched character, if the work is proportional to these; else None.
+    """
 
     ways: float
     work: float
@@ -151,7 +156,7 @@ class _Run:
     low: int
     high: int
     cost: float
-    exits: int | None  # the work of trying what follows, if that can only succeed at the end of the run
+    exits: int | None  # the work of trying the next part, if it can only match at the end of the run
 
     def bound(self, length: int) -> Bound:
         most = min(self.high, length)
@@ -215,7 +220,7 @@ class _Fork:
 
 @dataclass(frozen=True, slots=True)
 class _Once:
-    """Whatever is inside is not entered again: an assertion, an atomic group."""
+    """A part that is never re-entered: an assertion, an atomic group."""
 
     body: Any
     constant: bool
@@ -242,17 +247,17 @@ class _Row:
 
 
 class Cost:
-    """What a pattern may cost.
+    """The cost of a pattern.
 
     Attributes:
-        expanded: nodes, with counted repeats written out.
-        wide: characters that the compiler goes through one by one for its classes.
-        deep: whether the matcher keeps something for every iteration of a repeat.
+        expanded: the number of nodes, with counted repeats written out.
+        wide: the number of characters that the compiler visits one by one for character classes.
+        deep: whether the matcher stores something for every iteration of a repeat.
         anchored: whether a match can only be at the start of the text.
-        hollow: whether something captured inside a repeat may be empty: what its last, empty iteration leaves
-            in the groups is an accident of each engine.
-        fragile: whether CPython's matcher should not be given it: with groups or repeats inside possessive
-            repeats and atomic groups, 3.11.7 still ends some searches in a SystemError (gh-101955).
+        hollow: whether a group inside a repeat may capture nothing. The engines differ in what the last, empty
+            iteration leaves in such a group.
+        fragile: whether CPython's matcher must not be used: with groups or repeats inside possessive repeats and
+            atomic groups, 3.11.7 ends some searches in a SystemError (gh-101955).
     """
 
     def __init__(self, tree: Any) -> None:
@@ -262,14 +267,14 @@ class Cost:
         self.deep = False
         self.hollow = False
         self.fragile = False
-        self._patience = 20_000  # visits in search of how things begin; after them, in any way
+        self._patience = 20_000  # visits of nodes in `_head`; after these, any first character is assumed
         self.anchored = _anchored(tree.data, flags)
         self._measure(tree.data, 1, flags)
         self._row = self._build(tree.data, flags, Head(0, 1))
         self._known: dict[tuple[int, bool], float] = {}
 
     def work(self, length: int, search: bool) -> float:
-        """Units that an operation on `length` characters takes at most; `search`: from every start."""
+        """The largest work of an operation on `length` characters, in units; a `search` tries every start position."""
         drop = max(length.bit_length() - 4, 0)
         rounded = -(-length >> drop) << drop
         key = (rounded, search)
@@ -286,7 +291,7 @@ class Cost:
         row = self._row
         spread = 0.0
         if row.items and isinstance(row.items[-1], _Run):
-            # The last run of a search is never given back, and its characters are not searched again.
+            # A search never backtracks into its last run, and does not visit the characters of that run again.
             last = row.items[-1]
             spread = 2.0 * length
             row = _Row((*row.items[:-1], _Fixed(1 + min(last.low, length) * last.cost)))
@@ -328,7 +333,7 @@ class Cost:
     # -------------------------------------------------------------- shape
 
     def _head(self, items: Any, index: int, flags: int, follow: Head | None, reach: int = 12) -> Head | None:
-        """How a sequence begins from `index` on, or what follows it if it may be empty; None: in any way."""
+        """How a sequence begins from `index` on, or how `follow` begins if it may be empty; None if in any way."""
         if index >= len(items):
             return follow
         self._patience -= 1
@@ -363,7 +368,7 @@ class Cost:
         return None
 
     def _build(self, items: Any, flags: int, follow: Head | None) -> _Row:
-        """The formula of a sequence. `follow`: how whatever comes after it begins."""
+        """The formula of a sequence; `follow` tells how the part after it begins."""
         built: list[Any] = []
         for index, (op, argument) in enumerate(items):
             after = self._head(items, index + 1, flags, follow)
@@ -445,7 +450,7 @@ _POSSESSIVE = {getattr(sre, name) for name in ("POSSESSIVE_REPEAT", "ATOMIC_GROU
 
 
 def _tangled(items: Any) -> bool:
-    """Whether a group captures, or something of more than one character repeats."""
+    """Whether these nodes contain a capturing group, or a repeat of more than one character."""
     return any(
         (op is sre.SUBPATTERN and argument[0] is not None)
         or (op in parser._REPEATCODES and argument[2].data[0:1] and argument[2].data[0][0] not in parser._UNITCODES)

@@ -1,14 +1,14 @@
-"""A parsed regular expression, written out for the engine that can be interrupted.
+"""Writes a parsed regular expression out for the engine that can be interrupted.
 
-CPython parses the pattern; the `regex` package never sees its text, only what is rendered here from the
-tree with the few constructs that both understand alike. So nothing that only `regex` gives a meaning to
-(`{e<=1}`, `[[a]--[b]]`, `\\L<..>`, `\\X`) has that meaning, and the classes of characters are those of
-`re`: `\\w` without combining marks, `\\s` with the separators 1C to 1F, case folded as `re` folds it.
+CPython parses the pattern. The `regex` package never sees its text, but only a pattern that is rendered here from the
+tree, with the few constructs that have the same meaning in both. Syntax that only `regex` knows (`{e<=1}`,
+`[[a]--[b]]`, `\\L<..>`, `\\X`) therefore keeps the meaning of `re`, and so do the character classes: `\\w` without
+combining marks, `\\s` with the separators 1C to 1F, and case as `re` folds it.
 
-Three differences remain. Outside ASCII, a character that was assigned after the host's Unicode tables
-were made counts as a letter or digit if `regex` knows it, and a case-insensitive backreference folds as
-`regex` does. And where a repeated group may match nothing (`Cost.hollow`), the group may be left empty by
-one engine and unset, or as it was, by the other; likewise a condition on a group that is still open.
+Three differences remain. A character outside ASCII that is newer than the host's Unicode tables is a letter or digit if
+`regex` knows it. A case-insensitive backreference outside ASCII folds as in `regex`. Where a repeated group may match
+nothing (`Cost.hollow`), one engine may leave the group empty and the other unset or unchanged; the same holds for a
+condition on a group that is still open.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ else:
 
 compiler: Any = _compiler
 
-_CLASSES = {  # by category: for Unicode, for ASCII; V1 syntax, where sets nest
+_CLASSES = {  # category -> (for Unicode, for ASCII), in V1 syntax, where sets nest
     sre.CATEGORY_DIGIT: (r"\p{Nd}", "0-9"),
     sre.CATEGORY_SPACE: (r"\s\x1c-\x1f", r"\x20\t-\r"),
     sre.CATEGORY_WORD: (r"\p{L}\p{N}_", "a-zA-Z0-9_"),
@@ -36,12 +36,12 @@ _CLASSES = {  # by category: for Unicode, for ASCII; V1 syntax, where sets nest
 }
 _EDGE = "(?:(?<=[{w}])(?![{w}])|(?<![{w}])(?=[{w}]))"
 _NO_EDGE = "(?:(?<=[{w}])(?=[{w}])|(?<![{w}])(?![{w}]))"
-# Until 3.14 `\B` does not match the empty string.
+# Before 3.14, `\B` does not match the empty string.
 _EMPTY_HAS_NO_EDGE = compiler.compile(r"\B", 0).match("") is not None
 
 
 def render(tree: Any) -> str:
-    """The pattern of a parsed tree, for `regex.V1` without other flags. Groups keep their numbers."""
+    """The pattern of a parsed tree for `regex.V1` without other flags. Groups keep their numbers."""
     return _row(tree.data, tree.state.flags)
 
 
@@ -58,13 +58,13 @@ def _char(code: int) -> str:
 
 @cache
 def _cased() -> str:
-    """Every character that has a case: in Unicode 16 the last is 1E943."""
+    """All characters that have a case. In Unicode 16, the last one is 1E943."""
     chars = map(chr, range(0x1F000))
     return "".join([char for char in chars if char.lower() != char or char.upper() != char])
 
 
 def _variants(members: list[Any], flags: int) -> str:
-    """What a class also takes when case is ignored: asked of CPython's matcher itself."""
+    """The further characters of a class when case is ignored, found with CPython's matcher."""
     state = parser.State()
     state.flags = flags
     state.str = ""
@@ -85,7 +85,7 @@ def _class(members: list[Any], flags: int) -> str:
     if flags & IGNORECASE:
         out.append(_variants(members[1:] if negated else members, flags))
     if negated and len(members) == 2:
-        # `regex` joins `[^a]|[^b]` to a class without `a` and `b`; not if each seems to have two members.
+        # `regex` joins `[^a]|[^b]` into a class without `a` and `b`, unless each class has two members.
         out *= 2
     return f"[{'^' if negated else ''}{''.join(out)}]"
 

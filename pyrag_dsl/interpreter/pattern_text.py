@@ -1,8 +1,8 @@
-"""What can be said of the text of a regular expression before it is parsed.
+"""Checks the text of a regular expression before it is parsed.
 
-CPython's parser recurses with the nesting of brackets, and warns, through the process-wide `warnings`, of
-what it may read otherwise one day. Here the nesting is measured, and what would be warned of is rewritten
-to mean the same for ever (`[[a]` to `[\\[a]`) or refused as later versions of CPython refuse it.
+CPython's parser recurses into nested brackets, and warns, through the process-wide `warnings`, of syntax whose meaning
+may change. This module measures the nesting. It rewrites syntax that would cause a warning so that its meaning is fixed
+(`[[a]` to `[\\[a]`), or refuses it as later versions of CPython do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FEW = 40
 
 
 class Text(NamedTuple):
-    """A pattern that CPython parses without a warning, and how deep its brackets go at most."""
+    """A pattern that CPython parses without a warning, and the greatest depth of its brackets."""
 
     pattern: str
     depth: int
@@ -31,13 +31,13 @@ def examine(pattern: str, flags: int) -> Text:
     """The pattern to parse instead.
 
     Raises:
-        re.error: what CPython 3.12 refuses, and earlier versions warn of.
+        re.error: CPython 3.12 refuses the pattern, and earlier versions warn of it.
     """
     brackets = pattern.count("(")
     if brackets <= _FEW and not _SUSPECT.search(pattern):
         return Text(pattern, brackets)
     if _SCOPED_VERBOSE.search(pattern):
-        # Where comments begin is not known without parsing, so nothing can be rewritten.
+        # Only a parser knows where comments begin, so nothing can be rewritten.
         if _DOUBLED.search(pattern):
             raise re.error("a verbose group beside doubled set characters is not supported", pattern)
         return Text(pattern, brackets)
@@ -56,7 +56,7 @@ class _PatternScanner:
         pattern, out = self.pattern, self.out
         out.append(pattern[:index])
         depth = deepest = 0
-        blank = True  # so far nothing but space and comments
+        blank = True  # only white space and comments so far
         while index < len(pattern):
             char = pattern[index]
             end = index + 1
@@ -120,7 +120,7 @@ class _PatternScanner:
 
 
 def examine_template(template: str) -> None:
-    """Refuse group references in a replacement that CPython 3.12 refuses, and earlier versions warn of."""
+    """Refuse the group references in a replacement that CPython 3.12 refuses and earlier versions warn of."""
     for reference in _TEMPLATE_GROUP.finditer(template):
         name = reference.group(1)
         if name and not name.isidentifier() and not (name.isascii() and name.isdecimal()):

@@ -1,8 +1,8 @@
-"""What is not known in a pass that goes on past calls that have not come back, and the one place that goes on.
+"""The state of a concurrent pass, and `attempt`, through which every operation of such a pass goes.
 
-An operation that needs a pending value is not carried out. `attempt` is the only function that notices: whatever the
-operation may have changed is unknown from then on, and its own value is pending. An object whose state is unknown is
-in `machine.unknown`; to read it is to read a pending value.
+An operation that needs a pending value is skipped. `attempt` is the only function that catches this: everything that
+the operation may have changed is unknown from then on, and the value of the operation is pending. An object whose state
+is unknown is in `machine.unknown`, and reading it means reading a pending value.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ Skip = Callable[[Frame, tuple[Any, ...], Needs], Any]
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 _INERT = _ATOMS | {kind for kind, shape in SHAPES.items() if shape.leaf}
-_CONSUMED = frozenset({Iter, DefaultDict, Maybe})  # to read one may change something
+_CONSUMED = frozenset({Iter, DefaultDict, Maybe})  # values that may change when they are read
 _PLAN_CALLABLES = frozenset({Function, Partial, BoundMethod})
 _END: Any = object()
 
 
 def attempt(action: Action, skip: Skip, harmless: bool, frame: Frame, *values: Any) -> Any:
-    """Carry out an operation on these values, or skip it where that needs what has not come back.
+    """Carry out an operation on these values, or skip it if it needs a call that has not come back.
 
     Args:
         action: the operation, as `action(frame, *values)`.
-        skip: called with the frame, the values and the call that is needed. It takes note of what the operation may
-            have changed, and gives what stands for its result.
+        skip: called instead, with the frame, the values and the needed call. It records what the operation may have
+            changed, and returns a placeholder for its result.
         harmless: whether the operation cannot raise once all calls have come back. If it can, and a handler of the
-            plan could catch that, the pass does not go on within the `try`.
+            plan could catch the exception, the pass does not continue inside the `try`.
         frame: the variables of the plan at this place.
+        values: the operands.
     """
     machine: ConcurrentMachine = frame[0]
     needs = machine.needed(values) if values and machine.pending else None
@@ -75,9 +76,9 @@ def attempt(action: Action, skip: Skip, harmless: bool, frame: Frame, *values: A
 
 
 def skip_text(frame: Frame, found: Effects, needs: Needs) -> tuple[Any, ...]:
-    """Take note of what nodes may have done that were not carried out; what their value may be, or hold."""
+    """Record what skipped code may have changed, and return the objects that its value may be or hold."""
     machine: ConcurrentMachine = frame[0]
-    aliases = [home[slot] for home, slot in _homes(machine, frame, found.aliases) if slot in home]
+    aliases = [owner[slot] for owner, slot in _locate(machine, frame, found.aliases) if slot in owner]
     if reached := _reached(machine, frame, found.names):
         machine.change(reached, needs)
     if found.lasting:
@@ -89,7 +90,7 @@ def skip_text(frame: Frame, found: Effects, needs: Needs) -> tuple[Any, ...]:
 
 
 def skip_call(machine: ConcurrentMachine, reads: bool, values: Iterable[Any], needs: Needs) -> Pending:
-    """Take note of what a call may have done that was not made. `values`: what is called, and its arguments."""
+    """Record what a skipped call may have changed; `values` are the called object and its arguments."""
     values = tuple(values)
     level = LOOKED_AT if reads and not any(map(_runs_plan, values)) else HANDED_ON
     machine.change([(value, level) for value in values], needs)
@@ -97,56 +98,58 @@ def skip_call(machine: ConcurrentMachine, reads: bool, values: Iterable[Any], ne
 
 
 def _runs_plan(value: Any) -> bool:
-    """Whether a builtin that is given this value may call something that changes things."""
+    """Whether a builtin that gets this value may call code that changes objects."""
     kind = type(value)
     if kind is Pending:
         return any(map(_runs_plan, value.behind))
-    if kind is list or kind is dict:  # arguments, in a call that is skipped as a whole
+    if kind is list or kind is dict:  # the arguments of a call that is skipped as a whole
         return any(map(_runs_plan, value.values() if kind is dict else value))
     return kind in _PLAN_CALLABLES or (kind is Builtin and not value.reads)
 
 
 def _reached(machine: ConcurrentMachine, frame: Frame, names: Iterable[tuple[Place, int]]) -> list[tuple[Any, int]]:
-    """What names stand for, with their levels; those that are unbound left out, and what stays as it is."""
+    """The objects of these names with their levels, without unbound names and objects that cannot change."""
     found = []
-    for (where, hops, slot), level in names:  # as `_homes` does, but that this is done all the time
-        home = machine.globals if where == "global" else frame
+    for (where, hops, slot), level in names:  # the loop of `_locate`, written out because it runs often
+        owner = machine.globals if where == "global" else frame
         for _ in range(hops):
-            home = home[1]
-        if slot in home and not machine.stays(home[slot], level):
-            found.append((home[slot], level))
+            owner = owner[1]
+        if slot in owner and not machine.stays(owner[slot], level):
+            found.append((owner[slot], level))
     return found
 
 
 def _bind(machine: Machine, frame: Frame, places: Iterable[Place], needs: Needs) -> None:
-    """Whether these names are bound, and to what, is not known: perhaps as before."""
-    for home, slot in _homes(machine, frame, places):
-        home[slot] = Pending(needs, (home[slot],) if slot in home else (), unsure=True)
+    """Bind names that skipped code may have bound, or unbound, to placeholders."""
+    for owner, slot in _locate(machine, frame, places):
+        owner[slot] = Pending(needs, (owner[slot],) if slot in owner else (), unsure=True)
 
 
-def _homes(machine: Machine, frame: Frame, places: Iterable[Place]) -> Iterator[tuple[Frame, str]]:
-    """The frames that places lie in, each with the name there."""
+def _locate(machine: Machine, frame: Frame, places: Iterable[Place]) -> Iterator[tuple[Frame, str]]:
+    """The frame of each place, with the key in that frame."""
     for where, hops, slot in places:
-        home = machine.globals if where == "global" else frame
+        owner = machine.globals if where == "global" else frame
         for _ in range(hops):
-            home = home[1]
-        yield home, slot
+            owner = owner[1]
+        yield owner, slot
 
 
 # --------------------------------------------------------------------- machine
 
 
 class ConcurrentMachine(Machine):
-    """The state of a pass that goes on.
+    """The state of a concurrent pass.
 
     Attributes:
-        unknown: objects whose state is not known, by id, each with the call that is needed to know it.
-        blockers: nodes of the calls that something waits for. Until one of them has come back, another pass would
-            want no more than this one.
-        complete: whether nothing that has been skipped may ask, as far as that is seen.
-        callables: functions and generators that what is unknown may hold, so that to use it may do what they do.
-        ahead: how many steps to go on past the first call that is missing; None for no end.
-        guarded: how many `try` with handlers are being carried out. Nothing that may raise is gone past in one.
+        unknown: objects whose state is not known, by id, each with a call that is needed to know it.
+        blockers: nodes of the calls that skipped code needs. Until one of them has come back, another pass would want
+            no other calls.
+        complete: whether no skipped code is known to make tool calls.
+        callables: functions and generators that unknown objects may hold. A use of such an object may have their
+            effects.
+        ahead: how many steps to continue after the first call that is missing; None for no bound.
+        guarded: the number of `try` statements with handlers that are active. Inside one, the pass ends at an
+            operation that must be skipped and may raise.
     """
 
     __slots__ = ("ahead", "blockers", "callables", "complete", "guarded", "steps_at_missing", "unknown")
@@ -161,11 +164,11 @@ class ConcurrentMachine(Machine):
         self.guarded = int(cautious)
         self.ahead = ahead
         self.steps_at_missing: int | None = None
-        self.statements_left = 0  # only its wanted calls count
+        self.statements_left = 0  # a concurrent pass records no statements, because only its wanted calls are used
 
     @property
     def taken_ahead(self) -> int:
-        """Steps taken past the first call that is missing."""
+        """The steps taken after the first call that is missing."""
         return 0 if self.steps_at_missing is None else self.steps_taken - self.steps_at_missing
 
     def refuel(self) -> None:
@@ -174,16 +177,15 @@ class ConcurrentMachine(Machine):
             raise PassOver
 
     def blocked_by(self, node: str, ended: bool) -> frozenset[str]:
-        """Nodes of which one has to come back before another pass wants other calls; none if that is not known.
+        """The nodes of which one has to come back before another pass can want other calls; empty if not known.
 
-        So it is where an error has ended the pass: the calls that are still missing may be all
-        that the run has to wait for before it fails.
+        They are not known if an error has ended the pass: the run may then fail as soon as the missing calls are back.
         """
         cut = self.ahead is not None and self.taken_ahead > self.ahead
         return frozenset() if cut or ended else frozenset({node, *self.blockers})
 
     def needed(self, values: Iterable[Any]) -> Needs | None:
-        """The call that must come back first before these values can be used; of several the highest."""
+        """The call that must come back before these values can be used, or None; of several, the highest in rank."""
         found: Needs | None = None
         unknown = self.unknown
         for value in values:
@@ -202,30 +204,30 @@ class ConcurrentMachine(Machine):
         self.callables[id(value)] = value
 
     def change(self, values: Iterable[tuple[Any, int]], needs: Needs) -> None:
-        """Somebody may change these values from now on, each as far as its level says."""
+        """Mark as unknown everything that may change through these values, each used at its level."""
         unknown = self.unknown
         stack = [item for item in values if not self.stays(*item)]
         if not stack:
             return
         seen: set[tuple[int, int]] = set()
-        used = LOOKED_AT - 1  # how far what is not known is used itself
+        used = LOOKED_AT - 1  # the highest level at which an unknown value was met
         while stack:
             value, level = stack.pop()
             kind = type(value)
             if kind in _ATOMS or (id(value), level) in seen:
                 continue
             if kind is Iter:
-                level = HANDED_ON  # to read it is to consume it
+                level = HANDED_ON  # reading an iterator consumes it
             seen.add((id(value), level))
             self.charge_steps(1)
             if kind is Pending or kind is Maybe or id(value) in unknown:
                 if level > used:
                     used = level
-                    stack += self._behind_what_is_unknown(level)
-                if kind is Pending or kind is Maybe:  # what is behind it, it may be, or hold
+                    stack += self._run_by_unknown(level)
+                if kind is Pending or kind is Maybe:  # the real value may be, or hold, any of these
                     stack += [(part, HANDED_ON if level > LOOKED_AT else level) for part in value.behind]
                 continue
-            if kind is DefaultDict and level < HANDED_ON:  # to read it may fill it
+            if kind is DefaultDict and level < HANDED_ON:  # reading a key may add it
                 unknown[id(value)] = (value, needs)
                 stack.append((value.factory, HANDED_ON))
             if level < HELD:
@@ -244,7 +246,7 @@ class ConcurrentMachine(Machine):
             stack += [(part, HANDED_ON) for part in parts(value)]
 
     def stays(self, value: Any, level: int) -> bool:
-        """Whether no more is unknown after this than before, as nearly always."""
+        """Whether a use of the value at this level makes nothing unknown. This is the usual case."""
         kind = type(value)
         if kind in _INERT:
             return True
@@ -254,8 +256,8 @@ class ConcurrentMachine(Machine):
             return not self.callables
         return level < HELD and kind not in _CONSUMED
 
-    def _behind_what_is_unknown(self, level: int) -> list[tuple[Any, int]]:
-        """What may be called if an unknown value is called; if it is only read, it may be an iterator."""
+    def _run_by_unknown(self, level: int) -> list[tuple[Any, int]]:
+        """What a use of an unknown value may run: if it is only read, iterators; else functions as well."""
         found: list[tuple[Any, int]] = []
         for value in self.callables.values():
             if type(value) is Iter:
@@ -265,7 +267,7 @@ class ConcurrentMachine(Machine):
         return found
 
     def _called(self, value: Function | Closure, needs: Needs) -> list[tuple[Any, int]]:
-        """What a call of a function, or a turn of a generator, may change outside of its own frame."""
+        """What a call of a function, or a step of a generator, may change outside its own frame."""
         found: Effects
         if isinstance(value, Function):
             found, frame = value.code.effects, {0: self, 1: value.frame}
@@ -280,17 +282,17 @@ class ConcurrentMachine(Machine):
     # ------------------------------------------------------------------- reading
 
     def check(self, value: Any) -> Any:
-        """The value, or `Suspended` if it is pending or its state is unknown; its items may be."""
+        """Return the value. Raises `Suspended` if it is pending or unknown; its items are not checked."""
         if self.pending and (needs := self.needed((value,))) is not None:
             raise Suspended(needs)
         return value
 
     def scan(self, value: Any) -> None:
-        """Raise `Suspended` if a value is pending or unknown, or holds anything that is."""
+        """Raise `Suspended` if a value is pending or unknown, or holds such a value."""
         kind = type(value)
         if not self.pending or kind in _ATOMS:
             return
-        if kind is list and {*map(type, value)} <= _ATOMS and id(value) not in self.unknown:  # documents, as a rule
+        if kind is list and {*map(type, value)} <= _ATOMS and id(value) not in self.unknown:  # usually documents
             return
         found: Needs | None = None
         stack, seen = [value], set()
@@ -311,7 +313,7 @@ class ConcurrentMachine(Machine):
             raise Suspended(found)
 
     def gate(self, entry: Builtin | Method, args: Iterable[Any], kwargs: dict[str, Any]) -> None:
-        """Raise `Suspended` if something that is called may not be given these arguments yet."""
+        """Raise `Suspended` if a builtin or method would look at an argument that is not known."""
         if not self.pending or (entry.keeps and entry.shallow):
             return
         given = (*args, *kwargs.values())
@@ -334,7 +336,7 @@ class ConcurrentMachine(Machine):
             yield item
 
     def drain(self, value: Any) -> list[Any]:
-        """All items of an iterable as a new list. An iterator is read to its end even where that is in vain."""
+        """All items of an iterable as a new list. An iterator is read to its end, so that all its calls are found."""
         items = super().drain(self.check(value))
         if type(value) is Iter:
             self.check(value)
@@ -344,7 +346,7 @@ class ConcurrentMachine(Machine):
         return items
 
     def consume(self, value: Any) -> Iterator[Any]:
-        """For what reads all items: they are made first, so that all calls in them are found."""
+        """`iterate`, for builtins that read all items: these are made first, so that all their calls are found."""
         return self.iterate(value) if self.guarded else iter(self.drain(value))
 
     # ------------------------------------------------------------------- calling
@@ -369,7 +371,7 @@ class ConcurrentMachine(Machine):
 
 
 class _Caller(Caller):
-    """Calls from inside a builtin: one that cannot be made gives a pending value."""
+    """Calls functions of the plan from inside a builtin. A call that is skipped gives a pending value."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What a trace shows of a statement: the values that it bound, as they were then."""
+"""What a trace shows of a statement: the values that it bound, as they were when it ended."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _SHOWN = frozenset({str, int, float, bool, type(None)})
 
 
 def record(machine: Machine, node: Any, value: Any) -> None:
-    """Note a statement in the trace."""
+    """Record a statement for the trace."""
     machine.statements_left -= 1
     if machine.statements_left >= 0:
         machine.statements.append((node, value if type(value) in _SHOWN else preview(value)))
 
 
 def preview(value: Any) -> Any:
-    """What a trace shows of a value: itself if it cannot change, else its kind and size."""
+    """What a trace shows of a value: the value itself if it cannot change, else its type and size."""
     kind = type(value)
     if kind in _SHOWN:
         return value

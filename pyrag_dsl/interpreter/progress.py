@@ -1,10 +1,10 @@
-"""Where a pass may start: the place in a program up to which everything was known, with the state of the plan there.
+"""Where a pass may start: the last place in a program up to which everything was known, with the state there.
 
-Each pass over a longer journal does again what the one before did, up to the first call that had not come back. Where
-that takes long, a copy of the state is kept at the last place before it, and the next pass starts from the copy. It
-finds exactly what a pass from the top finds: a `Progress` is a memory, and can be forgotten at any time.
+Each pass over a longer journal repeats the pass before it, up to the first call that had not come back. If that takes
+long, a copy of the state is kept at the last place before this call, and the next pass starts from the copy. It finds
+exactly what a pass from the top finds: a `Progress` is a cache, and can be dropped at any time.
 
-Places are the statements of the module, and the iterations of its own loops over lists, tuples, texts and ranges.
+Places are the statements of the module, and the iterations of its loops over lists, tuples, texts and ranges.
 """
 
 from __future__ import annotations
@@ -35,30 +35,34 @@ from .values import (
 )
 
 _WORTH = 1_000  # steps that a copy has to save
-_CALL = 20  # steps that take as long as to look one call up
+_CALL = 20  # steps that take as long as the lookup of one call
 _RESUMABLE = frozenset({list, tuple, str, range})
-_Place = tuple[int, int]  # a statement of the module, and the iteration if it is a loop, else -1
-# What a pass changes beside the variables of the plan.
+_Place = tuple[int, int]  # the index of a statement of the module, and the iteration if it is a loop, else -1
+# The attributes of a machine that a pass changes, beside the variables of the plan.
 _REST = (
     *("memory", "output", "statements_left", "printed", "statements", "calls", "marks_at_call", "seen", "aliases"),
     *("patterns", "slow_patterns", "collisions", "most_collisions", "regex_seconds"),
 )
-_COPIED_IN_A_STEP = 1  # values
-_NOBODY: Any = object()  # stands for the machine where variables are kept
+_COPIED_IN_A_STEP = 1  # values that are copied in the time of a step
+_NO_MACHINE: Any = object()  # takes the place of the machine in the frames of a checkpoint
 _ENDLESS = 2**62
 
 
 class _NotCopied(Exception):
-    """Something that cannot be copied, such as an iterator, or too much."""
+    """The state holds a value that cannot be copied, such as an iterator, or too many values."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    """The state at one place. `globals` holds no machine, and is nobody's to change.
+    """The state at one place. `globals` holds no machine and is never changed.
 
     Attributes:
-        steps: taken up to there.
-        work: the same, with what it takes to look up the calls.
+        place: where the state was copied.
+        steps: the steps taken up to this place.
+        work: the same steps, plus those that the lookups of calls are worth.
+        globals: the variables of the module.
+        source: the iterable of the loop, if the place is an iteration.
+        rest: the attributes of the machine in `_REST`.
     """
 
     place: _Place
@@ -70,21 +74,21 @@ class _Checkpoint:
 
 
 class Progress:
-    """What the passes of one run, all in one reading, need not do again."""
+    """The checkpoint that the passes of one run, all in one reading, share."""
 
     def __init__(self) -> None:
         self.checkpoint: _Checkpoint | None = None
         self.worth = _WORTH
-        self.mark: _Place | None = None  # where the last pass was when the first call was missing
+        self.mark: _Place | None = None  # where the last pass met the first call that was missing
         self.last: _Place | None = None
 
     def begin(self, machine: Machine) -> None:
-        """Set a new machine to the place to start from, if it is not the top."""
+        """Set a new machine to the state of the checkpoint, if there is one."""
         self.last = None
         found = self.checkpoint
         if found is None:
             return
-        copies = _Copies(_ENDLESS, _NOBODY, machine)
+        copies = _Copies(_ENDLESS, _NO_MACHINE, machine)
         machine.globals = copies.of(found.globals)
         machine.first, iteration = found.place
         machine.resumed = (iteration, copies.of(found.source))
@@ -94,7 +98,7 @@ class Progress:
             setattr(machine, name, _copied(value))
 
     def reach(self, machine: Machine, statement: int, iteration: int = -1, source: Any = None) -> None:
-        """The pass is about to carry out a statement, or an iteration of a loop over `source`."""
+        """Called before each statement of the module, and before each iteration of its loops over `source`."""
         if machine.pending or (type(source) not in _RESUMABLE and source is not None):
             return
         self.last = place = (statement, iteration)
@@ -102,12 +106,12 @@ class Progress:
             self.keep(machine, place, source)
 
     def keep(self, machine: Machine, place: _Place, source: Any) -> None:
-        """Copy the state, unless that takes longer than to make it again."""
+        """Copy the state, unless that takes longer than computing it again."""
         work = machine.steps_taken + _CALL * len(machine.calls)
         saved = work - (self.checkpoint.work if self.checkpoint else 0)
         if saved < self.worth:
             return
-        copies = _Copies(saved * _COPIED_IN_A_STEP, machine, _NOBODY)
+        copies = _Copies(saved * _COPIED_IN_A_STEP, machine, _NO_MACHINE)
         try:
             variables, over = copies.of(machine.globals), copies.of(source)
         except _NotCopied:
@@ -118,24 +122,24 @@ class Progress:
         self.worth = _WORTH
 
     def end(self) -> None:
-        """The pass is over: where it got to is where the next one may keep the state."""
+        """Called after a pass. The next pass keeps the state at the place that this one has reached."""
         self.mark = self.last
 
 
 def _copied(value: Any) -> Any:
-    """A counter, or a container of what does not change; those of crowds do."""
+    """A copy of a number, or of a container of immutable items. Only `collisions` holds lists, which are copied too."""
     if type(value) is dict:
         return {key: item.copy() if type(item) is list else item for key, item in value.items()}
     return value.copy() if type(value) in (list, set) else value
 
 
 class _Copies:
-    """Copies of values that hold the same things of each other as the values do.
+    """Copies values so that the copies share parts in the same way as the values.
 
     Args:
-        budget: how many values may be looked at.
-        machine: what stands for the machine in frames ...
-        other: ... and what is to stand for it in their copies.
+        budget: how many values may be copied.
+        machine: what frames hold as the machine.
+        other: what the copies of frames hold instead.
     """
 
     def __init__(self, budget: int, machine: Any, other: Any) -> None:
@@ -183,7 +187,7 @@ class _Copies:
 
     def mapping(self, value: Any) -> Any:
         made = self.keep(value, type(value)())
-        for key, item in value.items():  # a Counter's `update` would add up
+        for key, item in value.items():  # not `update`, which adds up the counts of a Counter
             made[self.of(key)] = self.of(item)
         return made
 
@@ -203,7 +207,7 @@ class _Copies:
         return made
 
     def frozen(self, value: Any) -> Any:
-        """A tuple or the like: itself, if it holds nothing that can change."""
+        """Copy a tuple or the like, or return it as it is if it holds nothing that can change."""
         items = self.items(value)
         if all(one is other for one, other in zip(items, value, strict=True)) and type(value) is not Record:
             return self.keep(value, value)

@@ -1,4 +1,4 @@
-"""Exceptions of a plan: catching them, and keeping what leads to the host out of them."""
+"""Exceptions of a plan: how they are caught, and how references to the host are removed from them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def handle(machine: Machine, frame: Frame, error: Exception, handlers: list[Any]
 
 
 def remember(machine: Machine, error: Exception) -> None:
-    """Keep where an exception came from, in case that it is raised again; of the last few, and paid for."""
+    """Charge and keep the origin of an exception, in case it is raised again. Only the last few origins are kept."""
     machine.charge_steps(24)
     machine.charge_bytes(400 + 4 * sum([len(arg) for arg in error.args if type(arg) is str]))
     origins = machine.origins
@@ -48,7 +48,7 @@ _ORIGINS = 64
 
 
 def clean(error: BaseException) -> None:
-    """Take from an exception whatever leads to the host."""
+    """Remove all references to the host from an exception."""
     error.__traceback__ = None
     error.__context__ = None
     error.__cause__ = None

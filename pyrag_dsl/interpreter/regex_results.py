@@ -1,4 +1,4 @@
-"""What a match gives out, paid for: groups, positions, filled templates."""
+"""The results of a match, which are charged here: groups, positions and filled templates."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def charge_group(machine: Machine, text: str) -> str:
 
 
 def parse_template(machine: Machine, pattern: Pattern, text: str) -> list[str | int]:
-    """A replacement text as literal pieces and group numbers."""
+    """Parse a replacement text into literal pieces and group numbers."""
     if "\\" not in text:
         return [text] if text else []
     machine.charge_steps(len(text))
     examine_template(text)
     parsed: Any = parser.parse_template(text, pattern)
-    if isinstance(parsed, tuple):  # before 3.12: positions of groups, and literals with holes
+    if isinstance(parsed, tuple):  # before 3.12: the positions of groups, and literals, which are None there
         pieces = list(parsed[1])
         for position, group in parsed[0]:
             pieces[position] = group

@@ -1,19 +1,18 @@
-"""Module `re` for plans: CPython's answers, with an end to every operation.
+"""The module `re` for plans: it gives the results of CPython, and bounds the time of every operation.
 
-CPython's own parser decides what a pattern means and which are errors. Two engines run it:
+CPython's own parser decides what a pattern means and which patterns are errors. Two engines run a pattern:
 
-- the standard library's, if the bound of `pattern_cost` for this pattern on a text of this length is
-  small. It is exact by definition, but it holds the interpreter lock and nothing can interrupt it;
-- otherwise the `regex` package with a timeout, on a pattern rendered from the parsed tree
-  (`pattern_render`). On random patterns the two agree on every group, but not on what a word character
-  is, hence the rendering. It ends many searches early that are exponential for the first engine, needs
-  little memory for deep ones, and releases the lock. What it cannot do in `Limits.regex_seconds` ends as
-  PLAN409.
+- The engine of the standard library, if the bound of `pattern_cost` for this pattern and length of text is small. It is
+  exact by definition, but it holds the interpreter lock and cannot be interrupted.
+- Otherwise the `regex` package with a timeout, on a pattern that is rendered from the parsed tree (`pattern_render`).
+  On random patterns the two agree on every group, but they differ in what a word character is, hence the rendering.
+  This engine ends many searches early that are exponential for the first one, needs little memory for deep ones, and
+  releases the lock. An operation that takes longer than `Limits.regex_seconds` ends as PLAN409.
 
 RE2 would be linear in the text, but has neither lookaround nor backreferences.
 
-Compiled patterns are kept here, not in the cache of `re`, whose entries belong to the host. Flags are
-plain integers: `re.I | re.M` is 10, and shows as 10.
+Compiled patterns are kept here, not in the cache of `re`, whose entries belong to the host. Flags are plain integers:
+`re.I | re.M` is 10, and is shown as 10.
 """
 
 from __future__ import annotations
@@ -50,19 +49,19 @@ from .values import (
     type_name,
 )
 
-# Units of `pattern_cost` that the standard library's engine may be given: some ten milliseconds at worst.
+# The largest work, in units of `pattern_cost`, for the standard library's engine: about ten milliseconds.
 FAST_WORK = 1e6
-_LOOKED_AT = 1e5  # from here on the clock is read after each operation
-# Characters: the engine of `re` keeps hundreds of bytes for every iteration of a group, more for more groups.
+_LOOKED_AT = 1e5  # units of work from which on the clock is read for each operation
+# Characters: the engine of `re` keeps hundreds of bytes for every iteration of a group, and more for more groups.
 _DEEP_TEXT = 32_768
 _NESTING = 40
 _EXPANDED = 100_000
 _WIDE = 400_000
 _KEPT = 256
-_LEAST = 0.001  # seconds: a timeout of 0 is none
+_LEAST = 0.001  # seconds; a timeout of 0 would mean no timeout
 _SIZE = 2_048  # bytes of a compiled pattern
 _SIZE_OF_CHARACTER = 200
-_FLAGS = 2 | 8 | 16 | 32 | 64 | 256 | 4  # with LOCALE, which CPython has a message for
+_FLAGS = 2 | 8 | 16 | 32 | 64 | 256 | 4  # including LOCALE, which CPython refuses with a message
 _CALLABLE = (Function, Builtin, BoundMethod, Partial, RecordType)
 
 __all__ = [
@@ -80,7 +79,7 @@ _lock = Lock()
 
 # ------------------------------------------------------------------ compiling
 def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
-    """The compiled pattern of `text`, which may be one already.
+    """Compile `text`, unless it is a compiled pattern already.
 
     Raises:
         re.error, ValueError, TypeError, OverflowError: as CPython does.
@@ -104,7 +103,8 @@ def compile_pattern(machine: Machine, text: Any, flags: Any = 0) -> Pattern:
     if found is not None:
         machine.charge_steps(found.cost.wide >> 6)
         return found
-    # New to this run. The same price whether another one has it: what a plan may do must not depend on others.
+    # The first use in this run costs the full price, even if another run has compiled the pattern: the limits of a plan
+    # must not depend on other plans.
     machine.charge_steps(90 + 8 * len(text))
     machine.charge_bytes(_SIZE + _SIZE_OF_CHARACTER * len(text))
     with _lock:
@@ -160,7 +160,7 @@ def _index(value: Any) -> int:
 
 
 def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> Any:
-    """The engine for one operation on `length` characters; pays for it."""
+    """Choose the engine for one operation on `length` characters, and charge the operation."""
     cost = pattern.cost
     work = cost.work(length, search)
     deep = cost.deep and length * (4 + pattern.groups) > 4 * _DEEP_TEXT
@@ -172,7 +172,7 @@ def _engine(machine: Machine, pattern: Pattern, length: int, search: bool) -> An
         return pattern.fast
     machine.charge_steps(100)
     if pattern not in machine.slow_patterns:
-        # Compiled once more, for the engine that can be interrupted; as in `compile_pattern`, whoever else had it.
+        # The pattern is compiled again for the other engine. As in `compile_pattern`, each run pays the full price.
         machine.charge_steps(500 + 8 * len(pattern.pattern))
         machine.charge_bytes(_SIZE + _SIZE_OF_CHARACTER * len(pattern.pattern))
         machine.slow_patterns.add(pattern)
@@ -194,7 +194,7 @@ def _took_long(machine: Machine, length: int) -> LimitHit:
 
 @contextmanager
 def _timed(machine: Machine, length: int) -> Iterator[float]:
-    """Seconds for an operation of the engine that can be interrupted, which are taken off those of the plan."""
+    """Give the timeout in seconds for an operation of `regex`, and charge the time that it took."""
     begun = perf_counter()
     try:
         yield max(min(machine.limits.regex_seconds, machine.regex_seconds), _LEAST)
@@ -207,7 +207,7 @@ def _timed(machine: Machine, length: int) -> Iterator[float]:
 
 
 def _window(string: Any, pos: Any, endpos: Any) -> tuple[int, int]:
-    """The part of the text to look at."""
+    """The part of the text to search, as start and end."""
     if type(string) is not str:
         raise TypeError(f"expected string or bytes-like object, got '{type_name(string)}'")
     length = len(string)
@@ -215,10 +215,10 @@ def _window(string: Any, pos: Any, endpos: Any) -> tuple[int, int]:
 
 
 def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, endpos: Any) -> Match | None:
-    """One match, or None. `how`: "match", "fullmatch" or "search"."""
+    """One match, or None; `how` is "match", "fullmatch" or "search"."""
     start, end = _window(string, pos, endpos)
     if start > end:
-        return None  # as CPython's manual has it; its engine finds some empty matches there
+        return None  # as CPython's manual says, although its engine finds some empty matches
     engine = _engine(machine, pattern, end - start, how == "search")
     if engine is pattern.fast:
         host = getattr(engine, how)(string, start, end)
@@ -229,7 +229,7 @@ def _once(machine: Machine, pattern: Pattern, how: str, string: Any, pos: Any, e
 
 
 def _all(machine: Machine, pattern: Pattern, string: Any, pos: Any = 0, endpos: Any = sys.maxsize) -> Iterator[Any]:
-    """The matches of the host, from left to right; each takes steps, and more of them if it has many groups."""
+    """The matches of the host from left to right, each of which is charged, by its number of groups."""
     start, end = _window(string, pos, endpos)
     if start > end:
         return iter(())
@@ -243,7 +243,7 @@ def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int
     left = machine.regex_seconds - machine.limits.regex_seconds
     matches = engine.finditer(string, start, end, timeout=machine.limits.regex_seconds)
     while True:
-        with _timed(machine, end - start):  # the time between two matches may be the plan's own
+        with _timed(machine, end - start):  # the plan's own time between two matches does not count
             host = next(matches, None)
         if machine.regex_seconds < left:
             raise _took_long(machine, end - start)
@@ -254,7 +254,7 @@ def _all_slowly(machine: Machine, engine: Any, string: str, start: int, end: int
 
 
 def _charge_growth(machine: Machine, out: list[Any], count: int) -> None:
-    """Pay for `count` more items."""
+    """Charge `count` more items."""
     machine.charge_steps(count >> 1)
     machine.memory -= 16 * count
     if machine.memory < 0 or len(out) + count > machine.limits.container:
@@ -351,7 +351,7 @@ def _sub(machine: Machine, self: Pattern, /, repl: Any, string: Any, count: Any 
 
 
 def _replacement(machine: Machine, pattern: Pattern, repl: Any) -> Callable[[Any], Any]:
-    """What stands in for a match of the host."""
+    """A function that returns the replacement for a match of the host."""
     if type(repl) is str:
         template = parse_template(machine, pattern, repl)
         return lambda host: fill(machine, template, host)
@@ -384,7 +384,7 @@ def _not_made(name: str) -> Callable[..., Any]:
     return refuse
 
 
-# Each written out, so that keywords are CPython's.
+# These functions are written out one by one, so that their keywords are those of CPython.
 def _findall_of(machine: Machine, /, pattern: Any, string: Any, flags: Any = 0) -> Any:
     return _findall(machine, compile_pattern(machine, pattern, flags), string)
 

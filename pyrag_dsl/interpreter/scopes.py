@@ -1,4 +1,4 @@
-"""Static scopes: where a name lives, known before anything runs."""
+"""Static scopes: they tell which frame holds a name, before anything runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Scope:
                         self.globals.update(node.names)
 
     def find(self, name: str) -> Place:
-        """("local" | "outer" | "global", frames to go out, key in that frame)."""
+        """Where a name is: ("local", "outer" or "global", number of frames to go out, key in that frame)."""
         hops = 0
         scope: Scope = self
         while scope.parent is not None:
@@ -58,7 +58,7 @@ class Scope:
         return scope.local
 
     def renamed(self, names: Iterable[str]) -> Scope:
-        """The same scope for the inside of a comprehension, whose targets are other variables of the same frame."""
+        """A scope for the inside of a comprehension that shares this frame: its targets get keys of their own."""
         inner = Scope(self.parent, self.local)
         inner.comprehension = self.comprehension
         inner.globals = self.globals
@@ -68,7 +68,7 @@ class Scope:
 
 
 def _own(node: Any) -> Iterable[Any]:
-    """Nodes of a statement, functions inside excluded."""
+    """The nodes of a statement, without those of inner functions."""
     stack = [node]
     while stack:
         item = stack.pop()
@@ -78,7 +78,7 @@ def _own(node: Any) -> Iterable[Any]:
 
 
 def bound_names(nodes: Iterable[Any]) -> set[str]:
-    """Names that these nodes bind in their own scope."""
+    """The names that these nodes bind in their own scope."""
     found: set[str] = set()
     stack: list[Any] = list(nodes)
     while stack:
@@ -119,7 +119,7 @@ def bound_names(nodes: Iterable[Any]) -> set[str]:
 
 
 def target_names(target: Any) -> set[str]:
-    """Names that an assignment to `target` binds."""
+    """The names that an assignment to `target` binds."""
     kind = type(target)
     if kind is n.Name:
         return {target.id}
@@ -129,12 +129,12 @@ def target_names(target: Any) -> set[str]:
 
 
 def contains(node: Any, kind: type) -> bool:
-    """Whether a node of this kind is anywhere below."""
+    """Whether a node contains a node of this kind."""
     return any(type(part) is kind for part in n.walk(node))
 
 
 def holds_inner_function(node: n.Comprehension) -> bool:
-    """Whether a lambda or a lazy generator could outlive one run of the comprehension."""
+    """Whether the comprehension contains a lambda or generator, which could outlive it and so needs its own frame."""
     return any(
         type(part) is n.Lambda or (type(part) is n.Comprehension and part.kind == "generator" and part is not node)
         for part in n.walk(node)
@@ -142,7 +142,7 @@ def holds_inner_function(node: n.Comprehension) -> bool:
 
 
 def load_missing(name: str, where: str) -> Any:
-    """A variable that is absent: a builtin, or unbound."""
+    """The value of a name that the frame does not hold: a builtin. Raises `NameError` if it is unbound."""
     if where == "global":
         if name in BUILTINS:
             return BUILTINS[name]

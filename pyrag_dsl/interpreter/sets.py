@@ -1,4 +1,4 @@
-"""What sets do with each other. Members are hashed again by each operation, and that is paid for again."""
+"""Operations on sets. Each of them hashes the members again, and is charged for that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .values import PlanFrozenSet, PlanSet
 
 
 def _begin(account: Account, a: PlanSet, b: PlanSet, most: int) -> Any:
-    """Pay for an operation, and for a set of so many members; an empty one of the kind of the left operand."""
+    """Charge an operation whose result has at most so many members, and make an empty set of the type of `a`."""
     account.charge_items(most)
     account.charge_bytes(SET + (MEMBER - 16) * most)
     account.charge_rehash(a.members)
@@ -48,7 +48,7 @@ def symmetric_difference(account: Account, a: PlanSet, b: PlanSet) -> Any:
 
 
 def copy(account: Account, a: PlanSet) -> Any:
-    """A set of the same kind with the same members."""
+    """A set of the same type with the same members."""
     made = _begin(account, a, _NONE, len(a))
     made.members = a.members.copy()
     return made
@@ -61,7 +61,7 @@ def is_disjoint(account: Account, a: PlanSet, b: PlanSet) -> bool:
 
 
 def compare(host: Any) -> Callable[[Account, PlanSet, PlanSet], bool]:
-    """`<=` and its like."""
+    """A comparison of sets, such as `<=`."""
 
     def apply(account: Account, a: PlanSet, b: PlanSet) -> bool:
         account.charge_rehash(a.members)
@@ -72,7 +72,7 @@ def compare(host: Any) -> Callable[[Account, PlanSet, PlanSet], bool]:
 
 
 def frozen(account: Account, value: Any) -> Any:
-    """What CPython looks for when it is asked for a set among the members of a set."""
+    """The value itself, or a frozenset of a set: CPython looks up a set among the members of a set in this form."""
     return make_set(account, value.members, PlanFrozenSet) if type(value) is PlanSet else value
 
 

@@ -1,7 +1,8 @@
-"""`repr` and `str` of the values of a plan: a walk that pays for each piece as it writes it.
+"""`repr` and `str` of the values of a plan, written piece by piece; each piece is charged before it is written.
 
-The host's own `repr` is only asked for atoms, for containers of atoms whose text has been measured, and for dates. So
-no text is longer than what was paid for, whatever a value shares, and none shows more of a value than its kind offers.
+The host's own `repr` is only used for atoms, for containers of atoms whose length has been computed, and for dates. No
+text is therefore longer than was charged, whatever a value shares, and no text shows more than the type of a value
+offers.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from .values import (
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 _PLAIN = frozenset({list, tuple, dict})
-_LONG = 1 << 128  # integers from here on take longer to write than a step
+_LONG = 1 << 128  # integers from here on take more than a step to write
 _SLICE = 4_096
-_PIECE = 32  # bytes that each piece takes beside its text
-Piece = Any  # a text; or a tuple of the one value that is to be shown there
+_PIECE = 32  # bytes of each piece beside its text
+Piece = Any  # a text, or a tuple with the one value whose text belongs there
 
 
 def show(account: Account, value: Any) -> str:
@@ -72,7 +73,7 @@ def shown(account: Account, value: Any) -> str:
 
 
 def charge_digits(account: Account, value: int) -> None:
-    """Pay for turning an integer into text: it takes the square of its size."""
+    """Charge the conversion of an integer to text, whose time is the square of its size."""
     if not -_LONG < value < _LONG:
         size = value.bit_length()
         account.charge_text(size >> 1)
@@ -80,7 +81,7 @@ def charge_digits(account: Account, value: int) -> None:
 
 
 def _atom_length(account: Account, value: Any) -> int:
-    """The length of the text of an atom; that of an integer is paid for."""
+    """The largest length of the text of an atom. The conversion of an integer is charged."""
     kind = type(value)
     if kind is str:
         return _quoted_length(account, value)
@@ -116,7 +117,7 @@ class _Writer:
         account = self.account
         self.length += length
         if self.length > account.limits.string:
-            account.charge_text(self.length)  # says so
+            account.charge_text(self.length)  # raises `LimitHit`
         account.fuel -= 6 + (length >> 7)
         if account.fuel < 0:
             account.refuel()
@@ -153,7 +154,7 @@ class _Writer:
             self.put(piece)
 
     def whole(self, value: Any) -> bool:
-        """Write a container of nothing but atoms at once, if it is one."""
+        """Write a container at once if it holds only atoms, and return whether it does."""
         if not {*map(type, value)} <= _ATOMS:
             return False
         self.account.charge_steps(len(value) * (4 if type(value) is dict else 2))
@@ -188,7 +189,7 @@ def _paired(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Piece]:
 
 
 def _around(before: str, after: str, empty: str = "") -> Callable[[Account, Any], Iterator[Piece]]:
-    """Items between brackets; `empty` if there are none."""
+    """The pieces of items between brackets, or `empty` if there are no items."""
 
     def pieces(_account: Account, value: Any) -> Iterator[Piece]:
         if empty and not value:
@@ -222,7 +223,7 @@ def _of_default_dict(_account: Account, value: DefaultDict) -> Iterator[Piece]:
 
 
 def _of_counter(account: Account, value: Any) -> Iterator[Piece]:
-    """By falling counts, as the host's, if these can be compared."""
+    """In the order of falling counts, as in CPython, if the counts can be compared."""
     if not value:
         yield "Counter()"
         return
@@ -318,7 +319,7 @@ def _of_zone(account: Account, value: Any) -> Iterator[Piece]:
 
 
 def _of_other(account: Account, value: Any) -> Iterator[Piece]:
-    """Dates, and what shows no more than its name."""
+    """Dates, and values that show only a name."""
     account.charge_steps(16)
     yield repr(value)
 

@@ -1,4 +1,4 @@
-"""How control leaves the middle of an evaluation, other than by a value or an exception of the plan."""
+"""The ways in which an evaluation ends, other than with a value or an exception of the plan."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Needs = tuple[int, str]
 
 
 class Suspended(BaseException):
-    """What was to be done needs the result of a tool call that has not come back.
+    """An operation needs the result of a tool call that has not come back.
 
     Attributes:
-        needs: one call that must come back first; of several, the one of the highest `rank`.
+        needs: the call that must come back first; of several, the one of the highest `rank`.
     """
 
     def __init__(self, needs: Needs = (0, "")) -> None:
@@ -22,17 +22,17 @@ class Suspended(BaseException):
 
 @lru_cache(4096)
 def rank(node: str) -> Needs:
-    """A call as something that is needed, with a rank that says nothing about its place in the program.
+    """A needed call: its node with a pseudo-random rank, which does not depend on its place in the program.
 
-    Of several calls that an operation needs, the one of the highest rank is named: until that has come back, another
-    pass would find the operation as it is. If it were always the first or the last, results that come back in a
-    certain order would each ask for another pass.
+    If an operation needs several calls, the call of the highest rank is reported, and another pass is made when it
+    has come back. If it were always the first or the last call, results that come back in an unlucky order would each
+    cause another pass.
     """
     return crc32(node.encode()), node
 
 
 class PassOver(BaseException):
-    """Nothing more can be known in this pass."""
+    """A concurrent pass ends, because it has taken `ahead` steps after the first call that is missing."""
 
 
 class _Jump:
@@ -56,7 +56,7 @@ class Returned(NamedTuple):
 
 
 class MaybeLeft(NamedTuple):
-    """A skipped statement may leave its block by these jumps: "break", "continue", "return", "raise"."""
+    """A skipped statement may leave its block by one of these jumps: "break", "continue", "return", "raise"."""
 
-    ways: frozenset[str]
+    jumps: frozenset[str]
     needs: Needs

@@ -1,4 +1,4 @@
-"""Turning values into text: str(), format specifications, `%`, and `str.format`, each bounded before it runs."""
+"""From values to text: `str()`, format specifications, `%` and `str.format`. Each is charged before it runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .machine import Machine
 from .showing import charge_digits, show, shown
 from .values import DefaultDict, Record, type_name
 
-_WIDTHS = re.compile(r"\d+")  # of any script: the host reads them all
+_WIDTHS = re.compile(r"\d+")  # digits of any script, because the host accepts them all
 _FIELD = re.compile(r"[-+ #0]*(?P<width>\*|[0-9]*)(?:\.(?P<precision>\*|[0-9]*))?[hlL]?(?P<kind>.|$)", re.DOTALL)
-_DIGITS = 20  # of an index in a template: beyond them nothing has so many items
+_DIGITS = 20  # digits of an index in a template that are read: no container has as many items as they can count
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 to_str = shown
@@ -66,7 +66,7 @@ def format_value(machine: Machine, value: Any, spec: str) -> str:
 
 
 class _Operand:
-    """An operand of `%`, whose text is paid for when the host asks for it."""
+    """An operand of `%`, whose text is charged when the host asks for it."""
 
     __slots__ = ("machine", "value")
 
@@ -132,14 +132,14 @@ def percent(machine: Machine, template: str, args: Any) -> str:
         made = template % tuple(values)
     elif index:
         made = template % (values[0],)
-    else:  # a mapping, or what is none and is not asked for
+    else:  # a mapping, or a value that no field uses
         made = template % (named if isinstance(args, dict) and named else args)
     machine.charge_text(len(made))
     return made
 
 
 def _fields(template: str) -> Iterator[tuple[str | None, re.Match[str]]]:
-    """The fields of a template for `%`: the key, in which brackets nest, and the rest."""
+    """The fields of a template for `%`: the key, in which brackets may nest, and a match of the rest."""
     at = template.find("%")
     while at >= 0:
         at += 1
@@ -158,7 +158,7 @@ def _fields(template: str) -> Iterator[tuple[str | None, re.Match[str]]]:
 
 
 def format_template(machine: Machine, template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """`template.format(*args, **kwargs)`: positions, names and indexes; attributes never."""
+    """`template.format(*args, **kwargs)`, with positions, names and indexes, but without attributes."""
     out: list[str] = []
     counter = [0]
     _format_into(machine, out, template, args, kwargs, counter, 2)
@@ -216,7 +216,7 @@ def _format_into(
 
 
 def _split_field(field: str) -> tuple[str, list[str]]:
-    """`name[a][b]` as its name and its keys."""
+    """Split `name[a][b]` into the name and the keys."""
     head = re.match(r"[^.\[]*", field)
     assert head is not None
     keys: list[str] = []

@@ -1,4 +1,4 @@
-"""Methods of str, each paid for before it makes anything."""
+"""Methods of `str`. Each is charged before it makes its result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _plain(name: str) -> Method:
 
 
 def _trimming(name: str) -> Method:
-    """strip and its like: every character at an end is looked for among those to be taken away."""
+    """`strip` and the like, which look up each character at an end among those to remove."""
     host = getattr(str, name)
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
@@ -43,7 +43,7 @@ def _trimming(name: str) -> Method:
 
 
 def _testing(name: str) -> Method:
-    """startswith, endswith: with any of the texts in a tuple."""
+    """`startswith` and `endswith`, which accept a tuple of texts."""
     host = getattr(str, name)
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
@@ -58,7 +58,7 @@ def _testing(name: str) -> Method:
     return Method(name, call)
 
 
-_SLOW = frozenset({"swapcase", "title"})  # the host looks at each character by itself
+_SLOW = frozenset({"swapcase", "title"})  # the host converts the characters one by one
 
 
 def _growing(name: str) -> Method:
@@ -70,7 +70,7 @@ def _growing(name: str) -> Method:
         if size > 16:
             ascii_only = value.isascii()
             machine.charge_text(size if ascii_only else size * 3, not ascii_only)
-            machine.charge_bytes(size)  # the host works on four bytes for each character
+            machine.charge_bytes(size)  # the host uses four bytes for each character
             if not ascii_only or name in _SLOW:
                 machine.charge_steps(size >> 4)
         return host(value, *args)
@@ -91,7 +91,7 @@ def _searching(name: str) -> Method:
 
 
 def _padding(name: str) -> Method:
-    """center, ljust, rjust, zfill: the width is the size."""
+    """`center`, `ljust`, `rjust` and `zfill`, whose results are as long as the width."""
     host = getattr(str, name)
 
     def call(machine: Machine, value: str, *args: Any) -> Any:
@@ -217,6 +217,6 @@ _METHODS = (
 )
 STR_METHODS: dict[str, Method] = {
     **{method.name: method._replace(reads=True) for method in _METHODS},
-    "format": Method("format", format_),  # it may fill a defaultdict
+    "format": Method("format", format_),  # not `reads`, because it may fill a defaultdict
     "format_map": Method("format_map", format_map),
 }

@@ -1,8 +1,8 @@
 """The values of a plan that are not plain Python data.
 
-Text, numbers, lists, tuples and dictionaries are exact Python types. What follows is ours, so that nothing a plan
-holds has a method of the host's behind it: sets that keep insertion order (the order of CPython's depends on the
-process), lazy iterators that count steps, functions, modules.
+Text, numbers, lists, tuples and dictionaries are exact Python types. The types below are our own, so that no value of a
+plan gives access to a method of the host: sets that keep insertion order (the order of CPython's sets depends on the
+process), lazy iterators that count steps, functions and modules.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PlanSet:
 
 
 class PlanFrozenSet(PlanSet):
-    """The immutable one. Its hash is that of its members in any order, taken once."""
+    """An immutable set. Its hash does not depend on the order of its members, and is computed once."""
 
     __slots__ = ("_hash",)
 
@@ -72,7 +72,7 @@ class PlanFrozenSet(PlanSet):
 
 
 class DefaultDict(dict[Any, Any]):
-    """`collections.defaultdict`; missing keys are made by the interpreter, which calls `factory`."""
+    """`collections.defaultdict`. For a missing key, the interpreter calls `factory`."""
 
     __slots__ = ("factory",)
 
@@ -82,7 +82,7 @@ class DefaultDict(dict[Any, Any]):
 
 
 class RecordType:
-    """What `collections.namedtuple` returns. `shown_size`: characters of its names, in a text of one of its tuples."""
+    """What `collections.namedtuple` returns; `shown_size` is the number of characters that its names take in a text."""
 
     __slots__ = ("defaults", "fields", "index", "name", "shown_size")
 
@@ -112,8 +112,8 @@ class Iter:
     """An iterator of a plan.
 
     Attributes:
-        producer: the host's iterator over the items. Only `Machine.iterate` and `Machine.drain` ask it.
-        sources: all values of the plan that giving them reads, changes or calls.
+        producer: the host's iterator over the items. Only `Machine.iterate` and `Machine.drain` use it.
+        sources: all values of the plan that the iteration reads, changes or calls.
     """
 
     __slots__ = ("producer", "sources")
@@ -130,12 +130,12 @@ class Builtin:
     """A function or type of the language.
 
     Attributes:
-        call: does the work, as `call(machine, *args, **kwargs)`.
-        shallow: it does not look at the items of its arguments, so that these may be pending.
-        keeps: it stores its arguments, or hands them on, without looking at them: they may be pending themselves.
-        reads: it leaves its arguments as they are, unless one is consumed as an iterator or called.
-        host: the type behind a type, for isinstance.
-        holds: values of the plan that a call of it may use or change.
+        call: the implementation, as `call(machine, *args, **kwargs)`.
+        shallow: whether it does not look at the items of its arguments, so that these may be pending.
+        keeps: whether it stores or passes on its arguments without looking at them, so that they may be pending.
+        reads: whether it does not change its arguments, except for iterators that it consumes and functions it calls.
+        host: for a type, the host type that `isinstance` compares with.
+        holds: the values of the plan that a call may use or change.
     """
 
     __slots__ = ("call", "holds", "host", "keeps", "name", "reads", "shallow", "shown", "statics")
@@ -167,7 +167,7 @@ class Builtin:
 
 
 class Method(NamedTuple):
-    """An entry of the method tables: `call(machine, value, *args, **kwargs)`. The rest as for `Builtin`."""
+    """An entry of the method tables: `call(machine, value, *args, **kwargs)`. The flags are those of `Builtin`."""
 
     name: str
     call: Callable[..., Any]
@@ -186,7 +186,7 @@ class BoundMethod:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Module:
-    """A module offered to plans; `members` by name."""
+    """A module that plans can import; `members` are its values by name."""
 
     name: str
     members: dict[str, Any]
@@ -233,12 +233,12 @@ class Pattern:
 
     Attributes:
         pattern: its text, as the plan gave it.
-        flags: those of the call and of the text together.
-        groups: how many capturing groups there are.
-        groupindex: the numbers of those that have names.
-        fast: the host's compiled pattern, which cannot be interrupted.
-        slow: makes, once, the compiled pattern of the engine that can be.
-        cost: what an operation may cost on the fast one.
+        flags: the flags of the call together with those in the text.
+        groups: the number of capturing groups.
+        groupindex: the numbers of the named groups.
+        fast: the host's compiled pattern, whose operations cannot be interrupted.
+        slow: returns the pattern compiled by the engine that can be interrupted; it is compiled once.
+        cost: the cost of operations with `fast`, as a `pattern_cost.Cost`.
     """
 
     pattern: str
@@ -251,7 +251,7 @@ class Pattern:
 
 
 class Match:
-    """What a regular expression found. `host` is the match of either engine: both have the same methods."""
+    """A match of a regular expression; `host` is the match of either engine, which have the same methods."""
 
     __slots__ = ("host", "pattern")
 
@@ -261,16 +261,16 @@ class Match:
 
 
 class Pending:
-    """Stands for a value that needs a tool call which has not come back. It can be stored, and nothing else.
+    """A placeholder for a value that needs a tool call which has not come back. It can only be stored.
 
-    Whatever the host would do with it raises `Suspended`, which no handler of a plan sees: its text, its truth, its
-    hash, a comparison, a look at its class. So no operation can take it for a value, whether it looks for it or not.
+    Every other operation of the host on it raises `Suspended`, which no handler of a plan catches: taking its text,
+    truth, hash or class, and comparing it. No operation can therefore mistake it for a value.
 
     Attributes:
         needs: the call that must come back first, as in `Suspended`.
-        behind: values that the value may be, or hold: who changes it changes them.
+        behind: objects that the value may be or hold, so that a change of the value may change them.
         unsure: whether it stands for a variable that may turn out to be unbound.
-        kind: the type of the value, where only its state is unknown.
+        kind: the type of the value, if only its state is unknown.
     """
 
     __slots__ = ("behind", "kind", "needs", "unsure")
@@ -286,7 +286,7 @@ class Pending:
     def _suspend(self, *_args: Any, **_kwargs: Any) -> Any:
         raise Suspended(self.needs)
 
-    __class__ = property(_suspend)  # isinstance asks for it
+    __class__ = property(_suspend)  # which `isinstance` reads
 
 
 for _name in (
@@ -299,13 +299,13 @@ for _name in (
 
 
 class Maybe(Pending):
-    """An item that may or may not be there: the condition of a comprehension is pending."""
+    """A placeholder for an item of a comprehension that may not exist, because its condition is pending."""
 
     __slots__ = ()
 
 
 class Closure:
-    """What a generator keeps of the plan: its frame, and what its body may do there."""
+    """What a generator holds of the plan: its frame, and the effects of its body there."""
 
     __slots__ = ("effects", "frame")
 
@@ -317,18 +317,18 @@ class Closure:
 CONTAINERS: frozenset[type] = frozenset(
     {list, tuple, dict, PlanSet, PlanFrozenSet, DefaultDict, Record, Counter, OrderedDict, deque}
 )
-# The views of dictionaries are the host's own: they cannot do anything that a plan may not.
+# The views of dictionaries are the host's own types, because they offer nothing that a plan must not do.
 _EMPTY: dict[Any, Any] = {}
 VIEWS: tuple[type, ...] = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 
 
 def mapping_of(view: Any) -> Any:
-    """The dictionary that a view is of. The host's views do not tell; the collector of cycles knows."""
+    """The dictionary of a view. The host's views do not offer it, but the garbage collector knows it."""
     return gc.get_referents(view)[0]
 
 
 def type_name(value: Any) -> str:
-    """The name of a value's type as a plan's author knows it."""
+    """The name of a value's type as the author of a plan knows it."""
     kind = type(value)
     if kind is Pending or kind is Maybe:
         raise Suspended(value.needs)
@@ -336,7 +336,7 @@ def type_name(value: Any) -> str:
 
 
 def kind_name(kind: type) -> str:
-    """The name of a type, whatever its metaclass says of it, cut where it is long: a message may show it."""
+    """The name of a type for a message: read past its metaclass, and cut if it is long."""
     name: str = type.__dict__["__name__"].__get__(kind)
     return name if len(name) <= _NAME else name[: _NAME - 3] + "..."
 

@@ -1,4 +1,4 @@
-"""The modules offered to plans, by name. Their names are those of the grammar's vocabulary."""
+"""The modules that plans can import, by name. The vocabulary of the grammar has the same names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "__future__": typing_.FUTURE,
 }
 
-# Modules whose functions leave their arguments as they are, unless they are given a function to call.
+# Modules whose functions do not change their arguments, unless they get a function to call.
 for _name in ("re", "datetime", "math", "json", "collections", "itertools", "string", "statistics"):
     for _member in _MEMBERS[_name].values():
         if type(_member) is Builtin:

@@ -1,4 +1,4 @@
-"""The module `collections`, and the methods that its types have beyond those of dict and tuple."""
+"""The module `collections`, and the methods of its types that `dict` and `tuple` do not have."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ..values import (
 )
 from .functools_ import CALLABLE
 
-# Bytes, as measured on an empty one and on an item more.
+# Bytes of an empty value and of each item, as measured.
 _LONGEST_NAME = 200
 
 
 def _fill(machine: Machine, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """`dict.update`: from a mapping or from pairs, then from keywords. Items may be pending, keys may not."""
+    """`dict.update`, from a mapping or pairs, then from keywords. Items may be pending, but keys may not."""
     if len(args) > 1:
         raise TypeError(f"expected at most 1 argument, got {len(args)}")
     for source in args:
@@ -69,7 +69,7 @@ def _from_keys(make: Callable[[], Any]) -> Callable[..., Any]:
 
 
 def _on_value(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A static function as a method."""
+    """A method that calls a static function, without the value."""
     return lambda machine, _value, /, *args, **kwargs: function(machine, *args, **kwargs)
 
 
@@ -81,7 +81,7 @@ def _table(*methods: Method) -> dict[str, Method]:
 
 
 def _tally(operation: str) -> Callable[..., None]:
-    """`update` and `subtract`: counts are added to, or taken from, what is there."""
+    """`update` and `subtract`, which add to the counts or subtract from them."""
     combine = operators.BINARY[operation]
 
     def tally(machine: Machine, value: Any, /, iterable: Any = None, **kwargs: Any) -> None:
@@ -200,8 +200,8 @@ def _popitem(machine: Machine, value: Any, /, last: Any = True) -> tuple[Any, An
 
 
 def _view(name: str) -> Method:
-    # The host's own views of an OrderedDict are of types of their own, and a dict's would not know the order
-    # after move_to_end: the view is of a copy.
+    # The view is that of a copy. The host's views of an OrderedDict have other types, and the views of a dict would not
+    # follow the order after `move_to_end`.
     def view(machine: Machine, value: Any, /) -> Any:
         machine.charge_items(len(value))
         machine.charge_bytes(MAPPING + ENTRY * len(value))
@@ -284,7 +284,7 @@ def _insert(machine: Machine, value: Any, index: Any, item: Any, /) -> None:
 
 
 def _host(name: str, *, shallow: bool = True) -> Method:
-    """A method of the host's whose cost is the length, or where it compares, the size of the items."""
+    """A method of the host that is charged by the length, or by the size of the items if it compares them."""
     host = getattr(deque, name)
 
     def run(machine: Machine, value: Any, /, *args: Any) -> Any:
@@ -385,7 +385,7 @@ RECORD_METHODS: dict[str, Method] = _table(
 
 
 def record_attribute(machine: Machine, record: Record | RecordType, name: str) -> Any:  # noqa: ARG001
-    """`record.name`: a field, or `_fields`, which its type has too. Raises `AttributeError`."""
+    """`record.name`: a field, or `_fields`, which the type has too. Raises `AttributeError`."""
     kind = record if type(record) is RecordType else record.type  # type: ignore[union-attr]
     if name == "_fields":
         return kind.fields

@@ -12,9 +12,9 @@ from ..parts import SHAPES, Shape
 from ..values import BoundMethod, Builtin, Function, Partial, RecordType, type_name
 
 CALLABLE = frozenset({BoundMethod, Builtin, Function, Partial, RecordType})
-_COMPARING = 800  # bytes of what `cmp_to_key` gives
+_COMPARING = 800  # bytes of the result of `cmp_to_key`
 _MISSING: Any = object()
-_UNBOUNDED = -1  # a cache that is never too full; see values.Function
+_UNBOUNDED = -1  # the size of a cache without bound; see `values.Function`
 
 
 def _reduce(machine: Machine, function: Any, iterable: Any, initial: Any = _MISSING, /) -> Any:
@@ -58,7 +58,7 @@ def _lru_cache(machine: Machine, /, maxsize: Any = 128, typed: Any = False) -> F
 
 
 class CompareKey:
-    """What `cmp_to_key(f)(value)` gives: compares as `f` says."""
+    """The result of `cmp_to_key(f)(value)`, which is compared by `f`."""
 
     __slots__ = ("call", "function", "machine", "value")
     __hash__ = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The module `itertools`: lazy iterators of ours, each item a step, handed on unseen where that can be."""
+"""The module `itertools`, as lazy iterators of our own. Each item costs a step, and may be pending where possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SOURCE = 400
 
 
 def _each(machine: Machine, source: Any) -> Iterator[Any]:
-    """The items of a value, each a step; `TypeError` at once if it has none."""
+    """The items of a value, each of which costs a step. Raises `TypeError` at once if the value is not iterable."""
     return machine.counted(machine.iterate(source))
 
 
@@ -128,7 +128,7 @@ def _compressing(
 
 
 def _tested(how: Callable[..., Iterator[Any]]) -> Callable[..., Iter]:
-    """An iterator over what a predicate says of each item."""
+    """A builtin that makes an iterator from a predicate and an iterable."""
 
     def make(machine: Machine, predicate: Any, iterable: Any, /) -> Iter:
         return machine.lazy(how, (predicate, iterable), _each(machine, iterable), machine.caller())
@@ -160,13 +160,13 @@ def _taking(machine: Machine, predicate: Any, _iterable: Any, source: Iterator[A
 
 
 class _Groups:
-    """What the groups of one `groupby` share: going on to the next group ends the one before, as in CPython."""
+    """The state that the groups of one `groupby` share. The next group ends the one before, as in CPython."""
 
     def __init__(self, key: Any, source: Iterator[Any], call: Caller) -> None:
         self.key = key
         self.source = source
         self.call = call
-        self.ahead: list[Any] = []  # the item that was read last with its key, if it is in no group yet
+        self.ahead: list[Any] = []  # the last item that was read, with its key, if it is in no group yet
         self.turn = 0
 
     def read(self, machine: Machine) -> bool:
@@ -291,7 +291,7 @@ def _zipping(machine: Machine, _iterables: Any, fill: list[Any], sources: list[I
 
 
 def _rows(machine: Machine, host: Iterator[Any], width: int, *pools: list[Any]) -> Iter:
-    """Tuples of the host's, made from lists that are paid for."""
+    """An iterator over tuples that the host makes from lists that have been charged."""
     return machine.lazy(_row_by_row, (pools,), host, width)
 
 

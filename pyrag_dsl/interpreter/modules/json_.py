@@ -1,4 +1,4 @@
-"""The module `json`. Depth, size and long numbers are met before the host recurses or allocates."""
+"""The module `json`. Depth, size and long numbers are checked before the host recurses or allocates."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _SLICE = 4_096  # characters whose escapes are counted at a time
 _ARRAYS = frozenset({list, tuple, Record})
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 _DIGITS = 4_300  # CPython's limit for reading integers
-# Bytes beyond the 16 of an item: of an object and each of its pairs, an array and each of its items, half a text.
+# Bytes beyond the 16 of an item: of an object and each of its pairs, of an array and each of its items, and half of a
+# text, which has two quotation marks.
 _OBJECT, _PAIR = 160, 100
 _ARRAY, _ITEM = 64, 24
 _QUOTE = 28
-_DECODER = 16  # steps of ours that making the host's reader takes
+_DECODER = 16  # steps that it takes to make the host's decoder
 _TOKEN = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
 
 # ------------------------------------------------------------------ writing
@@ -37,7 +38,7 @@ def _number(value: int | float) -> str:
 
 
 class _JsonWriter:
-    """One call of `dumps`. What it has written is paid for piece by piece."""
+    """Writes the text of one call of `dumps`. Each piece is charged."""
 
     def __init__(
         self,
@@ -208,7 +209,7 @@ def _dumps(
 
 
 def _charge_document(machine: Machine, text: str) -> None:
-    """Pay for the containers and texts in a text, and refuse what is nested too deep."""
+    """Charge the containers and texts in a JSON document. Raises `LimitHit` if they are nested too deep."""
     sizes: list[int] = []
     objects: list[bool] = []
     quoted = False
@@ -245,7 +246,7 @@ def _integer_reader(machine: Machine) -> Callable[[str], int]:
         if size > 300:
             if size - digits.startswith("-") > _DIGITS:
                 raise ValueError(f"Exceeds the limit ({_DIGITS} digits) for integer string conversion")
-            machine.check_bits((size - 1) * 3_321 // 1_000)  # as many at least
+            machine.check_bits((size - 1) * 3_321 // 1_000)  # the smallest number of bits of so many digits
             machine.charge_steps(size >> 2)
         return int(digits)
 

@@ -1,4 +1,4 @@
-"""The module `math`. Integers that could grow are measured by their logarithms before they are made."""
+"""The module `math`. The size of a result that can be large is computed by logarithms before it is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..dates import without_machine
 from ..machine import Machine
 from ..values import Builtin
 
-# Arguments are numbers and so are results, of the size of a float's at most.
+# Functions from numbers to numbers whose results are no larger than a float.
 _SMALL = (
     "acos",
     "asin",
@@ -41,7 +41,7 @@ _SMALL = (
 )
 _CONSTANTS = ("e", "inf", "nan", "pi", "tau")
 _INTEGERS = frozenset({int, bool})
-_EXACT = 1 << 50  # beyond it the logarithms of factorials cancel
+_EXACT = 1 << 50  # from here on the difference of two logarithms of factorials is not exact enough
 
 
 def _small(name: str) -> Builtin:
@@ -69,7 +69,7 @@ def _perm(machine: Machine, n: Any, k: Any = None, /) -> int:
     if k is None:
         return _factorial(machine, n)
     if type(n) in _INTEGERS and type(k) in _INTEGERS and 3 < k <= n:
-        machine.check_bits(k)  # n!/(n-k)! is k! at least
+        machine.check_bits(k)  # n!/(n-k)! is at least k!
         exact = n < _EXACT
         bits = int(_log2_factorial(n) - _log2_factorial(n - k)) if exact else k * (n.bit_length() - 1)
         machine.check_bits(bits)
@@ -80,7 +80,7 @@ def _perm(machine: Machine, n: Any, k: Any = None, /) -> int:
 def _comb(machine: Machine, n: Any, k: Any, /) -> int:
     if type(n) in _INTEGERS and type(k) in _INTEGERS and 0 < k < n:
         fewer = min(k, n - k)
-        machine.check_bits(fewer)  # C(n, k) is 2**k at least, where k is not above n/2
+        machine.check_bits(fewer)  # C(n, k) is at least 2**k if k <= n/2
         rows = _log2_factorial(fewer)
         exact = n < _EXACT
         bits = int(
@@ -95,7 +95,7 @@ def _comb(machine: Machine, n: Any, k: Any, /) -> int:
 
 
 def _folded(name: str, merge: Callable[[Machine, int, int], int]) -> Builtin:
-    """`gcd` and `lcm`, which take any number of integers."""
+    """`gcd` or `lcm`, which take any number of integers."""
     host = getattr(math, name)
 
     def fold(machine: Machine, /, *args: Any) -> Any:
@@ -120,7 +120,7 @@ def _lcm(machine: Machine, a: int, b: Any) -> int:
         return math.lcm(a, b)
     rest = a // shared
     machine.check_bits(rest.bit_length() + int(b).bit_length() - 1)
-    for _ in range(3):  # to find what is shared, to divide by it, to multiply
+    for _ in range(3):  # for the common divisor, the division and the multiplication
         operators.charge_multiplication(machine, a, b)
     return int(abs(rest * b))
 

@@ -1,4 +1,4 @@
-"""The module `statistics`, on lists that have been paid for and, where it computes, on exact numbers only."""
+"""The module `statistics`. Its data are lists that have been charged; functions that compute accept only numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..making import make_exception
 from ..values import Builtin, type_name
 
 _NUMBERS = frozenset({int, float, bool})
-_WORK = 8  # steps of ours that the host's exact fractions take for one number
+_WORK = 8  # steps that the host's exact fractions take for one number
 
 
 def _numbers(machine: Machine, data: Any) -> list[Any]:
@@ -29,7 +29,7 @@ def _numbers(machine: Machine, data: Any) -> list[Any]:
 
 
 def _values(machine: Machine, data: Any) -> list[Any]:
-    """Of any type: they are compared or counted only."""
+    """The data as a list of any values, which are only compared or counted."""
     items = machine.drain(data)
     machine.charge_steps(16 + (len(items) * len(items).bit_length() >> 2))
     charge_sort(machine, items)
@@ -43,7 +43,7 @@ def _over(name: str, read: Callable[[Machine, Any], list[Any]]) -> Builtin:
 
 
 def _spread(name: str, centre: str) -> Builtin:
-    """A measure of spread, which may be told the centre."""
+    """A measure of spread; `centre` names its optional argument."""
     host = getattr(statistics, name)
 
     def measure(machine: Machine, data: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The modules `typing` and `__future__`: names for imports and annotations, which do nothing."""
+"""The modules `typing` and `__future__`: their names can be imported and used in annotations, and do nothing."""
 
 from __future__ import annotations
 
