@@ -1,1 +1,1 @@
-"""The outside world: tools, engine, traces, retrieval."""
+"""Everything that happens outside a pass: engine, tools, hooks, events, traces."""

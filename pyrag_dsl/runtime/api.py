@@ -51,8 +51,9 @@ def run(program: Program | str, tools: Tools | None = None, **options: Unpack[Ru
 
     Args:
         program: a plan, or its text.
-        tools: the functions that the plan may call, as a mapping by name or as a list: plain or async, usually
-            `retrieve(query, topk)` and `answer(query, docs)`, with typed signatures. Not needed for a replay.
+        tools: the functions that the plan may call, as a mapping by name or as a list. They are plain or async
+            functions with typed signatures, usually `retrieve(query, topk)` and `answer(query, docs)`. A replay needs
+            no tools.
         options: see `RunOptions`.
 
     Raises:
@@ -144,7 +145,7 @@ def rerun(
         recorded: the trace of the run, or its path. The trace is not changed.
         changes: the arguments to change, by the node or alias of the call: `{"retrieve#2": {"topk": 10}}`.
         tools: as for `run`.
-        options: as for `run`. Inputs, limits and time of day are those of the recorded run unless they are given.
+        options: as for `run`. Inputs, limits and `now` are those of the recorded run, unless they are given.
     """
     return _finish(_prepare("rerun", *_changed(recorded, changes, tools, known("rerun", options))))
 
@@ -189,14 +190,14 @@ def _changed(
 
 
 async def _drive_here(options: Mapping[str, Any], prepare: Callable[[], Run]) -> Result:
-    """Carry out a run on the caller's loop, which does not wait for the worker that reads the plan first."""
+    """Carry out a run on the caller's event loop; a worker process that checks the plan does not block the loop."""
     isolated = options.get("isolation", "none") != "none"
     prepared = await in_thread(lambda _: prepare(), None) if isolated else prepare()
     return await Scheduler(prepared, visiting=True).drive()
 
 
 def _finish(prepared: Run) -> Result:
-    """Carry out a run for a caller that waits."""
+    """Carry out a run for a caller that blocks until it ends."""
     if not _inline(prepared):
         return in_time(prepared, lambda: _drive(prepared), wait_for_coroutine)  # type: ignore[no-any-return]
     if prepared.deadline is None:
@@ -205,7 +206,7 @@ def _finish(prepared: Run) -> Result:
 
 
 def _prepare(caller: str, program: Program | str, tools: Tools | None, options: Mapping[str, Any]) -> Run:
-    """A run of these options, checked. `caller`: the function that a message names."""
+    """Check the options and make a run from them; messages name the function `caller`."""
     given = known(caller, options)
     check(given)
     journal, overrides, trace = given.get("journal"), given.get("overrides"), given.get("trace")
@@ -287,14 +288,14 @@ def _prepare(caller: str, program: Program | str, tools: Tools | None, options: 
 
 
 def _rules(given: Mapping[str, Any] | Sequence[Override]) -> tuple[Override, ...]:
-    """What is changed of the calls of a node, as rules: a mapping is for any of them."""
+    """The changes for a node as rules. A mapping becomes one rule for all calls of the node."""
     return (Override(dict(given)),) if isinstance(given, Mapping) else tuple(given)
 
 
 def _fitted(
     overrides: Mapping[str, Sequence[Override]], signatures: Mapping[str, Signature], limits: Limits
 ) -> dict[str, tuple[Override, ...]]:
-    """Overrides held to the types of the tools. Raises `ValueError`."""
+    """Check overrides against the types of the tools. Raises `ValueError`."""
     return {
         node: tuple([rule._replace(changes=fitting(node, rule.changes, signatures, limits)) for rule in rules])
         for node, rules in overrides.items()
@@ -312,7 +313,11 @@ def _same(inputs: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
 def _apart(
     overrides: Mapping[str, Mapping[str, Any] | Sequence[Override]], recorded: Trace | None
 ) -> tuple[dict[str, Any], dict[str, dict[str, tuple[Override, ...]]]]:
-    """Overrides of the run's own calls, and those of nested calls by the node of their run. Raises `ValueError`."""
+    """Split overrides into those of the run's own calls and those of nested calls, by the node of the nested run.
+
+    Raises:
+        ValueError: an alias names no call of the recorded run.
+    """
     own: dict[str, Any] = {}
     nested: dict[str, dict[str, tuple[Override, ...]]] = {}
     for name, given in overrides.items():
@@ -321,7 +326,7 @@ def _apart(
             continue
         calls = () if recorded is None else recorded.calls
         node = next((call.node for call in calls if name in (call.node, call.alias)), name)
-        if "@" not in node:  # a short name that is nobody's; a node may be that of a call still to come
+        if "@" not in node:  # an unknown alias; an unknown node may be that of a later call
             raise ValueError(f"no call {name!r} in the journal: give the trace of the run that has made it")
         within, _, inner = node.rpartition("/")
         nested.setdefault(within, {})[inner] = _rules(given)
@@ -329,7 +334,7 @@ def _apart(
 
 
 def _still_true(recorded: Trace, book: Book) -> Trace:
-    """A trace without the results of nested runs in which calls are changed: they have to be made again."""
+    """A trace without the results of nested runs in which calls are changed, because these runs are made again."""
     declared = read_overrides(recorded.header.overrides)
     void: set[str] = set()
     for within, rules in book.overrides.items():
@@ -344,7 +349,7 @@ def _still_true(recorded: Trace, book: Book) -> Trace:
 
 
 def _declared(rules: Overrides, book: Book) -> dict[str, Sequence[Override]]:
-    """All that is changed by hand, for the header."""
+    """All overrides that a person has given, for the header."""
     nested = {f"{within}/{node}": rule for within, rules in book.overrides.items() for node, rule in rules.items()}
     return {**rules, **nested}
 
@@ -360,9 +365,9 @@ async def _nested(
     options: Mapping[str, Any],
     function: Callable[[Any], Awaitable[Any]] | None = None,
 ) -> Any:
-    """Carry out a run for a tool; see `RunContext.arun`, and, where there is a function, `RunContext.asking`.
+    """Carry out a nested run; see `RunContext.arun` and, for `function`, `RunContext.asking`.
 
-    The runs that one run makes follow each other: what the later may take over is what the earlier have asked.
+    The nested runs of one run are made one after the other, so that each can adopt results of the earlier ones.
     """
     async with outer.in_turn:
         return await _nested_run(outer, call, outer.left(call), program, tools, options, function)
@@ -382,7 +387,8 @@ async def _nested_run(
     given = known("RunContext.arun", options)
     for name in given:
         if name not in _NESTED_OPTIONS:
-            raise TypeError(f"a nested run takes {name!r} from the run around it; it has {', '.join(_NESTED_OPTIONS)}")
+            allowed = ", ".join(sorted(_NESTED_OPTIONS))
+            raise TypeError(f"a nested run takes {name!r} from the run around it; its own options are {allowed}")
     if node.count("/") >= DEEPEST:
         message = f"runs are nested deeper than {DEEPEST}"
         raise LimitExceeded((Diagnostic("PLAN408", message, call.span, nodes=(call.node,)),))
@@ -443,13 +449,13 @@ async def _nested_run(
 
 
 def _inputs(given: dict[str, Any] | None, kept: dict[str, Any] | None, replay: bool) -> dict[str, Any]:
-    """The inputs of a run, from what is given and what is on record. Raises `ValueError` where a replay has others."""
+    """Merge the given inputs with the recorded ones. Raises `ValueError` if those of a replay differ."""
     if given is None or kept is None:
         return given or kept or {}
     merged = {**kept, **given}
     for name, value in merged.items() if replay else ():
         if name not in kept or not same_arguments({name: value}, {name: kept[name]}):
-            raise ValueError(f"the trace was recorded with another input {name!r}: a replay has the same")
+            raise ValueError(f"the trace was recorded with another input {name!r}: a replay must have the same")
     return merged
 
 
@@ -491,7 +497,7 @@ def _calls(program: Program, names: list[str]) -> bool:
 
 
 def _inline(prepared: Run) -> bool:
-    """Whether one pass in this thread does: plain tools, and nothing that could overlap."""
+    """Whether one pass in this thread is enough: there are only plain tools, and no calls that could overlap."""
     options = prepared.options
     if options.hooks or options.call_timeout is not None or any(tool.is_async for tool in prepared.tools.values()):
         return False

@@ -1,4 +1,4 @@
-"""Calls that a tool makes one by one in Python, recorded like those of a plan: in the order in which it asks."""
+"""Tool calls that Python code makes one by one inside a tool; they are recorded in their order, as those of a plan."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .tools import handed
 
 
 class Asking:
-    """The tools of a nested run as methods, looked up in its journal first: `await ask.retrieve("Dune", topk=3)`.
+    """The tools of a nested run as async methods: `await ask.retrieve("Dune", topk=3)`.
 
-    The calls are numbered as they are begun, so that they can be found again: what decides about them may depend on
-    results and inputs, and on nothing else. Hooks are asked before a call, and not after it.
+    A call whose result is in the journal is not made. Calls are identified by the order in which they begin, so the
+    code between them may depend only on inputs and on results. Hooks are asked before a call, but not after it.
     """
 
     def __init__(self, run: Run) -> None:
@@ -51,14 +51,14 @@ class Asking:
         return handed(entry.result)
 
     def _bound(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Arguments by parameter name. Raises `TypeError`, as a call of a function does."""
+        """The arguments by parameter name. Raises `TypeError`, as a call of a Python function does."""
         signature = self._run.signatures[name]
         params = signature.params
         given = {**dict(zip((param.name for param in params), args, strict=False)), **kwargs}
         unknown = sorted(given.keys() - {param.name for param in params})
         missing = [param.name for param in params if param.name not in given and param.default is REQUIRED]
         if unknown or missing or len(args) > len(params):
-            raise TypeError(f"{name} is asked wrongly: its signature is {signature}")
+            raise TypeError(f"the arguments of {name} do not fit its signature {signature}")
         try:
             return {
                 param.name: check_argument(name, param, given[param.name], self._run.options.limits)
@@ -93,7 +93,7 @@ class Asking:
         return await (asked if timeout is None else asyncio.wait_for(asked, timeout))
 
     def ended(self, value: Any = None, error: BaseException | None = None) -> None:
-        """Write down how it ended."""
+        """Record how the nested run has ended."""
         run = self._run
         status = "done" if error is None else "tool" if isinstance(error, ToolFailed) else "failed"
         diagnostics = error.diagnostics if isinstance(error, PlanError) else ()
@@ -104,7 +104,7 @@ class Asking:
 
 
 async def asked(run: Run, function: Callable[[Any], Awaitable[Any]]) -> Any:
-    """What an async function of an `Asking` returns, with its calls on record."""
+    """Await an async function of an `Asking`, record its calls, and return its result."""
     ask = Asking(run)
     try:
         value = await function(ask)

@@ -1,4 +1,4 @@
-"""The one shape of a call, for everything that looks at a run after it has ended."""
+"""The record of a call, for everything that reads a run after it has ended."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ class CallRecord:
     """A tool call of a run.
 
     Attributes:
-        node: its dynamic call site, `retrieve@7:14[0,1]`.
-        alias: its short name, `retrieve#3`; "" for a call that the plan did not reach.
+        node: the node of the call, for example `retrieve@7:14[0,1]`.
+        alias: the short name, for example `retrieve#3`; "" for a call that the plan did not reach.
         tool: the name of the tool.
-        arguments: by parameter name.
-        result: what the tool returned; None if it returned nothing.
-        span: its place in the plan; None for a call that the plan did not reach.
-        elapsed: seconds that the tool took; None if it did not return.
-        times: when it was wanted, made and answered, in seconds since the run began; None if another run made it.
-        ended: whether there is a result.
+        arguments: the arguments by parameter name.
+        result: what the tool returned; None if the call did not return.
+        span: the place of the call in the plan; None for a call that the plan did not reach.
+        elapsed: the time that the tool took, in seconds; None if the call did not return.
+        times: when the call was wanted, started and answered, in seconds since the run began; None if another run made
+            the call.
+        ended: whether the call has returned.
         cached: whether the result was taken from the journal.
-        speculative: whether the result was not used: the run failed before the plan reached the call, or a re-run took
-            its place.
-        usage: tokens and cost, where the tool reports them.
+        speculative: whether the result was not used, because the run failed before the plan reached the call, or
+            because a re-run replaced it.
+        usage: numbers that the tool reported, such as tokens and cost, by name.
     """
 
     node: str
@@ -48,11 +49,11 @@ class CallRecord:
 
     @property
     def depends_on(self) -> tuple[str, ...]:
-        """Nodes of the calls that this call depends on, by data or by control; none where the run did not end well."""
+        """The nodes of the calls that this call depends on, by data or control; empty if the run did not end well."""
         return () if self._dependences is None else self._dependences(self.node)
 
     def to_json(self) -> dict[str, Any]:
-        """The call as `--json` prints it. Values that JSON cannot express are written as in traces."""
+        """The call as `--json` prints it. Values that JSON cannot express are encoded as in traces."""
         return {
             "tool": self.tool,
             "arguments": encode_shown(dict(self.arguments)),
@@ -72,15 +73,15 @@ class CallRecord:
 def call_records(
     events: Iterable[Event], dependences: Callable[[str], tuple[str, ...]] | None = None
 ) -> tuple[CallRecord, ...]:
-    """The calls among these events, in program order; those that the plan did not come to last.
+    """The calls among these events in program order; calls that the plan did not reach come last.
 
-    A node that was asked again has two: the call that counts, and the one whose place that took.
+    A node that was re-run has two calls: the one whose result was used, and the one that it replaced.
     """
     events = list(events)
     ended = {event.node: event for event in events if isinstance(event, CallFinished) and not event.speculative}
     begun = [event for event in events if isinstance(event, CallStarted)]
     made = [_record(event, ended.pop(event.node, None), dependences) for event in begun]
-    # The file of a run that was killed has results without their calls.
+    # The file of a run that was killed has results without the events of their calls.
     rest = [event for event in events if isinstance(event, CallFinished) and (event.speculative or event.node in ended)]
     return (*made, *(_record(event, event, dependences) for event in rest))
 
@@ -108,7 +109,7 @@ def _record(
 
 
 def asked_of(arguments: Mapping[str, Any]) -> str:
-    """What a call asks, in one text: its query, or the first text among its arguments."""
+    """The question of a call in one text: its query, or else the first text among its arguments."""
     query = arguments.get("query")
     if isinstance(query, str):
         return query

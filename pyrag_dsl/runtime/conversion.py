@@ -1,7 +1,7 @@
-"""Types that a host annotates its tools with and plans have no values of: pydantic validates and converts them.
+"""Conversion of types that annotate tools but do not exist in plans; pydantic validates and converts their values.
 
-A model, a dataclass or a TypedDict is a dictionary to a plan, an enumeration one of its values, a tuple a list. What
-is checked before a run is the plain type; the rest is checked when the call is made, in the host.
+In a plan, a model, a dataclass or a TypedDict is a dictionary, a member of an enumeration is its value, and a tuple is
+a list. Vetting checks only the plain type; the rest is checked by the host when the call is made.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _PLAIN = {str: "str", int: "int", float: "float", bool: "bool", list: "list", dict: "dict"}
-_DEEPEST = 3  # types within types that are shown
+_DEEPEST = 3  # levels of nested types that are shown
 
 
 class Misfit(Exception):
-    """What cannot be converted.
+    """A value that cannot be converted.
 
     Attributes:
-        name: the parameter; "" for the result.
-        wanted: the type, as a planner is shown it.
-        found: what does not fit in it and where, without anything that was given.
+        name: the name of the parameter; "" for the result.
+        wanted: the type, as planners see it.
+        found: the mistakes in the value with their places, without quoting the value.
     """
 
     def __init__(self, name: str, wanted: str, found: tuple[str, ...]) -> None:
@@ -34,13 +34,13 @@ class Misfit(Exception):
 
 
 class Conversion(NamedTuple):
-    """How values of one type go in and out.
+    """How values of one type are converted.
 
     Attributes:
-        plain: the type that plans see, one of `TOOL_TYPES`.
-        text: the type, as a planner is shown it.
-        load: plain data to a value of the type. Raises `Misfit`.
-        dump: a value of the type to plain data. Raises `Misfit`.
+        plain: the type in plans, one of `TOOL_TYPES`.
+        text: the type, as planners see it.
+        load: makes a value of the type from plain data. Raises `Misfit`.
+        dump: makes plain data from a value of the type. Raises `Misfit`.
     """
 
     plain: str
@@ -76,7 +76,7 @@ def conversion_of(annotation: Any) -> Conversion:
 
 
 def _told(name: str, error: Any) -> tuple[str, ...]:
-    """The first few mistakes, each with its place. What a check of the host's own says stays in the host."""
+    """The first few mistakes with their places. The message of a validator that the host wrote is not shown."""
     found = []
     for each in error.errors(include_url=False, include_context=False, include_input=False)[:3]:
         place = ".".join(str(part) for part in (name, *each["loc"]))[:80]
@@ -86,7 +86,7 @@ def _told(name: str, error: Any) -> tuple[str, ...]:
 
 
 def _plain(annotation: Any) -> str:
-    """The type of the plain data, as far as one name can say it."""
+    """The name of the plain type that comes closest to an annotation."""
     annotation, arguments = _parts(annotation)
     if annotation is typing.Literal:
         return _common(arguments)
@@ -107,14 +107,14 @@ def _common(values: tuple[Any, ...]) -> str:
 
 
 def _parts(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A generic type and its arguments; what only adds to a type left out."""
+    """A generic type and its arguments, without annotations that only add to a type."""
     while typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
     return typing.get_origin(annotation) or annotation, typing.get_args(annotation)
 
 
 def _fields(kind: type) -> list[tuple[str, Any, Any]] | None:
-    """Names, types and defaults of the fields of a model, a dataclass or a TypedDict; None for any other type."""
+    """The names, types and defaults of the fields of a model, dataclass or TypedDict; None for any other type."""
     if hasattr(kind, "model_fields") and hasattr(kind, "model_validate"):
         return [
             (name, field.annotation, _REQUIRED if field.is_required() else field.default)
@@ -133,7 +133,7 @@ def _fields(kind: type) -> list[tuple[str, Any, Any]] | None:
 
 
 def shown(annotation: Any, depth: int = 0) -> str:
-    """A type as a planner is shown it: `{text: str, limit: int = 5}`, `'asc' | 'desc'`, `list[str] | None`."""
+    """A type as planners see it: `{text: str, limit: int = 5}`, `'asc' | 'desc'`, `list[str] | None`."""
     annotation, arguments = _parts(annotation)
     if annotation is Any or annotation is None or annotation is type(None):
         return "any" if annotation is Any else "None"

@@ -1,8 +1,8 @@
-"""The engine: performs the calls that a plan wants, and interprets again, until nothing is wanted.
+"""The engine: it makes the calls that a plan wants, and interprets the plan again, until no call is wanted.
 
-A plan holds no thread, frame or generator while its tools are at work. A concurrent pass finds all calls whose
-arguments are known; they are in flight together. What counts in the end is a sequential pass over the full
-journal, so that value, trace and errors are those of running one call after the other.
+A plan holds no thread, frame or generator while its tools work. A concurrent pass finds all calls whose arguments are
+known, and these are made at the same time. The outcome is that of a sequential pass over the full journal, so value,
+trace and errors are the same as with one call after the other.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ from .tools import Reported, Tool, signatures_of
 from .trace import Trace, overrides_to_json, signatures_to_json
 
 logger = logging.getLogger("pyrag_dsl")
-logger.addHandler(logging.NullHandler())  # a host that sets up no logging sees nothing
-_SLOW = 0.001  # seconds that a pass takes before its state is kept for the next
-_AHEAD = 1_000  # steps that any concurrent pass may read on for, past the first call that is missing
+logger.addHandler(logging.NullHandler())  # a host that sets up no logging sees no messages
+_SLOW = 0.001  # seconds of a pass from which on later passes start from a saved state
+_AHEAD = 1_000  # steps that every concurrent pass may take after the first call that is missing
 
 
 _NO_USAGE: Mapping[str, Any] = MappingProxyType({})
@@ -65,7 +65,7 @@ NOTHING = "final_answer = None"  # the plan of a run whose calls are made in Pyt
 
 
 class Failure(Exception):
-    """A call that failed for good. Never shown: its diagnostic is."""
+    """A call has failed and is not repeated. Users see its diagnostic, never this exception."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
@@ -80,7 +80,7 @@ class RefusedResult(Failure):
 
 
 class Escaped(Exception):
-    """What a tool raised that is no ordinary exception: it must end the call, not the host."""
+    """Wraps a `BaseException` of a tool, such as SystemExit, so that it fails the call and does not end the host."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(type(error).__name__)
@@ -92,25 +92,25 @@ class Run:
     """One run of one program.
 
     Attributes:
-        overrides: what is changed in the arguments of calls, by node.
-        fresh: the entries that this run has paid for, by identity.
-        failures: why calls have failed for good.
-        launched: the arguments with which each node was asked last, and in which epoch.
-        epoch: how often a hook has changed what was asked before: only within one epoch a node has one set of
-            arguments.
+        overrides: changed arguments of calls, by node.
+        fresh: the entries of calls that this run has made, by the id of the entry.
+        failures: the diagnostics of calls that have failed and are not repeated.
+        launched: the last arguments of each node, and the epoch in which the call was made.
+        epoch: how often a hook has changed earlier calls. A node has only one set of arguments within an epoch.
         listening: whether any hook wants events.
-        followed: the statements of which the hooks have been told.
-        telling: whether anybody is told of calls that come back: a file, hooks, the log.
-        trusting: whether concurrent passes are made and believed. Once the two readings disagree about a call, the run
-            goes on one call after the other: a mistake of the concurrent reading costs one call, and never the outcome.
-            A plan in which every call needs the one before has no use for them.
-        slow: whether a pass has taken so long that it is worth the while to keep what the next need not do again.
-        ahead: steps that concurrent passes may still take beyond the first call that is missing: together half as many
-            as the plan may take at all, and then a few in each.
-        made: calls made, those left out that were made by mistake.
-        book: what this run shares with the runs around it and inside of it.
-        within: the node of the call that this run is nested in, and `alias` its short name; "" for the outermost.
-        allowance: what may be spent by this run.
+        followed: the statements that the hooks have been told of.
+        telling: whether a file, a hook or the log gets an event when a call returns.
+        trusting: whether concurrent passes are made. When the two readings disagree about a call, the run continues
+            sequentially, so that a mistake of the concurrent reading costs one call and never changes the outcome.
+            Concurrent passes are also useless for a plan in which every call needs the one before.
+        slow: whether a pass has taken so long that later ones are to start from a saved state.
+        ahead: the steps that concurrent passes may still take after the first call that is missing. All passes share
+            half of the limit of steps; after that, each pass may take a few.
+        made: the number of calls that were made, without those that were made by mistake.
+        book: what this run shares with its enclosing and nested runs.
+        within: the node of the call in which this run is nested; "" for the outermost run.
+        alias: the short name of that call.
+        allowance: the budgets of this run.
     """
 
     __slots__ = (
@@ -142,10 +142,10 @@ class Run:
         self.fresh: dict[int, Entry] = {}
         self.decisions: list[Event] = list(options.decisions)
         self.failures: ByCall[Diagnostic] = ByCall()
-        self.causes: dict[int, tuple[Diagnostic, BaseException]] = {}  # what tools raised, by the diagnostic's identity
-        # What a replay fails with: the arguments and the diagnostic of the calls that failed on record.
+        self.causes: dict[int, tuple[Diagnostic, BaseException]] = {}  # exceptions of tools, by id of the diagnostic
+        # For a replay: the arguments and the diagnostic of each recorded call that failed, by node.
         self.recorded_failures: Mapping[str, tuple[Mapping[str, Any], Diagnostic]] = {}
-        # Only hooks that look at results make it worth knowing what depends on what as the run goes on.
+        # The hooks that are asked about results. Only they need the lineage during a run.
         self.watchers = watching(options.hooks)
         self.listening = any(type(hook).on_event is not Hook.on_event for hook in options.hooks)
         self.followed: list[StatementEnded] = []
@@ -162,14 +162,14 @@ class Run:
         self.progress: dict[tuple[bool, int], Progress] = {}  # by reading and epoch
         self.ahead = options.limits.steps >> 1
         self.slow = False
-        self.computing = True  # no tool holds the thread: it is the interpreter's, or has not begun
+        self.computing = True  # whether the interpreter, and no tool or hook, has the thread
         self.passes = 0
         self.book = book or Book()
         self.within = within
         self.alias = alias
         limits = options.limits
         self.allowance = allowance or Left(limits.tool_calls, limits.tokens, limits.cost)
-        self.nest: Callable[..., Any] | None = None  # how a tool runs a plan
+        self.nest: Callable[..., Any] | None = None  # makes a nested run for a tool
         self._in_turn: asyncio.Lock | None = None
         self.began = time.monotonic()
         self.deadline = self.book.deadline
@@ -181,7 +181,7 @@ class Run:
     # ------------------------------------------------------------------ passes
 
     def interpret(self, *, concurrent: bool = False, supply: Any = None, interrupt: Any = None) -> Outcome:
-        """One pass. Raises `LimitExceeded` if it was isolated and its worker was lost."""
+        """Make one pass. Raises `LimitExceeded` if the worker process of an isolated pass was lost."""
         try:
             return self.look(concurrent, supply, interrupt or self.expired)
         except LimitExceeded as lost:
@@ -240,7 +240,7 @@ class Run:
             self.emit(event)
 
     def snapshot(self) -> Outcome | None:
-        """What a sequential pass makes of the journal now, whatever the time is; None if its worker was lost."""
+        """The outcome of a sequential pass over the current journal, past any deadline; None if its worker was lost."""
         try:
             return self.look(False, None, None)
         except LimitExceeded:
@@ -262,7 +262,7 @@ class Run:
         )
 
     def known(self) -> tuple[Call, ...]:
-        """The calls that the last pass met, with what has come back for them since."""
+        """The calls that the last pass met, with the results that have come back since."""
         found = []
         for call in self.last:
             entry = call.entry or self.journal.find(call.node, call.tool, call.arguments)
@@ -302,7 +302,7 @@ class Run:
             self.emit(header)
 
     def recall(self) -> None:
-        """What hooks have had asked again, and taken back, as it is on record."""
+        """Restore the re-runs of hooks, and those that were undone, from the recorded decisions."""
         for event in self.options.decisions:
             if isinstance(event, NodeRerun):
                 self.reruns.append(event)
@@ -343,7 +343,7 @@ class Run:
     # -------------------------------------------------------------------- calls
 
     def contradicted(self, calls: Iterable[Call]) -> bool:
-        """Whether one of these nodes was already asked otherwise, although nothing that it depends on has changed."""
+        """Whether a node was called with other arguments in this epoch, so that the two readings disagree."""
         for call in calls:
             arguments, epoch = self.launched.get(call.node, (call.arguments, self.epoch))
             if epoch == self.epoch and not same_arguments(arguments, call.arguments):
@@ -351,19 +351,19 @@ class Run:
         return False
 
     def distrust(self) -> None:
-        """The readings disagree: only what the sequential one wants is asked from now on."""
+        """Make no more concurrent passes, because the two readings disagree."""
         self.trusting = False
         self.made = sum(
             call.entry is not None and id(call.entry) in self.fresh for call in self.look(False, None, None).calls
         )
 
     def launch(self, call: Call) -> None:
-        """Take note that a call is made."""
+        """Record that a call is made."""
         self.launched[call.node] = (call.arguments, self.epoch)
         self.made += 1
 
     def reuse(self, call: Call) -> Entry | None:
-        """What another run has paid for, if it is what this call asks: an entry for the journal."""
+        """An entry for this call from the result of an equal call of another run, or None."""
         often = self.tools[call.tool].idempotent
         entry = self.journal.adopt(call.node, call.tool, call.arguments, often=often)
         if entry is not None:
@@ -372,11 +372,11 @@ class Run:
         return entry
 
     def named(self, call: Call | Entry) -> dict[str, Any]:
-        """The fields of a log record that name a call."""
+        """The fields that name a call in a log record."""
         return {"pyrag_node": self.whole(call.node), "pyrag_tool": call.tool}
 
     def tell(self, entry: Entry, alias: str, cached: bool) -> None:
-        """Write down and say that a call has come back."""
+        """Write the event of a call that has returned to the log, the file and the hooks."""
         if logger.isEnabledFor(logging.DEBUG):
             costs = {name: entry.usage.get(name) for name in COUNTED}
             fields = {"elapsed": entry.elapsed, "cached": cached, **costs}
@@ -389,23 +389,23 @@ class Run:
             self.emit(event)
 
     def whole(self, node: str) -> str:
-        """A node of this run as the question knows it."""
+        """A node of this run under the name that the outermost run gives it."""
         return f"{self.within}/{node}" if self.within else node
 
     def handed(self, call: Call) -> Callable[[Mapping[str, Any]], Any]:
-        """What the tool of a call is called through."""
+        """The function through which the tool of a call is called, with its `RunContext` if it takes one."""
         tool = self.tools[call.tool]
         return tool.call if tool.context is None else partial(tool.call, context=self.context(call))
 
     @property
     def in_turn(self) -> asyncio.Lock:
-        """Held by the nested run that is under way."""
+        """The lock that the current nested run holds."""
         if self._in_turn is None:
             self._in_turn = asyncio.Lock()
         return self._in_turn
 
     def context(self, call: Call) -> RunContext:
-        """What a tool is told of this run."""
+        """The `RunContext` for the tool of this call."""
         node, left = self.whole(call.node), self.left(call)
 
         async def arun(program: Any, tools: Any = None, **options: Any) -> Result:
@@ -420,7 +420,7 @@ class Run:
         return RunContext(node, self.options.inputs, left, arun, asking)
 
     def left(self, call: Call) -> Left:
-        """What may still be spent when the plan comes to this call."""
+        """The budgets that are left when the plan reaches this call."""
         spent = Spending(calls=1)
         for before in self.known():
             if before.node == call.node:
@@ -433,14 +433,17 @@ class Run:
     def receive(
         self, call: Call, result: Any, elapsed: float, times: Times | None = None, asked_by: Call | None = None
     ) -> Entry:
-        """Take a tool's result over the border: an entry for the journal. Raises `Failure`.
+        """Copy a tool's result over the border into an entry for the journal.
 
         Args:
-            call: what was asked.
-            result: what came back.
-            elapsed: seconds that the tool took.
-            times: of the call; None for what no tool has said.
-            asked_by: the call that was made for this one too, and has paid for it.
+            call: the call.
+            result: the return value of the tool.
+            elapsed: the time that the tool took, in seconds.
+            times: the times of the call; None if no tool has given the result.
+            asked_by: another call that shares this result and carries its usage; None if this call does.
+
+        Raises:
+            Failure: the result cannot cross the border, or has the wrong type.
         """
         tool = self.tools[call.tool]
         returns, conversion = tool.signature.returns, tool.result
@@ -476,7 +479,7 @@ class Run:
         return entry
 
     def missed(self, call: Call, error: BaseException, times: Times | None, *, final: bool) -> None:
-        """Take note of a call that was made in vain, and of what it has cost."""
+        """Record an attempt of a call that has failed, with its cost."""
         if not final:
             logger.info("%s is asked again", call.alias, extra=self.named(call))
         raised = error.error if isinstance(error, Escaped) else error
@@ -497,9 +500,9 @@ class Run:
         self.write_decisions()
 
     def failed(self, call: Call, error: BaseException, times: Times | None = None) -> Diagnostic:
-        """The diagnostic of a call that raised: neither its message nor anything it may quote.
+        """The diagnostic of a call whose tool raised an exception. It does not quote the message of the exception.
 
-        What it raised is for the host alone: in its log, and as the cause of what the run raises.
+        Only the host sees the exception itself: in its log, and as the cause of the error of the run.
         """
         if isinstance(error, Failure):
             if isinstance(error, RefusedResult) and times is not None:
@@ -555,11 +558,11 @@ class Run:
         return call, None
 
     def change(self, call: Call, changes: Mapping[str, Any]) -> None:
-        """Make this call with other arguments from now on, where it is asked with those that it has."""
+        """Add an override for this node, which applies to calls with the current arguments."""
         self.overrides[call.node] = (*self.overrides.get(call.node, ()), Override(changes, dict(call.arguments)))
 
     async def after(self, call: Call, entry: Entry, settled: bool) -> Entry | None:
-        """Ask the hooks about a result: what the journal is to hold; None to keep it back until later."""
+        """Ask the hooks about a result. Returns the entry for the journal, or None if a hook waits."""
         lineage = self.lineage()
         for hook in self.watchers:
             finished = Finished(call, entry.result, settled, lineage, self.known)
@@ -577,13 +580,13 @@ class Run:
         return entry
 
     def rerun(self, hook: str, call: Call, decided: Rerun) -> None:
-        """Ask calls again with other arguments, but for what has been tried and taken back."""
+        """Make calls again with other arguments, except for changes that were undone before."""
         calls = {each.node: each for each in self.known()}
         wanted: list[tuple[Call, dict[str, Any]]] = []
         for node, given in decided.overrides.items():
             changes = fitting(node, given, self.signatures, self.options.limits)
             if node not in calls:
-                raise ValueError(f"a hook wants {node!r} to be made again, which is not among the calls of the run")
+                raise ValueError(f"a hook wants to re-run {node!r}, which is not among the calls of the run")
             target = calls[node]
             if self.undone.get(node, {**target.arguments, **changes}) is None:
                 wanted.append((target, changes))
@@ -599,7 +602,7 @@ class Run:
             self.decide(event)
 
     def undo(self, failed: Call) -> bool:
-        """Take back the last re-run that this failed call is part of, or depends on; whether there was one."""
+        """Undo the last re-run that a failed call belongs to or depends on. Returns whether there was one."""
         lineage = self.lineage()
         for event in reversed(self.reruns):
             if failed.node != event.node and failed.node not in lineage.dependents(event.node):
@@ -624,24 +627,24 @@ class Run:
         self.emit(event)
 
     def settled(self, call: Call) -> None:
-        """Write down what hooks have decided about a result, and that they have been asked, in one step."""
+        """Write the decisions of hooks about a result, and that all have been asked, in one step."""
         if self.watchers:
             self.unwritten.append(CallSettled(node=call.node))
             self.write_decisions()
 
     def write_decisions(self) -> None:
-        """Write down what hooks have decided."""
+        """Write the decisions of hooks to the file."""
         if self.options.file is not None and self.unwritten:
             self.options.file.write(*self.unwritten)
         self.unwritten.clear()
 
     @property
     def room(self) -> int:
-        """How many more calls may be made: of a nested run the limit is what the question has left."""
+        """How many more calls may be made. A nested run may make as many as the outermost run has left."""
         return self.options.limits.tool_calls - self.made
 
     def overdrawn(self) -> LimitHit | None:
-        """Why no further call may be paid for; None while one may."""
+        """The exceeded limit that forbids further calls, or None."""
         limits = self.options.limits
         if self.made >= limits.tool_calls:
             return LimitHit("PLAN408", f"the plan made more than {limits.tool_calls} tool calls")
@@ -660,7 +663,7 @@ class Run:
         return build_trace(self, outcome, status, tuple(diagnostics), time.monotonic() - self.began)
 
     def finish(self, outcome: Outcome) -> Result:
-        """The result of a sequential pass that ended, or its error."""
+        """Make the result of a run from its last pass, or raise its error."""
         if outcome.status == "done":
             trace = self.trace(outcome, "done", outcome.diagnostics)
             self.close(trace)
@@ -687,10 +690,10 @@ class Run:
         return error
 
     def call_failed(self, diagnostic: Diagnostic, outcome: Outcome) -> PlanError:
-        """The error of a call that failed for good: the tool's, or the plan's if its arguments do not fit."""
-        if diagnostic.code == "PLAN501" or diagnostic.code.startswith("PLAN3"):  # the latter of a nested run
+        """The error of a run in which a call has failed: the tool's, or the plan's if the arguments do not fit."""
+        if diagnostic.code == "PLAN501" or diagnostic.code.startswith("PLAN3"):  # PLAN3xx comes from a nested run
             return self.error(PlanFailed, (diagnostic,), outcome, "failed")
-        if diagnostic.code in ("PLAN402", "PLAN408", "PLAN413"):  # of a nested run: what the whole may spend is spent
+        if diagnostic.code in ("PLAN402", "PLAN408", "PLAN413"):  # a nested run has exceeded the shared budgets
             return self.error(LimitExceeded, (diagnostic,), outcome, "limit")
         return self.error(ToolFailed, (diagnostic,), outcome, "tool")
 
@@ -707,7 +710,7 @@ class Run:
                 self.emit(event)
 
     def not_recorded(self, outcome: Outcome) -> PlanError:
-        """A strict replay has met a call that its trace does not hold."""
+        """The error of a replay that has met a call which its trace does not hold."""
         call = outcome.wanted[0]
         arguments, failure = self.recorded_failures.get(call.node, ({}, None))
         if failure is not None and arguments == call.arguments:
@@ -732,7 +735,7 @@ class Run:
 
 
 async def decision(hook: Hook, method: str, kinds: tuple[type, ...], *told: Any) -> Any:
-    """What a hook decides. Raises `TypeError` if it is no decision: what is meant as a veto must not be let pass."""
+    """Ask a hook. Raises `TypeError` if it returns no decision, because the value may be meant as a veto."""
     decided = getattr(hook, method)(*told)
     if inspect.isawaitable(decided):
         decided = await decided
@@ -745,7 +748,7 @@ async def decision(hook: Hook, method: str, kinds: tuple[type, ...], *told: Any)
 def fitting(
     node: str, changes: Mapping[str, Any], signatures: Mapping[str, Signature], limits: Limits
 ) -> dict[str, Any]:
-    """Changed arguments of a call, held to the types of its tool. Raises `ValueError`: they are the host's."""
+    """Check changed arguments of a call against the types of its tool. Raises `ValueError`."""
     tool = node.partition("@")[0]
     if tool not in signatures:
         raise ValueError(f"{node!r} is not a call of a tool: name it like `retrieve@7:14`")
@@ -767,7 +770,7 @@ def _short(value: Any) -> str:
 
 
 def sound_usage(usage: Any) -> bool:
-    """Whether what a tool reports can be added up and written down: numbers, texts, and lists of them."""
+    """Whether a reported usage holds only finite numbers, texts and lists of them, so that a trace can hold it."""
     if not isinstance(usage, Mapping):
         return False
     for name, value in usage.items():
@@ -790,11 +793,11 @@ def _is_noted(value: Any) -> bool:
 
 
 def _public_notes(error: BaseException) -> Iterable[str]:
-    """What an exception says of itself on purpose: an attribute `public_message` that is one line of text."""
+    """The text that an exception offers for the plan, in an attribute `public_message`."""
     try:
         message = getattr(error, "public_message", None)
     except Exception:
-        return  # it cannot even say that
+        return  # the attribute itself raises
     if type(message) is str:
         yield message if len(message) <= 500 else message[:497] + "..."
 
@@ -803,12 +806,12 @@ def _public_notes(error: BaseException) -> Iterable[str]:
 
 
 def run_inline(run: Run) -> Result:
-    """One call after the other in this thread: plain tools, one pass, no event loop."""
+    """Carry out a run with plain tools in one pass in this thread, one call after the other, without an event loop."""
 
     tools, clock, attempts = run.tools, time.monotonic, run.options.retries + 1
 
     replay = run.options.replay
-    lends = run.journal.lends  # nothing is added to it: no plain tool runs a plan
+    lends = run.journal.lends  # this stays as it is, because no plain tool makes nested runs
 
     def supply(call: Call) -> Entry | None:
         if lends and (entry := run.reuse(call)) is not None:
@@ -865,9 +868,9 @@ def awaited(coroutine: Any) -> Any:
 
 
 def in_time(run: Run, job: Callable[[], Any], waiting: Callable[..., Any]) -> Any:
-    """What a job for this run returns, unless a tool holds it after the deadline.
+    """The result of a job for this run, or the error of the deadline if a tool blocks the job past it.
 
-    A pass notices the deadline by itself and says where it was, if a busy machine lets it: it gets longer for that.
+    A pass notices the deadline itself, and its error tells the place. On a busy machine it gets more time for that.
     """
     left = None if run.deadline is None else max(0.0, run.deadline + _AFTER - time.monotonic())
 
@@ -884,5 +887,5 @@ def in_time(run: Run, job: Callable[[], Any], waiting: Callable[..., Any]) -> An
         raise
 
 
-_AFTER = 0.15  # seconds after the deadline that a run has to end by itself
-_BUSY = 3.0  # the same where it is a pass that has not ended, on a machine that is busy
+_AFTER = 0.15  # seconds after the deadline in which a run may end by itself
+_BUSY = 3.0  # the same if a pass is running, because the machine may be busy

@@ -1,4 +1,7 @@
-"""What happened in a run, as typed events. Frozen: what begins and what ends are two events."""
+"""The events of a run. An event is frozen: the begin and the end of something are two events.
+
+A trace holds events in program order. Hooks and `astream` get them when they happen.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from typing import Any, ClassVar
 from ..grammar.diagnostics import Diagnostic, Span
 
 VERSION = 2
-"""Of the format of traces. The second may refer to what stands in the file already."""
+"""The version of the format of traces. Since version 2, an event may refer to a value earlier in the file."""
 READABLE = (1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What all events have.
+    """The base of all events.
 
     Attributes:
-        seq: counts them in program order from 0.
-        within: the node of the call that the event's run is nested in; "" for the run of the trace itself.
+        seq: the position of the event in the trace, from 0.
+        within: the node of the call in which the run of this event is nested; "" for the run of the trace itself.
     """
 
     type: ClassVar[str]
@@ -28,18 +31,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """The first event: everything that the run is a function of, but for the results of its calls.
+    """A run begins. This first event holds everything that determines the run, except the results of its calls.
 
     Attributes:
-        version: of the format.
-        source: the plan.
-        inputs: values of names that were bound before the first statement, `question` among them.
-        started: the time of day that the plan sees, ISO 8601.
-        signatures: of the tools: parameters as (name, type, default, required), and what they return.
-        limits: by name.
-        overrides: arguments changed, by node: what changes, for any arguments of the call; or a list of pairs of what
-            changes and the arguments that it is for.
-        about: what the host says of the run by name, for people: the model, the corpus.
+        version: the version of the format.
+        source: the text of the plan.
+        started: the present as the plan sees it, as ISO 8601.
+        signatures: the tools by name: parameters as (name, type, default, required), and the type of the result.
+        limits: the limits by name, in the units of `Limits`.
+        overrides: changed arguments by node: the new arguments by name, for any call of the node; or a list of pairs of
+            the new arguments and the arguments of the call that they are for.
+        inputs: the values of names that are bound before the first statement, such as `question`.
+        about: texts by name that the host gives for people, such as the model and the corpus.
     """
 
     type: ClassVar[str] = "run_started"
@@ -54,14 +57,19 @@ class RunStarted(Event):
 
     @property
     def question(self) -> str:
-        """The input of that name, as text; "" if there is none."""
+        """The input `question` as text; "" if there is none."""
         asked = self.inputs.get("question", "")
         return asked if isinstance(asked, str) else repr(asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementEnded(Event):
-    """A statement was carried out. `names` maps what it bound, or "" for its value, to a preview."""
+    """A statement has ended. Only traces have this event: hooks do not get it.
+
+    Attributes:
+        span: the place of the statement in the plan.
+        names: the names that it bound, each with a preview of the value; for an expression, "" with its value.
+    """
 
     type: ClassVar[str] = "statement"
     span: Span
@@ -70,7 +78,15 @@ class StatementEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStarted(Event):
-    """A tool was called. `node` names the dynamic call site, `alias` is short for it."""
+    """A call begins. In a trace, this event also stands before a result that was taken from the journal.
+
+    Attributes:
+        node: the node of the call, for example `retrieve@7:14[0,1]`.
+        alias: the short name of the call, for example `retrieve#3`.
+        tool: the name of the tool.
+        arguments: the arguments by parameter name, defaults included.
+        span: the place of the call in the plan.
+    """
 
     type: ClassVar[str] = "call_started"
     node: str
@@ -82,16 +98,21 @@ class CallStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFinished(Event):
-    """What a tool answered. These events are the journal.
+    """A call has returned a result. These events of a trace are its journal.
 
     Attributes:
-        elapsed: seconds.
-        times: when the call was wanted, made and answered, in seconds since the run began, that of the question where
-            runs are nested; None if another run made it.
-        cached: whether the result came from a journal and not from the tool.
-        usage: tokens and cost by name, where the tool reports them.
-        speculative: the result was not used in the end: the run failed before the plan came to it, or a re-run took
-            its place.
+        node: the node of the call.
+        alias: the short name of the call; "" if the plan did not reach the call.
+        tool: the name of the tool.
+        arguments: the arguments by parameter name, defaults included.
+        result: the result, as plain data.
+        elapsed: the time that the tool took, in seconds.
+        times: when the call was wanted, started and answered: three numbers of seconds since the run began, or since
+            the outermost run began if runs are nested; None if another run made the call.
+        cached: whether the result was taken from a journal.
+        usage: numbers, texts and lists that the tool reported, by name; `tokens` and `cost` count against budgets.
+        speculative: whether the result was not used, because the run failed before the plan reached the call, or
+            because a re-run replaced it.
     """
 
     type: ClassVar[str] = "call_finished"
@@ -109,14 +130,18 @@ class CallFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed(Event):
-    """A call has been made in vain: the tool raised an exception, or its result cannot enter the plan.
+    """An attempt of a call has failed: the tool raised an exception or took too long, or its result
+    cannot enter the plan.
 
     Attributes:
-        usage: tokens and cost by name, as the tool's exception said in an attribute `usage`, or its result.
-        error: the name of the exception, `RefusedResult` for a result; "" in traces of before there were such events
-            for all failures.
-        times: when the call was wanted, made and given up, as in `CallFinished`.
-        final: whether it was not made again: retries were used up, or there were none.
+        node: the node of the call.
+        tool: the name of the tool.
+        arguments: the arguments by parameter name, defaults included.
+        usage: what the attempt cost, from the attribute `usage` of the exception, or from the result, as in
+            `CallFinished`.
+        error: the name of the exception, `RefusedResult` for a result; "" in traces of early versions, which recorded only failures with a cost.
+        times: when the call was wanted, when the attempt was started and when it failed, as in `CallFinished`.
+        final: whether this was the last attempt.
     """
 
     type: ClassVar[str] = "call_failed"
@@ -131,7 +156,13 @@ class CallFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettled(Event):
-    """The hooks have been asked about the last result of this node. Only in the file of a run that goes on."""
+    """All hooks have been asked about the last result of a call.
+
+    This event is only in the file of an unfinished run, so that a resumed run does not ask the hooks again.
+
+    Attributes:
+        node: the node of the call.
+    """
 
     type: ClassVar[str] = "call_settled"
     node: str
@@ -139,15 +170,17 @@ class CallSettled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookDecided(Event):
-    """A hook changed the course of a run; kept, so that a replay decides alike.
+    """A hook has changed the course of the run. The decision is kept, so that a replay needs no hook.
 
     Attributes:
-        hook: its class.
-        node: the call that it was asked about.
-        decision: "change", "answer", "veto", "replace", "rerun", "stand-in"; or "undo", where the engine has taken
-            back a re-run that failed.
-        detail: what it decided.
-        seen: the arguments of the call that it was asked about.
+        hook: the name of the hook's class; "" for "undo".
+        node: the node of the call that the hook was asked about; for "undo", the call of the re-run.
+        decision: before a call: "change" of its arguments, "answer" in place of the tool, or "veto". After a call:
+            "replace" its result, or "rerun" calls. After a failure: "stand-in" for the missing result, or "undo", by
+            which the engine takes back a re-run that failed.
+        detail: for "change" and "undo", the changed arguments by name; for "rerun", its `reason`, and `overrides` with
+            the changed arguments by node; for "veto", its `reason`.
+        seen: for "change" and "undo", the arguments of the call before the change.
     """
 
     type: ClassVar[str] = "hook_decided"
@@ -160,7 +193,14 @@ class HookDecided(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRerun(Event):
-    """A call was made again with other arguments; `seen` are those of before."""
+    """A hook has decided that a call is made again with other arguments.
+
+    Attributes:
+        node: the node of the call.
+        alias: the short name of the call.
+        overrides: the changed arguments by name.
+        seen: all arguments of the call before the change; None in traces of early versions.
+    """
 
     type: ClassVar[str] = "node_rerun"
     node: str
@@ -171,7 +211,11 @@ class NodeRerun(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagnosticFound(Event):
-    """Something is wrong, or a warning."""
+    """A diagnostic of the plan or the run: an error or a warning. It stands after the calls and statements.
+
+    Attributes:
+        diagnostic: the diagnostic, with its code, message and place.
+    """
 
     type: ClassVar[str] = "diagnostic"
     diagnostic: Diagnostic
@@ -179,7 +223,11 @@ class DiagnosticFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printed(Event):
-    """What the plan printed, all of it."""
+    """The plan has printed something. A trace has at most one such event for a run, after the statements.
+
+    Attributes:
+        text: everything that the plan printed.
+    """
 
     type: ClassVar[str] = "printed"
     text: str
@@ -187,14 +235,15 @@ class Printed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """The last event.
+    """A run has ended. This is its last event.
 
     Attributes:
-        status: "done", "rejected", "failed", "limit", "tool", "cancelled".
-        final_answer: the plan's value, if done.
-        calls: how many tool calls the plan made.
-        elapsed: seconds of wall-clock time.
-        statements_left_out: how many statements were carried out beyond those recorded.
+        status: "done"; or "rejected" before it began; "failed", the plan raised an exception; "limit", it exceeded a
+            limit; "tool", a tool failed; "cancelled" by the host.
+        final_answer: the value of the plan, if the status is "done".
+        calls: the number of tool calls that the plan made.
+        elapsed: the wall-clock time of the run, in seconds.
+        statements_left_out: the number of statements that the trace does not record.
     """
 
     type: ClassVar[str] = "run_finished"
@@ -225,7 +274,7 @@ TIMINGS = frozenset({"elapsed", "times", "cached"})
 
 
 def lifted(event: Event, node: str, alias: str) -> Event:
-    """An event of a nested run as an event of the run around it, which knows that by the call of this node."""
+    """An event of a nested run as an event of the enclosing run, under the call with this node and alias."""
     more: dict[str, Any] = {"within": f"{node}/{event.within}" if event.within else node}
     if isinstance(event, (CallStarted, CallFinished, NodeRerun)):
         more["alias"] = f"{alias}/{event.alias}" if event.alias else ""
@@ -255,7 +304,7 @@ def lowered(event: Event, node: str) -> Event:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """An event as plain data for JSON; `type` comes first."""
+    """An event as plain data for JSON, beginning with `type`."""
     out: dict[str, Any] = {"type": event.type}
     for item in fields(event):
         value = getattr(event, item.name)
@@ -280,12 +329,13 @@ _SHAPES: dict[str, type] = {
 def from_json(data: dict[str, Any]) -> Event | None:
     """The inverse of `to_json`; None for an event of a kind that this version does not know.
 
-    Raises `TypeError` or `ValueError` for what no version has written.
+    Raises:
+        TypeError, ValueError: no version writes such data.
     """
     kind = EVENTS.get(data.get("type", ""))
     if kind is None:
         return None
-    if kind is RunStarted and "inputs" not in data:  # as before 1.0: the question was no input
+    if kind is RunStarted and "inputs" not in data:  # a trace from before 1.0, in which the question was no input
         asked = data.get("question")
         data = {**data, "inputs": {"question": asked} if asked else {}}
     known = {item.name for item in fields(kind)}

@@ -1,13 +1,13 @@
-"""Where a host can look into a run and change its course.
+"""Hooks: with them, a host watches a run and changes its course.
 
     class Audit(pd.Hook):
         def before_call(self, call):
             if "password" in call.arguments["query"]:
                 return pd.Veto("not about passwords")
 
-Every method may be left out; all but `on_event` may be `async def`. One that returns what is no decision ends the run
-with a `TypeError`, and so does, before anything is called, one that nobody would ask because its name is misspelt. What
-a hook decides is written to the trace, so that a replay decides alike without it.
+Every method is optional, and all but `on_event` may be `async def`. A method that returns something other than a
+decision ends the run with a `TypeError`. A method with a misspelt name, which would never be called, is a `TypeError`
+before the run. Decisions are written to the trace, so that a replay needs no hook.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From `before_call`: call with these arguments instead (only those that change)."""
+    """From `before_call`: call the tool with these arguments changed."""
 
     arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """From `before_call`: do not call; the run ends with `ToolFailed` and this reason."""
+    """From `before_call`: do not make the call. The run ends with `ToolFailed` and this reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """From `before_call` or `after_call`: this is the result."""
+    """From `before_call`, `after_call` or `on_error`: use this result."""
 
     result: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """From `after_call`: change the arguments of calls by node, and go on from there.
+    """From `after_call`: change the arguments of calls, by node, and make these calls again.
 
-    Whatever depended on the old results is asked again; the rest is kept. If a call that this brings about fails, it
-    is taken back: the old results stand, and the same is not tried again.
+    Calls that depend on the old results are made again as well; all other results are kept. If one of these calls
+    fails, the re-run is undone: the old results are used, and the same re-run is not tried again.
     """
 
     overrides: Mapping[str, Mapping[str, Any]]
@@ -58,21 +58,22 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """From `after_call`: keep the result back until all calls before this one are settled, then ask again.
+    """From `after_call`: hold the result back until all calls before this one are settled, then ask the hook again.
 
-    For a decision that must not depend on which call comes back first. One call after the other, it never waits.
+    This is for a decision that must not depend on the order in which calls return. In a sequential run, all earlier
+    calls are settled, and it has no effect.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What `after_call` is told.
+    """What `after_call` gets.
 
     Attributes:
-        call: the call; `call.arguments` are those it was made with.
-        result: what came back.
-        settled: whether all calls before this one in program order have returned, and no hook has to decide about them.
-        lineage: which calls this one depends on, computed when it is asked for.
+        call: the call; `call.arguments` are the arguments it was made with.
+        result: the result of the call.
+        settled: whether all calls before this one in program order have returned, with no decision of a hook open.
+        lineage: the lineage of the run so far, which is computed when it is used.
     """
 
     call: Call
@@ -88,7 +89,7 @@ class Finished:
 
 
 def watching(hooks: Iterable[Hook]) -> list[Hook]:
-    """Those of the hooks that look at results."""
+    """The hooks that have an `after_call`."""
     return [hook for hook in hooks if type(hook).after_call is not Hook.after_call]
 
 

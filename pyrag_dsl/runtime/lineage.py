@@ -1,4 +1,4 @@
-"""What depends on a tool call: interpret with its result withheld; whatever becomes pending depended on it."""
+"""Lineage: what depends on a call becomes pending when the plan is interpreted with the result of the call withheld."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..interpreter.interpret import Outcome, interpret
 from ..interpreter.journal import Journal, Overrides
 from ..interpreter.limits import Limits
 
-FINAL = ""  # the final answer, among nodes
+FINAL = ""  # stands for the final answer among nodes
 
 
 class Lineage:
-    """Dependences of one run, computed when asked for: one pass for each call."""
+    """The dependences of one run. They are computed when they are needed, by one pass for each call."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Lineage:
 
     @property
     def full(self) -> Outcome:
-        """The outcome with nothing withheld; for a run that goes on, as far as it is known."""
+        """The outcome with nothing withheld; during a run, the outcome so far."""
         if self._full is None:
             self._full = self._interpret(self._program, self._journal, **self._options)
             if self._full.status == "waiting":
@@ -53,7 +53,7 @@ class Lineage:
         return self._full
 
     def dependents(self, node: str) -> frozenset[str]:
-        """Nodes of the calls that depend on this one, by data or by control; `FINAL` if the final answer does."""
+        """The nodes of the calls that depend on this one, by data or control, and `FINAL` if the final answer does."""
         found = self._dependents.get(node)
         if found is None:
             without = self._interpret(
@@ -67,5 +67,5 @@ class Lineage:
         return found
 
     def dependences(self, node: str = FINAL) -> tuple[str, ...]:
-        """Nodes of the calls that this node (or the final answer) depends on, in program order."""
+        """The nodes of the calls that this node (or the final answer) depends on, in program order."""
         return tuple(call.node for call in self.full.calls if call.node != node and node in self.dependents(call.node))

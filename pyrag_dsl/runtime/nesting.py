@@ -1,7 +1,8 @@
-"""Runs inside of runs: a tool may run a plan, and what that asks lies in the journal of the run that called the tool.
+"""Nested runs: a tool may run a plan, whose calls are recorded with the run that called the tool.
 
-A nested run has the names of its calls for itself. In the trace of the question they stand under the node of the call
-that it serves: `run_plan@3:10/retrieve@1:5`, short `run_plan#1/retrieve#1`, and its other events say `within`.
+A nested run names its own calls as any other run does. In the trace of the outermost run, these names stand under the
+node of the call that made the nested run: `run_plan@3:10/retrieve@1:5`, short `run_plan#1/retrieve#1`. All events of a
+nested run have this node in `within`.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
     from .result import Result
 
 DEEPEST = 8
-"""Runs inside of one another at most."""
+"""The greatest depth of nested runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What may still be spent before a call, counted in program order, so that a replay reads the same.
+    """The budgets that are left before a call. They are counted in program order, so that a replay gives the same.
 
     Attributes:
-        calls: tool calls.
-        tokens: None where there is no budget.
-        cost: None where there is no budget.
+        calls: the number of tool calls.
+        tokens: the number of tokens; None without a budget.
+        cost: money in the unit of the tools; None without a budget.
     """
 
     calls: int
@@ -36,7 +37,7 @@ class Left:
     cost: float | None = None
 
     def less(self, spent: Spending) -> Left:
-        """What is left after this."""
+        """What is left after this spending."""
         return Left(
             max(0, self.calls - spent.calls),
             None if self.tokens is None else max(0, self.tokens - spent.tokens),
@@ -46,42 +47,42 @@ class Left:
 
 @dataclass(slots=True)
 class Spending:
-    """Calls, tokens and money."""
+    """The number of calls, tokens and money spent."""
 
     calls: int = 0
     tokens: int = 0
     cost: float = 0.0
 
     def add(self, usage: Mapping[str, Any], calls: int = 1) -> None:
-        """Count a call. One that was taken over from another node has been counted there."""
+        """Count calls and their usage. An entry that was adopted from another node has been counted there."""
         if REUSED not in usage:
             self.calls += calls
             self.tokens += usage.get("tokens") or 0
             self.cost += usage.get("cost") or 0.0
 
     def count(self, event: CallFinished | CallFailed) -> None:
-        """Count what is on record. A failure that has cost nothing is no call."""
+        """Count a recorded event. A failure without a cost is not counted as a call."""
         self.add(event.usage, 1 if isinstance(event, CallFinished) or event.usage else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a tool knows of the run that calls it. A tool gets it if it has a parameter annotated with this class:
+    """The run that calls a tool. A tool gets it if it has a parameter annotated with this class:
 
         async def twice(plan: str, context: pd.RunContext) -> list:
             return [(await context.arun(plan, TOOLS, question=str(n))).final_answer for n in (1, 2)]
 
     Attributes:
-        node: the call, with the nodes of the runs that it is nested in.
-        inputs: the inputs of the run that calls.
-        left: what may still be spent.
-        asking: call tools one by one in Python as part of the question: `await context.asking(function, tools)` awaits
-            `function(ask)`, where `await ask.retrieve("Dune")` is recorded under `node` in the order of asking; see
-            `pyrag_dsl.runtime.asking`. Either this or `arun`, once for each call.
-        arun: run a plan as part of the question. The parameters are those of `pyrag_dsl.arun`; options that are not
-            given are those of the run around it. The calls are recorded under `node`. Budgets, deadline and hooks are
-            those of the question. Results of earlier nested runs of the same run are taken over, or those of `journal`
-            if it is given; nested runs are therefore carried out one after the other. At most one for each call.
+        node: the node of the call, under the nodes of the runs that it is nested in.
+        inputs: the inputs of the calling run.
+        left: the budgets that are left.
+        asking: makes tool calls one by one in Python: `await context.asking(function, tools)` awaits `function(ask)`,
+            in which `await ask.retrieve("Dune")` is recorded under `node`, in the order of the calls; see
+            `pyrag_dsl.runtime.asking`. A call may use either this or `arun`, and only once.
+        arun: makes a nested run. The parameters are those of `pyrag_dsl.arun`; options that are not given are those of
+            the calling run. The calls are recorded under `node`. Budgets, deadline and hooks are those of the outermost
+            run. The nested run adopts results of earlier nested runs of the same run, or those of `journal` if it is
+            given; nested runs are therefore made one after the other.
     """
 
     node: str
@@ -93,15 +94,15 @@ class RunContext:
 
 @dataclass(slots=True)
 class Book:
-    """What all runs of one question share.
+    """What the outermost run and all its nested runs share.
 
     Attributes:
-        spent: all that was paid for, over all levels.
-        blocks: the events of each nested run by the node of its call, those of runs inside of it left out.
-        overrides: what is changed by hand in the arguments of nested calls, by the node of the run and by theirs.
-        file: of the question.
-        deadline: when the question must have ended, by `time.monotonic`.
-        began: when the question did, by the clock of its calls; what their times count from. None until then.
+        spent: the calls, tokens and money of all these runs.
+        blocks: the events of each nested run by the node of its call, without those of runs nested deeper.
+        overrides: changed arguments of nested calls, by the node of the nested run and then by their own node.
+        file: the trace file of the outermost run.
+        deadline: when the outermost run must end, by `time.monotonic`.
+        began: when the outermost run began, by the clock of its calls; their times count from here. None before that.
     """
 
     spent: Spending = field(default_factory=Spending)
@@ -112,14 +113,14 @@ class Book:
     began: float | None = None
 
     def since(self, now: float) -> float:
-        """When the question began, which it does now if it has not."""
+        """When the outermost run began: now, if it has not begun."""
         if self.began is None:
             self.began = now
         return self.began
 
     @classmethod
     def of(cls, trace: Trace) -> Book:
-        """As a trace leaves it."""
+        """The book of a recorded run."""
         book = cls()
         for event in trace.events:
             if isinstance(event, (CallFinished, CallFailed)):
@@ -131,18 +132,18 @@ class Book:
         return book
 
     def recorded(self, node: str) -> Trace | None:
-        """The nested run of a call as far as it is known, under its own names."""
+        """The trace of the nested run of a call, as far as it is known, under its own names."""
         block = self.blocks.get(node)
         if not block or not isinstance(block[0], RunStarted):
             return None
         return Trace([lowered(event, node) for event in self.within(node)])
 
     def within(self, node: str) -> Iterator[Event]:
-        """The events of the nested run of a call, with those of runs inside of it."""
+        """The events of the nested run of a call, with those of runs nested deeper."""
         yield from spread(self.blocks.get(node, ()), self, node)
 
     def beside(self, node: str, own: Iterable[Entry] = ()) -> list[Entry]:
-        """What nested runs of other calls of the same run have paid for, but for what this one has taken over."""
+        """The entries of nested runs of other calls of the same run, without those that this run has adopted."""
         parent = node.rpartition("/")[0]
         taken = [(entry.usage.get(REUSED), entry.arguments) for entry in own]
         return [
@@ -155,7 +156,7 @@ class Book:
         ]
 
     def spent_within(self, node: str) -> Spending:
-        """What the nested run of a call has cost."""
+        """The spending of the nested run of a call."""
         found = Spending()
         for event in self.within(node):
             if isinstance(event, (CallFinished, CallFailed)):
@@ -164,11 +165,11 @@ class Book:
 
 
 def spread(events: Iterable[Event], book: Book, within: str = "") -> Iterator[Event]:
-    """The events of the run within this call, with those of runs inside of it behind the calls that they serve."""
+    """The events of the run within this call; those of each run nested in it follow the call that made that run."""
     inside = [node for node in book.blocks if node and node.rpartition("/")[0] == within]
     for event in events:
         if isinstance(event, RunFinished):
-            yield from _blocks(inside, book)  # of calls that the plan did not come to
+            yield from _blocks(inside, book)  # the runs of calls that the plan did not reach
             inside = []
         yield event
         if isinstance(event, (CallStarted, CallFinished)) and event.node in inside:
@@ -183,7 +184,7 @@ def _blocks(nodes: Iterable[str], book: Book) -> Iterator[Event]:
 
 
 class NestedFile:
-    """Where a nested run writes its events: into the book, and the file of the question if there is one."""
+    """Takes the events of a nested run into the book, and into the file of the outermost run if it has one."""
 
     def __init__(self, book: Book, node: str, alias: str) -> None:
         self.book = book
@@ -191,7 +192,7 @@ class NestedFile:
         self.alias = alias
 
     def begin(self, events: Iterable[Event]) -> None:
-        """Start anew with what is known of the run already."""
+        """Begin with the events that are already known."""
         self.book.blocks[self.node] = []
         self.write(*events)
 
@@ -203,5 +204,5 @@ class NestedFile:
             self.book.file.write(*made)
 
     def finish(self, trace: Trace) -> None:
-        """Put the whole run in the place of what was written as it went on."""
+        """Replace the events that were written during the run by its trace."""
         self.begin([event for event in trace.events if not event.within])

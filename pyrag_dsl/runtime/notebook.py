@@ -1,4 +1,4 @@
-"""A run as a small piece of HTML, as notebooks show it, and a piece that follows a run as it goes on."""
+"""HTML for notebooks: a run that has ended, and a run while it continues."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .events import DiagnosticFound, Event, RunFinished, RunStarted
 
 _ROWS = 50
 _TEXT = 200  # characters
-_PAUSE = 0.1  # seconds between two looks at a run
+_PAUSE = 0.1  # seconds between two updates
 
 
 def run_html(events: Iterable[Event]) -> str:
-    """A run as HTML: how it ended, its answer, and a table of its calls with what they asked and cost.
+    """A run as HTML: how it ended, its answer, and a table of its calls with their arguments and costs.
 
-    What comes from the run is escaped text and nothing else: there is no script, link, style or image, and notebooks
-    are told not to read formulas in it.
+    Everything from the run is escaped text: the HTML has no script, link, style or image, and tells notebooks not to
+    render formulas in it.
     """
     events = list(events)
     calls, lines, state = call_records(events), [], "not ended"
@@ -71,10 +71,10 @@ def _text(value: Any) -> str:
 
 
 class NotebookProgress:
-    """Shows one run in a notebook as it goes on: `await pd.arun(plan, tools, on_event=pd.NotebookProgress())`.
+    """Shows a run in a notebook while it continues: `await pd.arun(plan, tools, on_event=pd.NotebookProgress())`.
 
     Raises:
-        ModuleNotFoundError: there is no IPython, so this is no notebook.
+        ModuleNotFoundError: IPython is missing, so this is not a notebook.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class NotebookProgress:
 
 
 def _settled(events: Iterable[Event]) -> list[Event]:
-    """The events without calls that were begun again: of those the last counts."""
+    """The events without calls that were made again: only the last event of each call is kept."""
     kept: dict[tuple[str, str] | int, Event] = {}
     for number, event in enumerate(events):
         kept[(type(event).__name__, getattr(event, "node", "")) if hasattr(event, "node") else number] = event

@@ -1,4 +1,4 @@
-"""How to run: the options of `run` and its kin with their types, and what they are checked to be at the door."""
+"""The options of `run` and the like: their types, and the checks of their values before a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RunOptions(TypedDict, total=False):
 
     Attributes:
         inputs: plain data by name, bound before the first statement of the plan. The trace records it.
-        question: short for the input of that name.
+        question: short for the input `question`.
         limits: the `Limits` of the run, or a mapping of those that differ from the defaults: `{"deadline": 5.0}`.
         mode: "concurrent" makes all calls whose arguments are known at the same time, "sequential" makes one after the
             other. The result is the same.
@@ -52,12 +52,12 @@ class RunOptions(TypedDict, total=False):
             there is one.
         speculate: whether the engine may make calls which, if the run fails, a sequential run would not have made.
         now: the time of day that the plan sees; by default the start of the run.
-        about: what the trace shall say for people: `{"model": "qwen", "corpus": "wiki"}`.
+        about: texts by name that the trace shows to people: `{"model": "qwen", "corpus": "wiki"}`.
         strict: have RestrictedPython check the plan as well.
         isolation: where the plan is interpreted. "none": in this process. "process": in worker processes that can
-            reach nothing, as a second wall; raises `IsolationUnavailable` where the platform cannot filter system
-            calls. "rlimits": in worker processes with limits of resources, a weaker wall that any POSIX system has. A
-            `Pool`: in workers of your own. Tools always stay in this process.
+            reach nothing, as a second wall; raises `IsolationUnavailable` if the platform cannot filter system calls.
+            "rlimits": in worker processes with limited resources, a weaker wall that any POSIX system has. A `Pool`: in
+            the workers of this pool. Tools always stay in this process.
     """
 
     inputs: Mapping[str, Any] | None
@@ -82,7 +82,7 @@ class RunOptions(TypedDict, total=False):
 
 
 class Options(NamedTuple):
-    """The options of one run as the engine takes them; `RunOptions` says what each means."""
+    """The options of one run, as the engine uses them; `RunOptions` explains most of them."""
 
     inputs: Mapping[str, Any]
     limits: Limits
@@ -96,9 +96,9 @@ class Options(NamedTuple):
     speculate: bool
     now: datetime
     file: TraceFile | NestedFile | None
-    continues: bool  # whether the journal is the record of this very run, which goes on
-    declared: Overrides | None  # then: the overrides of its header
-    decisions: tuple[Event, ...]  # then: what hooks have changed since
+    continues: bool  # whether the run continues the recorded run of the journal
+    declared: Overrides | None  # the overrides of that run's header
+    decisions: tuple[Event, ...]  # the decisions of hooks in that run
     interpreter: Callable[..., Outcome]
     about: Mapping[str, str]
 
@@ -130,14 +130,14 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
 
 
 def check(given: Mapping[str, Any]) -> None:
-    """Look at the options whose values are of one kind, whatever the others are. Raises `TypeError`, `ValueError`."""
+    """Check the options that do not depend on each other. Raises `TypeError`, `ValueError`."""
     for name, value in given.items():
         if name in _CHECKS:
             _CHECKS[name](name, value)
 
 
 def known(caller: str, given: Mapping[str, Any]) -> RunOptions:
-    """Options, all of whose names are known. Raises `TypeError`, which names the function that was called."""
+    """Check the names of options. Raises `TypeError`, whose message names the function `caller`."""
     for name in given:
         if name not in RunOptions.__annotations__:
             close = get_close_matches(name, RunOptions.__annotations__, 1)
@@ -147,7 +147,7 @@ def known(caller: str, given: Mapping[str, Any]) -> RunOptions:
 
 
 def checked_limits(given: Any, usual: Limits) -> Limits:
-    """Limits, or the usual ones with some of them changed. Raises `TypeError` or `ValueError`."""
+    """The given limits, or the usual ones with the given changes. Raises `TypeError` or `ValueError`."""
     if given is None or isinstance(given, Limits):
         return given or usual
     if not isinstance(given, Mapping):
@@ -162,7 +162,7 @@ def checked_limits(given: Any, usual: Limits) -> Limits:
 
 
 def checked_inputs(given: Any, question: Any, limits: Limits) -> dict[str, Any] | None:
-    """Inputs as a plan may have them; None if none are given. Raises `TypeError` or `ValueError`."""
+    """Copies of the inputs for a plan; None if none are given. Raises `TypeError` or `ValueError`."""
     if question is not None and not isinstance(question, str):
         raise TypeError(f"question must be a text, not {_kind(question)}")
     if given is None:
@@ -181,14 +181,14 @@ def checked_inputs(given: Any, question: Any, limits: Limits) -> dict[str, Any] 
 
 
 def checked_about(given: Any) -> dict[str, str]:
-    """Texts by name. Raises `TypeError`."""
+    """Check the texts of `about`. Raises `TypeError`."""
     if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):
         raise TypeError(f"about must be texts by name such as {{'model': 'qwen'}}, not {_kind(given)}")
     return dict(given)
 
 
 def checked_hooks(given: Any, on_event: Any) -> tuple[Hook, ...]:
-    """Hooks, each with methods that are asked. Raises `TypeError`."""
+    """Check the hooks, and add one for `on_event`. Raises `TypeError`."""
     if isinstance(given, (Hook, type)) or not isinstance(given, Iterable):
         raise TypeError(f"hooks must be a list of Hook objects, not {_kind(given)}: hooks=[...]")
     hooks = tuple(given)
@@ -204,7 +204,7 @@ def checked_hooks(given: Any, on_event: Any) -> tuple[Hook, ...]:
 
 
 def _check_methods(kind: type[Hook]) -> None:
-    """A method that nobody asks is a mistake: it may be the one that should have said no."""
+    """Refuse a hook with a misspelt method, which would never be called: it may be the one that should veto a call."""
     asked = [name for name, method in vars(Hook).items() if inspect.isfunction(method)]
     for name, _ in inspect.getmembers(kind, inspect.isfunction):
         if name in asked or name.startswith("__"):
@@ -213,11 +213,11 @@ def _check_methods(kind: type[Hook]) -> None:
         if close:
             raise TypeError(f"{kind.__name__}.{name} is never called: did you mean {close[0]!r}?")
     if inspect.iscoroutinefunction(kind.on_event):
-        raise TypeError(f"{kind.__name__}.on_event is told of events in their order and cannot be async")
+        raise TypeError(f"{kind.__name__}.on_event cannot be async: it is called with each event as it happens")
 
 
 class _Listener(Hook):
-    """Tells a function of the host what happens."""
+    """Passes each event to a function of the host."""
 
     def __init__(self, told: Callable[[Event], Any]) -> None:
         self.told = told

@@ -1,4 +1,4 @@
-"""The trace of a run, built from what the last pass found: events in program order."""
+"""Builds the trace of a run, with events in program order, from the outcome of its last pass."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PREVIEW = 120  # characters
 
 
 class Recorded(Protocol):
-    """What a trace needs to know of a run."""
+    """The part of a run that a trace is built from."""
 
     program: Program
     fresh: dict[int, Entry]
@@ -48,12 +48,12 @@ class Recorded(Protocol):
 
 
 def times_of(entry: Entry, cached: bool) -> list[float] | None:
-    """The times of a call, for its event; None where another run has made it."""
+    """The times of a call for its event; None if another run made the call."""
     return None if cached or entry.times is None else list(entry.times)
 
 
 class LazyTrace(Trace):
-    """A trace whose events are made when somebody looks."""
+    """A trace whose events are built when they are first read."""
 
     def __init__(self, build: Any) -> None:
         super().__init__(())
@@ -72,7 +72,7 @@ def build_trace(
     """The trace of a run that has ended with this status."""
     fresh, decisions = run.fresh, run.decisions
     paid = list(fresh.values())
-    if run.options.continues:  # what has been paid for so far is kept
+    if run.options.continues:  # the trace also keeps the calls of the recorded run
         paid = [*(entry for entry in (*run.journal, *run.journal.returned) if id(entry) not in fresh), *paid]
 
     def build() -> list[Event]:
@@ -123,7 +123,7 @@ def build_trace(
                 )
             )
         aliases = {} if outcome is None else {call.node: call.alias for call in outcome.calls}
-        for event in decisions:  # as a call was decided about, those before it may not have been known yet
+        for event in decisions:  # aliases are added now: when a hook decided, earlier calls may not have been known
             events.append(replace(event, alias=aliases.get(event.node, "")) if type(event) is NodeRerun else event)
         if outcome is not None and outcome.printed:
             events.append(Printed(text=outcome.printed))
@@ -149,7 +149,7 @@ def build_trace(
 
 
 def statement_ended(node: Any, value: Any) -> StatementEnded:
-    """The event of a statement that bound this value, or only had it."""
+    """The event of a statement, with the names that it bound, or "" for the value of an expression."""
     kind = type(node)
     targets = node.targets if kind is n.Assign else (node.target,) if kind is n.AugAssign else ()
     names = [_target(target) for target in targets] or [""]

@@ -1,4 +1,4 @@
-"""What a run leaves."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .trace import Trace
 
 
 class Result:
-    """A run that ended well.
+    """The result of a run that ended well.
 
     Attributes:
-        final_answer: the plan's value.
-        program: the plan that was run.
-        passes: how many times the plan was interpreted.
-        printed: what the plan printed.
-        elapsed: seconds of wall-clock time.
+        final_answer: the value of the plan.
+        program: the plan.
+        passes: the number of passes.
+        printed: the text that the plan printed.
+        elapsed: the wall-clock time of the run, in seconds.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Result:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Warnings, of the plan and of the run."""
+        """The warnings of the plan and of the run."""
         return self.program.diagnostics + self._outcome.diagnostics
 
     @cached_property
@@ -60,16 +60,16 @@ class Result:
 
     @cached_property
     def lineage(self) -> tuple[str, ...]:
-        """Nodes of the calls that the final answer depends on, in program order."""
+        """The nodes of the calls that the final answer depends on, in program order."""
         return self._lineage.dependences()
 
     def depends_on(self, node: str) -> bool:
-        """Whether the final answer depends on this call: `lineage` for one node, which is cheaper."""
+        """Whether the final answer depends on this call. This is cheaper than `lineage`."""
         return FINAL in self._lineage.dependents(node)
 
     @cached_property
     def variables(self) -> dict[str, Any]:
-        """The plan's variables at the end, as plain data; those that are not (functions, iterators) left out."""
+        """The plan's variables at the end, as plain data, without functions, iterators and the like."""
         found: dict[str, Any] = {}
         for name, value in self._outcome.variables.items():
             if type(name) is str and not name.startswith("?") and "'" not in name:

@@ -1,4 +1,4 @@
-"""Calls in flight: the asynchronous half of the engine."""
+"""The asynchronous half of the engine, which keeps calls in flight."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from .hooks import Answer
 from .result import Result
 from .tools import Tool
 
-_SLICE = 0.01  # seconds that a pass may hold the caller's loop
-_SHORT = 0.001  # seconds of a pass that are of no concern
+_SLICE = 0.01  # seconds for which a pass may block the caller's loop
+_SHORT = 0.001  # seconds of a pass up to which nothing is done to save passes
 _LONGEST_PAUSE = 0.05
 _GRACE = 0.1  # seconds that cancelled calls have to clean up before the run ends without them
 
 
 class Flight:
-    """One call of a tool on its way, for one or more calls of the plan.
+    """One call of a tool in flight, which may serve several calls of the plan.
 
     Attributes:
-        calls: the plan's calls that wait for it.
-        keys: the distinct arguments that it asks for, in order; one unless it is a batch.
-        wanted: for each of them, when it was.
-        began: when it started.
-        ended: when it came back; None before.
+        tool: the tool.
+        calls: the calls of the plan that wait for the result.
+        keys: the distinct arguments of these calls, in order; more than one only in a batch.
+        wanted: for each of these calls, when it was wanted.
+        began: when the first attempt was started.
+        attempted: when the last attempt was started.
+        ended: when it returned; None before that.
+        task: the task that awaits the tool; None while the flight waits for a free place.
     """
 
     __slots__ = ("attempted", "began", "calls", "ended", "keys", "task", "tool", "wanted")
@@ -50,27 +53,27 @@ class Flight:
         self.task: asyncio.Future[Any] | None = None
 
     def add(self, call: Call, now: float) -> None:
-        """Let another call of the plan wait for it."""
+        """Let another call of the plan wait for the result."""
         self.calls.append(call)
         self.wanted.append(now)
 
 
 class TooLong(BaseException):
-    """A pass that must not go on where it is: the caller's loop waits."""
+    """A pass is blocking the caller's loop for too long, and is to be made in another thread."""
 
 
 class Scheduler:
     """Keeps the wanted calls of one run in flight until the run ends.
 
     Attributes:
-        clock: seconds, by the loop.
-        began: when the question did.
-        visiting: whether the loop is the caller's, so that long passes have to be made elsewhere.
-        in_flight: calls that are on their way, or whose result is kept back until others are settled.
-        held: of those, the ones that are kept back.
-        blockers: what the last pass said: until one of these has come back, another finds nothing new.
+        clock: the clock of the loop, in seconds.
+        began: when the outermost run began.
+        visiting: whether the loop is the caller's, so that long passes must be made in another thread.
+        in_flight: the calls that are in flight, or whose result a hook holds back until others are settled.
+        held: the results that are held back.
+        blockers: the blockers of the last pass: until one of these calls has come back, a pass finds no new calls.
         complete: whether the last pass has met all calls of the run.
-        pause: seconds that the last pass took, by the loop's clock.
+        pause: the time that the last pass took, in seconds.
     """
 
     def __init__(self, run: Run, *, visiting: bool) -> None:
@@ -81,11 +84,11 @@ class Scheduler:
         self.clock = self.loop.time
         self.began = run.book.since(self.clock())
         self.flights: dict[int, Flight] = {}
-        self.waiting: deque[Flight] = deque()  # for a free place among `max_concurrency`
+        self.waiting: deque[Flight] = deque()  # flights that wait for a free place among `max_concurrency`
         self.airborne = 0
         self.landed: list[Flight] = []
-        self.asked: dict[tuple[str, str], Flight] = {}  # what is in flight, where it can be shared
-        self.alone: list[Flight] = []  # those of them whose arguments have not been written out yet
+        self.asked: dict[tuple[str, str], Flight] = {}  # flights that can be shared, by tool and arguments
+        self.alone: list[Flight] = []  # flights whose arguments have not been written out for `asked` yet
         self.in_flight: ByCall[bool] = ByCall()
         self.held: ByCall[tuple[Call, Entry]] = ByCall()
         self.blockers: frozenset[str] = frozenset()
@@ -94,7 +97,7 @@ class Scheduler:
         self.wake: asyncio.Future[None] | None = None
 
     async def drive(self) -> Result:
-        """Run to the end. Whatever happens, no call is left in flight that ends when it is cancelled."""
+        """Carry out the run. However it ends, all calls in flight are cancelled."""
         run = self.run
         run.begin()
         left = None if run.deadline is None else max(0.0, run.deadline - time.monotonic())
@@ -108,7 +111,7 @@ class Scheduler:
                     if not self.reused(wanted):
                         raise run.not_recorded(await self.interpret())
                     continue
-                run.computing = False  # from here on tools and hooks may hold the thread
+                run.computing = False  # from here on, tools and hooks may block the thread
                 first = outcome.wanted[0] if outcome is not None and (run.failures.found or self.held.found) else None
                 if first is not None and await self.decided(first, cast(Outcome, outcome)):
                     continue
@@ -119,11 +122,11 @@ class Scheduler:
                     run.distrust()
                     continue
                 room = run.room
-                if len(departing) > room and (self.flights or room > 0):  # the rest may turn out not to be asked
+                if len(departing) > room and (self.flights or room > 0):  # the other calls may not be needed
                     departing = departing[: max(room, 0)]
                 if departing:
                     await self.launch(departing)
-                del outcome, wanted, departing  # a waiting run holds nothing of a pass
+                del outcome, wanted, departing  # free the memory of the pass while the run waits
                 await self.landings()
                 if run.expired():
                     raise run.out_of_time(run.snapshot())
@@ -131,7 +134,7 @@ class Scheduler:
             run.cancelled = True
             trace = run.trace(run.snapshot(), "cancelled", ())
             run.close(trace)
-            cancelled.__dict__["trace"] = trace  # for whoever asked, and did not name a file
+            cancelled.__dict__["trace"] = trace  # for a caller that has not named a file
             raise
         finally:
             if alarm is not None:
@@ -139,13 +142,13 @@ class Scheduler:
             await self.abandon()
 
     async def look(self) -> tuple[Outcome | None, tuple[Call, ...]]:
-        """What is known now: a sequential outcome where that decides, and the calls to make."""
+        """Make passes over the current journal. Returns a sequential outcome if one was made, and the calls to make."""
         run = self.run
         self.blockers = frozenset()
         if not run.trusting:
             outcome = await self.interpret()
             return outcome, outcome.wanted
-        # Only a sequential pass finds statements, of which hooks are told. Otherwise it is made where it likely ends.
+        # Hooks are told of statements, which only a sequential pass finds. Without hooks, it is made where it probably ends.
         if run.listening or (not self.flights and (self.complete or len(run.journal) == run.program.call_sites)):
             outcome = await self.interpret()
             if outcome.status != "waiting":
@@ -162,7 +165,7 @@ class Scheduler:
         return outcome, tuple(missing)
 
     async def interpret(self, *, concurrent: bool = False) -> Outcome:
-        """One pass. It does not hold the caller's loop for long: a long one is made again in a thread."""
+        """Make one pass. If it blocks the caller's loop for too long, it is made again in another thread."""
         run, clock = self.run, self.clock
         began = clock()
 
@@ -184,7 +187,14 @@ class Scheduler:
             self.pause = min(clock() - began, _LONGEST_PAUSE)
 
     async def decided(self, first: Call, outcome: Outcome) -> bool:
-        """Settle what the first call that is missing waits for; whether there was anything. Raises `PlanError`."""
+        """Settle the first missing call if it has failed, or if its result is held back.
+
+        Returns:
+            Whether it was settled, so that another pass is needed.
+
+        Raises:
+            PlanError: the call has failed, and no re-run can be undone.
+        """
         run = self.run
         failure = run.failures.get(first.node, first.arguments)
         if failure is not None:
@@ -203,7 +213,7 @@ class Scheduler:
     # ------------------------------------------------------------------ departure
 
     async def launch(self, calls: Sequence[Call]) -> None:
-        """Send calls off; equal ones of idempotent tools share a flight, and tools that can take a batch get one."""
+        """Start calls. Equal calls of idempotent tools share a flight, and calls of a tool with `batch` form one."""
         run = self.run
         batches: dict[str, Flight] = {}
         lends = run.journal.lends
@@ -256,14 +266,14 @@ class Scheduler:
             self.depart(flight)
 
     def reused(self, calls: Sequence[Call]) -> bool:
-        """Take over what other runs have paid for; whether there was anything."""
+        """Adopt the results of equal calls of other runs. Returns whether there were any."""
         found = [entry for entry in map(self.run.reuse, calls) if entry is not None]
         for entry in found:
             self.run.journal.record(entry)
         return bool(found)
 
     def sharing(self, call: Call, key: str) -> Flight | None:
-        """A flight that already asks for these arguments of an idempotent tool."""
+        """A flight of the same tool with the same arguments, or None."""
         while self.alone:
             flight = self.alone.pop()
             flight.keys = [_key(flight.calls[0])]
@@ -272,22 +282,23 @@ class Scheduler:
         return self.asked.get((call.tool, key))
 
     def depart(self, flight: Flight) -> None:
-        """Start a flight, or let it wait for a free place."""
+        """Start a flight now, or when a place is free."""
         self.flights[id(flight)] = flight
         options = self.run.options
         if self.airborne >= options.max_concurrency:
             self.waiting.append(flight)
             return
         self.airborne += 1
-        flight.began = flight.attempted = self.clock()  # later than it was wanted, where it has waited
+        flight.began = flight.attempted = self.clock()  # later than `wanted` if the flight had to wait
         tool = flight.tool
-        # A nested run has the deadline of the question, and each of its calls the time that calls have.
+        # A tool that makes a nested run has no timeout or retries of its own: the deadline of the outermost run holds
+        # for it, and the calls of the nested run have timeouts.
         at_once = (options.call_timeout is None and not options.retries) or tool.context is not None
         alone = tool.is_async and len(flight.keys) == 1 and at_once
         flight.task = self.loop.create_task(self.travel(flight, alone))
 
     async def travel(self, flight: Flight, alone: bool) -> Any:
-        """What a flight brings. It says itself that it has ended: the loop would say so a turn later."""
+        """Await the result of a flight and call `arrive`, which a callback of the task would do one turn later."""
         try:
             if not alone:
                 return await self.fly(flight)
@@ -299,7 +310,7 @@ class Scheduler:
             self.arrive(flight)
 
     async def fly(self, flight: Flight) -> Any:
-        """The result of a flight (a list of them for a batch), with retries and a timeout."""
+        """Await the result of a flight, or the list of results of a batch, with retries and a timeout."""
         options = self.run.options
         tool = flight.tool
         for attempt in range(options.retries + 1):
@@ -318,7 +329,7 @@ class Scheduler:
         raise AssertionError("unreachable")
 
     async def perform(self, function: Any, argument: Any, asynchronous: bool) -> Any:
-        """Call the host: await what is awaitable, and give what is not a thread of its own."""
+        """Call a function of the host: await an async one, and run a plain one in a thread of its own."""
 
         async def work() -> Any:
             if asynchronous or inspect.iscoroutinefunction(function):
@@ -332,21 +343,21 @@ class Scheduler:
     # -------------------------------------------------------------------- arrival
 
     def arrive(self, flight: Flight) -> None:
-        """A flight has ended."""
+        """Record that a flight has ended."""
         flight.ended = self.clock()
         self.landed.append(flight)
         self.ring()
 
     def ring(self) -> None:
-        """Wake the run up, if it waits."""
+        """Wake the run if it waits."""
         if self.wake is not None and not self.wake.done():
             self.wake.set_result(None)
 
     async def landings(self) -> None:
-        """Take in what comes back, until another pass may find something new.
+        """Receive results, until another pass may find new calls.
 
-        Where passes take long, what comes back within as long a time is taken in too: no more than half of the time
-        goes into passes, however many calls come back one by one.
+        If passes take long, results are collected for as long as the last pass took, so that passes take at most half
+        of the time, however many calls return one by one.
         """
         useless = await self.landing()
         if not self.flights or not (useless or self.pause > _SHORT):
@@ -356,7 +367,14 @@ class Scheduler:
             useless = await self.landing(None if useless else until) and useless
 
     async def landing(self, until: float | None = None) -> bool:
-        """Take in what comes back next; whether another pass would find nothing new. Raises when the time is over."""
+        """Wait for the next results and receive them.
+
+        Returns:
+            Whether another pass would find no new calls.
+
+        Raises:
+            LimitExceeded: the deadline has passed.
+        """
         run = self.run
         if not self.flights:
             return False
@@ -391,7 +409,7 @@ class Scheduler:
         return nothing_new and bool(self.flights) and len(run.failures) == failed and not run.watchers
 
     async def unload(self, flight: Flight) -> None:
-        """Hand the result of a flight to the calls that wait for it."""
+        """Give the result of a flight to the calls that wait for it."""
         assert flight.task is not None
         assert flight.ended is not None
         error = asyncio.CancelledError() if flight.task.cancelled() else flight.task.exception()
@@ -418,7 +436,7 @@ class Scheduler:
     async def land(
         self, call: Call, result: Any, elapsed: float, times: Times | None = None, asked_by: Call | None = None
     ) -> None:
-        """A result has come: ask the hooks, and into the journal with it."""
+        """Receive the result of a call: ask the hooks about it, and record it in the journal."""
         run = self.run
         self.in_flight.discard(call.node, call.arguments)
         try:
@@ -432,7 +450,7 @@ class Scheduler:
             run.journal.record(entry)
 
     async def keep(self, call: Call, entry: Entry) -> None:
-        """Ask the hooks about a result that is there, and record what they say."""
+        """Ask the hooks about a result, and record it unless one of them waits."""
         run = self.run
         kept = await run.after(call, entry, not run.trusting) if run.watchers else entry
         if kept is None:
@@ -443,7 +461,7 @@ class Scheduler:
             run.settled(call)
 
     def times(self, flight: Flight, wanted: float, ended: float) -> Times:
-        """Of the last attempt of a flight."""
+        """The times of the last attempt of a flight."""
         return Times(wanted - self.began, max(wanted, flight.attempted) - self.began, ended - self.began)
 
     async def fail(self, call: Call, error: BaseException, times: Times) -> None:
@@ -458,7 +476,7 @@ class Scheduler:
         run.failures.put(call.node, call.arguments, run.failed(call, error, times))
 
     async def abandon(self) -> None:
-        """Cancel what is in flight and wait until it is gone; a call that will not go is left to the loop."""
+        """Cancel all calls in flight, and wait shortly until they end; a call that does not end is left to the loop."""
         tasks = [flight.task for flight in self.flights.values() if flight.task is not None]
         for task in tasks:
             task.cancel()
@@ -469,13 +487,13 @@ class Scheduler:
 
 
 def _forget(task: asyncio.Future[Any]) -> None:
-    """Nobody asks any more how an abandoned call ended."""
+    """Read the exception of an abandoned call, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()
 
 
 async def called(function: Callable[[Any], Any], argument: Any) -> Any:
-    """Await an asynchronous tool: within its task, so that nothing is made that is not awaited."""
+    """Await an async tool. It is called only here, inside its task, so that no coroutine is left unawaited."""
     try:
         return await function(argument)
     except (SystemExit, KeyboardInterrupt) as error:
@@ -483,9 +501,9 @@ async def called(function: Callable[[Any], Any], argument: Any) -> Any:
 
 
 def _ending(error: BaseException) -> BaseException:
-    """A tool that wants to end the process ends its call."""
+    """The exception for a tool that tries to end the process: it ends only the call."""
     if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-        return error  # it may be a person who interrupts
+        return error  # a person may have interrupted the process
     return Escaped(error)
 
 
@@ -494,12 +512,12 @@ def _same(one: Call, other: Call) -> bool:
 
 
 def _key(call: Call) -> str:
-    """Its arguments, written out: two that are equal by `==` and differ in type are different."""
+    """The arguments of a call as text, in which values that are equal but differ in type are different."""
     return repr(call.arguments)
 
 
 def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
-    """Call a plain function in another thread: one that never returns is left behind."""
+    """Call a plain function in another thread. A function that never returns is abandoned."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
@@ -512,8 +530,8 @@ def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
 
     def deliver(result: Any, error: BaseException | None) -> None:
         if error is not None and (isinstance(error, StopIteration) or not isinstance(error, Exception)):
-            error = Escaped(error)  # a future cannot hold the one, and the other must not pass for silence
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            error = Escaped(error)  # a future cannot hold StopIteration, and the others would end the loop
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
             loop.call_soon_threadsafe(settle, result, error)
 
     start(lambda: function(argument), deliver)

@@ -1,8 +1,8 @@
-"""Long values once in a file: the first time as they are, and from then on by number.
+"""Writes each long value once in a file. Later occurrences refer to it by number.
 
-A text of at least `LONG` characters, or a list of at least `MANY` items, that stands in the file already is referred
-to: `{"$value": 7}` is the eighth long text of the file, `{"$more": [3, [...]]}` the fourth such list with some more
-items. So the history of a conversation, which every turn sends again, is written once.
+A text of at least `LONG` characters, or a list of at least `MANY` items, that the file already holds becomes a
+reference: `{"$value": 7}` is the eighth long text of the file, and `{"$more": [3, [...]]}` is the fourth such list
+followed by more items. The history of a conversation, which every turn sends again, is therefore written once.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ MANY = 4
 
 
 class SharingWriter:
-    """Replaces what one file holds already, in the order in which it is written."""
+    """Replaces values that the file already holds by references. Lines must be given in the order of the file."""
 
     def __init__(self) -> None:
         self._texts: dict[str, int] = {}
         self._lists: dict[bytes, int] = {}
 
     def shared(self, value: Any) -> Any:
-        """A value of encoded data as it is to be written."""
+        """Encoded data as it is to be written, with references."""
         kind = type(value)
         if kind is str:
             return self._text(value) if len(value) >= LONG else value
@@ -59,14 +59,14 @@ class SharingWriter:
 
 
 class SharingReader:
-    """The inverse of `SharingWriter`, for the lines of one file in their order."""
+    """The inverse of `SharingWriter`. Lines must be given in the order of the file."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._lists: list[list[Any]] = []
 
     def whole(self, value: Any) -> Any:
-        """A value as it was before it was written. Raises `LookupError` or `ValueError` for what refers to nothing."""
+        """A value with its references resolved. Raises `LookupError` or `ValueError` for a reference to nothing."""
         kind = type(value)
         if kind is str:
             if len(value) >= LONG:

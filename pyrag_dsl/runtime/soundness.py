@@ -1,4 +1,4 @@
-"""Whether the events of a file have the types that their kinds promise, before anything relies on it."""
+"""Checks that the events of a file have the types that their kinds declare, before anything uses them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Test = Callable[[Any], bool]
 
 
 def flaw(event: Event) -> str:
-    """The name of a field that does not hold what its kind of event promises; empty if all do."""
+    """The name of a field whose value does not have its declared type; "" if all fields have."""
     for item in fields(event):
         test = _BY_NAME.get(item.name)
         if test is not None and not test(getattr(event, item.name)):

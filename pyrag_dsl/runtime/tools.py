@@ -33,17 +33,17 @@ class Tool:
     """A callable with the signature that plans see.
 
     Attributes:
-        signature: names, types and defaults of the parameters, type of the result.
-        function: plain or `async`; called with the arguments that it accepts.
-        batch: several calls at once: a list of argument dictionaries in, a list of results out. For tools that
-            are cheaper asked once than often, such as a retriever.
+        signature: the names, types and defaults of the parameters, and the type of the result.
+        function: a plain or async function, which is called with the arguments that it accepts.
+        batch: a function for several calls at once, from a list of argument dictionaries to a list of results. It is
+            for tools for which one large call is cheaper than many small ones, such as a retriever.
         idempotent: whether a call may be made twice without harm. If so, a failed call may be repeated, and two calls
             with the same arguments that are in flight at the same time may share one result.
-        is_async: whether calling `function` gives an awaitable.
-        plan: how each parameter is handed over: "keyword", "positional" or "drop".
-        conversions: of the parameters whose types plans have no values of.
-        result: the same for the result.
-        context: the parameter of the function that takes the `RunContext` of a call, which plans do not see.
+        is_async: whether `function` returns an awaitable.
+        plan: how each parameter is passed: "keyword", "positional" or "drop".
+        conversions: the conversions of parameters whose types do not exist in plans, by name.
+        result: the conversion of the result; None if its type exists in plans.
+        context: the name of the parameter that takes the `RunContext`, which plans do not see; None without one.
     """
 
     signature: Signature
@@ -76,7 +76,7 @@ class Tool:
         return self.function(*args, **kwargs)
 
     def handed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Copies of the arguments, of the types that the function is annotated with. Raises `Misfit`."""
+        """Copies of the arguments, converted to the types in the function's annotations. Raises `Misfit`."""
         given = {name: handed(value) for name, value in arguments.items()}
         for name, conversion in self.conversions.items():
             given[name] = conversion.load(name, given[name])
@@ -84,7 +84,7 @@ class Tool:
 
 
 def handed(value: Any) -> Any:
-    """A copy of an argument: what a tool does to it must not change what is on record."""
+    """A copy of an argument, so that a tool that changes it does not change the journal."""
     kind = type(value)
     if kind is str or kind is int or value is None:
         return value
@@ -92,15 +92,15 @@ def handed(value: Any) -> Any:
         return value.copy()
     try:
         return deepcopy(value)
-    except TypeError:  # a view of a dictionary, which cannot be changed through
+    except TypeError:  # a view of a dictionary, through which nothing can be changed
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a tool may return instead of a bare value: the value, and what it has cost.
+    """A result together with its cost, which a tool may return instead of the bare value.
 
-    `usage` is written to the trace: numbers, texts, and lists of them, by name. `tokens` and `cost` in it count
+    `usage` holds numbers, texts and lists of them by name, and is written to the trace. Its `tokens` and `cost` count
     against the budgets of the run.
     """
 
@@ -118,15 +118,16 @@ def tool(
     """Declare a tool from a function with a typed signature.
 
     Args:
-        function: plain or async. Its annotations are what calls are checked against: str, int, float, bool, list[str],
-            list, dict, and whatever pydantic validates (models, dataclasses, TypedDict, tuples, Literal, Enum, unions,
-            constraints), which is converted both ways. Parameters without one take any plain data.
-        name: what plans call it; the function's own name if not given.
+        function: a plain or async function. Calls are checked against its annotations: str, int, float, bool,
+            list[str], list, dict, and all types that pydantic validates (models, dataclasses, TypedDict, tuples,
+            Literal, Enum, unions, constraints), which are converted both ways. A parameter without an annotation takes
+            any plain data.
+        name: the name of the tool in plans; by default, the name of the function.
         batch: see `Tool.batch`.
         idempotent: see `Tool.idempotent`. `retrieve` always is.
 
     Raises:
-        TypeError: if the signature has `*args` or `**kwargs`, or an annotation that plans have no values for.
+        TypeError: the signature has `*args` or `**kwargs`, or an annotation that cannot be converted.
     """
     given = name or str(getattr(function, "__name__", ""))
     if not given.isidentifier() or given.startswith("_"):
@@ -153,7 +154,7 @@ def tool(
 
 
 def toolset(tools: Mapping[str, Any] | Sequence[Any]) -> dict[str, Tool]:
-    """Tools by name, from what users pass: `{"retrieve": function, ...}` or a list of declared tools."""
+    """Make tools by name from what users pass: `{"retrieve": function, ...}`, or a list of functions and tools."""
     if not isinstance(tools, Mapping):
         tools = {_name_of(each): each for each in tools}
     for name in tools:
@@ -171,12 +172,12 @@ def toolset(tools: Mapping[str, Any] | Sequence[Any]) -> dict[str, Tool]:
 
 
 def signatures_of(tools: Mapping[str, Tool]) -> dict[str, Signature]:
-    """The signatures of tools by name: what plans are vetted with."""
+    """The signatures of tools by name, with which plans are vetted."""
     return {name: each.signature for name, each in tools.items()}
 
 
 def _name_of(tool: Any) -> str:
-    """The name of a tool in a list: of a function its own."""
+    """The name of a tool in a list; that of a function is its own."""
     name = tool.name if isinstance(tool, Tool) else getattr(tool, "__name__", None)
     if not callable(tool) and not isinstance(tool, Tool):
         raise TypeError(f"tools must be a mapping by name, or a list of functions, not of {type(tool).__name__}")
@@ -186,10 +187,10 @@ def _name_of(tool: Any) -> str:
 
 
 def _remembered(function: Callable[..., Any], name: str) -> Tool:
-    """`tool(function, name)`: reading a signature takes longer than a short run, so it is done once for equal ones.
+    """`tool(function, name)` with a cache, because reading a signature takes longer than a short run.
 
-    Functions made from the same `def` have the same code; with the same defaults and annotations they have the same
-    signature. What is kept does not keep the functions themselves alive.
+    Functions with the same code, defaults and annotations have the same signature. The cache does not keep the
+    functions themselves alive.
     """
     if type(function) is not FunctionType:
         return tool(function, name)
@@ -215,7 +216,7 @@ def _remembered(function: Callable[..., Any], name: str) -> Tool:
 
 
 _MOST_SHAPES = 256
-_shapes: dict[Any, tuple[Signature, tuple[Any, ...]]] = {}  # what a tool is made of, but for its function
+_shapes: dict[Any, tuple[Signature, tuple[Any, ...]]] = {}  # the fields of a tool without its function
 
 
 def _renamed(each: Tool, name: str) -> Tool:
@@ -223,12 +224,12 @@ def _renamed(each: Tool, name: str) -> Tool:
 
 
 def _is_async(function: Any) -> bool:
-    called = type(function).__dict__.get("__call__")  # of an object that can be called
+    called = type(function).__dict__.get("__call__")  # for a callable object
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def _context(host: inspect.Signature | None) -> str | None:
-    """The parameter that is annotated with `RunContext`, by itself or by its name."""
+    """The name of the parameter that is annotated with `RunContext`, as a class or as text."""
     for param in () if host is None else host.parameters.values():
         kind = param.annotation
         if kind is RunContext or (isinstance(kind, str) and kind.rpartition(".")[2] == RunContext.__name__):
@@ -261,15 +262,15 @@ def _standard(known: Signature, host: inspect.Signature | None) -> Signature:
 def _declared(
     name: str, function: Callable[..., Any], host: inspect.Signature | None
 ) -> tuple[Signature, dict[str, Conversion]]:
-    """The signature that annotations say, and the conversions of the rest; "" for the result."""
+    """The signature that annotations declare, and the conversions of other types by parameter, "" for the result."""
     if host is None:
         raise TypeError(f"the tool {name!r} has no signature that can be read: wrap it in a function")
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise TypeError(
-            f"the tool {name!r} is annotated with {error.name!r}, which is not to be found from its module: define "
-            "that at the top of a module, or leave the annotation out"
+            f"the tool {name!r} is annotated with {error.name!r}, which its module does not define: define it at the "
+            "top of the module, or leave the annotation out"
         ) from None
     except Exception:
         hints = {}
@@ -288,7 +289,7 @@ def _declared(
             try:
                 default = kind.dump(default)
             except Misfit:
-                raise TypeError(f"the default of {param.name!r} of the tool {name!r} is no {kind.text}") from None
+                raise TypeError(f"the default of {param.name!r} of the tool {name!r} is not a {kind.text}") from None
         params.append(ToolParam(param.name, kind.plain, default, kind.text))
     returns = _type(name, hints.get("return", host.return_annotation))
     if isinstance(returns, str):
@@ -298,7 +299,7 @@ def _declared(
 
 
 def _type(tool: str, annotation: Any) -> str | Conversion:
-    """A type that plans have values of by its name, and the conversion of any other."""
+    """The name of an annotated type that exists in plans, or the conversion of any other type."""
     if annotation is type(None) or annotation is Reported:
         return "any"
     if isinstance(annotation, str):
@@ -309,13 +310,13 @@ def _type(tool: str, annotation: Any) -> str | Conversion:
         return conversion_of(annotation)
     except TypeError as error:
         raise TypeError(
-            f"the tool {tool!r} is annotated with {annotation!r}, and plans have plain data only: take a dataclass or "
-            f"a pydantic model, or leave the annotation out ({error})"
+            f"the tool {tool!r} is annotated with {annotation!r}, but plans have only plain data: use a dataclass or a "
+            f"pydantic model, or leave the annotation out ({error})"
         ) from None
 
 
 def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[str, str], ...]:
-    """How each parameter reaches the host's function, whatever that calls it."""
+    """How each parameter is passed to the host's function, which may name its parameters differently."""
     if host is None:
         return tuple((param.name, "positional") for param in signature.params)
     kinds = list(host.parameters.values())
@@ -339,7 +340,7 @@ def _plan(signature: Signature, host: inspect.Signature | None) -> tuple[tuple[s
         plan.append((param.name, how))
     if plan and plan[0][1] == "drop":
         raise TypeError(f"the tool {signature.name!r} must take `{signature.params[0].name}`")
-    # A keyword before a positional argument would shift it.
+    # An argument passed by keyword would shift the positional arguments after it.
     if any(how == "positional" for _, how in plan):
         plan = [
             (n, "positional" if h == "keyword" and _stands_at(positional, i, n) else h) for i, (n, h) in enumerate(plan)

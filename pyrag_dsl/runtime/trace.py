@@ -1,8 +1,8 @@
-"""A run on record: its events, and the file that holds them.
+"""The trace of a run: its events, and the file that holds them.
 
-One JSON object a line. While a run goes on the file is an append-only log: the header, then each result as it
-comes. When the run ends it is replaced, in one step, by all events in program order. Both are journals: a killed
-process loses at most the call in flight, and a torn last line loses nothing before it.
+The file has one JSON object on each line. While the run continues, it is an append-only log: the header, then each
+result as it comes. When the run ends, the file is replaced, in one step, by all events in program order. A journal can
+be read from either form: a killed process loses at most the calls in flight, and an incomplete last line is ignored.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _CALL_FAILED = frozenset({"PLAN500", "PLAN502", "PLAN503", "PLAN505"})
 
 
 class TraceError(ValueError):
-    """A file is not a trace that this version can read. The message says what to do."""
+    """A file is not a trace that this version can read. The message tells why."""
 
 
 class Trace:
@@ -74,7 +74,7 @@ class Trace:
         return run_html(self.events)
 
     def of(self, kind: type[E]) -> list[E]:
-        """The events of one kind, those of nested runs left out."""
+        """The events of one kind, without those of nested runs."""
         return [event for event in self.events if isinstance(event, kind) and not event.within]
 
     @property
@@ -83,7 +83,7 @@ class Trace:
 
     @property
     def finished(self) -> RunFinished | None:
-        """How the run ended; None if it was cut off."""
+        """The last event of the run; None if the run did not end."""
         return next(iter(self.of(RunFinished)), None)
 
     @property
@@ -92,7 +92,7 @@ class Trace:
 
     @property
     def overrides(self) -> dict[str, tuple[Override, ...]]:
-        """Arguments changed by hand or by hooks, by node, as they were at the end."""
+        """The changed arguments by node, given by a person or decided by hooks, as they were at the end."""
         found = {node: list(rules) for node, rules in read_overrides(self.header.overrides).items()}
         for event in self.decisions:
             if isinstance(event, NodeRerun):
@@ -102,13 +102,13 @@ class Trace:
             elif isinstance(event, HookDecided) and event.decision == "undo":
                 undone = Override(event.detail, event.seen)
                 if undone not in found.get(event.node, ()):
-                    raise TraceError(f"the trace takes back a change of {event.node} that it does not hold")
+                    raise TraceError(f"the trace undoes a change of {event.node} that it does not hold")
                 found[event.node].remove(undone)
         return {node: tuple(rules) for node, rules in found.items() if rules}
 
     @property
     def decisions(self) -> list[Event]:
-        """Decisions of hooks, and failed calls with what they have cost, in order."""
+        """The decisions of hooks, and the failed attempts of calls, in their order."""
         kinds = (HookDecided, NodeRerun, CallFailed)
         return [event for event in self.events if isinstance(event, kinds) and not event.within]
 
@@ -121,18 +121,22 @@ class Trace:
         return call_records(self.events)
 
     def within(self, call: str) -> Trace:
-        """The trace of the nested run that a call has made, under its own names. `call`: its node or alias.
+        """The trace of the nested run that a call has made, under its own names.
 
-        Raises `ValueError` where there is none.
+        Args:
+            call: the node or alias of the call.
+
+        Raises:
+            ValueError: the trace holds no nested run of this call.
         """
         node = next((each.node for each in self.calls if call in (each.node, each.alias)), call)
         events = [event for event in self.events if event.within == node or event.within.startswith(node + "/")]
         if not events or not isinstance(events[0], RunStarted):
-            raise ValueError(f"no nested run of a call {call!r} is on record")
+            raise ValueError(f"the trace holds no nested run of a call {call!r}")
         return Trace([replace(lowered(event, node), seq=seq) for seq, event in enumerate(events)])
 
     def failures(self) -> dict[str, tuple[dict[str, Any], Diagnostic]]:
-        """Arguments and diagnostic of the calls that failed, by node: at most one, the one that ended the run."""
+        """The arguments and the diagnostic of the call whose failure ended the run, by node; empty without one."""
         called = {event.node: dict(event.arguments) for event in self.of(CallStarted)}
         return {
             node: (called[node], event.diagnostic)
@@ -143,12 +147,13 @@ class Trace:
         }
 
     def journal(self, *, by_content: bool = False, unsettled: bool = False) -> Journal:
-        """The results in this trace, for a replay, a resumption or a re-run.
+        """The journal of this trace, for a replay, a resume or a re-run.
 
-        by_content: whether calls at other places of another plan may take them over.
-        unsettled: whether hooks are to be asked about those that none has been asked about.
+        Args:
+            by_content: whether calls at other places of another plan may adopt the results.
+            unsettled: whether hooks are to be asked about results that they have not been asked about.
         """
-        events = sorted(self.of(CallFinished), key=lambda event: not event.speculative)  # the later entry counts
+        events = sorted(self.of(CallFinished), key=lambda event: not event.speculative)  # later entries replace earlier
         if not unsettled:
             return Journal(map(_entry, events), by_content=by_content)
         settled = {id(event) for event in events if not event.speculative}
@@ -171,7 +176,7 @@ class Trace:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:
-        """Read a file that `save` or a run has written, also one that was killed. Raises `TraceError`."""
+        """Read a file that `save` or a run has written, even if the run was killed. Raises `TraceError`."""
         name = str(path)
         try:
             raw = Path(path).read_bytes()
@@ -180,7 +185,7 @@ class Trace:
         return cls(_parse(raw, name))
 
     def without_timings(self) -> str:
-        """The events as text, without times and without what was cached: equal runs give equal text."""
+        """The events as text without times and without `cached`, so that equal runs give equal texts."""
         out = []
         for event in self.events:
             data = {key: value for key, value in encoded(event).items() if key not in TIMINGS}
@@ -203,7 +208,7 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             if number >= len(texts) - 1 and events:
-                break  # torn: the process was killed while it wrote this line
+                break  # an incomplete line: the process was killed while it wrote it
             raise TraceError(f"{name}, line {number}, is damaged: {error}") from None
         try:
             if not isinstance(data, dict):
@@ -222,7 +227,7 @@ def _parse(raw: bytes, name: str) -> list[Event]:
             raise TraceError(f"{name}, line {number}, is damaged: {str(error)[:200]}") from None
         if event is not None and (field := flaw(event)):
             raise TraceError(f"{name}, line {number}, is damaged: `{field}` does not hold what it should")
-        if isinstance(event, RunStarted) and event.within:  # the nested run as it was before is told anew from here
+        if isinstance(event, RunStarted) and event.within:  # the nested run was made again, and is recorded again
             events = [each for each in events if each.within != event.within]
         if event is not None:
             events.append(event)
@@ -244,7 +249,7 @@ _SHARED = frozenset({*_FREE, "usage"})
 
 
 def encoded(event: Event) -> dict[str, Any]:
-    """An event as JSON data, values of plans encoded."""
+    """An event as JSON data, with values of plans encoded."""
     data = to_json(event)
     for key in _FREE:
         if key in data:
@@ -257,7 +262,7 @@ def _decoded(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def line(event: Event, sharing: SharingWriter | None = None) -> str:
-    """An event as a line of the file; with what the file holds already left out. A header is always whole."""
+    """An event as a line of a file, with references to values that the file holds. A header has no references."""
     data = encoded(event)
     if sharing is not None and not isinstance(event, RunStarted):
         data = {key: sharing.shared(value) if key in _SHARED else value for key, value in data.items()}
@@ -265,15 +270,18 @@ def line(event: Event, sharing: SharingWriter | None = None) -> str:
 
 
 def lines(events: Iterable[Event], sharing: SharingWriter | None = None) -> str:
-    """Events as lines of one file."""
+    """Events as lines of a file."""
     sharing = sharing or SharingWriter()
     return "".join(line(event, sharing) for event in events)
 
 
 def replace_file(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a file so that it is there whole or not at all. Only its owner can read it: it may hold passages.
+    """Write a file atomically. Only its owner can read it, because it may hold passages.
 
-    durable: whether it is also on the disk before this returns.
+    Args:
+        path: the file.
+        text: its content.
+        durable: whether to force the content to the disk.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
     try:
@@ -289,7 +297,7 @@ def replace_file(path: Path, text: str, *, durable: bool = True) -> None:
 
 
 class TraceFile:
-    """The file of a run that goes on: each event is flushed as it is written."""
+    """The trace file of a run that continues. Each event is flushed when it is written."""
 
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
         self.path = Path(path)
@@ -301,15 +309,15 @@ class TraceFile:
         self._began = time.monotonic()
 
     def begin(self, events: Iterable[Event]) -> None:
-        """Start the log with these events in one step: the file may be the one that the run goes on from."""
+        """Start the log with these events in one step, because the run may resume from the file that this replaces."""
         self._sharing = SharingWriter()
-        # Of a new run nothing is lost with its header; an earlier one may not be lost with the file that replaces it.
+        # The header of a new run may be lost, but not an earlier run in a file that is replaced.
         self._durable = self.fsync or self.path.exists()
         replace_file(self.path, lines(events, self._sharing), durable=self._durable)
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, *events: Event) -> None:
-        """Add events, all or none; none is taken from what goes on after the run has been given up."""
+        """Add all of these events or none. Events of calls that continue after the end of the run are ignored."""
         if self._finished:
             return
         assert self._file is not None
@@ -319,7 +327,7 @@ class TraceFile:
             os.fsync(self._file.fileno())
 
     def finish(self, trace: Trace) -> None:
-        """Replace the log by the whole trace in program order, once."""
+        """Replace the log by the whole trace in program order. Only the first call has an effect."""
         if self._finished:
             return
         self._finished = True
@@ -335,7 +343,7 @@ _UNWRITTEN = 5.0  # seconds for which a system may keep what is written to a fil
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a header says of a run, as the objects that a run takes."""
+    """The content of a header, as the objects that a run uses."""
 
     source: str
     inputs: dict[str, Any]
@@ -346,7 +354,7 @@ class Recording:
 
 
 def overrides_to_json(overrides: Overrides) -> dict[str, Any]:
-    """For a header: what a person has changed as a mapping; else pairs of what changes and the arguments it is for."""
+    """Overrides for a header: as mappings if a person gave them, else as pairs of new and old arguments."""
     return {
         node: dict(rules[0].changes) if len(rules) == 1 and rules[0].seen is None else [list(rule) for rule in rules]
         for node, rules in overrides.items()
@@ -396,7 +404,7 @@ def read_header(header: RunStarted) -> Recording:
         for data in header.signatures.values():
             texts = [data["returns"], *(part for param in data["params"] for part in param[:2])]
             if not all(isinstance(each, str) for each in texts):
-                raise TypeError("the signature of a tool holds something that is no name")
+                raise TypeError("the signature of a tool holds something that is not a name")
         signatures = {
             name: Signature(
                 name,
