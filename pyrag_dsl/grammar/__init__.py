@@ -1,1 +1,1 @@
-"""Text to program, or diagnostics. Knows nothing of running."""
+"""From text to a program, or to diagnostics. Nothing is run here."""

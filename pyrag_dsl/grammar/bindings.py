@@ -1,7 +1,7 @@
-"""Warnings about names: used where some way through the plan leaves them unbound; results that nobody uses.
+"""Warnings about names: names that may be unbound where they are used, and results that are never used.
 
-A forward visit that follows every way: what is known to be bound after a branch is what all its ways have bound. Free
-names of functions are left to the run, since they are bound, or not, when the function is called.
+One forward visit follows all paths: a name is known to be bound after a branch if all its paths bind it. The free names
+of functions are not checked, since they are looked up when the function is called.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .findings import Findings
 from .language import RESULT_NAMES
 
 Known = set[str] | None
-"""Names that are bound for sure; None where no way leads."""
+"""The names that are bound for sure; None at a place that no path reaches."""
 
 
 def check_bindings(body: n.Block, found: Findings) -> None:
@@ -29,8 +29,8 @@ def check_bindings(body: n.Block, found: Findings) -> None:
 
 class _BindingChecker:
     def __init__(self, names: dict[str, Span], found: Findings) -> None:
-        self.names = names  # of the scope at hand, each with the place where it is first bound
-        self.breaks: list[list[set[str]]] = []  # of the loops around: what is bound where each is left by `break`
+        self.names = names  # the names of the current scope, each with the place where it is first bound
+        self.breaks: list[list[set[str]]] = []  # for each enclosing loop, the names bound at each of its `break`s
         self.continues: list[list[set[str]]] = []
         self.found = found
         self.reported: set[str] = set()
@@ -38,8 +38,8 @@ class _BindingChecker:
         self.results: dict[str, n.ToolCall] = {}
 
     def way(self, known: set[str]) -> set[str]:
-        """A copy, for one way of several."""
-        self.found.pay(len(known) >> 3)
+        """A copy of the known names, for one of several paths."""
+        self.found.charge(len(known) >> 3)
         return set(known)
 
     # ------------------------------------------------------------- statements
@@ -47,7 +47,7 @@ class _BindingChecker:
     def block(self, statements: n.Block, known: Known) -> Known:
         for statement in statements:
             if known is None:
-                for node in self.found.walk(statement):  # what cannot be reached is not looked at, only what it reads
+                for node in self.found.walk(statement):  # only the names that unreachable code reads matter
                     if type(node) is n.Name:
                         self.loads.add(node.id)
                 continue
@@ -102,7 +102,14 @@ class _BindingChecker:
         return _either([then, self.block(node.orelse, self.way(known))])
 
     def loop(self, node: n.For | n.While, known: set[str], *, forever: bool, once: bool) -> Known:
-        """`forever`: only `break` ends it. `once`: the body is carried out at least once."""
+        """Visit a loop.
+
+        Args:
+            node: the loop.
+            known: the names that are bound before it.
+            forever: whether only `break` ends it.
+            once: whether its body is carried out at least once.
+        """
         inside = self.way(known)
         if type(node) is n.For:
             self.bind(node.target, inside)
@@ -148,7 +155,7 @@ class _BindingChecker:
     # ------------------------------------------------------------ expressions
 
     def expr(self, node: Any, known: set[str]) -> None:
-        """Look at every name that is read, in the order of evaluation as far as that matters here."""
+        """Check every name that an expression reads, in the order of evaluation as far as it matters here."""
         kind = type(node)
         if kind is n.Name:
             self.load(node, known)
@@ -191,20 +198,20 @@ class _BindingChecker:
 
 
 def _either(ways: list[Known]) -> Known:
-    """What is bound whichever way was taken."""
+    """The names that all of these paths bind."""
     ends = [way for way in ways if way is not None]
     return set.intersection(*ends) if ends else None
 
 
 def _targets(target: Any) -> list[Any]:
-    """The names and items that a target is made of."""
+    """The names and items that a target consists of."""
     if type(target) is n.TupleDisplay or type(target) is n.ListDisplay:
         return [part for item in target.items for part in _targets(item)]
     return _targets(target.value) if type(target) is n.Starred else [target]
 
 
 def _own_names(body: n.Block) -> dict[str, Span]:
-    """The names that a scope binds, with the first place; those declared `global` or `nonlocal` are not its own."""
+    """The names that a scope binds, with the first place of each, without those declared `global` or `nonlocal`."""
     found: dict[str, Span] = {}
     declared: set[str] = set()
     stack: list[Any] = [*body[::-1]]
@@ -234,7 +241,7 @@ def _own_names(body: n.Block) -> dict[str, Span]:
 
 
 def _is_filled(iterable: Any) -> bool:
-    """Whether there is something in it for sure."""
+    """Whether an iterable surely has items."""
     kind = type(iterable)
     if kind is n.ListDisplay or kind is n.TupleDisplay or kind is n.SetDisplay:
         return any(type(item) is not n.Starred for item in iterable.items)
@@ -250,7 +257,7 @@ def _is_filled(iterable: Any) -> bool:
 
 
 def is_main(test: Any) -> bool:
-    """`if __name__ == "__main__":`, where the vetter has put in the name."""
+    """Whether a test is that of `if __name__ == "__main__":`; the vetter has replaced the name by its value."""
     if type(test) is not n.Compare or type(test.left) is not n.Const or len(test.rest) != 1:
         return False
     ((op, right),) = test.rest

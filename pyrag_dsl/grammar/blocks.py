@@ -1,7 +1,7 @@
-"""Take a model's reply apart at fences, tags and thoughts, and put the plan together from the parts.
+"""Takes a model's reply apart at fences, tags and thoughts, and puts the plan together from the parts.
 
-Several fences are either the steps of one plan, in order, or drafts of it: then the last complete one counts.
-The names that each fence binds and reads decide.
+Several fences are either the steps of one plan, in order, or drafts of it, of which the last complete one is taken. The
+names that each fence binds and reads decide which is the case.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ END_OF_TURN = r"<\|(?:eom_id|eot_id|im_end|end|endoftext|eos)\|>"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One marked-off part of a reply: its language, its text, and the prose since the last one."""
+    """One marked part of a reply: its language, its text, and the prose between the previous block and this one."""
 
     language: str
     text: str
@@ -53,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ReplyParts:
-    """A reply taken apart: its blocks, what is in view outside thoughts, and the thoughts."""
+    """The parts of a reply: its blocks, the visible text outside thoughts, and the thoughts."""
 
     blocks: tuple[Block, ...]
     visible: str
@@ -61,13 +61,13 @@ class ReplyParts:
 
 
 def _find(pattern: str, text: str, start: int) -> tuple[int, int]:
-    """Where `pattern` next matches, or the end of the text twice."""
+    """The start and end of the next match of `pattern`, or the end of the text twice."""
     match = re.compile(pattern, re.IGNORECASE | re.MULTILINE).search(text, start)
     return match.span() if match else (len(text), len(text))
 
 
 def _scan(text: str) -> ReplyParts:
-    """Take a reply apart from left to right: whatever opens first owns the text up to its end."""
+    """Take a reply apart from left to right. A part that opens first owns the text up to its end."""
     blocks: list[Block] = []
     visible: list[str] = []
     thoughts: list[str] = []
@@ -77,7 +77,7 @@ def _scan(text: str) -> ReplyParts:
         if match["thought"]:
             name = match["thought_name"].lower()
             if match["thought_end"]:
-                # A chat template may have opened the thought in the prompt: all so far was thinking.
+                # A chat template may have opened the thought in the prompt, so the text so far is a thought.
                 thoughts.append("".join(visible) + text[since : match.start()])
                 blocks, visible, position = [], [], match.end()
             else:
@@ -109,7 +109,7 @@ def _scan(text: str) -> ReplyParts:
 
 
 def _fenced(text: str, match: re.Match[str]) -> tuple[str, str, int]:
-    """The body of the fence that `match` opens, its language, and where the text goes on."""
+    """The body of the fence that `match` opens, its language, and the index where the text continues."""
     mark, lead = match["mark"] or "```", match["lead"] or ""
     info = (match["info"] if match["fence"] else match["tail_info"]).strip()
     if len(info) > len(mark) and info.endswith(mark):
@@ -144,7 +144,7 @@ def _fenced(text: str, match: re.Match[str]) -> tuple[str, str, int]:
         # Models close the fence on the last line of code, or never.
         tail = re.compile(rf"{re.escape(mark)}[ \t]*$", re.MULTILINE).search(text, start)
         if tail and parses(body(len(text))):
-            tail = None  # it stands in a comment
+            tail = None  # the mark is in a comment
         if tail and (parses(body(tail.start())) or not text[tail.end() :].strip()):
             return body(tail.start()), language, tail.end()
         return body(len(text)), language, len(text)
@@ -153,7 +153,7 @@ def _fenced(text: str, match: re.Match[str]) -> tuple[str, str, int]:
 
 
 def _outdent(text: str, lead: str) -> str:
-    """Take the indentation (or the quote marks) of a fence off the lines inside it."""
+    """Remove the indentation (or the quote marks) of a fence from the lines inside it."""
     if ">" in lead:
         return re.sub(r"^[ \t]*>[ \t]?", "", text, flags=re.MULTILINE)
     return re.sub(rf"^[ \t]{{1,{len(lead)}}}", "", text, flags=re.MULTILINE) if lead else text
@@ -170,10 +170,13 @@ _CORRECTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class BlockNames:
-    """What a piece of a plan does with names.
+    """The names in a piece of a plan.
 
-    `bound`: names it binds. `free`: names it reads before it binds them. `result`: it sets the plan's result.
-    `hop`: it does more than state a result.
+    Attributes:
+        bound: the names that it binds.
+        free: the names that it reads before it binds them.
+        result: whether it sets the plan's result.
+        hop: whether it does more than set a result.
     """
 
     bound: frozenset[str]
@@ -225,7 +228,7 @@ def _binds_result(tree: ast.Module) -> bool:
 
 
 def _placement(group: BlockNames, block: BlockNames, between: str) -> str:
-    """Whether a block goes on with the plan ("append"), begins it anew ("restart") or is no part of it."""
+    """Whether a block continues the plan ("append"), begins it again ("restart") or is not a part of it."""
     leans = bool(block.free & group.bound)
     shared = len(block.bound & group.bound)
     corrects = bool(_CORRECTION.search(between[-MAX_LINE:]))
@@ -242,7 +245,7 @@ def _placement(group: BlockNames, block: BlockNames, between: str) -> str:
 
 
 def _assemble(blocks: list[Block]) -> str:
-    """One plan from its blocks: the steps in order, or the last complete draft."""
+    """Put one plan together from blocks: the steps in order, or the last complete draft."""
     texts = [b.text.strip("\n") for b in blocks]
     joined = "\n\n".join(texts)
     if len(blocks) == 1 or len(blocks) > MAX_STUDIED or len(joined) > 4 * MAX_PLAN:
@@ -269,7 +272,7 @@ def _assemble(blocks: list[Block]) -> str:
 
 
 def _choose(blocks: tuple[Block, ...]) -> str | None:
-    """The plan in the blocks of a reply, Python before all others, or None when there are no blocks."""
+    """The plan in the blocks of a reply, or None without blocks. Blocks of Python are preferred to all others."""
     filled = [b for b in blocks if b.text.strip()]
     neutral = [b for b in filled if b.language in _NEUTRAL and has_code(b.text)]
     python = [b for b in filled if b.language in _PYTHON]
@@ -280,7 +283,7 @@ def _choose(blocks: tuple[Block, ...]) -> str | None:
 
 
 def open_blocks(text: str) -> str | None:
-    """The plan in fences and tags, or the reply without thoughts, or the thoughts if the code is there."""
+    """The plan in fences and tags; without these, the reply without its thoughts, or the thoughts if they hold code."""
     found = _scan(text)
     plan = _choose(found.blocks)
     if plan is not None or not found.thoughts:

@@ -1,4 +1,4 @@
-"""One type for every problem a plan can have: what is wrong, where, and what to do."""
+"""The type of all problems that a plan can have: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Edit(NamedTuple):
 class Fix:
     """A change of the source that a program can apply.
 
-    `safe` fixes keep what the author meant beyond doubt; `maybe` fixes are a good guess.
+    A `safe` fix surely gives what the author meant; a `maybe` fix is a good guess.
     """
 
     title: str
@@ -43,11 +43,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem, as data. `render` and friends turn it into text.
+    """One problem, as data. The functions in `render.py` make text of it.
 
-    `values` holds the variables read in the failing expression, shortened; `nodes` the tool calls that
-    produced them. Both are empty unless the plan was running. `count` is how many problems this stands for: one,
-    except where it stands for those of a text that are too many to be named.
+    `values` holds the variables that the failing expression reads, shortened, and `nodes` the tool calls that produced
+    them. Both are empty unless the plan was running. `count` is the number of problems that this diagnostic stands for:
+    one, unless a text has too many to report each of them.
     """
 
     code: str
@@ -123,17 +123,17 @@ class Diagnostic:
 
 
 class PlanError(Exception):
-    """Whatever keeps a plan from giving an answer.
+    """The base of all errors of a plan that gives no answer.
 
         PlanError
-        ├── PlanRejected    refused before anything ran: fix the plan (`diagnostics` says where)
-        ├── PlanFailed      the plan raised, or called a tool with wrong arguments
-        ├── LimitExceeded   the plan met a limit of the run
-        └── ToolFailed      a tool raised, ran out of time or returned rubbish; the plan may be right
+        ├── PlanRejected    the plan was refused before anything ran: fix it (`diagnostics` tells where)
+        ├── PlanFailed      the plan raised an exception, or called a tool with wrong arguments
+        ├── LimitExceeded   the plan exceeded a limit of the run
+        └── ToolFailed      a tool failed, took too long or returned invalid data; the plan may be right
 
     Attributes:
-        diagnostics: what is wrong, the decisive one first.
-        trace: what happened before, a `Trace`; None where nothing ran.
+        diagnostics: the problems, with the decisive one first.
+        trace: the `Trace` of the run; None if nothing ran.
     """
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...], trace: Any = None) -> None:
@@ -158,8 +158,8 @@ class PlanFailed(PlanError):
 
 
 class LimitExceeded(PlanError):
-    """The plan met one of its `Limits`. A plan cannot catch this."""
+    """The plan exceeded one of its `Limits`. A plan cannot catch this."""
 
 
 class ToolFailed(PlanError):
-    """A tool raised, ran out of time or returned something that is not plain data."""
+    """A tool raised an exception, took too long or returned something that is not plain data."""

@@ -8,7 +8,7 @@ from .diagnostics import Edit
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """The text after all edits. Spans refer to the text as it was; of two that overlap the first wins."""
+    """The text after all edits. Spans refer to the given text; of two edits that overlap, the first is applied."""
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)

@@ -1,4 +1,4 @@
-"""Diagnostics for other people's tools: editors (the Language Server Protocol) and code scanners (SARIF)."""
+"""Diagnostics in the formats of editors (the Language Server Protocol) and code scanners (SARIF)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def render_lsp(diagnostics: Iterable[Diagnostic], source: str, uri: str = "file:///plan.py") -> list[dict[str, Any]]:
-    """Diagnostics as the Language Server Protocol 3.17 has them (`Diagnostic[]`).
+    """Diagnostics as `Diagnostic[]` of the Language Server Protocol 3.17.
 
-    Positions count from 0, characters in UTF-16 code units, as the protocol does unless told otherwise. The fixes
-    are in `data`, each as a `CodeAction` with its edits of `uri`.
+    Positions count from 0, and characters in UTF-16 code units, as is the default of the protocol. The fixes are in
+    `data`, each as a `CodeAction` with its edits of `uri`.
     """
     lines = source.split("\n")
     return [
@@ -125,7 +125,7 @@ def _range(span: Span | None, lines: list[str]) -> dict[str, dict[str, int]]:
 
 
 def _position(line: int, column: int, lines: list[str]) -> dict[str, int]:
-    """From 1-based characters to 0-based UTF-16 code units."""
+    """Convert a position from 1-based characters to 0-based UTF-16 code units."""
     before = lines[line - 1][: column - 1] if line <= len(lines) else ""
-    missing = max(0, column - 1 - len(before))  # a place beyond the end of its line
+    missing = max(0, column - 1 - len(before))  # for a place beyond the end of its line
     return {"line": line - 1, "character": len(before.encode("utf-16-le", "surrogatepass")) // 2 + missing}

@@ -1,6 +1,6 @@
-"""Lowering of expressions: CPython's tree in, our own tree out, everything else refused.
+"""Lowers expressions from CPython's tree to our own. Everything else is refused.
 
-The table at the end is the list of what plans may contain. A node of CPython that is not in it does not exist.
+The table at the end lists what plans may contain. A kind of node that is not in it does not exist in plans.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _FIELD = re.compile(r"\{([^{}:!]*)")
 
 
 class Expressions:
-    """The half of the vetter that lowers expressions."""
+    """Lowers expressions; `Vetter` adds the statements."""
 
     names: Names
     tools: dict[str, Signature]
-    ascii_lines: list[str] | None  # None: every column of the text is one byte wide
+    ascii_lines: list[str] | None  # None if every character of the text is one byte
 
     def __init__(self, found: Findings) -> None:
         self.found = found
@@ -42,15 +42,16 @@ class Expressions:
         self.date_classes: set[str] = set()  # names that `from datetime import datetime` binds
         self.call_sites = 0
         self.calls_inside = False  # some function calls a tool
-        # Whether each tool call needs the one before it. Calls are counted along a path; of the value now being read,
-        # of each name and of whether the block is carried out it is known that they need the call of that number.
+        # True while every tool call depends on the previous one, so that no calls can overlap. `made` counts the calls
+        # on the current path. `reads`, `levels[name]` and `control` are the number of the last call that the current
+        # expression, this variable and the execution of the current block depend on.
         self.chained = True
         self.made = 0
         self.reads = 0
         self.levels: dict[str, int] = {}
-        self.before: dict[str, int | None] = {}  # of what the block at hand has bound: the levels it came with
+        self.before: dict[str, int | None] = {}  # the levels before the current block of the names that it binds
         self.control = 0
-        self.unknown: set[str] = set()  # attributes that the plan names itself: of records, of refused classes
+        self.unknown: set[str] = set()  # attributes that the plan itself defines, in named tuples and refused classes
 
     # ------------------------------------------------------------------ basics
 
@@ -69,7 +70,7 @@ class Expressions:
         return _NEW(Span, place)
 
     def refuse(self, code: str, message: str, node: Any, **more: Any) -> n.Const:
-        """Report, and go on with a harmless stand-in."""
+        """Report a problem, and return a harmless node in place of the refused one."""
         span = node if isinstance(node, Span) else self.span(node)
         self.found.add(Diagnostic(code, message, span, **more))
         return n.Const(span, None)
@@ -78,7 +79,7 @@ class Expressions:
         lower = EXPRESSIONS.get(type(node))
         if lower is None:
             return self.not_allowed(node)
-        self.found.pay(_EXPRESSION)
+        self.found.charge(_EXPRESSION)
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.depth -= 1
@@ -164,7 +165,7 @@ class Expressions:
         return n.Starred(self.span(node), self.expr(node.value))
 
     def held(self, nodes: list[ast.expr]) -> tuple[Any, ...]:
-        """The items of a display: it is there before they are."""
+        """Lower the items of a display. The container exists before the calls in them return, so it needs no call."""
         reads = self.reads
         lowered = self.items(nodes)
         self.reads = reads
@@ -230,7 +231,7 @@ class Expressions:
         return n.Conditional(self.span(node), test, self.maybe(node.body), self.maybe(node.orelse))
 
     def maybe(self, node: ast.expr) -> Any:
-        """An operand that may not be evaluated: the value need not need what it needs."""
+        """Lower an operand that may not be evaluated, so that the value may not depend on its calls."""
         reads, made = self.reads, self.made
         lowered = self.expr(node)
         self.reads = reads
@@ -278,7 +279,7 @@ class Expressions:
         return self.refuse("PLAN209", f"no value of a plan has an attribute `{name}`", span, help=way_out, fixes=fixes)
 
     def class_in_class(self, id: str, span: Span) -> None:
-        """`datetime.datetime` where the name already is the class: it fails when it runs."""
+        """Report `datetime.datetime` if the name is the class already, because this would fail at run time."""
         place = Span(span.end_line, span.end_column - len(".datetime"), span.end_line, span.end_column)
         fix = Fix("delete `.datetime`", (Edit(place, ""),), "safe")
         message = f"`{id}` is the class `datetime` already: it has no attribute `datetime`"
@@ -390,7 +391,7 @@ class Expressions:
         keywords: tuple[Any, ...],
         span: Span,
     ) -> None:
-        """What can be known of a tool call before the run: names, number and literal types of arguments."""
+        """Check what is known of a tool call before the run: the names, number and literal types of its arguments."""
         params = signature.params
         if not keywords and len(args) <= len(params):
             for param, arg in zip(params, args, strict=False):
@@ -479,7 +480,7 @@ class Expressions:
         return n.Param(self.span(arg), arg.arg, kind, None if default is None else self.expr(default))
 
     def annotation(self, node: ast.expr) -> None:
-        """Annotations are ignored, so they must be free of anything that Python would run."""
+        """Check an annotation. Annotations are ignored, so they must not contain code that Python would run."""
         for part in ast.walk(node):
             name = getattr(part, "id", "") or getattr(part, "attr", "")
             if name.startswith("__"):
@@ -500,7 +501,7 @@ class Expressions:
             iterable = self.expr(generator.iter)
             reads = (
                 reads if clauses else self.reads
-            )  # it is there before its items are, but not before the first iterable
+            )  # the container exists as soon as the first iterable does, before the calls in its items return
             if isinstance(generator.target, ast.Starred):
                 self.refuse("PLAN214", "a starred target must be in a list or tuple", generator.target)
             target = self.inner_target(generator.target, added)
@@ -519,13 +520,13 @@ class Expressions:
         return n.Comprehension(self.span(node), kind, element, value, tuple(clauses))
 
     def one_star(self, node: ast.Tuple | ast.List) -> None:
-        """At most one starred target in a list of targets."""
+        """Report more than one starred target in a list of targets."""
         stars = [item for item in node.elts if isinstance(item, ast.Starred)]
         if len(stars) > 1:
             self.refuse("PLAN214", "more than one starred target", stars[1])
 
     def inner_target(self, node: ast.expr, added: set[str]) -> Any:
-        """The target of a comprehension: bound inside of it only."""
+        """Lower the target of a comprehension, which is bound only inside it."""
         span = self.span(node)
         if isinstance(node, ast.Name):
             if self.check_binding(node.id, span) and node.id not in self.names.stack[-1].possible:
@@ -542,7 +543,7 @@ class Expressions:
     # ---------------------------------------------------------------- binding
 
     def level(self, name: str, level: int) -> None:
-        """The value of a name needs the call of this number."""
+        """Record that the value of a name depends on the call of this number."""
         self.before.setdefault(name, self.levels.get(name))
         self.levels[name] = level
 
@@ -551,13 +552,13 @@ class Expressions:
             self.names.bind(name, span)
 
     def enter(self, params: tuple[n.Param, ...], body: Sequence[ast.AST]) -> None:
-        """The scope of a function; `names.leave` ends it."""
+        """Begin the scope of a function; `names.leave` ends it."""
         for param in params:
             self.check_binding(param.name, param.span)
         self.names.enter([param.name for param in params], body)
 
     def check_binding(self, name: str, span: Span) -> bool:
-        """Whether a plan may bind this name."""
+        """Whether a plan may bind this name; reports why not."""
         if name in self.tools:
             self.refuse(
                 "PLAN206",
@@ -577,7 +578,7 @@ class Expressions:
 
 
 def _literal_kind(node: Any) -> str:
-    """What kind of value an expression has for sure; "" if that depends on the run."""
+    """The kind of an expression's value if it is known before the run, else ""."""
     kind = type(node)
     if kind is n.Const:
         value = node.value
@@ -590,7 +591,7 @@ def _literal_kind(node: Any) -> str:
 
 
 def _record_fields(args: tuple[Any, ...]) -> set[str]:
-    """The fields that `namedtuple(name, fields)` gives to values, where the text shows them."""
+    """The fields in a call `namedtuple(name, fields)`, as far as the text shows them."""
     fields: Any = args[1] if len(args) > 1 else None
     if type(fields) is n.Const and type(fields.value) is str:
         return {field for field in fields.value.replace(",", " ").split() if not field.startswith("_")}
@@ -615,7 +616,7 @@ _KINDS: dict[Any, str] = {
 }
 _ACCEPTED: dict[str, tuple[str, ...]] = {
     "str": ("text",),
-    "topk": ("number", "bool", "float"),  # out of range either way: the run says it better
+    "topk": ("number", "bool", "float"),  # the message of the run explains a wrong number better
     "int": ("number",),
     "float": ("number", "float"),
     "bool": ("bool",),

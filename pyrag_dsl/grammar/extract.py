@@ -1,13 +1,12 @@
-"""Find the plan inside a model's reply.
+"""Finds the plan inside a model's reply.
 
-A reply is an envelope (thoughts, fences, tags, prose, prompts, JSON) around a plan. Extraction opens the
-envelope and leaves the plan alone: what is wrong *inside* the plan keeps its place, so that a diagnostic
-can name it and a recorded fix can mend it. Odd spaces and prose between the statements therefore stay.
-Typographic quotes where Python wants quotes, and characters of no width between tokens, came with the
-envelope, and go.
+A reply is a plan in an envelope of thoughts, fences, tags, prose, prompts or JSON. Extraction removes the envelope and
+does not change the plan: a mistake *inside* the plan keeps its place, so that a diagnostic can name it and a fix can
+correct it. Odd spaces and prose between the statements therefore stay. Typographic quotes where Python expects quotes,
+and zero-width characters between tokens, belong to the envelope and are removed.
 
-Each entry of `STRATEGIES` proposes the text with one envelope less. The first proposal that holds is taken,
-and the table is tried again until nothing changes. That fixed point is what makes `extract_code` idempotent.
+Each entry of `STRATEGIES` proposes the text without one layer of the envelope. The first valid proposal is taken, and
+the table is tried again until nothing changes, so `extract_code` is idempotent.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from .surface import MAX_PLAN, has_code, judging, parses, tokens
 
 MAX_PASSES = 12
 MAX_MENDED = 4 * MAX_PLAN
-MAX_JUDGED = 4 * MAX_PLAN  # characters that the parser is asked about, for one reply
+MAX_JUDGED = 4 * MAX_PLAN  # characters that the parser is given for one reply
 
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
 def _unwrap_json(text: str) -> str | None:
-    """`{"code": "..."}`, also as the arguments of a tool call."""
+    """The code in `{"code": "..."}`, which may also be the arguments of a tool call."""
     body = text.strip()
     if not (body.startswith("{") and body.endswith("}")) or len(body) > 4 * MAX_PLAN:
         return None
@@ -53,7 +52,7 @@ def _unwrap_json(text: str) -> str | None:
 
 
 def _unescape_newlines(text: str) -> str | None:
-    r"""A plan on one line with `\n` for its line ends, as in a JSON string."""
+    r"""A plan on one line whose line ends are written as `\n`, as in a JSON string."""
     body = text.strip()
     if "\n" in body or "\\n" not in body:
         return None
@@ -65,7 +64,7 @@ def _unescape_newlines(text: str) -> str | None:
 
 
 def _replay_prompts(text: str) -> str | None:
-    """An interactive session: what follows the prompts, without the outputs between."""
+    """The input of an interactive session, without prompts and outputs."""
     lines = text.split("\n")
     typed: list[str] = []
     inside = False
@@ -78,7 +77,7 @@ def _replay_prompts(text: str) -> str | None:
 
 
 def _drop_line_numbers(text: str) -> str | None:
-    """`1: `, `1 | `, `1. ` or `1<tab>` before every line, counting up."""
+    """Remove line numbers: `1: `, `1 | `, `1. ` or `1<tab>` before every line, counting up."""
     lines = text.split("\n")
     numbers: list[int] = []
     bare: list[str] = []
@@ -96,7 +95,7 @@ def _drop_line_numbers(text: str) -> str | None:
 
 
 def _unwrap_lines(text: str) -> str | None:
-    """Every line of code in backticks or bold, as an item of a list, or quoted."""
+    """Remove the marks of lines that are each in backticks or bold, an item of a list, or quoted."""
     lines = text.split("\n")
     bare = [re.sub(r"^(?:[ ]?[-*+•][ ]+|>[ ]?|\d{1,3}[.)][ ]+)", "", line) for line in lines]
     bare = bare if all(a != b for a, b in zip(lines, bare, strict=True) if a.strip()) else lines
@@ -105,19 +104,19 @@ def _unwrap_lines(text: str) -> str | None:
 
 def _unescape_html(text: str) -> str | None:
     if re.search(r"#\d{9}", text) or not re.search(r"&(?:quot|lt|gt|amp|apos|nbsp|#\d+|#x[\da-fA-F]+);", text):
-        return None  # of a number with thousands of digits the host makes an error
+        return None  # the host raises an error for a number with thousands of digits
     return html.unescape(text)
 
 
 def _dedent(text: str) -> str | None:
-    """Take off the indentation that all lines share, or all but the first, when that mends it."""
+    """Remove the indentation that all lines share, or all but the first, if the text then parses."""
     whole = textwrap.dedent(text)
     head, _, rest = text.partition("\n")
     return next((c for c in (whole, f"{head}\n{textwrap.dedent(rest)}") if c != text and parses(c)), None)
 
 
 def _drop_tokens(text: str) -> str | None:
-    """Control tokens of chat templates at the ends of lines."""
+    """Remove control tokens of chat templates at the ends of lines."""
     return re.sub(
         rf"^<\|im_start\|>(?:assistant)?[ ]?|(?:{END_OF_TURN}|</s>){{1,8}}$|^<s>[ ]?",
         "",
@@ -137,14 +136,14 @@ _LEAD_OUT = re.compile(
 
 
 def _is_prose(text: str) -> bool:
-    """Whether a paragraph holds nothing of a plan: no statement, comment, or tail of a bracket or string."""
+    """Whether a paragraph holds no part of a plan: no statement, comment, or end of a bracket or string."""
     if has_code(text) or re.search(r"^[ \t]*#(?!#)", text, re.MULTILINE) or parses(textwrap.dedent(text)):
         return False
     return not re.search(r"[)\]}\"'],?[ \t]*$", text) or bool(re.match(r"[A-Z*#>-][\w'’]*[ ,]+\w+ ", text))
 
 
 def _is_closed(text: str) -> bool:
-    """Whether `text` ends outside brackets and strings, so that what follows is no part of them."""
+    """Whether `text` ends outside brackets and strings, so that the following text is not a part of them."""
     depth = 0
     for kind, piece in tokens(text):
         if kind == "code":
@@ -155,9 +154,9 @@ def _is_closed(text: str) -> bool:
 
 
 def _trim_prose(text: str) -> str | None:
-    """Drop whole paragraphs of prose before and after the code, and a line that leads into it or out of it.
+    """Remove whole paragraphs of prose before and after the code, and one introducing or closing line next to it.
 
-    Prose that touches the code on any other line stays: it is a flaw of the plan, with a line number.
+    Any other prose that touches the code stays: it is a mistake in the plan, with a line number.
     """
     if len(text) > MAX_PLAN or parses(text) or not has_code(text):
         return None
@@ -181,7 +180,7 @@ def _trim_prose(text: str) -> str | None:
 
 
 def _reads(text: str) -> bool:
-    """Whether `text` would parse after the strategies that need no proof and the fix for odd spaces."""
+    """Whether `text` would parse after the strategies without `proof` and the fix for odd spaces."""
     for mend in (open_blocks, _unwrap_lines, _dedent, drop_zero_width, straighten, _trim_prose):
         if parses(text):
             return True
@@ -191,7 +190,7 @@ def _reads(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A kind of envelope. `propose` gives the text without it, or None; `proof`: only if that parses."""
+    """A kind of envelope: `propose` returns the text without it, or None; with `proof`, only if that text parses."""
 
     propose: Callable[[str], str | None]
     proof: bool = False
@@ -217,12 +216,12 @@ def _normalise(text: str) -> str:
     if not text.strip():
         return ""
     bare = text.rstrip("\n")
-    # A newline behind a backslash belongs to the line.
+    # A line end after a backslash belongs to the line.
     return text if bare.endswith("\\") else bare + "\n"
 
 
 def _step(text: str) -> str:
-    """`text` without its outermost envelope; `text` itself when it is a plan or nothing is left to open."""
+    """`text` without its outermost envelope, or `text` itself if it has none."""
     inner = _unwrap_json(text)
     if inner is not None:
         return inner
@@ -242,11 +241,11 @@ def _step(text: str) -> str:
 def extract_code(reply: str) -> str:
     """The plan inside a model's reply.
 
-    `reply` is any text: a bare plan, or one among prose, fences, tags, thoughts, prompts, numbers or JSON.
-    The result ends with a newline unless it is empty. Plain code comes back unchanged but for a byte order
-    mark and line ends, and so does whatever this function returned. Never raises, and never repairs what is
-    wrong within the plan: a reply without code comes back as it is, for the parser to reject. It goes
-    beyond the extraction of PyRAG (arXiv 2605.12975): first Python fence, any fence, whole text.
+    The reply is any text: a bare plan, or a plan among prose, fences, tags, thoughts, prompts, line numbers or JSON.
+    The result ends with a newline unless it is empty. Plain code is returned unchanged, except for a byte order mark
+    and line ends, and so is every result of this function. It never raises, and never repairs the plan itself: a reply
+    without code is returned as it is, for the parser to reject. PyRAG (arXiv 2605.12975) takes the first Python fence,
+    else any fence, else the whole text; this function recognises more.
     """
     whole = text = _normalise(reply)
     with judging(MAX_JUDGED):
@@ -255,5 +254,5 @@ def extract_code(reply: str) -> str:
             if inner == text:
                 return text
             text = inner
-    # Envelopes without end hold no plan; giving the whole back keeps extraction idempotent.
+    # A text with too many layers holds no plan. Returning all of it keeps extraction idempotent.
     return whole

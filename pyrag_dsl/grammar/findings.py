@@ -1,8 +1,8 @@
-"""What is found in one text, and the budget of the search: every phase of vetting reports here and pays here.
+"""The problems of one text, and the budget for finding them. All phases of vetting share both.
 
-A text is a stranger's, it may be 64 KB of anything, and whoever runs it waits. So the problems that are named are
-few and the rest is counted, close names are looked for while that is cheap, and what could take longer than the text
-is long pays for each step: the search ends when the budget does, whatever the text says.
+A text comes from a stranger and may be 64 KB of anything, while somebody waits for its run. Therefore only the first
+problems are reported and the others are counted, similar names are looked for only while that is cheap, and work that
+may exceed the length of the text is charged step by step, so that the search ends with its budget.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any
 from . import nodes as n
 from .diagnostics import Diagnostic
 
-MAX_FOUND = 100  # diagnostics of one text, the one that counts the rest included
-MAX_SUGGESTED = 20  # of them with a name that may have been meant
-MAX_WORK = 1_000_000  # units, each about a microsecond: a text of the largest size needs about half
-MAX_SPELLING = 200_000  # pairs of characters that are compared to find close names
+MAX_FOUND = 100  # diagnostics of one text, including the one that counts the others
+MAX_SUGGESTED = 20  # diagnostics of one text that suggest another name
+MAX_WORK = 1_000_000  # units of about a microsecond; a text of the largest size needs about half of them
+MAX_SPELLING = 200_000  # pairs of characters that are compared to find similar names
 PARSING = 2  # units for each character that CPython's parser sees
 REST = "PLAN224"
 
 
 class Overspent(Exception):
-    """The work that one text may cost has been done, and there is more to do."""
+    """The budget of a text is used up, and its vetting is not finished."""
 
 
 class Budget:
-    """What may still be done for one text; several looks at the same text may share it."""
+    """The work that may still be done for one text, which several checks of the text may share."""
 
     __slots__ = ("spelling", "work")
 
@@ -36,19 +36,19 @@ class Budget:
         self.work = work
         self.spelling = spelling
 
-    def pay(self, units: int) -> None:
-        """Pay for work before it is done. Raises `Overspent`."""
+    def charge(self, units: int) -> None:
+        """Charge work before it is done. Raises `Overspent`."""
         self.work -= units
         if self.work < 0:
             raise Overspent
 
 
 class Findings:
-    """The problems of one text: the first of them in full, the rest as a number. False while there are none."""
+    """The problems of one text: the first ones in full, and the number of the others. It is false without problems."""
 
     def __init__(self, budget: Budget | None = None) -> None:
         self.budget = Budget() if budget is None else budget
-        self.pay = self.budget.pay
+        self.charge = self.budget.charge
         self.errors: list[Diagnostic] = []
         self.others: list[Diagnostic] = []
         self.rest = 0
@@ -64,7 +64,7 @@ class Findings:
         return len(self.errors) >= MAX_FOUND
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Report a problem. Errors and others are kept apart, so that no flood of warnings hides an error."""
+        """Report a problem. Errors and warnings are kept apart, so that many warnings cannot hide an error."""
         kept = self.errors if diagnostic.severity == "error" else self.others
         if diagnostic.code == REST or len(kept) >= MAX_FOUND:
             self.rest += diagnostic.count
@@ -72,7 +72,7 @@ class Findings:
             kept.append(diagnostic)
 
     def all(self) -> tuple[Diagnostic, ...]:
-        """Errors before the others, each by place; where there are too many, the last says how many more."""
+        """All diagnostics, errors first, each kind by place. If there were too many, the last one counts the others."""
         found = sorted(self.errors, key=_place) + sorted(self.others, key=_place)
         if not self.rest and len(found) <= MAX_FOUND:
             return tuple(found)
@@ -82,23 +82,23 @@ class Findings:
         return (*shown, Diagnostic(REST, message, severity="note", count=rest))
 
     def walk(self, node: Any) -> Iterator[Any]:
-        """Every node below one of our nodes, itself first, each paid for."""
+        """A node and all nodes below it, each of which is charged."""
         for part in n.walk(node):
-            self.pay(1)
+            self.charge(1)
             yield part
 
     def suggest(self, kind: str, name: str, known: Sequence[str], most: int = 2, cutoff: float = 0.75) -> list[str]:
-        """Known names that are close to one that is not, the closest first, as `difflib.get_close_matches` has them.
+        """Known names that are similar to an unknown one, as `difflib.get_close_matches` finds them.
 
         Args:
-            kind: what `known` are, in one word: a name is looked for among them once.
-            name: what the plan says.
-            known: what it may have meant.
-            most: of them, at most.
-            cutoff: how alike they must be, from 0 to 1.
+            kind: the kind of the known names, in one word; each name is compared with a kind only once.
+            name: the name in the plan.
+            known: the names that it may have meant.
+            most: the largest number of names to return.
+            cutoff: how similar they must be, from 0 to 1.
 
         Returns:
-            Nothing where enough names have been suggested, or enough texts compared.
+            The names, the most similar one first; nothing if the budget for suggestions is used up.
         """
         if self.suggested >= MAX_SUGGESTED or self.full:
             return []
@@ -110,7 +110,7 @@ class Findings:
 
 
 def _closest(name: str, known: Sequence[str], most: int, cutoff: float, budget: Budget) -> list[str]:
-    """The known names that are alike enough; the two cheap bounds are tried first. Nothing beyond the budget."""
+    """The known names that are similar enough, within the budget. Two cheap bounds are tried first."""
     matcher = SequenceMatcher()
     matcher.set_seq2(name)
     scored: list[tuple[float, str]] = []

@@ -1,7 +1,7 @@
-"""Safe fixes, applied: from what a model said to the text of a plan that needs no model to mend it further.
+"""Applies safe fixes: from a model's reply to a plan that no model needs to repair, where that is possible.
 
-A diagnostic may carry edits. This module applies those that keep what the author meant beyond doubt, looks again,
-and goes on while that makes the text better.
+A diagnostic may carry edits. This module applies those that surely give what the author meant, parses the text again,
+and repeats this while the text improves.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .program import Program
 from .remedies import Case, import_of_datetime, remedy
 from .vet import parse_within
 
-MAX_ROUNDS = 24  # each removes at least one diagnostic
-MAX_WORK = 100_000  # characters that are looked at in all: a plan of usual length fifty times, a huge one once more
-MAX_TRIED = 32  # fixes that are tried one by one, where all together do no good
-MAX_TEXT = 40_000  # characters of a text that is looked at as a whole; a plan has fewer
+MAX_ROUNDS = 24  # rounds, each of which removes at least one diagnostic
+MAX_WORK = 100_000  # characters that are parsed in all: a usual plan fifty times, a huge one once more
+MAX_TRIED = 32  # fixes that are tried one by one, if all of them together do not improve the text
+MAX_TEXT = 40_000  # characters of a text for which fixes are looked for in the whole text; plans are shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Fixed:
     """A text after its fixes.
 
     Attributes:
-        text: the code of a reply, mended as far as that goes.
+        text: the code of a reply, with all safe fixes applied.
         applied: the fixes, in the order in which they were applied.
-        remaining: what is still wrong, or a warning. Spans refer to `text`.
-        program: the plan, where no error is left.
+        remaining: the remaining errors and warnings. Their spans refer to `text`.
+        program: the program; None if an error remains.
     """
 
     text: str
@@ -52,9 +52,9 @@ def fix(
         text: a reply or a plan, from an untrusted author.
         tools: the signatures of the tools, as for `parse`.
         inputs: names that are bound before the first statement, as for `parse`.
-        maybe: apply good guesses too, not only what is beyond doubt.
+        maybe: whether to apply `maybe` fixes as well as safe ones.
 
-    A fix that would bring a new problem is not applied. Never raises.
+    A fix that would cause a new problem is not applied. This never raises.
     """
     text = extract_code(text)
     applied: list[Fix] = []
@@ -80,7 +80,7 @@ def fix(
 
 
 def _doubted(diagnostic: Diagnostic) -> Diagnostic:
-    """The diagnostic with its fixes no longer safe: they were tried, and did not make the text better."""
+    """The diagnostic with its fixes marked as not safe, because they did not improve the text."""
     fixes = tuple(replace(fix, applicability="maybe") for fix in diagnostic.fixes)
     return replace(diagnostic, fixes=fixes) if fixes else diagnostic
 
@@ -91,7 +91,7 @@ def look(
     budget: Budget | None = None,
     inputs: frozenset[str] = frozenset(),
 ) -> tuple[Program | None, tuple[Diagnostic, ...]]:
-    """The program and its warnings, or None and the errors; with the fixes that need the whole text to be seen."""
+    """The program and its warnings, or None and the errors, including the fixes that need the whole text."""
     try:
         tools = DEFAULT_SIGNATURES if tools is None else tools
         program = parse_within(budget or Budget(), text, tools, inputs=inputs)
@@ -104,7 +104,7 @@ def look(
 
 
 def _with_fixes(found: tuple[Diagnostic, ...], text: str) -> tuple[Diagnostic, ...]:
-    """Diagnostics with the remedies that need the whole text to be seen."""
+    """Add the fixes that need the whole text to the diagnostics."""
     if len(text) > MAX_TEXT:
         return found
     lines = text.split("\n")
@@ -121,7 +121,7 @@ def _with_fix(diagnostic: Diagnostic, text: str, lines: list[str], found: tuple[
     return diagnostic if mended is None else replace(diagnostic, fixes=(mended,))
 
 
-_MAY_FAIL = frozenset({"PLAN222", "PLAN302", "PLAN309"})  # warnings of what may fail, which an error may have hidden
+_MAY_FAIL = frozenset({"PLAN222", "PLAN302", "PLAN309"})  # warnings of possible failures, which an error may hide
 _Better = tuple[str, list[Fix], "Program | None", tuple[Diagnostic, ...]]
 
 
@@ -133,7 +133,7 @@ def _together(
     budget: Budget,
     inputs: frozenset[str],
 ) -> _Better | None:
-    """The text after all of these fixes, if that is better."""
+    """The text after all of these fixes if that is better, else None."""
     edits = list(dict.fromkeys(edit for fix in chosen for edit in fix.edits))
     if not edits:
         return None
@@ -143,7 +143,10 @@ def _together(
 
 
 def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Sequence[Edit]) -> bool:
-    """Whether fewer problems are left and none has come. What a text that could not be read hid does not count."""
+    """Whether the edits removed a diagnostic and added none.
+
+    Problems that were hidden behind a syntax error do not count as added.
+    """
     if not edits or _rank(after) >= _rank(before):
         return False
     if any(each.phase == "syntax" for each in before):
@@ -160,7 +163,7 @@ def _worth(before: Sequence[Diagnostic], after: Sequence[Diagnostic], edits: Seq
 
 
 def _rank(found: Sequence[Diagnostic]) -> tuple[int, int, int]:
-    """Orders texts from good to bad: those that can be read first, then by how much is wrong, warnings last."""
+    """A sort key from the best text to the worst: texts that parse come first, then by errors, then by warnings."""
     unread = sum(each.phase == "syntax" for each in found)
     if unread:
         return unread, 0, 0
@@ -172,12 +175,12 @@ def _first(diagnostic: Diagnostic, maybe: bool) -> Fix | None:
 
 
 def _as_parsed(text: str) -> str:
-    """The text that spans refer to."""
+    """The text that the spans of its diagnostics refer to."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _class_as_module(program: Program) -> Iterator[Diagnostic]:
-    """`datetime.datetime.strptime` under `from datetime import datetime`: it would fail when it runs."""
+    """Diagnostics for `datetime.datetime.strptime` after `from datetime import datetime`, which would fail."""
     if "datetime" not in program.source:
         return
     bound: dict[str, set[tuple[str, str]]] = {}

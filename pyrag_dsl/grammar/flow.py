@@ -1,4 +1,4 @@
-"""Warnings about the way through a plan: loops that repeat themselves, statements that cannot be reached."""
+"""Warnings about the flow of control: loops that never end, and statements that cannot be reached."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_flow(body: n.Block, found: Findings) -> None:
 
 
 def _repeats(loop: n.While, found: Findings) -> bool:
-    """Whether nothing that the loop's test depends on can differ from round to round."""
+    """Whether nothing that the test of a loop depends on can change from one iteration to the next."""
     sources: dict[str, set[str]] = {}
     for node in found.walk(loop.body):
         kind = type(node)
@@ -53,7 +53,7 @@ def _repeats(loop: n.While, found: Findings) -> bool:
 
 
 def _unknown_calls(test: Any) -> list[Any]:
-    """Calls in a test that are not methods of text."""
+    """The calls in a test that are not methods of text."""
     return [
         part
         for part in n.walk(test)
@@ -62,7 +62,7 @@ def _unknown_calls(test: Any) -> list[Any]:
 
 
 def _feeds_itself(name: str, sources: dict[str, set[str]]) -> bool:
-    """Whether a new value of a name depends on its old one, so that rounds can differ."""
+    """Whether a new value of a name depends on its old value, so that iterations can differ."""
     seen: set[str] = set()
     stack = [name]
     while stack:

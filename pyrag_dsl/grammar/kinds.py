@@ -1,8 +1,8 @@
 """Warnings about values whose kind is known before the run: a list as a query, text plus number, `.group()` of None.
 
-A forward visit in the order of the text. What a branch or a loop may change is not known after it, and nothing is
-known inside functions about what is outside. A warning is about something that must fail if it is reached, or, of what
-a search found and of what a tool answered, about something that the plan relies on and has not tested.
+One forward visit follows the order of the text. The kind of a variable that a branch or a loop may change is not known
+afterwards, and nothing outside a function is known inside it. A warning is about code that must fail if it is reached,
+or about a result of a search or a tool that the plan relies on without a test.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMES = {
     "search": "what a search found",
 }  # fmt: skip
 _AS_QUERY = {"list": "Ask once for each item.", "search": "Ask with its text: m.group() if m else ..."}
-# Kinds of values that may be other than a plan hopes, and what they are to one that has tested the value.
+# Kinds of values that a plan should test, and the kind of such a value after the test.
 _UNTESTED = {"search": "", "answer": "text"}
 _SEARCHES = frozenset({"search", "match", "fullmatch"})
 _OF_A_MATCH = frozenset({"group", "groups", "groupdict", "start", "end", "span"})
@@ -48,8 +48,8 @@ class _KindChecker:
     def __init__(self, tools: dict[str, Signature], found: Findings) -> None:
         self.tools = tools
         self.found = found
-        self.returned: list[str] = []  # the kinds that the function returns
-        self.guarded = 0  # how many `try` with a handler are around
+        self.returned: list[str] = []  # the kinds of the values that the function returns
+        self.guarded = 0  # the number of enclosing `try` statements with handlers
 
     def block(self, statements: n.Block, kinds: dict[str, str]) -> None:
         for statement in statements:
@@ -83,7 +83,7 @@ class _KindChecker:
             if kind is not n.If:
                 self.forget(node, kinds)
             for block in blocks:
-                self.found.pay(len(kinds) >> 5)
+                self.found.charge(len(kinds) >> 5)
                 guarded = kind is n.Try and block is node.body and bool(node.handlers)
                 self.guarded += guarded
                 self.block(block, dict(kinds))
@@ -97,13 +97,13 @@ class _KindChecker:
             self.forget(node, kinds)
 
     def tested(self, node: Any, kinds: dict[str, str]) -> None:
-        """The plan has looked at whatever these nodes name."""
+        """Record that the plan has tested all variables in these nodes."""
         for part in self.found.walk(node):
             if type(part) is n.Name and kinds.get(part.id) in _UNTESTED:
                 kinds[part.id] = _UNTESTED[kinds[part.id]]
 
     def forget(self, node: Any, kinds: dict[str, str]) -> None:
-        """Whatever these nodes may bind has no known kind any more."""
+        """Forget the kinds of all names that these nodes may bind."""
         for part in self.found.walk(node):
             kind = type(part)
             if kind is n.Assign:
@@ -117,7 +117,7 @@ class _KindChecker:
                 kinds.pop(_result(part.name), None)
 
     def expr(self, node: Any, kinds: dict[str, str]) -> str:
-        """The kind of an expression, "" if unknown; warnings about its parts on the way."""
+        """The kind of an expression, "" if unknown. Warnings about its parts are reported."""
         kind = type(node)
         if kind is n.Const:
             return "text" if type(node.value) is str else "number" if type(node.value) in (int, float) else ""
@@ -134,7 +134,7 @@ class _KindChecker:
         if kind is n.Binary:
             return self.binary(node, kinds)
         if kind is n.Logic:
-            self.found.pay(len(kinds) >> 5)
+            self.found.charge(len(kinds) >> 5)
             known = dict(kinds)
             for operand in node.operands:
                 self.expr(operand, known)
@@ -142,7 +142,7 @@ class _KindChecker:
             return ""
         if kind is n.Conditional:
             self.expr(node.test, kinds)
-            self.found.pay(len(kinds) >> 5)
+            self.found.charge(len(kinds) >> 5)
             kinds = dict(kinds)
             self.tested(node.test, kinds)
             then, otherwise = self.expr(node.then, kinds), self.expr(node.otherwise, kinds)
@@ -219,7 +219,7 @@ _NUMBER = "Take the number out first: m = re.search(r'\\d+', text), then int(m.g
 
 
 def _result(name: str) -> str:
-    """What stands among the kinds for the result of a function of the plan."""
+    """The name under which `kinds` holds the kind of a function's result."""
     return f"{name}()"
 
 

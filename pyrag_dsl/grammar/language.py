@@ -1,7 +1,7 @@
-"""The vocabulary of plans: every builtin, module member, attribute and operator there is.
+"""The vocabulary of plans: all builtins, module members, attributes and operators of the language.
 
-The vetter refuses a name that is not here; the interpreter gives each name its meaning, and a test holds that
-the two agree.
+The vetter refuses a name that is not here. The interpreter gives each name its meaning, and a test checks that the two
+agree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXCEPTIONS = _words(
 
 BUILTINS = FUNCTIONS | EXCEPTIONS | {"__name__"}
 
-# Attributes and methods by type. A `Counter` has those of dict too, and so on.
+# Attributes and methods by type. Subtypes have those of their base type too: a `Counter` has those of `dict`.
 TYPES = {
     "str": _words(
         "capitalize casefold center count endswith expandtabs find format format_map index isalnum "
@@ -71,7 +71,7 @@ TYPES = {
     "pattern": _words("findall finditer flags fullmatch groupindex groups match pattern search split sub subn"),
     "exception": _words("args"),
     "function": _words("cache_clear"),
-    # What a static constructor or `isocalendar()` adds, and what belongs to no one type.
+    # Attributes of static constructors and of `isocalendar()`, which belong to none of the types above.
     "other": _words("from_iterable week"),
 }
 
@@ -104,7 +104,7 @@ MODULES = {
     "__future__": _words("annotations"),
 }
 
-# Modules that are there without an import line, as models forget it. A name that a plan binds is never implied.
+# Modules that plans can use without an import, because models forget it. A name that a plan binds keeps its meaning.
 IMPLICIT = frozenset(
     {"re", "datetime", "math", "json", "collections", "itertools", "functools", "string", "statistics"}
 )
@@ -154,8 +154,8 @@ class ToolParam(NamedTuple):
 
     Attributes:
         type: one of the names in `TOOL_TYPES`.
-        default: plain data; `REQUIRED` for none.
-        shown: the type as a planner is shown it, where that says more than `type`.
+        default: the default as plain data; `REQUIRED` if there is none.
+        shown: the type as planners see it, if it says more than `type`.
     """
 
     name: str
@@ -178,11 +178,11 @@ TOOL_TYPES = ("str", "int", "float", "bool", "docs", "list[str]", "list", "dict"
 
 
 class Signature(NamedTuple):
-    """What a plan may pass to a tool, and what comes back.
+    """The parameters and the result of a tool.
 
     Attributes:
         returns: one of `TOOL_TYPES`.
-        shown: the type of the result as a planner is shown it, where that says more than `returns`.
+        shown: the type of the result as planners see it, if it says more than `returns`.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Which names a plan binds, where, and which it uses without binding them.
+"""The names that a plan binds, with their places, and the names that it uses without binding them.
 
-The vetter visits a plan in the order of evaluation and reports every binding and every use here. A use is an
-error only if no path could have bound the name: what may be bound on some path is left to the run.
+The vetter visits a plan in the order of evaluation and reports every binding and every use here. A use is an error only
+if no path can have bound the name. If only some paths bind it, the run decides.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ FORBIDDEN = dict.fromkeys(
     "it could reach the host",
 )
 _LANGUAGE_TAGS = frozenset({"python", "python3", "py"})
-_MEANT = {  # what models call the tools
+_MEANT = {  # names by which models call the tools
     "retrieve": frozenset(
         {"search", "lookup", "search_docs", "search_web", "retrieve_docs", "retrieve_documents", "find"}
     ),
@@ -89,7 +89,7 @@ class Use(NamedTuple):
 
 
 class NameScope:
-    """A function's names, or the module's. `possible` is what may be bound at the place now visited."""
+    """The names of a function or of the module; `possible` are those that may be bound at the current place."""
 
     __slots__ = ("declared", "locals", "possible")
 
@@ -111,7 +111,7 @@ class Names:
         self.called: dict[str, Span] = {}
         self.bound: dict[str, Span] = {}
         self.modules: dict[str, str] = {}  # names that `import` binds to a module
-        self.late: list[Use] = []  # free names of functions: bound by the time of the call?
+        self.late: list[Use] = []  # free names of functions, which need to be bound only when the function is called
         self.unbound: list[Use] = []
         self.implicit: dict[str, Span] = {}
         self.inputs: frozenset[str] = frozenset()
@@ -123,7 +123,7 @@ class Names:
         self.module.possible |= inputs
 
     def enter(self, params: Iterable[str], body: Iterable[ast.AST]) -> None:
-        """Visit a function: its parameters are bound, and what its body stores is local to it."""
+        """Enter a function: its parameters are bound, and the names that its body stores are local."""
         params = tuple(params)
         self.stack.append(NameScope(params, stored_names(body, self.found).union(params)))
 
@@ -131,7 +131,7 @@ class Names:
         self.stack.pop()
 
     def declare(self, kind: str, names: Iterable[str]) -> None:
-        """`global` or `nonlocal` in the function now visited."""
+        """Record a `global` or `nonlocal` statement in the current function."""
         scope = self.stack[-1]
         for name in names:
             scope.declared[name] = kind
@@ -159,7 +159,7 @@ class Names:
             self.unbound.append(Use(name, span))
 
     def check(self) -> None:
-        """Report what is wrong with the names of the whole plan, once it has been visited."""
+        """Report the problems with names in the whole plan, after it has been visited."""
         found = self.found
         everywhere = frozenset(self.bound)
         for use in self.late:
@@ -235,12 +235,12 @@ class Names:
 
 
 def stored_names(nodes: Iterable[ast.AST], budget: Findings) -> set[str]:
-    """Names that these statements may bind in their own scope, functions inside excluded."""
+    """The names that these statements may bind in their own scope, without those of inner functions."""
     found: set[str] = set()
     stack: list[Any] = list(nodes)
-    inner: list[Any] = []  # within comprehensions, where only a walrus binds a name of the scope around
+    inner: list[Any] = []  # nodes inside comprehensions, where only `:=` binds a name of this scope
     while stack or inner:
-        budget.pay(1)
+        budget.charge(1)
         within = not stack
         node = inner.pop() if within else stack.pop()
         kind = type(node)

@@ -1,7 +1,7 @@
-"""The tree of a vetted plan: small, immutable, spanned. Nothing that is not here can run.
+"""The tree of a vetted plan: small and immutable. Code that cannot be expressed by these nodes cannot run.
 
-Every node begins with its `span`. Nodes are named tuples: they are built for every plan that is parsed, and a
-tuple is the cheapest immutable thing there is.
+Every node begins with its `span`. Nodes are named tuples because they are built for every plan that is parsed, and
+tuples are the cheapest immutable objects.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class FunctionCall(NamedTuple):
 
 
 class ToolCall(NamedTuple):
-    """The only way from a plan to the outside."""
+    """A call of a tool, which is the only way from a plan to the outside."""
 
     span: Span
     tool: str
@@ -288,7 +288,7 @@ class Delete(NamedTuple):
 
 
 class Import(NamedTuple):
-    """Binds each `name` to what `module` or `module.member` offers; a member of "" is the module itself."""
+    """Binds each `name` to a member of a module, or to the module itself if the member is ""."""
 
     span: Span
     bindings: tuple[tuple[str, str, str], ...]
@@ -315,7 +315,7 @@ Block = tuple[Stmt, ...]
 
 
 def walk(node: Any) -> Any:
-    """Every node below `node`, itself first, in source order."""
+    """`node` and every node below it, in source order."""
     stack = [node] if isinstance(node, tuple) else []
     while stack:
         item = stack.pop()
@@ -325,5 +325,5 @@ def walk(node: Any) -> Any:
 
 
 def parts(node: Any) -> list[Any]:
-    """The nodes, and the plain tuples of them, right below a node or a plain tuple."""
+    """The direct children of a node or a plain tuple: nodes, and plain tuples of nodes."""
     return [part for part in (node if type(node) is tuple else node[1:]) if isinstance(part, tuple)]

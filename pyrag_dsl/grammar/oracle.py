@@ -1,7 +1,7 @@
-"""Reads plans by `plan.lark`, the language on one page: the second opinion that the vetter is held against.
+"""Parses plans by `plan.lark`, the grammar of the language on one page, with which tests compare the vetter.
 
-The grammar says the shape of a plan; what it can only say in words (targets, layout, holes) is checked here.
-Nothing of this runs when a plan runs: it is for tests, the documentation and whoever changes the language.
+The grammar defines the shape of a plan; rules that it only states in comments (targets, layout, holes) are checked
+here. Runs do not use this module: it is for tests, for the documentation and for changes of the language.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OPEN, _CLOSE = {"LPAR", "LSQB", "LBRACE"}, {"RPAR", "RSQB", "RBRACE"}
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _ESCAPE = re.compile(r"\\(?:N\{(?P<name>[^{}]*)\}|[\s\S])")
 
-# What may be bound, by the rule it stands in and the place in it; in tuples and lists, the same.
+# The kinds of tree nodes that may be bound, also inside tuples and lists.
 _NAMES = frozenset({"variable", "tuple", "list", "star"})
 _TARGETS: dict[str, tuple[slice, frozenset[str]]] = {
     "assign": (slice(None, -1), _NAMES | {"item"}),
@@ -38,7 +38,7 @@ _TARGETS: dict[str, tuple[slice, frozenset[str]]] = {
 
 
 class Refusal(NamedTuple):
-    """Why a text is not a plan by the grammar: the first thing found, at a 1-based line and column."""
+    """The first reason why a text is not a plan by the grammar, with its line and column from 1."""
 
     line: int
     column: int
@@ -56,7 +56,7 @@ def grammar() -> str:
 
 
 def accepts(text: str, tools: Iterable[str] = TOOLS) -> bool:
-    """Whether a text has the shape of a plan; `check` says why not.
+    """Whether a text has the shape of a plan; `check` gives the reason if not.
 
     >>> accepts("final_answer = answer('Who?', retrieve('who'))")
     True
@@ -67,22 +67,22 @@ def accepts(text: str, tools: Iterable[str] = TOOLS) -> bool:
 
 
 def check(text: str, tools: Iterable[str] = TOOLS) -> Refusal | None:
-    """Read a text by the grammar.
+    """Parse a text by the grammar.
 
     Args:
-        text: the text of a plan. Any text is safe to give, but only what `scan` lets pass is sure to be
-            accepted by CPython too: sizes and hidden characters are not the grammar's business.
-        tools: the names that are called as tools and cannot be bound.
+        text: the text of a plan. Any text is safe, but CPython surely accepts only texts that have passed `scan`: the
+            grammar does not check sizes and hidden characters.
+        tools: the names of tools, which can be called but not bound.
 
     Returns:
-        None for a text in the language, or the first reason why it is not.
+        None for a text in the language, or the first reason why it is not in it.
     """
     from lark.exceptions import LarkError, UnexpectedInput
 
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     parser = _parser(tuple(sorted(tools)))
     try:
-        # With a line end before it, the first line is indented by the same rule as every other.
+        # With a line end before it, the first line follows the same rule of indentation as the others.
         _read(parser, "\n" + text + ("" if text.endswith("\n") else "\n"), "start")
     except _RefusedError as refused:
         line, column, message = refused.refusal
@@ -99,7 +99,7 @@ def check(text: str, tools: Iterable[str] = TOOLS) -> Refusal | None:
 
 @lru_cache(maxsize=8)
 def _parser(tools: tuple[str, ...]) -> Lark:
-    """The parser of one set of tools, built on first use (half a second)."""
+    """The parser for one set of tools, which is built on first use (half a second)."""
     from lark import Lark
 
     text = grammar()
@@ -137,7 +137,7 @@ def _check_target(target: Tree[Token] | Token, allowed: frozenset[str]) -> None:
 
 
 class _Layout:
-    """Lines and indentation as CPython reads them. It holds no state, so that threads can share a parser."""
+    """Reads lines and indentation as CPython does. It has no state, so threads can share a parser."""
 
     always_accept = ("_NEWLINE",)
 
@@ -161,10 +161,10 @@ class _Layout:
 
 
 def _step(columns: list[tuple[int, int]], newline: Token) -> list[str]:
-    """The tokens of a new line; changes the stack of open blocks.
+    """The tokens for a new line; this changes the stack of open blocks.
 
-    Each line has two columns, with tabs of eight and tabs of one: lines whose order depends on the width of a
-    tab are refused, as CPython does.
+    The indentation of a line is measured twice, with tabs of eight columns and of one. Lines whose order depends on the
+    width of a tab are refused, as in CPython.
     """
     wide = narrow = continued = 0
     for char in _INDENTATION.split(newline)[-1]:
@@ -174,7 +174,7 @@ def _step(columns: list[tuple[int, int]], newline: Token) -> list[str]:
             wide, narrow = (wide // _TAB + 1) * _TAB, narrow + 1
         elif char == " ":
             wide, narrow = wide + 1, narrow + 1
-        elif char == "\\":  # the first line that is continued and indented says how far
+        elif char == "\\":  # a continued line is indented as far as its first indented part
             continued = continued or wide
     if continued:
         wide = narrow = continued
@@ -196,7 +196,7 @@ def _step(columns: list[tuple[int, int]], newline: Token) -> list[str]:
 
 
 def _check_text(parser: Lark, literal: Token) -> None:
-    """What the terminals cannot say of a string: names of characters, and the holes of an f-string."""
+    """Check what the terminals do not check in a string: names of characters, and the holes of an f-string."""
     prefix, quote, rest = re.split("(\"\"\"|'''|\"|')", literal, maxsplit=1)
     content = rest[: -len(quote)]
     raw = "r" in prefix.lower()
@@ -216,7 +216,7 @@ def _is_character(name: str) -> bool:
 
 
 class _Holes:
-    """The braces of one f-string, read as every version of Python from 3.10 reads them."""
+    """Reads the braces of one f-string in a way that holds for every version of Python from 3.10."""
 
     def __init__(self, parser: Lark, content: str, literal: Token) -> None:
         self.parser = parser
@@ -249,7 +249,7 @@ class _Holes:
         return char
 
     def hole(self, start: int, level: int) -> int:
-        """Read `{value=!conversion:spec}`; where it ends."""
+        """Read `{value=!conversion:spec}` and return the index where it ends."""
         if level > 1:
             raise self.refused("braces nested too deeply")
         end = at = self.value(start + 1)
@@ -271,7 +271,7 @@ class _Holes:
         return at + 1
 
     def value(self, at: int) -> int:
-        """Where the value that begins here ends: at `}`, `:`, `!` or `=` outside of strings and brackets."""
+        """The end of the value that begins here: the next `}`, `:`, `!` or `=` outside strings and brackets."""
         brackets: list[str] = []
         quote = ""
         while True:
@@ -304,7 +304,7 @@ class _Holes:
         from lark.exceptions import UnexpectedInput
 
         try:
-            # As between brackets, the ends of lines mean nothing.
+            # As between brackets, line ends have no meaning.
             _read(self.parser, value.replace("\n", " ").strip(), "hole")
         except UnexpectedInput:
             raise self.refused(f"`{value}`, which is not a value,") from None

@@ -1,7 +1,7 @@
-"""CPython's parser behind the scan, with every syntax error of a text in one pass.
+"""Runs CPython's parser on a scanned text, and finds all of its syntax errors.
 
-After an error the logical line it stands on is blanked (`pass`, or `if 0:` for a header) and the text is parsed
-again, so that each error is CPython's own, and not an echo of the first.
+After an error, its logical line is replaced (by `pass`, or `if 0:` for a header) and the text is parsed again. Each
+error is therefore CPython's own, and not a consequence of the first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .surface import tokens
 
 MAX_ERRORS = 8
 
-# What CPython says, and the code that names it. The first that matches counts.
+# Patterns for CPython's messages, with their codes. The first match counts.
 _KINDS = (
     (r"was never closed|unmatched|does not match opening|closing parenthesis|unexpected EOF", "PLAN105"),
     (r"f-string", "PLAN110"),
@@ -37,15 +37,16 @@ _HEADER = re.compile(r"\s*(?:if|elif|else|for|while|def|class|try|except|finally
 
 
 def parse(scanned: Scan) -> ast.Module | None:
-    """The tree, or None after reporting the syntax errors on lines where the scan has found nothing yet."""
+    """The tree, or None after the syntax errors were reported, except on lines where the scan has found a problem."""
     found = scanned.found
     known = {diagnostic.span.line for diagnostic in found.errors if diagnostic.span}
-    # Unknown escapes make the parser warn, and warnings cannot be caught in one thread only.
+    # The parser warns of unknown escapes, and warnings cannot be caught in one thread only.
     text = apply_edits(scanned.text, scanned.escapes) if scanned.escapes else scanned.text
     lines: list[str] | None = None
     for _ in range(MAX_ERRORS):
         try:
-            found.pay(PARSING * len(text) * (1 if lines is None else 3))  # to find an error it goes over the text twice
+            # For an error, the parser reads the text twice more.
+            found.charge(PARSING * len(text) * (1 if lines is None else 3))
             tree = ast.parse(text)
             return None if lines else tree
         except SyntaxError as error:
@@ -63,7 +64,7 @@ def parse(scanned: Scan) -> ast.Module | None:
         except Overspent:
             if lines is None:
                 raise
-            break  # the first errors of a long text are enough
+            break  # only the first errors of a long text are reported
     if not found:
         found.add(Diagnostic("PLAN100", "the text cannot be read as a program"))
     return None
@@ -100,19 +101,19 @@ def _diagnose(error: SyntaxError, lines: list[str]) -> tuple[Diagnostic, int, in
 
 
 def _clean(message: str) -> str:
-    """CPython's words without what differs from version to version."""
+    """CPython's message without the parts that differ between versions."""
     message = re.sub(r"\s*\(detected at line \d+\)|\s*\(<unknown>, line \d+\)", "", message)
     return message.removeprefix("f-string: ") if message.startswith("f-string: ") else message
 
 
 def _logical_line(lines: list[str], line: int) -> tuple[int, int]:
-    """The lines of the statement that an error stands on, guessed by brackets (1-based, inclusive)."""
+    """The first and last line (from 1) of the statement with an error, as far as its brackets tell."""
     first = last = line
     depth = _depth(lines[line - 1]) if lines else 0
     while depth > 0 and last < len(lines) and last - line < 200:
         following = lines[last]
         if following and not following[0].isspace() and re.match(r"[A-Za-z_]\w*\s*=[^=]|#|(?:if|for|def)\b", following):
-            break  # a new statement begins: the bracket was never closed
+            break  # a new statement begins, so a bracket was never closed
         last += 1
         depth += _depth(following)
     return first, last
@@ -124,7 +125,7 @@ def _depth(line: str) -> int:
 
 
 def _blank(lines: list[str], first: int, last: int) -> bool:
-    """Replace lines so that the rest can be read; whether there was anything to replace."""
+    """Replace lines so that the rest can be parsed. Returns whether there was anything to replace."""
     if not lines or not lines[first - 1].strip() or lines[first - 1].strip() == "pass":
         return False
     source = lines[first - 1]

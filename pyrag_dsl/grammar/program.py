@@ -20,15 +20,15 @@ class Program:
     """A plan that has passed the vetter.
 
     Attributes:
-        source: the text, with `\\n` line ends and no byte-order mark. Spans refer to it.
+        source: the text, with `\\n` line ends and without a byte-order mark. Spans refer to it.
         body: the statements.
-        tools: the signatures that its tool calls were checked against.
-        warnings: those that the vetter had on the way; `diagnostics` has all.
-        chained: whether every tool call needs the one before it, as far as the text shows.
+        tools: the signatures with which its tool calls were checked.
+        warnings: the warnings of the vetter; `diagnostics` has all warnings.
+        chained: whether the text shows that every tool call needs the one before it.
         module_names: the names that may be bound at module level.
         calls_inside: whether a function of the plan calls a tool.
-        call_sites: how many tool calls stand in the text.
-        inputs: names that it reads, and that are bound before the first statement.
+        call_sites: the number of tool calls in the text.
+        inputs: the names that it reads and that must be bound before the first statement.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Program:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All warnings, by place; a program with errors does not exist. Looked for when first asked for."""
+        """All warnings by place, which are computed on first use. A program with errors does not exist."""
         found = self._lowered.get("diagnostics")
         if found is None:
             found = self._lowered["diagnostics"] = self._look().all()
@@ -65,5 +65,5 @@ class Program:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the source, in hexadecimal: what a trace says it is the trace of."""
+        """The SHA-256 of the source in hexadecimal, which identifies the plan."""
         return hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Typographic characters that a word processor or a chat window put into a plan, as Python wants them."""
+"""Replaces typographic characters that a word processor or chat window has put into a plan."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from .surface import MAX_PLAN, TOKEN, has_code, parses, tokens
 
-MAX_SOUGHT = 1_000_000  # characters among which the ends of strings are sought, for one text
+MAX_SOUGHT = 1_000_000  # characters of one text that are searched for the ends of strings
 
 _DOUBLE, _SINGLE = "“”„‟″", "‘’‚‛′"
 _ASCII = str.maketrans(dict.fromkeys(_DOUBLE, '"') | dict.fromkeys(_SINGLE, "'"))
@@ -14,15 +14,15 @@ _AFTER_STRING = re.compile(r"[ \t]*(?:[)\]},:;.+%=#]|$|!=|(?:if|for|in|else|and|
 
 
 def drop_zero_width(text: str) -> str | None:
-    """Characters of no width between tokens; inside a string they may be part of an emoji or a name."""
+    """Remove zero-width characters between tokens. Inside a string, they may be part of an emoji or a name."""
     return "".join(re.sub("[\u200b-\u200d\u2060\ufeff]", "", p) if k == "code" else p for k, p in tokens(text))
 
 
 def _closing(line: str, opener: str) -> int:
-    """Where in `line`, the text behind a curly opening quote, its string ends; -1 when it does not."""
+    """The index where a string ends in `line`, the text after its curly opening quote; -1 if it does not end."""
     family, straight = (_DOUBLE, '"') if opener in _DOUBLE else (_SINGLE, "'")
     weak = -1
-    # A straight quote ends the string only where no curly one does: it may belong to an f-string's subscript.
+    # A straight quote ends the string only if no curly one does: it may belong to a subscript in an f-string.
     for closers in (family, family + straight):
         depth = 0
         for match in re.finditer(f"[{closers}]", line):
@@ -38,7 +38,7 @@ def _closing(line: str, opener: str) -> int:
 
 
 def _quoted(content: str, opener: str) -> str:
-    """`content` between the ASCII quotes that suit it; quotes within it are straight where they can be."""
+    """`content` in suitable ASCII quotes, with straight quotes inside it where possible."""
     own, other = ('"', "'") if opener in _DOUBLE else ("'", '"')
     plain = content.translate(_ASCII)
     for quote in (own, other, '"""'):
@@ -48,7 +48,7 @@ def _quoted(content: str, opener: str) -> str:
 
 
 def straighten(text: str) -> str | None:
-    """Curly quotes where Python wants quotes, as ASCII. Those inside ASCII quotes are text and stay."""
+    """Replace curly quotes by ASCII quotes where Python expects quotes. Those inside ASCII quotes are text and stay."""
     if len(text) > MAX_PLAN or not re.search(f"[{_DOUBLE}{_SINGLE}]", text) or not has_code(text):
         return None
     out: list[str] = []

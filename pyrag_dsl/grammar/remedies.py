@@ -1,7 +1,7 @@
 """Fixes that need more of the text than the place of one diagnostic: quotes that clash, names that shadow.
 
-Each remedy looks at a diagnostic and the text and proposes a `Fix`, or None. A proposal is only that: who applies it
-must see that the problem is gone and no new one has come, as `fix` does.
+Each remedy proposes a `Fix`, or None, for a diagnostic and the text. A proposal may be wrong: whoever applies it must
+check that it removes the problem and adds no other, as `fix` does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_EDITS = 60  # places that one fix changes
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A diagnostic, the text that it is about with its lines, and everything else found in that text."""
+    """A diagnostic, its text with the lines of the text, and all other diagnostics of the text."""
 
     diagnostic: Diagnostic
     text: str
@@ -43,7 +43,7 @@ class Case:
 
 
 def remedy(case: Case) -> Fix | None:
-    """A safe fix for a diagnostic that has none of its own; None where it would change too many places."""
+    """A safe fix for a diagnostic without one; None if there is none, or if it would change too many places."""
     proposed = (each(case) for each in REMEDIES.get(case.diagnostic.code, ()))
     return next((fix for fix in proposed if fix is not None and len(fix.edits) <= MAX_EDITS), None)
 
@@ -56,7 +56,7 @@ _MOST_LINES = 12  # lines of a string that was meant to be one
 
 
 def _other_quotes(case: Case) -> Fix | None:
-    """`f"{facts["city"]}"`: the quotes within the braces become those of the other kind."""
+    """For `f"{facts["city"]}"`: use the other kind of quotes inside the braces."""
     edits = []
     for hole in _HOLE.finditer(case.line):
         inner = hole.group()
@@ -68,14 +68,14 @@ def _other_quotes(case: Case) -> Fix | None:
 
 
 def _escape_apostrophes(case: Case) -> Fix | None:
-    """`'Don't'`: an apostrophe between letters does not end a string."""
+    """For `'Don't'`: escape an apostrophe between letters."""
     at = [match.start() for match in _APOSTROPHE.finditer(case.line) if case.line[match.start() - 1] != "\\"]
     edits = tuple(_edit(case.number, place, place, "\\") for place in at)
     return Fix("escape the apostrophe", edits) if edits else None
 
 
 def _over_lines(case: Case) -> Fix | None:
-    """A string that goes on over several lines: three quotes at both ends."""
+    """For a string over several lines: use triple quotes."""
     span = case.diagnostic.span
     if span is None:
         return None
@@ -96,7 +96,7 @@ def _over_lines(case: Case) -> Fix | None:
                 _edit(number, ends.start(), ends.end(), quote * 3),
             )
             return Fix("write the text over several lines in triple quotes", edits)
-        # A line of code means that the quote was forgotten, not that the text went on.
+        # A line of code means that the closing quote was forgotten, not that the string continues.
         if re.match(r"\s*(?:[A-Za-z_]\w*\s*=[^=]|(?:for|if|def|import|return)\b.*[:\w]$)", line):
             return None
     return None
@@ -110,7 +110,7 @@ _GLUED = re.compile(r"\d[\d_]*(?:and|else|for|if|in|is|not|or)")
 
 
 def _letter_first(case: Case) -> Fix | None:
-    """`76er = ...`: the same name with a letter before it, in code and between the braces of f-strings."""
+    """For `76er = ...`: put a letter before the name, in code and inside the braces of f-strings."""
     edits: list[Edit] = []
     for start, name in _names_with_digits(case.text):
         if len(edits) >= MAX_EDITS or re.search(rf"\bn{name}\b", case.text):
@@ -137,7 +137,7 @@ def _names_with_digits(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _rename_shadow(case: Case) -> Fix | None:
-    """`answer = answer(...)`: the variable, wherever it is not called, under a name of its own."""
+    """For `answer = answer(...)`: rename the variable wherever it is not called."""
     span = case.diagnostic.span
     name = case.at(span) if span else ""
     if not name.isidentifier() or "lambda" in case.line:
@@ -158,7 +158,7 @@ def _rename_shadow(case: Case) -> Fix | None:
 
 # -------------------------------------------------------------------- datetime
 #
-# `datetime` is a module and a class in it, and models mix the two.
+# `datetime` is a module and a class in it, and models confuse the two.
 
 _MODULE_USE = re.compile(r"(?<![\w.])datetime\.(\w+)")
 _CLASS_CALL = re.compile(r"(?<![\w.])datetime\s*\(")
@@ -166,7 +166,7 @@ _CLASS_ONLY = TYPES["datetime"] - MODULES["datetime"]
 
 
 def _module_as_class(case: Case) -> Fix | None:
-    """`datetime.strptime` under `import datetime`: the class is one step further."""
+    """For `datetime.strptime` after `import datetime`: name the class in the module."""
     span = case.diagnostic.span
     used = re.fullmatch(r"(\w+)\.(\w+)", case.at(span)) if span else None
     if used is None or span is None or used[2] not in _CLASS_ONLY or "`datetime`" not in case.diagnostic.message:
@@ -176,7 +176,7 @@ def _module_as_class(case: Case) -> Fix | None:
 
 
 def import_of_datetime(text: str) -> Fix | None:
-    """The import line that suits how a text without one uses `datetime`; None where no line does."""
+    """The import line that fits the uses of `datetime` in a text without one; None if no line fits."""
     members = set(_MODULE_USE.findall(text))
     as_module = members & MODULES["datetime"]
     as_class = members & _CLASS_ONLY or _CLASS_CALL.search(text)

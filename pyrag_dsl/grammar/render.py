@@ -1,7 +1,7 @@
-"""Diagnostics as text: for a person at a terminal, for a program, for the model that must repair the plan.
+"""Diagnostics as text: for a person at a terminal, for a program, and for the model that must repair the plan.
 
-Pure functions. Whatever stands in a source or in a message is shown and never obeyed: control characters and
-those that hide or reorder text appear in a visible form.
+All functions are pure. Control characters in a source or message, and characters that hide or reorder text, are shown
+in a visible form, so that no terminal obeys them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .wording import told
 
 _TAB = 4
 _MOST_LINES = 4
-"""Lines of one span, and lines on each side of a fix, that are shown."""
+"""The lines of a span, and the lines on each side of a fix, that are shown."""
 _NARROWEST = 40
 _HIDES = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
@@ -37,21 +37,21 @@ _STYLES = {
 
 
 def shown(text: str) -> str:
-    """`text` on one line, with what a terminal would obey or not show at all in a visible form."""
+    """`text` on one line, with control and invisible characters in a visible form."""
     return _HIDES.sub(lambda match: _picture(match.group()), text)
 
 
 def render_terminal(
     diagnostics: Iterable[Diagnostic], source: str, *, color: bool = False, width: int = 100, name: str = ""
 ) -> str:
-    """Diagnostics for a person: what is wrong, the source with the place marked, notes, the way out.
+    """Diagnostics for a person: the message, the source with the place marked, notes and help.
 
     Args:
-        diagnostics: in the order in which they are shown.
+        diagnostics: the diagnostics in the order in which they are shown.
         source: the text that their spans refer to.
-        color: whether to write ANSI colours; nothing else of a terminal is used.
-        width: columns; source lines that are longer are cut around the place that counts.
-        name: what the source is called, a file name; shown before line and column.
+        color: whether to write ANSI colours; no other control sequences are used.
+        width: the width in columns; longer lines of the source are cut around the marked place.
+        name: the file name of the source, which is shown before line and column.
 
     Returns:
         Text that ends with a newline, or is empty.
@@ -61,20 +61,20 @@ def render_terminal(
 
 
 def render_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
-    """Diagnostics for a program: the fields of `Diagnostic.to_json`, `help` never empty."""
+    """Diagnostics for a program: the fields of `Diagnostic.to_json`, with `help` never empty."""
     return [{**each.to_json(), "help": each.help or each.rule.help} for each in diagnostics]
 
 
 def render_prompt(diagnostics: Sequence[Diagnostic], source: str, *, limit: int = 4_000) -> str:
-    """Diagnostics for the model that must repair the plan: code, line, message, the line itself, the way out.
+    """Diagnostics for the model that must repair the plan: code, line, message, the source line and help.
 
-    Of a message of a run only our own wording is told, and what stands in the plan (`wording.told`): a passage must
-    not speak to the model that writes plans. Values of variables stay out.
+    A message of a run shows only our own wording and text of the plan (`wording.told`), because a passage must not
+    reach the model that writes plans. Values of variables are left out.
 
     Args:
-        diagnostics: the decisive ones first, which are kept where not all fit; the rest is counted.
+        diagnostics: the diagnostics, the decisive ones first. Those that do not fit are only counted.
         source: the text that their spans refer to.
-        limit: characters of the result.
+        limit: the largest number of characters of the result.
     """
     lines = _lines(source)
     blocks = [_block(number, each, source, lines) for number, each in enumerate(diagnostics, start=1)]
@@ -107,7 +107,7 @@ def _block(number: int, diagnostic: Diagnostic, source: str, lines: list[str]) -
 
 
 def _lines(source: str) -> list[str]:
-    """The lines as spans count them: those of the text that the parser sees."""
+    """The lines of the text that the parser sees, as spans count them."""
     return source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
@@ -122,7 +122,7 @@ def _shorten(text: str, limit: int) -> str:
 
 
 class _Page:
-    """What all diagnostics of one rendering share: the source in cells, colours, the width."""
+    """The state of one rendering: the source lines, the colours and the width."""
 
     def __init__(self, source: str, color: bool, width: int, name: str) -> None:
         self.lines = _lines(source)
@@ -163,7 +163,7 @@ class _Page:
         return [f"{bar} {self.paint(kind, 'strong')}: {self.wrapped(text, margin + 5 + len(kind))}" for text in texts]
 
     def wrapped(self, text: str, indent: int) -> str:
-        """Text of one or more lines; each is shown, and none can begin where a line of ours does."""
+        """Text of one or more lines, each of which is indented, so that it cannot look like a line of the renderer."""
         return ("\n" + " " * max(indent, 4)).join(shown(line) for line in text.split("\n"))
 
     def excerpt(self, span: Span, margin: int, mark: str, style: str) -> list[str]:
@@ -185,7 +185,7 @@ class _Page:
         return out
 
     def marked(self, text: str, start: int, end: int, margin: int, mark: str) -> tuple[str, str]:
-        """A line of source and the line under it, cut to the width around what is marked."""
+        """A line of the source and the line of marks under it, cut to the width around the marks."""
         room = self.width - margin - 3
         end = min(end, max(len(text), start + 1))
         first, last = _window(text, start, end, room)
@@ -203,7 +203,7 @@ class _Page:
     def fix(self, fix: Fix, margin: int) -> list[str]:
         kind = "fix" if fix.applicability == "safe" else "fix?"
         out = self.remark(margin, kind, [fix.title])
-        # Only the lines that the edits touch are mended and compared: a source is long, and its fixes may be many.
+        # Only the lines that the edits touch are edited and compared: a source may be long and have many fixes.
         touched = [line for edit in fix.edits for line in (edit.span.line, edit.span.end_line)]
         first = min(max(min(touched, default=1), 1), len(self.lines)) - 1
         last = max(touched, default=0)
@@ -227,13 +227,13 @@ class _Page:
 
 
 def _raised(edit: Edit, lines: int) -> Edit:
-    """The edit in a text that begins so many lines later."""
+    """The edit for a text that begins so many lines later."""
     span = edit.span
     return Edit(span._replace(line=span.line - lines, end_line=span.end_line - lines), edit.text)
 
 
 def _parting(old: str, new: str) -> int:
-    """Where two lines begin to differ."""
+    """The index where two lines begin to differ."""
     same, most = 0, min(len(old), len(new))
     while same < most:
         middle = (same + most + 1) // 2
@@ -245,10 +245,10 @@ def _window(text: str, start: int, end: int, room: int) -> tuple[int, int]:
     """The characters of a line to show, so that at most `room` columns are used and `start` is among them."""
     if len(text) <= room and sum(map(_columns, text)) <= room:
         return 0, len(text)
-    room -= 6  # the marks of what is left out
+    room -= 6  # for the marks of omitted text
     first = last = min(start, max(len(text) - 1, 0))
     used = 0
-    # What is marked comes first, then as much on both sides as there is room for.
+    # The marked text comes first, then as much text on both sides as there is room for.
     while last < min(end, len(text)) and used + _columns(text[last]) <= room * 2 // 3:
         used += _columns(text[last])
         last += 1
@@ -271,7 +271,7 @@ def _columns(char: str) -> int:
 
 
 def _cell(char: str, column: int) -> tuple[str, int]:
-    """How a character is shown, and the columns that takes."""
+    """How a character is shown, and how many columns that takes."""
     if "\x20" <= char <= "\x7e":
         return char, 1
     if char == "\t":

@@ -1,7 +1,7 @@
-"""What plans do not have, written in what they have, where that means the same for certain.
+"""Rewrites statements that plans do not have as statements that they have, where the meaning is surely the same.
 
-Each rewrite takes a statement of CPython's tree and gives the statements to put in its place, or None. What is not seen
-to be the same is left to the model: classes with methods, generators, patterns that take values apart.
+Each rewrite takes a statement of CPython's tree and returns the statements that replace it, or None. Statements whose
+meaning could change are left to the model: classes with methods, generators, patterns that unpack values.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_NODES = 2_000
-"""Nodes of a statement that is rewritten; a larger one is no plan's."""
+"""The largest number of nodes of a statement that is rewritten."""
 
-# By module, what stands in a plan only for the sake of a statement that is rewritten.
+# The names that a plan imports, by module, only for statements that are rewritten.
 _IMPORTED = {
     "contextlib": frozenset({"suppress"}),
     "concurrent.futures": frozenset({"ThreadPoolExecutor"}),
@@ -23,13 +23,13 @@ _IMPORTED = {
 _TYPES = frozenset({"str", "int", "float", "bool", "list", "dict", "tuple", "set"})
 
 
-def rewritten(node: ast.stmt, pay: Callable[[int], None], source: Callable[[ast.AST], str]) -> str | None:
-    """The text to put in the place of a statement, its first line without indentation.
+def rewritten(node: ast.stmt, charge: Callable[[int], None], source: Callable[[ast.AST], str]) -> str | None:
+    """The text that replaces a statement, its first line without indentation; None if it cannot be rewritten.
 
     Args:
         node: a statement that the vetter refuses.
-        pay: called with the work before it is done.
-        source: gives the text of a node as it was written.
+        charge: charges work before it is done.
+        source: returns the text of a node as it was written.
     """
     rewrite = _REWRITES.get(type(node).__name__)
     if rewrite is None:
@@ -39,7 +39,7 @@ def rewritten(node: ast.stmt, pay: Callable[[int], None], source: Callable[[ast.
         nodes += 1
         if nodes > MAX_NODES:
             return None
-    pay(4 * nodes)
+    charge(4 * nodes)
     statements = rewrite(node)
     if statements is None:
         return None
@@ -52,9 +52,9 @@ def rewritten(node: ast.stmt, pay: Callable[[int], None], source: Callable[[ast.
 
 
 class _FStrings(ast.NodeTransformer):
-    """Puts names in the place of f-strings, which are to be written as they were.
+    """Replaces f-strings by names, so that they can be written as they were.
 
-    CPython's own way to write them differs from version to version, and not all of them can be read by all versions.
+    CPython writes f-strings differently in each version, and not all versions can read all of them.
     """
 
     def __init__(self, source: Callable[[ast.AST], str], used: set[str]) -> None:
@@ -72,7 +72,7 @@ class _FStrings(ast.NodeTransformer):
 
 
 def without_import(node: ast.Import | ast.ImportFrom) -> str | None:
-    """An import without what rewritten statements no longer need; None if it imports nothing of that kind."""
+    """An import without the names that only rewritten statements need; None if it imports no such names."""
     if isinstance(node, ast.ImportFrom):
         needless = _IMPORTED.get(node.module or "", frozenset())
         left = [alias for alias in node.names if alias.name not in needless or alias.asname]
@@ -86,7 +86,7 @@ def without_import(node: ast.Import | ast.ImportFrom) -> str | None:
 
 
 def instance_test(node: ast.Compare) -> str | None:
-    """`type(x) == str` as a call of `isinstance`, for types that plans have no other kinds of."""
+    """`type(x) == str` as a call of `isinstance`, for types without subtypes in plans."""
     match node:
         case ast.Compare(
             ast.Call(ast.Name("type"), [value], []),
@@ -124,7 +124,7 @@ class _Maps(ast.NodeTransformer):
         self.item = item
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        return node  # it is written as it was
+        return node  # unchanged
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
@@ -156,13 +156,13 @@ def _match(node: Any) -> list[ast.stmt] | None:
             test = ast.BoolOp(ast.And(), [test, case.guard])
         always = isinstance(test, ast.Constant) and test.value is True
         if always and chain:
-            return None  # CPython refuses it: the patterns after it are never reached
+            return None  # CPython refuses such a `match`, because the patterns after this one are never reached
         chain = body if always else [ast.If(test, body, chain)]
     return before + chain
 
 
 def _test(pattern: Any, subject: ast.expr) -> ast.expr | None:
-    """What must hold of the subject for a pattern to match; None where that is more than a test."""
+    """The test of the subject by which a pattern matches; None if the pattern is more than a test."""
     match pattern:
         case ast.MatchValue(ast.Constant() as value):
             return ast.Compare(subject, [ast.Eq()], [value])
@@ -180,7 +180,7 @@ def _test(pattern: Any, subject: ast.expr) -> ast.expr | None:
 
 
 def _class(node: ast.ClassDef) -> list[ast.stmt] | None:
-    """A class that only has fields is a named tuple."""
+    """A class that has only fields becomes a named tuple."""
     kinds = [ast.unparse(each).rpartition(".")[2] for each in (*node.bases, *node.decorator_list)]
     if kinds not in (["NamedTuple"], ["dataclass"], ["dataclass(frozen=True)"], ["dataclass()"]) or node.keywords:
         return None
@@ -215,7 +215,7 @@ def _names(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def _unused(name: str, node: ast.AST) -> str:
-    """A name that a statement does not use, made of this one."""
+    """A name, derived from this one, that a statement does not use."""
     used = _names([node])
     while name in used:
         name += "_"

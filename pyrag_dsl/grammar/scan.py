@@ -1,7 +1,7 @@
-"""The first look at a text, before CPython's parser sees it.
+"""The first check of a text, before CPython's parser sees it.
 
-`ast.parse` crashes or hangs on hostile text (deep nesting, giant literals), folds look-alike letters into names
-and accepts more with every version of Python. So a linear scan goes first: it bounds size and nesting, refuses
+`ast.parse` crashes or hangs on hostile text (deep nesting, giant literals), folds look-alike letters into names, and
+accepts more with every version of Python. Therefore a linear scan comes first: it bounds size and nesting, refuses
 characters that hide or reorder text, and checks the few lexical rules that differ between versions of Python.
 """
 
@@ -27,21 +27,21 @@ _HIDDEN = re.compile(
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
-# What matters in a line of code; everything between two matches is names, digits and spaces.
+# The characters that matter in a line of code. Between two matches there are only names, digits and spaces.
 _MARK = re.compile("[\\n\"'#()\\[\\]{}\\\\\\-+*/%<>=!&|^~@.,:;$?`\\f\x80-\U0010ffff]")
 _PREFIX = re.compile(r"(?<![0-9A-Za-z_])[A-Za-z]{1,3}\Z")
 _KEYWORD = re.compile(r"\b(?:and|or|not|if|else|lambda|in|is|for|await)\b")
 _NOT_ASCII = re.compile("[^\x00-\x7f]+")
 _HIDDEN_STATEMENT = re.compile(r";[ \t]{8,}[^\s#]")
 _SPACED = re.compile(r"![rsa]\s")
-# `1if x`: CPython reads it with a warning that cannot be caught in one thread only.
+# `1if x`: CPython accepts it with a warning, which cannot be caught in one thread only.
 _GLUED = re.compile(
     r"(?<![0-9A-Za-z_.])(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?)"
     r"[jJ]?(?:if|else|and|or|in|is|for|not)"
 )
 # Comments and strings of a text without backslashes and triple quotes.
 _QUOTED = re.compile(r"""\#[^\n]*|"[^"\n]*"|'[^'\n]*'""")
-_SHORT = 2_000  # characters: a text of this size cannot nest deeply enough to hurt the parser
+_SHORT = 2_000  # characters of a text that cannot nest deeply enough to crash the parser
 _STRING_END = {
     '"': re.compile(r'(?:[^"\\\n]|\\[\s\S])*"'),
     "'": re.compile(r"(?:[^'\\\n]|\\[\s\S])*'"),
@@ -57,7 +57,7 @@ _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 @dataclass(slots=True)
 class Scan:
-    """The normalised text (no BOM, `\\n` ends every line) and what was found."""
+    """The normalised text (without BOM, with `\\n` as line end) and the problems found."""
 
     text: str
     lines: list[str]
@@ -129,7 +129,7 @@ class _Scanner:
         return Edit(self._locator.span(start, end), text)
 
     def run(self) -> bool:
-        """Whether the parser must not see the text."""
+        """Scan the text. Returns whether the parser must not see it."""
         text = self.text
         hidden = _CONTROL if text.isascii() else _HIDDEN
         for match in hidden.finditer(text) if hidden.search(text) else ():
@@ -151,7 +151,7 @@ class _Scanner:
         return False if self.plain() else self.indentation() or self.tokens()
 
     def plain(self) -> bool:
-        """Whether a text is so short and simple that nothing in it needs a closer look."""
+        """Whether a text is so short and simple that it needs no further check."""
         text = self.text
         if len(text) > _SHORT or "\\" in text or ";" in text or "\f" in text or not text.isascii():
             return False
@@ -167,7 +167,7 @@ class _Scanner:
         return True
 
     def indentation(self) -> bool:
-        """Blocks nested deeper than the limit; the exact rules of indentation are the parser's."""
+        """Check how deep blocks are nested. The parser checks the exact rules of indentation."""
         stack = [0]
         at = 0
         for line in self.text.split("\n"):
@@ -204,7 +204,7 @@ class _Scanner:
             elif char in "\"'":
                 end, holes = self.string(start, char)
                 if end < 0:
-                    self.doubtful = True  # unterminated: the parser says it better
+                    self.doubtful = True  # unterminated; the parser has a better message
                     return False
                 strings.append((start, end))
                 operators += holes
@@ -244,7 +244,7 @@ class _Scanner:
         return False
 
     def in_hole(self, at: int, start: int) -> bool:
-        """Whether a place in the string that starts at `start` is code: between the braces of an f-string."""
+        """Whether `at`, in the string that starts at `start`, is inside the braces of an f-string, and so is code."""
         prefix = _PREFIX.search(self.text, max(0, start - 4), start)
         if prefix is None or "f" not in prefix[0].lower():
             return False
@@ -252,7 +252,7 @@ class _Scanner:
         return before.rfind("{") > before.rfind("}")
 
     def too_long(self, start: int, end: int, operators: int) -> bool:
-        """Whether a logical line is beyond what the parser may see."""
+        """Whether a logical line is too long or complex for the parser; reports why."""
         if end - start > MAX_LINE:
             message = f"one statement has more than {MAX_LINE:,} characters"
         elif operators + len(_KEYWORD.findall(self.text, start, end)) > MAX_OPERATORS:
@@ -263,11 +263,11 @@ class _Scanner:
         return True
 
     def odd(self, start: int) -> int:
-        """Characters outside ASCII between strings and comments, where CPython would fold or mangle them."""
+        """Check characters outside ASCII in code, where CPython would normalise or misread them."""
         text = self.text
         found = _NOT_ASCII.match(text, start)
         if found is None:
-            return start + 1  # the parser says it better
+            return start + 1  # the parser has a better message
         end, odd = found.end(), found[0]
         if odd.isspace():
             fix = Fix("use plain spaces", (self.edit(start, end, " " * len(odd)),), "safe")
@@ -282,7 +282,7 @@ class _Scanner:
         return end
 
     def string(self, start: int, quote: str) -> tuple[int, int]:
-        """Check one string literal: where it ends (-1 if nowhere), and how many holes it has."""
+        """Check one string literal. Returns the index where it ends (-1 if nowhere) and the number of its holes."""
         text = self.text
         found = _PREFIX.search(text, max(0, start - 4), start)
         prefix = found[0].lower() if found is not None else ""
@@ -318,7 +318,7 @@ class _Scanner:
                 self.report("PLAN109", f"`{shown}` is not an escape sequence", start, start + 2, fixes=(fix,))
 
     def fstring(self, content: str, offset: int, quote: str) -> None:
-        """Holes hold what every version of Python accepts: no backslash, no comment, no quote of the string."""
+        """Check the holes of an f-string by the strictest version of Python: no backslash, comment or outer quote."""
         opened: list[int] = []
         in_spec = False
         at = 0

@@ -1,6 +1,6 @@
 """Signatures of tools from a file of Python stubs: `def look_up(name: str, limit: int = 3) -> list[str]: ...`.
 
-Nothing of the file is run. For whoever has the tools' signatures but not the tools: the command line.
+The file is never run. The command line uses it to check plans without having their tools.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from .language import DEFAULT_SIGNATURES, REQUIRED, TOOL_TYPES, Signature, ToolP
 
 
 def read_stubs(text: str) -> dict[str, Signature]:
-    """The signatures by name, in order.
+    """The signatures by name, in the order of the file.
 
-    Types are those of `TOOL_TYPES`; what has none is "any". `retrieve` and `answer` have the signatures that they
-    always have. Raises ``ValueError``, with the line, for what is not such a stub.
+    Types are those of `TOOL_TYPES`; a parameter without an annotation is "any". `retrieve` and `answer` always have
+    their standard signatures.
+
+    Raises:
+        ValueError: the text is not a file of stubs. The message names the line.
     """
     try:
         tree = ast.parse(text)

@@ -1,6 +1,7 @@
-"""Judge text that may be Python without trusting it: pieces of it, lines of code in it, whether it parses.
+"""Checks of text that may be Python: its tokens, its lines of code, and whether it parses.
 
-The parser proper says what is wrong with a plan; this answers yes or no, on any text, cheaply and safely.
+Unlike the parser, which explains what is wrong with a plan, these checks only answer yes or no, and they are cheap and
+safe for any text.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MAX_OPERATORS = 400
 MAX_ELIFS = 200
 
 
-# Every alternative may end where the text ends, so none fails after a long scan: matching is linear.
+# Every alternative may end at the end of the text, so none fails after a long scan, and matching is linear.
 TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)
     |(?P<string>"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"{3}|\\?\Z)
@@ -35,7 +36,7 @@ _GLUED = re.compile(r"\b(\d\w*?)(and|else|for|if|in|is|not|or)\b")
 
 
 def tokens(text: str) -> Iterator[tuple[str, str]]:
-    """`text` in pieces: ("code" | "comment" | "string" | "curly", piece). The pieces joined are the text."""
+    """The pieces of `text`, each with its kind: "code", "comment", "string" or "curly". Joined, they are the text."""
     position = 0
     for match in TOKEN.finditer(text):
         if match.start() > position:
@@ -47,7 +48,7 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_shallow(text: str) -> bool:
-    """Whether nothing in `text` nests so deep that CPython's parser could exhaust the C stack."""
+    """Whether no nesting in `text` is so deep that CPython's parser could exhaust the C stack."""
     depth = operators = 0
     before = ""
     for kind, piece in tokens(text):
@@ -69,7 +70,7 @@ def _is_shallow(text: str) -> bool:
 
 
 class _Judged:
-    """What has been judged for one reply, and for how many more characters the parser may be asked."""
+    """The texts that were checked for one reply, and the number of characters that may still be parsed."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -81,7 +82,7 @@ _judged: ContextVar[_Judged | None] = ContextVar("judged", default=None)
 
 @contextmanager
 def judging(characters: int) -> Iterator[None]:
-    """Within, each text is judged once, and none can be read once so many characters have been."""
+    """A context in which each text is parsed only once, and no text after so many characters."""
     token = _judged.set(_Judged(characters))
     try:
         yield
@@ -92,8 +93,8 @@ def judging(characters: int) -> Iterator[None]:
 def tree_of(text: str) -> ast.Module | None:
     """The tree of `text`, or None when it does not parse or is not safe to parse.
 
-    The parser warns about unknown escapes and glued numbers, and silencing it is not thread-safe, so it is
-    shown a copy without them. `?` takes their place: outside a string it is as wrong as a stray backslash.
+    The parser warns about unknown escapes and glued numbers, and silencing it is not thread-safe. Therefore it gets a
+    copy in which `?` replaces them: outside a string, this is as wrong as a stray backslash.
     """
     judged = _judged.get()
     if len(text) > MAX_PLAN or "\0" in text or _SURROGATE.search(text) or (judged and judged.left < 0):
@@ -117,7 +118,7 @@ def tree_of(text: str) -> ast.Module | None:
 
 
 def parses(text: str) -> bool:
-    """Whether `text` is Python by a check that is safe on any text: False also where it is too big."""
+    """Whether `text` is Python. The check is safe for any text, and False for a text that is too large."""
     judged = _judged.get()
     if judged is None:
         return tree_of(text) is not None

@@ -1,7 +1,7 @@
-"""The vetter: from CPython's tree to a `Program`, or to every reason why not.
+"""The vetter: from CPython's tree to a `Program`, or to all reasons why the text is not one.
 
-One visit in the order of evaluation, driven by tables: what is not in them is refused, so that a new version of
-Python can never widen the language.
+One visit follows the order of evaluation and is driven by tables. A construct that is not in them is refused, so a new
+version of Python cannot extend the language.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from .scan import scan
 from .surface import MAX_PLAN, has_code
 
 MAX_BLOCKS = 16  # nested blocks
-MAX_SPARE = 8  # imports that are left out with the statements that need them
-MAX_ELIFS = 40  # one behind the other, blocks inside included
+MAX_SPARE = 8  # imports that are removed together with the statements that need them
+MAX_ELIFS = 40  # `elif`s in a row, including those of enclosing blocks
 _STATEMENT = 4  # units of the budget
 
 
 def parse(
     text: str, tools: Mapping[str, Signature] | None = None, *, inputs: Iterable[str] = (), strict: bool = False
 ) -> Program:
-    """Read a plan.
+    """Parse and vet a plan.
 
     Args:
         text: Python source, from an untrusted author.
-        tools: the signatures of the tools that the plan may call, `retrieve` and `answer` if not given.
+        tools: the signatures of the tools that the plan may call; by default, `retrieve` and `answer`.
         inputs: names that are bound before the first statement; a run gives their values.
-        strict: have RestrictedPython's policy check the plan as well; if the two disagree the plan is refused.
+        strict: whether RestrictedPython's policy checks the plan as well. If the two disagree, the plan is refused.
 
     Raises:
-        PlanRejected: with a diagnostic for every problem found.
-        ValueError: for an input that is no name, or one of the language or of a tool.
+        PlanRejected: the plan was refused; the error has a diagnostic for every problem.
+        ValueError: an input is not a name, or is a name of the language or of a tool.
     """
     if not isinstance(text, str):
         raise TypeError(f"a plan is a str, not {type(text).__name__}")
@@ -57,7 +57,7 @@ def parse(
 def parse_within(
     budget: Budget, text: str, tools: Mapping[str, Signature], *, inputs: Iterable[str] = (), strict: bool = False
 ) -> Program:
-    """`parse`, of which several looks at one text may share the budget."""
+    """`parse` with a budget that several checks of one text may share."""
     found = Findings(budget)
     given = checked_inputs(inputs, tools)
     try:
@@ -77,7 +77,7 @@ def parse_within(
 
 
 def _is_prose(text: str, problems: tuple[Diagnostic, ...]) -> bool:
-    """Whether a text that cannot be read was no attempt at a plan, and its lines need no naming."""
+    """Whether a text that does not parse is prose, so that one diagnostic is enough."""
     return (
         len(text) <= MAX_PLAN
         and all(each.phase == "syntax" and each.code not in ("PLAN101", "PLAN103") for each in problems)
@@ -90,13 +90,13 @@ _SENTENCE = re.compile(r"(?m)^[^\w\n]{0,8}[^\W\d_][\w'\u2019]*(?:,? [\w'\u2019`\
 
 
 def checked_inputs(names: Iterable[str], tools: Mapping[str, Signature]) -> frozenset[str]:
-    """Names of inputs. Raises `ValueError`, and `TypeError` for one text where several names are meant."""
+    """Check the names of inputs. Raises `ValueError`, or `TypeError` for a text in place of a list."""
     if isinstance(names, str):
         raise TypeError(f"inputs are a list of names: inputs=[{names!r}]")
     names = frozenset(names)
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
-            raise ValueError(f"an input cannot be named {name!r}: that is no name")
+            raise ValueError(f"an input cannot be named {name!r}: that is not a name")
         if name in TAKEN or name in tools:
             raise ValueError(f"an input cannot be named {name!r}: that is a name of the language, or a tool")
     return names
@@ -105,7 +105,7 @@ def checked_inputs(names: Iterable[str], tools: Mapping[str, Signature]) -> froz
 def _parse(
     found: Findings, text: str, tools: Mapping[str, Signature], inputs: frozenset[str], strict: bool
 ) -> Program | None:
-    """The program, if nothing of what is found is an error."""
+    """The program, if none of the findings is an error, else None."""
     scanned = scan(text, found)
     if scanned.fatal:
         return None
@@ -121,7 +121,7 @@ def _parse(
     vetter.names.give(inputs)
     body = vetter.module(tree)
     if strict and not found.errors:
-        found.pay(PARSING * len(scanned.text))
+        found.charge(PARSING * len(scanned.text))
         for objection in second_opinion(scanned.text):
             found.add(objection)
     names = frozenset(vetter.names.module.possible)
@@ -131,7 +131,7 @@ def _parse(
 
 
 def _statements(block: Iterable[Any]) -> Iterator[ast.stmt]:
-    """The statements of a block and of all blocks inside, in source order."""
+    """The statements of a block and of all inner blocks, in source order."""
     for node in block:
         yield node
         for inner in ("body", "handlers", "cases", "orelse", "finalbody"):
@@ -139,7 +139,7 @@ def _statements(block: Iterable[Any]) -> Iterator[ast.stmt]:
 
 
 def _is_elif(node: ast.If) -> bool:
-    """Whether what stands behind an `if` is an `elif`, and not an `else` with an `if` in it."""
+    """Whether the `orelse` of an `if` is an `elif`, and not an `else` with an `if` in it."""
     return len(node.orelse) == 1 and type(node.orelse[0]) is ast.If and node.orelse[0].col_offset == node.col_offset
 
 
@@ -147,7 +147,7 @@ _SCOPE_WORDS = ("global", "nonlocal", ":=")
 
 
 def _misplaced(text: str) -> Diagnostic | None:
-    """What CPython's own symbol table has against a declaration or a walrus."""
+    """The error that CPython's symbol table finds in a declaration or a `:=`, if any."""
     try:
         symtable.symtable(text, "<plan>", "exec")
     except SyntaxError as error:
@@ -158,7 +158,7 @@ def _misplaced(text: str) -> Diagnostic | None:
 
 
 class Vetter(Expressions):
-    """Visits the statements of a module; what is wrong goes to `found`."""
+    """Lowers the statements of a module, and reports problems to `found`."""
 
     def __init__(
         self, lines: list[str], tools: Mapping[str, Signature], ascii_only: bool, imports: bool, found: Findings
@@ -170,13 +170,13 @@ class Vetter(Expressions):
         self.names = Names(self.tools, found)
         self.imports = imports
         self.blocks = 0
-        self.elifs = 0  # on the way to the statement at hand
+        self.elifs = 0  # the number of `elif`s around the current statement
         self.loops = 0
         self.functions = 0
-        self.answers = False  # some name is bound to what `answer` returned
+        self.answers = False  # whether some name is bound to a result of `answer`
         self.returns = False
-        self.spare: list[Edit] = []  # imports that only statements which are rewritten need
-        self.begun = False  # some statement that is neither a docstring nor a `__future__` import has been seen
+        self.spare: list[Edit] = []  # edits that remove imports which only rewritten statements need
+        self.begun = False  # whether a statement other than a docstring or a `__future__` import has been visited
 
     def module(self, tree: ast.Module) -> n.Block:
         if self.imports:
@@ -192,7 +192,7 @@ class Vetter(Expressions):
         return body
 
     def find_modules(self, tree: ast.Module) -> None:
-        """Names that stand for modules throughout: imported as one, and never imported as anything else."""
+        """Find the names that always stand for modules: they are imported as modules, and never as anything else."""
         members: set[str] = set()
         for node in _statements(tree.body):
             if type(node) is ast.Import:
@@ -222,7 +222,7 @@ class Vetter(Expressions):
         data_only = all(type(s) is n.ExprStmt and type(s.value) in _DATA for s in body)
         severity = "error" if self.answers or data_only else "warning"
         if self.found and not (fixes and fixes[0].applicability == "safe"):
-            return  # likely what the other errors are about
+            return  # the other errors probably have the same cause
         message = "the plan never says what its answer is"
         self.found.add(Diagnostic("PLAN211", message, last.span, severity=severity, fixes=fixes))  # type: ignore[arg-type]
 
@@ -240,7 +240,7 @@ class Vetter(Expressions):
             self.refuse("PLAN104", f"blocks are nested more than {MAX_BLOCKS} deep", statements[0])
             return ()
         lowered = []
-        self.found.pay(_STATEMENT * len(statements))
+        self.found.charge(_STATEMENT * len(statements))
         for statement in statements:
             lower = STATEMENTS.get(type(statement))
             future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
@@ -253,7 +253,7 @@ class Vetter(Expressions):
         what, way_out = _REFUSED.get(type(node).__name__, (f"`{type(node).__name__}`", ""))
         span = self.span(node)
         first_line = span._replace(end_line=span.line, end_column=len(self.lines[span.line - 1]) + 1)
-        text = rewritten(node, self.found.pay, self.source)
+        text = rewritten(node, self.found.charge, self.source)
         edits = () if text is None else (Edit(self.whole(node), text), *self.spare)
         fixes = (Fix("write it as plans do", edits, "safe"),) if edits else ()
         self.refuse("PLAN201", f"plans have no {what}", first_line, help=way_out, fixes=fixes)
@@ -272,7 +272,7 @@ class Vetter(Expressions):
         return "\n".join(lines)
 
     def whole(self, node: ast.stmt) -> Span:
-        """The span of a statement, its decorators included."""
+        """The span of a statement with its decorators."""
         span, decorators = self.span(node), getattr(node, "decorator_list", ())
         return span._replace(line=decorators[0].lineno) if decorators else span
 
@@ -307,7 +307,7 @@ class Vetter(Expressions):
         return n.AugAssign(self.span(node), self.target(node.target), op, value)
 
     def top_target(self, node: ast.expr) -> Any:
-        """A target that stands by itself: a star needs a list or tuple around it."""
+        """Lower a target outside lists and tuples, where a star is not allowed."""
         if isinstance(node, ast.Starred):
             return self.refuse("PLAN214", "a starred target must be in a list or tuple", node)
         return self.target(node)
@@ -350,7 +350,7 @@ class Vetter(Expressions):
         made_then, self.made = self.made, made
         elif_ = int(_is_elif(node))
         self.elifs += elif_
-        self.blocks -= elif_  # to a reader it is no deeper
+        self.blocks -= elif_  # an `elif` does not nest deeper for a reader
         orelse = self.branch(node.orelse) if node.orelse else ()
         self.blocks += elif_
         self.elifs -= elif_
@@ -359,7 +359,7 @@ class Vetter(Expressions):
         return n.If(self.span(node), test, body, orelse)
 
     def branch(self, statements: list[ast.stmt]) -> n.Block:
-        """A block that may be carried out: what it binds needs, for sure, only what decides that."""
+        """Lower a block that may be carried out. Afterwards, its names surely depend only on the test."""
         outer, self.before = self.before, {}
         lowered = self.block(statements)
         before, self.before = self.before, outer
@@ -370,14 +370,17 @@ class Vetter(Expressions):
         return lowered
 
     def repeated(self, statements: list[ast.stmt]) -> n.Block:
-        """A block that may be carried out many times, from any point on."""
+        """Lower a block that may be carried out many times, or be left at any point."""
         made = self.made
         lowered = self.branch(statements)
         self.chained = self.chained and self.made == made
         return lowered
 
     def foresee(self, body: list[ast.stmt]) -> None:
-        """What the body of a loop binds may be bound from its second round on; the outermost loop speaks for all."""
+        """Mark the names that a loop binds as possibly bound, since an earlier iteration may have bound them.
+
+        The outermost loop does this for all inner ones.
+        """
         if not self.loops:
             self.names.stack[-1].possible |= stored_names(body, self.found) - self.tools.keys()
 
@@ -429,7 +432,7 @@ class Vetter(Expressions):
             return n.Pass(span)
         params = self.params(node.args)
         self.bind(node.name, span)
-        self.chained = False  # what a call of it needs is not known here
+        self.chained = False  # it is not known what the calls of the function depend on
         self.enter(params, node.body)
         loops, self.loops = self.loops, 0
         self.functions += 1
@@ -482,7 +485,7 @@ class Vetter(Expressions):
         return n.Try(self.span(node), body, tuple(handlers), self.repeated(node.orelse), self.repeated(node.finalbody))
 
     def caught(self, node: ast.expr) -> Any:
-        """What a handler catches. Nothing that a plan can raise is a BaseException and not an Exception."""
+        """Lower the class that a handler catches. `BaseException` becomes `Exception`, as plans raise nothing else."""
         if isinstance(node, ast.Name) and node.id == "BaseException":
             return n.Name(self.span(node), "Exception")
         return self.expr(node)
@@ -565,7 +568,7 @@ class Vetter(Expressions):
         self.refuse("PLAN205", f"the module `{module}` is not offered", node, help=way_out)
 
     def spare_import(self, node: Any) -> None:
-        """Take note of an import that goes where the statement that needs it is rewritten."""
+        """Record an import to remove if the statements that need it are rewritten."""
         text = without_import(node)
         if text is not None and len(self.spare) < MAX_SPARE:
             self.spare.append(Edit(self.span(node), text))
@@ -590,7 +593,7 @@ _ANSWER_NAME = re.compile(r"(?:\w+_)?answer(?:_(?:text|str|string|value|result))
 
 
 def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
-    """Edits that make `final_answer` of what a last `print(x)` shows, or of what a last `main()` returns or prints."""
+    """Edits that assign to `final_answer` what a last `print(x)` shows, or what a last `main()` returns or prints."""
     last = body[-1]
     if type(last) is n.If and is_main(last.test) and last.body:
         last = last.body[-1]
@@ -617,7 +620,7 @@ def _what_is_left(body: n.Block) -> tuple[Edit, ...]:
 
 
 def _print_in(statement: Any) -> Span | None:
-    """Where `print` stands in the statement `print(x)`, of one value and with nothing else; None for any other."""
+    """The place of `print` in a statement `print(x)` with one argument; None for any other statement."""
     if type(statement) is not n.ExprStmt or type(statement.value) is not n.FunctionCall:
         return None
     call = statement.value

@@ -1,9 +1,9 @@
-"""What a model is told of a message of a run: our wording and the plan's own words, never a stranger's.
+"""The part of a run's message that a model may read: our wording and the words of the plan, never those of a stranger.
 
-A message may quote an answer or a passage, and a passage must not speak to the model that writes plans. So the texts
-that messages consist of are a closed list. A message that is in the list is told with what it quotes as a form
-(`'Aaaaaa 0000'`), unless that is a number, the name of a type or stands in the plan. Of any other message nothing is
-told but the kind of the error.
+A message may quote an answer or a passage, and a passage must not reach the model that writes plans. Therefore the
+texts of messages form a closed list. In a message of this list, each quotation is replaced by its form
+(`'Aaaaaa 0000'`), unless it is a number, the name of a type or a part of the plan. Of any other message, the model only
+sees the kind of the error.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .diagnostics import Diagnostic
 from .language import DEFAULT_SIGNATURES
 
 MAX_FORM = 60
-"""Characters of a form."""
+"""The largest number of characters of a form."""
 MAX_MESSAGE = 500
-"""Characters of a message that are looked at: a trace or a worker may say more."""
+"""The characters of a message that are read: a message from a trace or a worker may be longer."""
 
 _TYPES = """
     str int float bool list dict set tuple frozenset bytes range NoneType None function builtin_function_or_method
@@ -40,7 +40,7 @@ _ERRORS = frozenset(
 _NAMES = {*DEFAULT_SIGNATURES, *(param.name for tool in DEFAULT_SIGNATURES.values() for param in tool.params)}
 _NUMBER = re.compile(r"-?\d[\d,.]{0,20}(?:e[+-]?\d{1,3})?")
 
-# Messages of exceptions, of ours and of CPython 3.10 to 3.14. `{}` is what one of them quotes.
+# Messages of exceptions, of our own and of CPython 3.10 to 3.14; `{}` stands for a quotation.
 _OF_EXCEPTIONS = r"""
 '{}' object has no attribute '{}'
 '{}' object has no attribute '{}'. Did you mean: '{}'?
@@ -244,8 +244,8 @@ Object of type {} is not JSON serializable
 keys must be str, int, float, bool or None, not {}
 """
 
-# Messages of limits and of the border. `{name}` is the name of a tool or a parameter: told if it stands in the plan, or
-# is one of the standard tools'. Another one may be a word of a stranger, who has made a worker or a trace say this.
+# Messages of limits and of the border. `{name}` is the name of a tool or a parameter. It is shown if it is in the plan
+# or belongs to a standard tool. Any other name may be a stranger's word in a forged message of a worker or trace.
 _OF_RUNS = r"""
 function calls or expressions are nested too deeply
 more than {} function calls are nested
@@ -303,7 +303,7 @@ a dictionary has no method `{}`
 a set has no method `{}`
 """
 
-# Messages that only the host makes, never a pass, so that nothing in them is a stranger's: `{host}` is told as it is.
+# Messages that only the host makes, and never a pass. No stranger can have written `{host}`, so it is shown as it is.
 _OF_HOSTS = r"""
 the tool `{name}` did not answer within {} s
 the tool `{name}` raised {name}
@@ -322,8 +322,8 @@ def told(diagnostic: Diagnostic, source: str) -> str:
     """The message of a diagnostic as a model may read it.
 
     Args:
-        diagnostic: of a text that was read, whose message quotes that text alone, or of a run.
-        source: the text of the plan; whatever stands in it is no secret, and no stranger's.
+        diagnostic: a diagnostic of a run, or of a text, whose message quotes only that text.
+        source: the text of the plan, whose words the model may read.
     """
     if diagnostic.phase in ("syntax", "vet"):
         return diagnostic.message
@@ -345,7 +345,7 @@ def told(diagnostic: Diagnostic, source: str) -> str:
 
 
 def form(text: str) -> str:
-    """The form of a text: each letter as `a` or `A`, each digit as `0`, cut where it is long."""
+    """The form of a text: each letter becomes `a` or `A` and each digit `0`, and a long form is cut."""
     cut = text[:MAX_FORM]
     shape = "".join("0" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in cut)
     return shape + ("..." if len(text) > MAX_FORM else "")
@@ -357,7 +357,7 @@ _HOLE = re.compile(r"(\{(?:name|host)?\})")
 
 @lru_cache(maxsize=3)
 def _patterns(templates: str) -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
-    """Of each template its pieces, the holes among them, and the pattern of the messages that are made of it."""
+    """For each template: its pieces, including the holes, and the pattern of its messages."""
     pieces = [tuple(_HOLE.split(line)) for line in templates.splitlines() if line]
     return tuple(
         (parts, re.compile("".join(_HOLES.get(part) or re.escape(part) for part in parts), re.DOTALL))
@@ -366,7 +366,7 @@ def _patterns(templates: str) -> tuple[tuple[tuple[str, ...], re.Pattern[str]], 
 
 
 def _filled(templates: str, text: str, source: str) -> str | None:
-    """A message that is made of one of these templates, made anew; None if it is made of none of them."""
+    """A message that matches one of these templates, with its holes replaced; None if none matches."""
     for parts, pattern in _patterns(templates):
         if match := pattern.fullmatch(text):
             quoted = iter(match.groups())
@@ -377,7 +377,7 @@ def _filled(templates: str, text: str, source: str) -> str | None:
 
 
 def _told_part(hole: str, text: str, source: str, hosts: bool) -> str:
-    """What is told of what stands in a hole. `hosts`: whether only the host can have written it."""
+    """The text for a hole; `hosts` tells whether only the host can have written the message."""
     if hole == "{}":
         return _argument(text, source)
     known = hosts or text in _NAMES or re.search(rf"\b{re.escape(text)}\b", source)
@@ -385,7 +385,7 @@ def _told_part(hole: str, text: str, source: str, hosts: bool) -> str:
 
 
 def _argument(text: str, source: str) -> str:
-    """What a message quotes: as it is if it is nobody else's, and else its form."""
+    """A quotation as it is, if it is in the plan or harmless, else its form."""
     bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
     if bare in _WORDS or bare in source or _NUMBER.fullmatch(bare):
         return text

@@ -159,7 +159,7 @@ def toolset(tools: Mapping[str, Any] | Sequence[Any]) -> dict[str, Tool]:
         tools = {_name_of(each): each for each in tools}
     for name in tools:
         if not name.isidentifier() or keyword.iskeyword(name) or name in TAKEN or name.startswith("__"):
-            raise ValueError(f"a tool cannot be named {name!r}: that is no name, or one of the language")
+            raise ValueError(f"a tool cannot be named {name!r}: that is not a name, or is one of the language")
     made: dict[str, Tool] = {}
     for name, each in tools.items():
         if isinstance(each, Tool):

@@ -107,8 +107,8 @@ def test_what_is_no_input_is_not_defined() -> None:
     [
         ({"retrieve": 1}, ValueError, "cannot be named 'retrieve'"),
         ({"len": 1}, ValueError, "cannot be named 'len'"),
-        ({"a b": 1}, ValueError, "that is no name"),
-        ({"if": 1}, ValueError, "that is no name"),
+        ({"a b": 1}, ValueError, "that is not a name"),
+        ({"if": 1}, ValueError, "that is not a name"),
         ({"final_answer": 1}, ValueError, "a name of the language"),
         ({"x": object()}, TypeError, "the input 'x' cannot enter a plan"),
         ([1], TypeError, "inputs must be a mapping by name"),
