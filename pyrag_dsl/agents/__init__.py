@@ -1,6 +1,6 @@
-"""Roles played by models: what they are told, how their replies are read, and the tools that methods call them by.
+"""Roles of models: their prompts, the reading of their replies, and the tools through which methods call them.
 
-Names are imported when they are first used, so that none costs what it does not need.
+Names are imported when they are first used, so that none loads what it does not need.
 """
 
 from __future__ import annotations

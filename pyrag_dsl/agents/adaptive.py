@@ -1,9 +1,8 @@
-"""Adaptive retrieval: when an answer says that it has no answer, ask for more passages, and only there.
+"""Adaptive retrieval: if an answer is a sentinel, the retrieves of its passages are repeated with a larger top-k.
 
-PyRAG (arXiv 2605.12975) claims to re-execute "that step"; its code executes the whole program again. Here the
-retrieves whose passages the answer was given are asked again with the next top-k of a ladder, the answer is asked
-again, and what does not depend on either stays as it is. Nothing is spent on the sentinel meanwhile: the policy acts
-as soon as it is seen.
+PyRAG (arXiv 2605.12975) claims to re-execute "that step", but its code executes the whole program again. Here, only the
+retrieves that gave the answer its passages are re-run, with the next top-k of a ladder, and then the answer; results
+that depend on neither are kept. The re-run begins as soon as the sentinel is seen, before later calls use it.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ class AdaptiveRetrieval(Hook):
     """A hook for `pyrag_dsl.run`.
 
     Args:
-        sentinels: which answers mean that there is none.
-        ladder: values of top-k, rising. A retrieve below its top goes up one rung for each sentinel.
-        retrieve: the name of the retrieving tool.
-        answer: the name of the answering tool; its passages are its argument `docs`.
+        sentinels: the answers that count as no answer.
+        ladder: rising values of top-k. Each sentinel moves a retrieve to the next higher value, up to the last.
+        retrieve: the name of the tool that retrieves.
+        answer: the name of the tool that answers, whose argument `docs` holds the passages.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class AdaptiveRetrieval(Hook):
         self.answer = answer
 
     def after_call(self, finished: Finished) -> Rerun | Wait | None:
-        """Boost the retrieves behind a sentinel, once nothing before it can change any more."""
+        """Re-run the retrieves behind a sentinel, once no earlier call can change."""
         call = finished.call
         if call.tool != self.answer or not is_sentinel(finished.result, self.sentinels):
             return None
@@ -59,7 +58,7 @@ class AdaptiveRetrieval(Hook):
         return Rerun(overrides, f"{call.node} answered {finished.result!r}") if overrides else None
 
     def sources(self, finished: Finished) -> list[Call]:
-        """The retrieves whose passages are among the documents of an answer; those that asked for nothing left out."""
+        """The retrieves that gave an answer its passages, without those whose query was made from a sentinel."""
         documents = _texts(finished.call.arguments)
         if not documents:
             return []
@@ -76,7 +75,7 @@ class AdaptiveRetrieval(Hook):
         return [c for c in found if not self.asks_for_nothing(c, before, finished.lineage)]
 
     def asks_for_nothing(self, retrieve: Call, before: list[Call], lineage: Lineage) -> bool:
-        """Whether a query was made from an answer that was none: more passages about that are of no use."""
+        """Whether a query was made from a sentinel, so that more passages for it are useless."""
         for call in before:
             empty = call.tool == self.answer and call.entry is not None and is_sentinel(call.result, self.sentinels)
             if (

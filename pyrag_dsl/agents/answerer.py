@@ -1,4 +1,4 @@
-"""The answer role: a model that reads passages and answers one question; the ``answer`` tool of a plan.
+"""The answer role: a model that reads passages and answers one question; the `answer` tool of a plan.
 
 answerer = Answerer(ChatModel("qwen", "http://127.0.0.1:8000/v1"))
 result = pyrag_dsl.run(plan, tools={"retrieve": ..., "answer": answerer.answer})
@@ -27,7 +27,7 @@ from .prompts import (
     read_answer,
 )
 
-_LEAST_PASSAGES = 400  # characters of all passages: with fewer there is nothing left to read
+_LEAST_PASSAGES = 400  # characters of all passages below which they are not shortened
 
 
 _TOLD = frozenset({"system"})
@@ -35,23 +35,30 @@ _TOLD = frozenset({"system"})
 
 
 class Completes(Protocol):
-    """What an answerer needs of a model; ``ChatModel`` is one."""
+    """The part of a model that an answerer needs; `ChatModel` has it."""
 
     async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
-        """Send messages, return the reply."""
+        """Send messages and return the reply."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredCall:
-    """An answer and how it came about.
+    """An answer, with its replies and their cost.
 
-    text: the answer, the tool's value. raw: the whole reply. usage, cost: of all requests made for it (cost
-    None where unknown). citations: passage numbers named in the reply; bad_citations: those that no passage
-    has. truncated: whether the reply was cut off at the token limit. cached: whether it came from the
-    response cache. replies: how many replies it took, 1 or 2. failed: whether none of them held a whole answer;
-    `text` is then the sentinel `NO_ANSWER`. shortened: whether passages were cut to what the model can hold.
-    elapsed: seconds.
+    Attributes:
+        text: the answer, which is the value of the tool.
+        raw: the whole reply.
+        usage: the tokens of all requests for this answer.
+        cost: the cost of these requests; None if one is unknown.
+        citations: the passage numbers in the reply.
+        bad_citations: the numbers among them that no passage has.
+        truncated: whether the reply was cut off at the token limit.
+        cached: whether the reply came from the response cache.
+        replies: the number of replies, 1 or 2.
+        failed: whether no reply held a whole answer; `text` is then the sentinel `NO_ANSWER`.
+        shortened: whether passages were cut to fit the context of the model.
+        elapsed: the time in seconds.
     """
 
     text: str
@@ -69,12 +76,15 @@ class AnsweredCall:
 
 
 class Answerer:
-    """Answers questions by one model. May be used from many tasks and threads at once.
+    """Answers questions with one model. Many tasks and threads may use one answerer.
 
-    model: a ``ChatModel`` or anything with its ``acomplete``. limits: sizes of the prompt; they shrink where the
-    endpoint says that its context is shorter. always: whether a question without passages is to be answered in any
-    case, as benchmarks that count exact matches want it. max_answer_chars:
-    longest answer that is returned; answers go into later questions, and a page of text has no place there.
+    Args:
+        model: a `ChatModel`, or an object with its `acomplete`.
+        limits: the sizes of the prompt; they shrink if the endpoint says that its context is shorter.
+        always: whether a question without passages must be answered in any case, as benchmarks that count exact matches
+            need it.
+        max_answer_chars: the largest number of characters of an answer. Answers become parts of later questions, so
+            they should not be pages of text.
     """
 
     def __init__(
@@ -96,31 +106,34 @@ class Answerer:
 
     @property
     def usage(self) -> Usage:
-        """Tokens of all requests so far, those from the cache left out."""
+        """The tokens of all requests so far, without those from the cache."""
         return self._usage
 
     @property
     def cost(self) -> float | None:
-        """Cost of all requests so far; None as soon as one of them is unknown."""
+        """The cost of all requests so far; None as soon as one of them is unknown."""
         return self._cost
 
     @property
     def calls(self) -> int:
-        """Replies asked for so far, those from the cache included."""
+        """The number of replies so far, including those from the cache."""
         return self._calls
 
     async def answer(self, query: str, docs: list[str] | None = None) -> str:
-        """Answer ``query`` from ``docs``, or without any. The ``answer`` tool.
+        """Answer `query` from `docs`, or without documents. This is the `answer` tool.
 
-        Two replies in a row without a whole answer give the sentinel ``NO_ANSWER``, so that one weak reply does
-        not end a question that others may settle. Raises ``ModelError`` where the model cannot be used.
+        After two replies without a whole answer, it returns the sentinel `NO_ANSWER`, so that weak replies do not end a
+        question that other calls may settle.
+
+        Raises:
+            ModelError: the model cannot be used.
         """
         return (await self.ask(query, docs)).text
 
     async def ask(
         self, query: str, docs: Sequence[str] | str | None = None, *, model: Completes | None = None
     ) -> AnsweredCall:
-        """``answer`` with what is known about how it came about. ``model``: asked in place of the answerer's own."""
+        """`answer` with its replies and cost; `model` is asked in place of the answerer's own."""
         model = model or self.model
         prompt = answer_prompt(query, docs, self.limits, always=self.always)
         messages = list(prompt.messages)
@@ -133,7 +146,7 @@ class Answerer:
             try:
                 reply = await model.acomplete(messages, **more)
             except ContextExceeded:
-                # What is too long may be the room for the reply, and else it is the passages.
+                # Either the room for the reply is too large, or the passages are.
                 if not more:
                     tighter = _tighter(self.limits, docs)
                     if tighter is None:
@@ -181,7 +194,7 @@ class Answerer:
 
 
 def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always: bool = False) -> Tool:
-    """The ``answer`` tool over a model; fixed prompt, whole reply, citations, tokens and cost go into the trace."""
+    """The `answer` tool of a model. Tokens, cost, citations, the fixed prompt and the whole reply go into the trace."""
     answerer = Answerer(model, limits=limits, always=always)
 
     async def answer(query: str, docs: list[str] | None = None) -> Reported:
@@ -189,7 +202,7 @@ def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always:
         try:
             asked = await answerer.ask(query, docs, model=meter.of("answer", model))
         except ModelError as error:
-            # Made for people, and scrubbed: the trace may say it.
+            # The text is made for people and holds no credentials, so the trace may show it.
             error.__dict__["public_message"] = one_line(str(error))
             error.__dict__["usage"] = usage_of(meter, "answer", _TOLD)
             raise
@@ -204,18 +217,18 @@ def answer_tool(model: Completes, limits: PromptLimits | None = None, *, always:
             usage["citations"] = list(asked.citations)
         return Reported(asked.text, usage)
 
-    # What is sampled may come out otherwise each time: two equal calls are then two votes.
+    # Sampled replies may differ, so two equal calls are two votes.
     return tool(answer, "answer", idempotent=getattr(model, "temperature", None) == 0)
 
 
 def more_room(model: Completes) -> dict[str, Any]:
-    """The override that lets a reply of this model be twice as long, where the model says how long it may be."""
+    """The override that doubles the length of a reply, if the model has a limit."""
     most = getattr(model, "max_tokens", None)
     return {"max_tokens": 2 * most} if type(most) is int else {}
 
 
 def _tighter(limits: PromptLimits, docs: Sequence[str] | str | None) -> PromptLimits | None:
-    """Half the room that these passages take; None where nothing is left to shorten."""
+    """Limits of half the size of these passages; None if they cannot be shortened further."""
     passages = [docs] if isinstance(docs, str) else list(docs or ())
     taken = min(sum(min(len(passage), limits.passage_chars) for passage in passages), limits.total_chars)
     if taken < _LEAST_PASSAGES:
@@ -224,6 +237,6 @@ def _tighter(limits: PromptLimits, docs: Sequence[str] | str | None) -> PromptLi
 
 
 def _again(prompt: AnswerPrompt) -> list[dict[str, str]]:
-    """The messages, with what was wrong with the reply to them."""
+    """The messages, with a note about the problem of the last reply."""
     *first, last = prompt.messages
     return [*first, {**last, "content": last["content"] + "\n\n" + RETRY_NOTE}]

@@ -23,8 +23,10 @@ _FENCE = re.compile(r"```[ \t]*(?:json|JSON)[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 class Decomposition:
     """The sub-queries of a question.
 
-    queries: never empty; the question itself where it was not split. fallback: why it was not, in a few words;
-    empty if a model split it. replies: how many requests it took.
+    Attributes:
+        queries: the sub-queries, or only the question itself if it was not split.
+        fallback: the reason why it was not split; "" if a model split it.
+        replies: the number of requests.
     """
 
     queries: tuple[str, ...]
@@ -33,11 +35,14 @@ class Decomposition:
 
 
 class Decomposer:
-    """Splits questions by one model.
+    """Splits questions with one model.
 
-    model: a ``ChatModel`` or anything with its ``acomplete``. tries: requests before the question is left
-    whole. Without a decomposition a plan is still possible, so hardly anything that a model does or fails to do is an
-    error here: what went wrong is in ``Decomposition.fallback``.
+    A plan is possible without a decomposition. Therefore most failures of the model are no errors here, but are told in
+    `Decomposition.fallback`.
+
+    Args:
+        model: a `ChatModel`, or an object with its `acomplete`.
+        tries: the requests after which the question is not split.
     """
 
     def __init__(self, model: Completes, *, tries: int = 3) -> None:
@@ -47,9 +52,10 @@ class Decomposer:
         self.tries = tries
 
     async def decompose(self, question: str) -> Decomposition:
-        """The sub-queries of ``question``.
+        """The sub-queries of `question`.
 
-        Raises ``AccessDenied``: a key that is refused here is refused everywhere.
+        Raises:
+            AccessDenied: the endpoint refuses the key, as it would for every other role.
         """
         reason = ""
         for turn in range(1, self.tries + 1):
@@ -61,7 +67,7 @@ class Decomposer:
             except AccessDenied:
                 raise
             except ModelError as error:
-                # The client has been patient already.
+                # The client has made its retries already.
                 return Decomposition((question,), f"{type(error).__name__}: {error.detail}", turn)
             queries = read_queries(reply.text)
             if queries:
@@ -72,9 +78,9 @@ class Decomposer:
 
 
 def read_queries(reply: str) -> tuple[str, ...]:
-    """The queries in a reply: all of it as JSON, else its JSON fence, else the first list or object in it.
+    """The queries in a reply: the reply as JSON, else its JSON fence, else the first list or object in it.
 
-    Valid is a non-empty list of strings, or an object with one list of strings in it. Empty if there is none.
+    A non-empty list of strings is valid, and so is an object that holds one. Without either, the result is empty.
     """
     text = strip_thinking(clean_unicode(reply[:_REPLY_CHARS]))
     candidates = [text, *(match.group(1) for match in _FENCE.finditer(text))]
@@ -85,7 +91,7 @@ def read_queries(reply: str) -> tuple[str, ...]:
     decoder = json.JSONDecoder(strict=False)
     end = 0
     for start in [match.start() for match in re.finditer(r"[\[{]", text)][:200]:
-        # What stands inside of something else was not meant by itself.
+        # A list or object inside another one was not meant as the reply.
         if start < end:
             continue
         try:

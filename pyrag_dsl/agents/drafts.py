@@ -1,7 +1,7 @@
-"""Drafts: asking a model for a plan until what comes back is one.
+"""Drafts: a model is asked until its reply is a plan.
 
-Each reply is opened (``extract_code``), mended where that is beyond doubt (``fix``) and vetted. What is still wrong
-goes back to the model with the program it is about.
+The plan is taken out of each reply (`extract_code`), safe fixes are applied (`fix`), and it is vetted. The model gets
+the remaining problems together with its program.
 """
 
 from __future__ import annotations
@@ -22,18 +22,23 @@ from ..quoting import one_line
 from .answerer import Completes, more_room
 from .plan_prompts import Messages, with_feedback, without_reply
 
-INPUTS = frozenset({"question"})  # what a plan that a model writes may read
-_RECOGNISED = 8_192  # characters of a reply that is read by the grammar
-_SHOWN = 120  # characters of a reply that holds no plan
+INPUTS = frozenset({"question"})  # the inputs of a plan that a model writes
+_RECOGNISED = 8_192  # the longest reply, in characters, that is compared with the grammar
+_SHOWN = 120  # characters of a reply without a plan that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One program that a model wrote, and what became of it.
+    """One program that a model wrote, after fixes and vetting.
 
-    source: the code, after its fixes. program: the plan; None where it was rejected. fixes: the safe fixes that were
-    applied. diagnostics: what is wrong, or warnings. truncated: whether the reply was cut off. free: whether it was to
-    be decoded by the grammar of plans and was not, so that the server took no notice of the grammar.
+    Attributes:
+        source: the code, after its fixes.
+        program: the program; None if it was rejected.
+        fixes: the safe fixes that were applied.
+        diagnostics: the errors or warnings.
+        truncated: whether the reply was cut off.
+        free: whether the reply should have been decoded by the grammar of plans and was not, because the server ignored
+            the grammar.
     """
 
     source: str
@@ -46,7 +51,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A plan, and the drafts that led to it, the accepted one last."""
+    """A plan, with all drafts; the accepted one is the last."""
 
     program: Program
     drafts: tuple[Draft, ...]
@@ -59,7 +64,7 @@ class Drafted:
 
 
 class DraftsRejected(PlanRejected):
-    """No reply held a plan. ``drafts``: all that were made; ``diagnostics``: of the last."""
+    """No reply held a plan; `drafts` are all drafts, and `diagnostics` those of the last one."""
 
     def __init__(self, drafts: tuple[Draft, ...]) -> None:
         found = list(drafts[-1].diagnostics)
@@ -74,13 +79,15 @@ class DraftsRejected(PlanRejected):
 
 
 class Drafter:
-    """Asks one model for plans. The base of ``Planner`` and ``Repairer``.
+    """Asks one model for plans. It is the base of `Planner` and `Repairer`.
 
-    model: a ``ChatModel`` or anything with its ``acomplete``. tools: the signatures that plans are vetted against.
-    tries: requests before it gives up. constrained: the server behind the model ("vllm", "sglang", "llama.cpp"), if it
-    is to decode by the grammar of plans: by level wide, or by the level behind a colon ("vllm:safe"). Some servers take
-    no notice of the field: each reply is vetted all the same, and a draft says where its reply cannot have been decoded
-    so (`Draft.free`).
+    Args:
+        model: a `ChatModel`, or an object with its `acomplete`.
+        tools: the signatures with which plans are vetted.
+        tries: the largest number of requests.
+        constrained: the server of the model ("vllm", "sglang", "llama.cpp") if it is to decode by the grammar of plans,
+            at level wide or at the level after a colon ("vllm:safe"). Some servers ignore the grammar; therefore each
+            reply is vetted, and `Draft.free` tells that a reply cannot have been decoded by the grammar.
     """
 
     def __init__(
@@ -108,8 +115,9 @@ class Drafter:
     async def draft(self, messages: Messages) -> Drafted:
         """Ask until a reply holds a plan.
 
-        Raises ``DraftsRejected`` (a ``PlanRejected``) where none did; ``ModelError`` where the model cannot be
-        reached, or where nothing that it sent could be read.
+        Raises:
+            DraftsRejected: no reply held a plan.
+            ModelError: the model cannot be reached, or no reply could be read.
         """
         drafts: list[Draft] = []
         if self.shape:
@@ -126,7 +134,7 @@ class Drafter:
                 more = more_room(self.model) if isinstance(error, EmptyReply) else {}
                 continue
             except ContextExceeded:
-                # It is the feedback that made it too long: asked afresh, the model may do better.
+                # The feedback has made the prompt too long, so the model is asked without it.
                 if not drafts:
                     raise
                 asked, more = messages, {}
@@ -140,7 +148,7 @@ class Drafter:
         raise DraftsRejected(tuple(drafts))
 
     async def ask(self, messages: Messages, more: Mapping[str, Any]) -> Reply:
-        """One reply, with more room if that was too little before and the model has it."""
+        """One reply. If it would be cut off again, it gets more room, as far as the model has it."""
         if more:
             try:
                 return await self.model.acomplete(list(messages), **self.overrides, **more)
@@ -150,19 +158,19 @@ class Drafter:
 
     @staticmethod
     def is_free(recogniser: Recogniser, reply: str, truncated: bool) -> bool:
-        """Whether a reply cannot have been decoded by the grammar. A very long one is not looked at."""
+        """Whether a reply cannot have been decoded by the grammar. Very long replies are not checked."""
         if len(reply) > _RECOGNISED:
             return False
         return not (recogniser.begins(reply) if truncated else recogniser.reads(reply))
 
     def read(self, reply: str, truncated: bool = False) -> Draft:
-        """The program in a reply, mended and vetted. One that never says what its answer is is rejected too."""
+        """The program in a reply, after fixes and vetting. A program that never sets its answer is rejected too."""
         free = self.recogniser is not None and self.is_free(self.recogniser, reply.strip(), truncated)
         if truncated:
             code = extract_code(reply)
             _, found = look(code, self.tools, inputs=INPUTS)
             if any(each.code == "PLAN211" or each.phase == "syntax" for each in found):
-                # What is missing was cut off, and is nobody's to guess.
+                # The missing part was cut off, so a fix would be a guess.
                 return Draft(code, None, (), found, truncated, free)
         fixed = fix(reply, self.tools, inputs=INPUTS)
         silent = any(each.code == "PLAN211" for each in fixed.remaining)

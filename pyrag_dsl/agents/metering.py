@@ -1,4 +1,4 @@
-"""What the models of one question have cost, by role, and what they were told: every request counts."""
+"""The cost of the models of one question, by role, and what they were told. Every reply counts, used or not."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ..models.reply import Reply, Usage
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one role has used.
+    """The spending of one role.
 
-    usage: tokens, those of replies from the response cache left out. cost: in the currency of the prices, None
-    as soon as one reply's is unknown. calls: requests for a reply, those from the cache and those that failed
-    included. failed: how many of them raised. models: as the endpoints named those that replied.
+    Attributes:
+        usage: the tokens, without those of replies from the response cache.
+        cost: the cost in the currency of the prices; None as soon as the cost of one reply is unknown.
+        calls: the requests for a reply, including those from the cache and those that failed.
+        failed: the number of requests that failed.
+        models: the names of the models that replied, as the endpoints gave them.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -60,18 +63,18 @@ def usage_of(meter: Meter, role: str, told: Container[str] = ()) -> dict[str, An
 
 
 class Meter:
-    """Adds up by role what passes through the models that `of` gives out. For one question, one event loop."""
+    """Counts, by role, the replies of the models that `of` returns. It serves one question in one event loop."""
 
     def __init__(self) -> None:
         self._spent: dict[str, Spent] = {}
         self._prompts: dict[tuple[str, str], None] = {}
 
     def of(self, role: str, model: Any) -> Metered:
-        """`model`, with what it uses counted for `role`."""
+        """A model whose use is counted for `role`."""
         return Metered(role, model, self)
 
     def add(self, role: str, spent: Spent) -> None:
-        """Count what a role has used."""
+        """Add the spending of a role."""
         self._spent[role] = self._spent.get(role, Spent()) + spent
 
     def tell(self, messages: Sequence[Mapping[str, Any]]) -> None:
@@ -88,12 +91,12 @@ class Meter:
 
     @property
     def by_role(self) -> dict[str, Spent]:
-        """What each role has used so far."""
+        """The spending of each role so far."""
         return dict(self._spent)
 
     @property
     def total(self) -> Spent:
-        """What all roles have used so far."""
+        """The spending of all roles so far."""
         return sum(self._spent.values(), Spent())
 
 
@@ -107,17 +110,17 @@ class Metered:
 
     @property
     def endpoint(self) -> str:
-        """Where the model is, for messages."""
+        """The address of the model, for messages."""
         return str(getattr(self.model, "endpoint", ""))
 
     @property
     def temperature(self) -> float | None:
-        """How the model samples, if it says so."""
+        """The temperature of the model, if it has one."""
         return getattr(self.model, "temperature", None)
 
     @property
     def max_tokens(self) -> int | None:
-        """How long a reply may be, if the model says so."""
+        """The limit of the tokens of a reply, if the model has one."""
         return getattr(self.model, "max_tokens", None)
 
     async def acomplete(self, messages: Sequence[dict[str, str]], **overrides: Any) -> Reply:
@@ -134,9 +137,9 @@ class Metered:
         try:
             reply = await asked
         except ModelError as error:
-            # One model may play several roles: the message is about the one that it was asked to play here.
+            # One model may have several roles, and the message must name the role of this request.
             error.role = self.role
-            # Of a bad reply the endpoint has generated something that it charges for and that we could not read.
+            # The endpoint charges for a bad reply as well, but its tokens could not be read.
             bad = isinstance(error, BadReply)
             self.meter.add(self.role, Spent(Usage(known=False), None, 1, 1) if bad else Spent(calls=1, failed=1))
             raise

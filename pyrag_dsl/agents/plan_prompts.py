@@ -1,9 +1,9 @@
-"""The prompts of the roles that decompose, plan and repair: what they are told, and how data stands in it.
+"""The prompts of the roles that decompose, plan and repair.
 
-Fixed text first, data after it. What comes from outside (questions, sub-queries, the code of earlier attempts,
-diagnostics) is quoted: questions on one line between « and », code and diagnostics with a mark before each line,
-so that none of their lines can be taken for one of ours. Passages and answers are never in it: a document must not
-speak to the model that writes programs. The same arguments give the same prompt, which the response cache needs.
+A prompt is fixed text followed by data. Data from outside (questions, sub-queries, the code of earlier attempts,
+diagnostics) are quoted: questions on one line between « and », and code and diagnostics with a mark before each line,
+so that none of their lines looks like one of ours. Passages and answers are never part of a prompt, because a document
+must not reach the model that writes programs. Equal arguments give equal prompts, which the response cache needs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sentinels import is_sentinel
 Messages = tuple[dict[str, str], ...]
 
 CODE_CHARS = 6_000
-"""Characters of an earlier attempt that a model is shown."""
+"""The characters of an earlier attempt that a model gets."""
 
 DECOMPOSE = """\
 You split a question into the search queries that are needed to answer it.
@@ -153,7 +153,11 @@ def plan_prompt(
 ) -> Messages:
     """Ask for a plan.
 
-    failed: earlier programs, which ran and failed, with their `problems`; the new one should differ.
+    Args:
+        question: the question.
+        queries: its sub-queries, in order.
+        tools: the tools of the plan.
+        failed: earlier programs that ran and failed, with their `problems`; the new program should differ.
     """
     lines = [f"Question: {quote_query(question)}"]
     if list(queries) not in ([], [question]):
@@ -169,13 +173,13 @@ def plan_prompt(
 
 
 def repair_prompt(question: str, source: str, wrong: Sequence[str], tools: Mapping[str, Signature]) -> Messages:
-    """Ask for a mended plan. `wrong`: its `problems`."""
+    """Ask for a repaired plan; `wrong` are its `problems`."""
     lines = [f"Question: {quote_query(question)}", "", "The program:", *_failure(source, wrong)]
     return _messages(_fill(REPAIR, tools), "\n".join([*lines, "", "Write the whole mended program."]))
 
 
 def with_feedback(messages: Messages, source: str, diagnostics: Sequence[Diagnostic], cut_off: bool) -> Messages:
-    """The same request, with what was wrong with the reply to it."""
+    """The same request, with the problems of the reply to it."""
     lines = [
         "",
         "Your last reply could not be used. The program in it:",
@@ -188,7 +192,7 @@ def with_feedback(messages: Messages, source: str, diagnostics: Sequence[Diagnos
 
 
 def without_reply(messages: Messages) -> Messages:
-    """The same request, where nothing that could be read came back."""
+    """The same request, after a reply that could not be read."""
     return _with_note(messages, "\nYour last reply held no program. Reply with the program in one ```python block.")
 
 
@@ -196,13 +200,13 @@ def without_reply(messages: Messages) -> Messages:
 
 
 def quote_code(source: str, limit: int = CODE_CHARS) -> list[str]:
-    """Code as numbered lines, harmless to read; the middle left out beyond `limit` characters."""
+    """Code as numbered lines without control characters. Beyond `limit` characters, its middle is left out."""
     text = break_tokens(visible(shorten(source, limit, keep_tail=True)))
     return [f"{number:>3} | {line}".rstrip() for number, line in enumerate(text.rstrip("\n").split("\n"), 1)]
 
 
 def problems(source: str, diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """What is wrong with a program, line by line, for a model. Of values in it only the form is told."""
+    """The problems of a program as lines for a model. Only the form of values is shown."""
     rendered = break_tokens(visible(render_prompt(diagnostics, source)))
     lines = rendered.split("\n") if rendered.strip() else []
     held = {name: value for each in diagnostics[:3] for name, value in each.values.items()}
@@ -228,7 +232,7 @@ _TEXT = re.compile(r"str (['\"])(.*)\1", re.DOTALL)
 
 
 def describe_value(value: str) -> str:
-    """What a diagnostic says of a variable, for a model: of text its form only, for it may come from a passage.
+    """A variable in a diagnostic, for a model. Only the form of a text is shown, because it may come from a passage.
 
     >>> describe_value("str '12 May 1922'")
     'text of the form "00 Aaa 0000"'
@@ -242,7 +246,7 @@ def describe_value(value: str) -> str:
 
 
 def describe_tools(tools: Mapping[str, Signature]) -> str:
-    """The tools as a model is told of them, one a line."""
+    """The tools for a model, one on each line."""
     lines = []
     for signature in tools.values():
         shown = []

@@ -9,7 +9,7 @@ from .plan_prompts import plan_prompt
 
 
 class Planner(Drafter):
-    """Writes plans by one model; see ``Drafter`` for its parameters."""
+    """Writes plans with one model; its parameters are those of `Drafter`."""
 
     async def plan(
         self,
@@ -17,9 +17,15 @@ class Planner(Drafter):
         queries: Sequence[str] = (),
         failed: Sequence[tuple[str, Sequence[str]]] = (),
     ) -> Drafted:
-        """A plan for ``question``.
+        """Write a plan.
 
-        queries: its sub-queries, in order. failed: programs that were run and failed, with their problems; the new
-        one is to differ. Raises ``PlanRejected`` after ``tries`` replies without a plan; ``ModelError``.
+        Args:
+            question: the question.
+            queries: its sub-queries, in order.
+            failed: programs that ran and failed, with their problems; the new plan should differ.
+
+        Raises:
+            PlanRejected: `tries` replies held no plan.
+            ModelError: the model cannot be used.
         """
         return await self.draft(plan_prompt(question, queries, self.tools, failed))

@@ -1,17 +1,16 @@
-"""The Answer prompt: one question, perhaps passages, and how the reply is read back.
+"""The prompt of the answer role, with one question and perhaps passages, and the reading of the reply.
 
-Passages and questions are untrusted. A passage may say "END OF DOCUMENTS", forge a header, order the model
-about, or hold control tokens; a question may hold the words of an earlier answer that such a passage made.
-So:
+Passages and questions are untrusted. A passage may say "END OF DOCUMENTS", forge a header, give orders to the model, or
+hold control tokens. A question may hold words of an earlier answer that such a passage caused. Therefore:
 
-- every passage line begins with ``"> "``, so none can be a header or a marker of ours;
-- the block stands between two marker lines with a token hashed from everything in the prompt: an author who
-  does not know the other passages cannot foresee it, one who does cannot hold its own hash; the same call
-  gives the same prompt, which caching and replay need;
-- text that looks like our headers (``Doc [2]``) is written differently (``Doc (2)``);
-- control characters, unusual line ends and control tokens are made visible plain text;
-- the question stands on one line in quotation marks of its own, before and after the block, followed by what
-  to do.
+- Every line of a passage begins with `"> "`, so that none can be a header or a marker of ours.
+- The passages stand between two marker lines with a token, which is a hash of everything in the prompt. An author who
+  does not know the other passages cannot predict it, and one who does cannot write a text that holds its own hash. The
+  same call gives the same prompt, which caching and replay need.
+- Text that looks like our headers (`Doc [2]`) is written differently (`Doc (2)`).
+- Control characters, unusual line ends and control tokens become visible plain text.
+- The question stands on one line in its own kind of quotation marks, before and after the passages, followed by the
+  instructions.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ KINDS = """\
 - Give the shortest phrase that answers, of the kind that the question asks for: who, a name and no date;
   when, a date or a year; where, a place; how many, a number; whether something is so, yes or no; which of
   two, the one. Say yes or no to no other question."""
-"""The rule about answers that both prompts have: a question of each kind is answered in its kind."""
+"""The rule in both prompts about the kind of answer to each kind of question."""
 
 WITH_PASSAGES = f"""\
 You answer one question from passages that a search has found.
@@ -82,9 +81,9 @@ WITHOUT_PASSAGES = _WITHOUT_PASSAGES.format(
 ALWAYS = _WITHOUT_PASSAGES.format(
     unsettled="- Answer in any case. If neither the facts nor your knowledge settle it, give the likeliest answer."
 )
-"""The prompt without passages, for a model that is to answer whatever it knows."""
+"""The prompt without passages, for a model that must answer in any case."""
 
-NO_ANSWER = "Not enough information"  # what the prompts ask for where there is none; see `sentinels`
+NO_ANSWER = "Not enough information"  # the reply that the prompts ask for if there is no answer; see `sentinels`
 RETRY_NOTE = (
     "Your last reply to this held no answer. Keep the reasoning to one sentence and end with the answer "
     "between <answer> and </answer>."
@@ -97,7 +96,7 @@ _PASSAGE_CHARS = 8_000
 
 @dataclass(frozen=True, slots=True)
 class PromptLimits:
-    """Sizes in characters of the question, one passage, all passages together; and how many passages."""
+    """The largest sizes, in characters, of the question, of a passage and of all passages, and the most passages."""
 
     query_chars: int = _QUERY_CHARS
     passage_chars: int = _PASSAGE_CHARS
@@ -107,7 +106,7 @@ class PromptLimits:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPrompt:
-    """Messages for the model. ``passages``: how many it was shown, so the highest number it may cite."""
+    """Messages for the model; `passages` is their number, which is the highest number that a reply may cite."""
 
     messages: tuple[dict[str, str], ...]
     passages: int
@@ -115,9 +114,12 @@ class AnswerPrompt:
 
 @dataclass(frozen=True, slots=True)
 class AnswerReply:
-    """What a reply says.
+    """The content of a reply.
 
-    citations: the passage numbers it names, in order, each once. bad_citations: those that no passage has.
+    Attributes:
+        text: the answer.
+        citations: the passage numbers in the reply, in order, each once.
+        bad_citations: the numbers among them that no passage has.
     """
 
     text: str
@@ -132,18 +134,17 @@ _NUMBERED = re.compile(
 
 
 def quote_query(query: str, limit: int = _QUERY_CHARS) -> str:
-    """``query`` on one line between \u00ab and \u00bb, its middle left out beyond ``limit`` characters."""
+    """`query` on one line between \u00ab and \u00bb, its middle left out beyond `limit` characters."""
     text = one_line(query).replace("\u00ab", "\u2039").replace("\u00bb", "\u203a")
     return "\u00ab" + break_tokens(shorten(text, limit, keep_tail=True)) + "\u00bb"
 
 
 def quote_passage(passage: str, limit: int = _PASSAGE_CHARS) -> str:
-    """``passage`` as data: harmless characters, at most about ``limit`` of them, each line after ``"> "``."""
-    # Cut before the work is done as well: a passage may be megabytes.
+    """`passage` as data: at most about `limit` characters without control characters, each line after `"> "`."""
+    # The text is also cut before this work, because a passage may have megabytes.
     text = break_tokens(shorten(visible(passage[: 4 * limit]).strip(), limit))
     text = _HEADER.sub(r"\1\2(\3)", text)
-    # Retrieval servers number their documents themselves; two lists joined would then have two of each
-    # number.
+    # Retrieval servers number their own documents, so two joined lists would have each number twice.
     text = _NUMBERED.sub(r"\1\2 no. \3", text)
     return "\n".join("> " + line.rstrip() for line in text.split("\n") if line.strip()) or "> (empty)"
 
@@ -155,11 +156,17 @@ def answer_prompt(
     *,
     always: bool = False,
 ) -> AnswerPrompt:
-    """The messages that ask ``query`` of ``docs``: a system message of fixed text, then the data.
+    """The messages that ask a question: a system message of fixed text, then the data.
 
-    docs: passages in the order of their numbers; None asks without passages, an empty list says that none
-    were found. always: whether a question without passages is to be answered in any case. Raises ``TypeError``
-    where a passage is not a string.
+    Args:
+        query: the question.
+        docs: the passages in the order of their numbers; None to ask without passages. An empty list tells the model
+            that no passages were found.
+        limits: the sizes of the prompt.
+        always: whether a question without passages must be answered in any case.
+
+    Raises:
+        TypeError: a passage is not a string.
     """
     limits = limits or PromptLimits()
     question = quote_query(query, limits.query_chars)
@@ -196,9 +203,9 @@ def _messages(system: str, user: str) -> tuple[dict[str, str], ...]:
 
 
 def _fair_share(lengths: Sequence[int], total: int, most: int) -> int:
-    """The largest limit for one passage, at most ``most``, under which all together stay within ``total``.
+    """The largest limit for one passage, at most `most`, under which all together stay within `total`.
 
-    Short passages keep all of theirs; what they leave goes to the long ones.
+    Short passages are not cut, and the room that they leave goes to the long ones.
     """
     left = total
     for rank, length in enumerate(sorted(lengths)):
@@ -210,13 +217,13 @@ def _fair_share(lengths: Sequence[int], total: int, most: int) -> int:
 
 
 def _token(question: str, quoted: Sequence[str]) -> str:
-    """A code that occurs nowhere in the question or the passages, the same for the same texts."""
+    """A code that does not occur in the question or the passages. Equal texts give equal codes."""
     texts = json.dumps([question, *quoted])
     for size in range(8, 33, 4):
         token = hashlib.blake2b(texts.encode("ascii"), digest_size=size, person=b"pyrag passages").hexdigest()
         if token not in texts:
             return token
-    # 64 hex digits that hold their own hash do not happen; a loop without an end would be worse.
+    # A text that holds 64 hex digits of its own hash does not occur, and the loop must end in any case.
     raise AssertionError("no free marker")
 
 
@@ -231,16 +238,16 @@ _LAST_CITATION = re.compile(rf"(?i)\s{{0,4}}[(,;]?\s{{0,4}}(?:\bdocs?\s{{0,4}}|(
 
 
 def is_cut(reply: str) -> bool:
-    """Whether a reply that was cut off at the token limit was so before its answer ended."""
+    """Whether a reply was cut off at the token limit before its answer ended."""
     tags = list(_TAG.finditer(strip_thinking(clean_unicode(reply))))
     return not (tags and tags[-1].group(1))
 
 
 def extract_answer(text: str) -> str:
-    """The answer inside a reply: the first ``<answer>...</answer>`` that holds something, in any case.
+    """The answer in a reply: the first `<answer>...</answer>`, in upper or lower case, that is not empty.
 
-    Else what follows a tag that was never closed, else the whole reply without its thinking. Control tokens
-    are cut out, line ends are ``\\n``, other control characters visible. May be empty.
+    Without one, it is the text after a tag that was never closed, or else the whole reply without its thinking. Control
+    tokens are removed, line ends are `\\n`, and other control characters are made visible. The answer may be empty.
     """
     text = strip_thinking(clean_unicode(text))
     tagged = _tagged(text)
@@ -252,7 +259,7 @@ def _tagged(text: str) -> str | None:
     opened: int | None = None
     for tag in _TAG.finditer(text):
         if not tag.group(1):
-            # Of two openings in a row the later one stands closer to the answer, unless text lies between.
+            # Of two opening tags without text between them, the later one is used.
             if opened is None or not text[opened : tag.start()].strip():
                 opened = tag.end()
         elif opened is not None:
@@ -264,9 +271,9 @@ def _tagged(text: str) -> str | None:
 
 
 def read_answer(reply: str, passages: int = 0, *, limit: int = 2_000) -> AnswerReply:
-    """The answer of a reply to a prompt with ``passages`` passages, in at most ``limit`` characters.
+    """The answer in a reply to a prompt with so many passages, in at most `limit` characters.
 
-    Citations are looked for in all of the reply; one at the end of the answer is taken off it.
+    Citations are found in the whole reply. A citation at the end of the answer is removed from it.
     """
     answer = extract_answer(reply)
     body = strip_thinking(clean_unicode(reply))

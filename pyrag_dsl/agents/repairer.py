@@ -9,12 +9,18 @@ from .plan_prompts import repair_prompt
 
 
 class Repairer(Drafter):
-    """Mends plans by one model; see ``Drafter`` for its parameters."""
+    """Repairs plans with one model; its parameters are those of `Drafter`."""
 
     async def repair(self, question: str, source: str, problems: Sequence[str]) -> Drafted:
-        """A mended plan.
+        """Repair a plan.
 
-        source: the program that failed. problems: what was wrong with it, as `plan_prompts.problems` tells it. Raises
-        ``PlanRejected`` after ``tries`` replies without a plan; ``ModelError``.
+        Args:
+            question: the question.
+            source: the program that failed.
+            problems: its problems, from `plan_prompts.problems`.
+
+        Raises:
+            PlanRejected: `tries` replies held no plan.
+            ModelError: the model cannot be used.
         """
         return await self.draft(repair_prompt(question, source, problems, self.tools))

@@ -1,4 +1,4 @@
-"""The retrieve role: a `Retriever` as the tool of a plan. Ids and scores of what it finds go into the trace."""
+"""The retrieve role: a `Retriever` as a tool of plans. The ids and scores of its hits are written to the trace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..runtime.tools import Reported, Tool, tool
 
 
 def retrieve_tool(retriever: Any, topk: int = 5) -> Tool:
-    """The ``retrieve`` tool over a ``Retriever``, a ``Tool`` or a callable; without a topk it finds ``topk``."""
+    """The `retrieve` tool of a `Retriever`, a `Tool` or a callable; `topk` is the default of its parameter."""
     if isinstance(retriever, Tool):
         made = retriever
     elif hasattr(retriever, "search"):
@@ -35,7 +35,7 @@ def _searched_by(retriever: Any) -> Tool:
             found.update(zip(places, map(_found, hits), strict=True))
         return [found[place] for place in range(len(calls))]
 
-    # One request for all pays where there is a server; where there is none, threads overlap better.
+    # A batch is faster for a server, and separate threads are faster without one.
     return tool(retrieve, "retrieve", batch=together if hasattr(retriever, "url") else None)
 
 

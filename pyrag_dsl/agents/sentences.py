@@ -1,8 +1,8 @@
 """Sentences in which models say that they have no answer: "The birth date of X is unknown.", "I could not find it."
 
-The words that say so are in lower case, and those of titles are not: "The cause is unknown" says that there is no
-answer, and "The Truth Is Unknown" is one. Every clause of a text must say so, or be about the passages: what goes on
-with "but" or with a fact is an answer after all.
+The words of such sentences are in lower case, while those of titles are not: "The cause is unknown" says that there is
+no answer, but "The Truth Is Unknown" is one. Every clause of a text must say so, or be about the passages. A text that
+continues with "but" or with a fact is an answer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _WHERE = (
     r"(?: (?:in|from|by|within|on|at|based on|according to|anywhere|here|with certainty|for (?:certain|sure)"
     rf"|to (?:me|us|the public|historians|scholars|{_TELL}))\b.*)?"
 )
-# What is left of a clause: words of a sentence, or a name that the sentence goes on after; no second answer.
+# The rest of a clause: words of a sentence, or a name after which the sentence continues, but no second answer.
 _REST = r"(?: (?!or\b)(?:[a-z0-9\"'\u201c].*|[A-Z][\w.-]*(?: [A-Z][\w.-]*)*(?:'s?| (?:in|from|was|is|did|had))\b.*))?"
 _CANNOT = r"(?:do not|don't|cannot|can not|can't|could not|couldn't|did not|didn't|would not|wouldn't)"
 _SILENT = (
@@ -108,9 +108,11 @@ _SOURCES = re.compile(rf"\b(?:{_SOURCE}|mention(?:s|ed)?)\b")
 
 
 def says_nothing(text: str, is_phrase: Callable[[str], bool]) -> bool:
-    """Whether a text says, in a sentence or in several, that there is no answer.
+    """Whether a text says, in one or more sentences, that there is no answer.
 
-    is_phrase: whether a clause is one of the short phrases that say so.
+    Args:
+        text: the text.
+        is_phrase: whether a clause is one of the short phrases that say so.
     """
     plain = text.strip().replace("\u2019", "'")
     if plain.isupper():
@@ -126,7 +128,7 @@ def says_nothing(text: str, is_phrase: Callable[[str], bool]) -> bool:
 
 
 def _bare(clause: str) -> str:
-    """A clause without marks around it, what introduces it, a label before it; its first letter small."""
+    """A clause without punctuation around it, introducing words and label, and with a small first letter."""
     clause = clause.strip(" \t.!?,;:*_\"'\u201c\u201d")
     while True:
         shorter = _LABEL.sub("", _OPENERS.sub("", clause, count=1) if _OPENERS.match(clause) else clause, count=1)

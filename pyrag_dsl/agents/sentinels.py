@@ -1,9 +1,9 @@
 """Sentinels: answers that say that there is no answer.
 
-The adaptive policy retrieves more when it sees one, so a miss costs evidence and a false alarm costs calls. A
-sentinel is recognised as a whole answer, after normalisation, never as a part of one: "Unknown." is a
-sentinel, "The Unknown Soldier" and "Unknown Pleasures" are answers. The concepts are those of PyRAG (arXiv
-2605.12975), which looks for substrings, and some that it misses.
+Adaptive retrieval repeats a retrieve for a sentinel, so a sentinel that is missed costs evidence, and a false one costs
+calls. A sentinel is a whole answer, after normalisation, and never a part of one: "Unknown." is a sentinel, but "The
+Unknown Soldier" and "Unknown Pleasures" are answers. The phrases are those of PyRAG (arXiv 2605.12975), which looks for
+substrings, and some more.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from functools import lru_cache
 
 from .sentences import says_nothing
 
-_LONGEST = 600  # an answer of more characters says something
+_LONGEST = 600  # the longest sentinel, in characters
 
 
 @dataclass(frozen=True, slots=True)
 class Sentinels:
-    """What counts as no answer.
+    """The answers that count as no answer.
 
-    whole: phrases that are a sentinel when they are all of the answer. openings: phrases that are one also
-    when the sentence goes on ("not enough information to say who ..."): only such as no name begins with.
-    sentences: whether English sentences that say so count, too.
+    Attributes:
+        whole: phrases that are a sentinel as a whole answer.
+        openings: phrases that are a sentinel also if the sentence continues ("not enough information to say who ...").
+            No name may begin with one.
+        sentences: whether English sentences that say that there is no answer count as well.
     """
 
     whole: tuple[str, ...]
@@ -203,11 +205,11 @@ _ARTICLES = re.compile(r"\b(?:the|an?) ")
 
 @lru_cache(maxsize=4096)
 def normalise(text: str) -> str:
-    """``text`` reduced to its words.
+    """`text` reduced to its words.
 
-    Case folded, NFKC, without apostrophes and punctuation, without what introduces an answer ("Sorry,", "the
-    answer is") or names its source ("in the provided passages"), without articles where two words or more are
-    left ("The Unknown" is a film).
+    The words are in NFKC and case-folded, without apostrophes and punctuation, without an introduction ("Sorry,", "the
+    answer is") or a source ("in the provided passages"), and without articles if at least two words remain ("The
+    Unknown" is a film).
     """
     text = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text)).casefold()
     words = _NOT_WORDS.sub(" ", text).strip()
@@ -223,17 +225,18 @@ def normalise(text: str) -> str:
 @lru_cache(maxsize=64)
 def _table(sentinels: Sentinels) -> tuple[frozenset[str], tuple[str, ...]]:
     openings = sorted({normalise(phrase) for phrase in sentinels.openings} - {""})
-    # Chinese is written without spaces, so there the next word follows at once.
+    # Chinese is written without spaces, so the next word follows directly.
     begun = tuple(phrase + " " if phrase.isascii() else phrase for phrase in openings)
     whole = frozenset({normalise(phrase) for phrase in sentinels.whole} | set(openings)) - {""}
     return whole, begun
 
 
 def is_sentinel(text: str, sentinels: Sentinels | Iterable[str] = DEFAULT) -> bool:
-    """Whether ``text``, as a whole, says that there is no answer. Text without any letter or digit but "?" or
-    dots says so too; the empty text does.
+    """Whether `text` as a whole says that there is no answer. So do the empty text, and text of "?" or dots only.
 
-    sentinels: other phrases, as ``Sentinels`` or as plain strings (whole answers).
+    Args:
+        text: the answer.
+        sentinels: other phrases, as `Sentinels` or as strings, which are whole answers.
     """
     if not isinstance(sentinels, Sentinels):
         sentinels = Sentinels((sentinels,) if isinstance(sentinels, str) else tuple(sentinels))
