@@ -2,7 +2,7 @@
 
 A passage, a question that a plan put together, the body of an error: each is data, and each may hold
 characters that mean something to the reader of the text it is placed in. Every function from text to text is pure,
-total over ``str`` (lone surrogates included) and idempotent.
+total over `str` (lone surrogates included) and idempotent.
 """
 
 from __future__ import annotations
@@ -58,34 +58,34 @@ _TURN_END = re.compile(
 
 
 def clean_unicode(text: str) -> str:
-    """``text`` that any codec can encode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
+    """`text` that any codec can encode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
     if not _SURROGATES.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def normal_lines(text: str) -> str:
-    r"""``text`` with each line end (CR, CRLF, VT, FF, FS to RS, NEL, U+2028, U+2029) written as ``\n``."""
+    r"""`text` with each line end (CR, CRLF, VT, FF, FS to RS, NEL, U+2028, U+2029) written as `\n`."""
     return _LINE_ENDS.sub("\n", text)
 
 
 def visible(text: str) -> str:
-    r"""``text`` on as many lines, with control characters in a visible form and invisible ones gone.
+    r"""`text` on as many lines, with control characters in a visible form and invisible ones gone.
 
     C0 controls become their Unicode pictures (ESC is shown as U+241B), C1 controls and non-characters U+FFFD;
-    tabs become spaces; all line ends become ``\n``. Safe for a terminal, a log, or a prompt.
+    tabs become spaces; all line ends become `\n`. Safe for a terminal, a log, or a prompt.
     """
     text = normal_lines(clean_unicode(text)).replace("\t", " ")
     return _INVISIBLE.sub("", text).translate(_VISIBLE_KEEP_LINES)
 
 
 def one_line(text: str) -> str:
-    """``visible(text)`` on one line, runs of white space shrunk to one space."""
+    """`visible(text)` on one line, runs of white space shrunk to one space."""
     return " ".join(visible(text).split())
 
 
 def break_tokens(text: str) -> str:
-    """``text`` with no control token of a chat template left whole: a space follows its first character.
+    """`text` with no control token of a chat template left whole: a space follows its first character.
 
     A tokenizer that parses special tokens inside of messages then sees plain characters, and a person still
     sees what was there.
@@ -94,7 +94,7 @@ def break_tokens(text: str) -> str:
 
 
 def cut_tokens(text: str) -> str:
-    """``text`` up to the first end-of-turn token that follows something, without any control tokens.
+    """`text` up to the first end-of-turn token that follows something, without any control tokens.
 
     For text that a model returned: a model that writes past its own end of turn goes on with a conversation
     that nobody had.
@@ -123,9 +123,9 @@ def _cut_once(text: str) -> str:
 
 
 def shorten(text: str, limit: int, *, keep_tail: bool = False) -> str:
-    """``text`` in at most ``limit`` characters (at least 40), with a mark that says how many were left out.
+    """`text` in at most `limit` characters (at least 40), with a mark that says how many were left out.
 
-    ``keep_tail`` leaves the middle out, for texts whose point comes last.
+    `keep_tail` leaves the middle out, for texts whose point comes last.
     """
     if len(text) <= limit:
         return text

@@ -17,7 +17,7 @@ _SHOWN = 80  # characters of a passage
 class Console:
     """Writes the progress of one question.
 
-    write: takes one line, without its end; ``print`` will do. None writes nothing.
+    write: takes one line, without its end; `print` will do. None writes nothing.
     """
 
     def __init__(self, write: Callable[[str], object] | None) -> None:

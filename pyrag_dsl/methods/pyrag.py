@@ -37,11 +37,11 @@ class PyRAG:
     """Answers questions by plans. One instance may answer any number of questions at once.
 
     Args:
-        retriever: a ``Retriever``, or the ``retrieve`` tool: a ``Tool`` or a callable ``(query, topk)``.
+        retriever: a `Retriever`, or the `retrieve` tool: a `Tool` or a callable `(query, topk)`.
         model: decomposes and answers, and does what no other model is given for.
         plan_model: writes and mends plans.
-        decompose_model: splits questions, in place of ``model``.
-        repair_model: mends plans, in place of ``plan_model``.
+        decompose_model: splits questions, in place of `model`.
+        repair_model: mends plans, in place of `plan_model`.
         decompose: whether questions are split before a plan is written.
         adaptive: "selective" asks a retrieve again for more passages as soon as an answer from them says that there is
             none, and with it only what depends on it; "rerun" executes the whole plan once more, as the published code
@@ -53,15 +53,15 @@ class PyRAG:
         topk: passages for a retrieve that does not say how many.
         limits: of the question; `steps` and `memory` are of each run.
         hooks: asked about every call, after the adaptive policy.
-        tools: further tools for plans, by name; one named ``answer`` takes the place of the model's.
-        progress: takes each line of what PyRAG prints, for example ``print``.
+        tools: further tools for plans, by name; one named `answer` takes the place of the model's.
+        progress: takes each line of what PyRAG prints, for example `print`.
         prompt_limits: sizes in the prompts of the answering model.
         always_answer: whether a question without passages, which the last step of a plan is, is to be answered in any
             case, and not by "Not enough information".
         constrained: the server behind the planning model ("vllm", "sglang", "llama.cpp"), if it is to decode by the
             grammar of plans, and its level ("vllm:safe"). Where it takes no notice of that, `progress` is told.
-        run_options: further options of ``pyrag_dsl.run``: ``mode``, ``max_concurrency``, ``call_timeout``, ``retries``,
-            ``speculate``, ``now``, ``isolation``.
+        run_options: further options of `pyrag_dsl.run`: `mode`, `max_concurrency`, `call_timeout`, `retries`,
+            `speculate`, `now`, `isolation`.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class PyRAG:
             PlanFailed, LimitExceeded: the plan failed, and so did its repairs and a new one; the last failure.
             ToolFailed: the retriever or a model failed. That is never repaired: the plan may be right.
 
-        All four carry ``.diagnostics``, ``.trace`` and ``.answered``: an ``Answered`` without an answer, with
+        All four carry `.diagnostics`, `.trace` and `.answered`: an `Answered` without an answer, with
         everything that was made and spent.
         """
         console = Console(self.progress)
@@ -151,6 +151,6 @@ class PyRAG:
         return answered
 
     def run(self, question: str, **files: Any) -> Answered:
-        """``arun`` for sync code."""
+        """`arun` for sync code."""
         answered: Answered = wait_for_coroutine(lambda: self.arun(question, **files))
         return answered

@@ -1,7 +1,7 @@
 """Language models: one client for every OpenAI-compatible endpoint and for engines in this process.
 
-``ChatModel`` sends messages and returns a ``Reply``; what can go wrong is the tree in ``errors``. Nothing
-here reads the environment or touches the network before the first call.
+`ChatModel` sends messages and returns a `Reply`; its errors are the tree in `errors.py`. Nothing here reads the
+environment or uses the network before the first call.
 """
 
 from __future__ import annotations

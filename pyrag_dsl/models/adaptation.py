@@ -1,4 +1,4 @@
-"""What endpoints refuse, and the request that they take instead: asked for once, and remembered by the client."""
+"""Adapts requests to endpoints that refuse a parameter. The client remembers what an endpoint has refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATUSES = frozenset({400, 405, 415, 422, 501})
 
 
 def refused_parameter(status: int, text: str, body: Mapping[str, Any]) -> str | None:
-    """The name of the adaptation that a refusal asks for; None if it is about something else."""
+    """The name of the adaptation for a refusal; None if the refusal has another reason."""
     if status not in _STATUSES:
         return None
     for name, said, field in _REFUSED:
@@ -42,7 +42,7 @@ def refused_parameter(status: int, text: str, body: Mapping[str, Any]) -> str | 
 
 
 def adapted(body: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
-    """The request in the form that this endpoint takes."""
+    """The request in the form that this endpoint accepts."""
     made = dict(body)
     if "max_completion_tokens" in known and "max_tokens" in made:
         made["max_completion_tokens"] = made.pop("max_tokens")
@@ -64,7 +64,7 @@ def adapted(body: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
 
 
 def folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages with what the system says at the beginning of the first turn of the user."""
+    """The messages with the system message moved to the beginning of the user's first turn."""
     said = [str(each.get("content") or "") for each in messages if each.get("role") == "system"]
     rest = [dict(each) for each in messages if each.get("role") != "system"]
     first = next((each for each in rest if each.get("role") == "user"), None)

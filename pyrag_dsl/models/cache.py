@@ -1,8 +1,7 @@
-"""Replies kept on disk, so that the same question to the same model at temperature 0 is paid for once.
+"""A cache of replies on disk, so that an equal request to the same model at temperature 0 is made only once.
 
-A SQLite file, keyed by a hash of endpoint, model, messages and parameters. It holds replies, not prompts, and
-no credentials. Several threads and processes may use one file; a cache that fails costs a call, never an
-answer.
+The cache is a SQLite file whose key is a hash of endpoint, model, messages and parameters. It holds replies, but no
+prompts and no credentials. Several threads and processes may use one file. If the cache fails, the call is made.
 """
 
 from __future__ import annotations
@@ -24,17 +23,19 @@ _KEY_VERSION = 2
 
 
 class CacheUnusable(Exception):
-    """The cache file cannot be opened or is not one of ours. Name another file, or remove this one."""
+    """The cache file cannot be opened, or is not a cache. Name another file, or remove this one."""
 
 
 class ResponseCache:
     """A file of replies.
 
-    path: the SQLite file, created where missing (its directory must exist), readable by its owner only.
-    tenant: whose replies these are: what one tenant has asked is never the answer to another.
-    sampled: also keep replies sampled at a temperature above 0, where the first one then stands for all.
+    Args:
+        path: the SQLite file. It is created if it is missing (its directory must exist), readable by its owner only.
+        tenant: the owner of the replies. Tenants never share replies.
+        sampled: whether to keep replies at a temperature above 0 as well, so that the first reply is always repeated.
 
-    Raises ``CacheUnusable`` at once where the file cannot be used.
+    Raises:
+        CacheUnusable: the file cannot be used.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, sampled: bool = False, tenant: str = "") -> None:
@@ -51,7 +52,7 @@ class ResponseCache:
         return f"ResponseCache({self.path!r}, sampled={self.sampled})"
 
     def get(self, key: str) -> Content | None:
-        """What was kept under ``key``, or None. A broken entry counts as missing."""
+        """The reply under `key`, or None. A broken entry counts as missing."""
         rows = self._execute("SELECT content FROM replies WHERE key = ?", (key,))
         if not rows:
             return None
@@ -64,7 +65,7 @@ class ResponseCache:
             return None
 
     def put(self, key: str, content: Content) -> None:
-        """Keep ``content`` under ``key``; an earlier entry stays: readers never see a reply change."""
+        """Keep a reply under `key`, unless there is one already: a kept reply never changes."""
         usage = content.usage
         counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.known]
         data = {
@@ -78,7 +79,7 @@ class ResponseCache:
         self._execute("INSERT OR IGNORE INTO replies VALUES (?, ?)", (key, json.dumps(data)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all replies."""
         self._execute("DELETE FROM replies", ())
 
     def __len__(self) -> int:
@@ -107,8 +108,7 @@ class ResponseCache:
     def _connect(self) -> sqlite3.Connection:
         import sqlite3
 
-        # SQLite connections do not survive a fork; the parent's is dropped here without closing the parent's
-        # file.
+        # SQLite connections do not survive a fork. That of the parent is dropped here without closing its file.
         if self._connection is not None and self._owner == os.getpid():
             return self._connection
         try:
@@ -127,7 +127,7 @@ class ResponseCache:
 
 
 def cache_key(endpoint: str, body: Mapping[str, Any], tenant: str = "") -> str:
-    """The key of a request: a hash of whose it is, where it goes and all that it says, credentials left out."""
+    """The key of a request: a hash of tenant, endpoint and body, without credentials."""
     import hashlib
 
     canonical = json.dumps(

@@ -1,11 +1,10 @@
-"""``ChatModel``: ask a model, get a ``Reply``; retries, limits, costs and the cache in between.
+"""`ChatModel`: it asks a model and returns a `Reply`, with retries, limits, costs and a cache.
 
-Behind it is a ``Transport``: connections to an endpoint, or an engine in this process.
+Behind it is a `Transport`: connections to an endpoint, or an engine in this process.
 
-Retried: lost connections, timeouts, and the statuses 408, 409, 425, 429 and 5xx, after a delay that doubles
-with each attempt and has jitter, or that the endpoint asked for (``Retry-After``). Never beyond ``deadline``:
-a wait that would not fit ends the call at once. A useless reply with status 200 is not retried here; who
-asked knows better.
+Lost connections, timeouts, and the statuses 408, 409, 425, 429 and 5xx are retried, after a delay that doubles with
+each attempt and has jitter, or that the endpoint asks for (`Retry-After`). A wait that would exceed `deadline` ends the
+call at once. A useless reply with status 200 is not retried here, but left to the caller.
 """
 
 from __future__ import annotations
@@ -63,33 +62,44 @@ _FAULT_ERRORS: dict[str, type[ModelError]] = {
 
 
 class ChatModel:
-    """A model behind an OpenAI-compatible endpoint (OpenAI, vLLM, SGLang, llama.cpp, ...) or in this process,
-    in one role.
+    """A model in one role, behind an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, ...) or in this process.
 
-    model: its name at the endpoint. base_url: like ``http://127.0.0.1:8000/v1``; may hold ``user:password@``
-    for basic authentication instead of a key; or the address of an engine, ``vllm:FOLDER`` or ``transformers:PATH``
-    (see ``EngineAddress``), which is loaded at the first call. api_key: sent as bearer token; None sends "EMPTY",
-    which local servers accept. role: what it is asked to be ("plan", "answer", ...), for messages and totals.
-    temperature, max_tokens: defaults of a request; None leaves the field out. timeout: seconds for one
-    attempt, from sending to the last byte. max_retries: attempts after the first. deadline: seconds for all
-    attempts and waits together, ``timeout * (max_retries + 1)`` by default. max_concurrency: requests under
-    way at once; further ones wait in line (which counts for neither limit). extra_body: further fields of
-    each request. enable_thinking: sent as ``chat_template_kwargs.enable_thinking`` when True or False; strict
-    endpoints reject the field, so None does not send it. cache: a ``ResponseCache`` or a path; used at
-    temperature 0, or where the cache or the call says otherwise. prices: model name to ``Price``.
-    retry_delay, max_retry_delay: seconds before the first retry and the most before any, where the endpoint
-    names none. max_reply_bytes: the longest response body that is read. notice: told, in one line, of each
-    attempt that failed and of how long the wait for the next one is; called in a thread of the model's own.
-    listener: told what the model has said so far, its thinking included, whenever that is more, and "" when an attempt
-    begins; called in that thread too, and not to raise. The replies are then asked for as streams, and are the same;
-    nothing is told of a reply from the cache or from an engine in this process, nor from an endpoint that refuses
-    streams or counts no tokens in them. May be set at any time.
-    trust_env: let the HTTP library use the proxies and certificates of environment variables (HTTPS_PROXY,
-    SSL_CERT_FILE, ...); off, nothing is read from the environment.
+    One instance serves any number of asyncio tasks, event loops and threads. Close it (`close`, `aclose`, `with`,
+    `async with`) to end its background thread and connections. An instance that is garbage-collected is closed.
 
-    One instance serves any number of asyncio tasks, event loops and threads. Close it (``close``, ``aclose``,
-    ``with``, ``async with``) to end its background thread and connections; one that is forgotten is closed
-    when collected.
+    Args:
+        model: the name of the model at the endpoint.
+        base_url: the address of the endpoint, such as `http://127.0.0.1:8000/v1`, which may hold `user:password@` for
+            basic authentication in place of a key; or the address of an engine in this process, `vllm:FOLDER` or
+            `transformers:PATH` (see `EngineAddress`), which is loaded at the first call.
+        api_key: the key, which is sent as bearer token; None sends "EMPTY", which local servers accept.
+        role: the role of the model ("plan", "answer", ...), for messages and totals.
+        temperature: the default temperature of a request; None leaves the field out.
+        max_tokens: the default limit of the tokens of a reply; None leaves the field out.
+        timeout: seconds for one attempt, from sending to the last byte.
+        max_retries: attempts after the first.
+        max_concurrency: requests in flight at the same time; None for no limit. The time in which a request waits for
+            its turn counts neither for `timeout` nor for `deadline`.
+        extra_body: further fields of each request.
+        enable_thinking: sent as `chat_template_kwargs.enable_thinking`; None does not send the field, which strict
+            endpoints reject.
+        cache: a `ResponseCache` or a path. It is used at temperature 0, unless the cache or the call says otherwise.
+        prices: prices by the name of the model.
+        deadline: seconds for all attempts and waits together; by default, `timeout * (max_retries + 1)`.
+        retry_delay: seconds before the first retry, if the endpoint names no delay.
+        max_retry_delay: the most seconds before any retry, if the endpoint names no delay.
+        max_reply_bytes: the greatest number of bytes of a response body.
+        notice: called with one line of text for each failed attempt that is retried, in a thread of the model.
+        listener: called with the text so far, thinking included, whenever there is more of it, and with "" when an attempt
+            begins, in a thread of the model; it must not raise. Replies are then requested as streams, and are the
+            same. It is not called for replies from the cache, of an engine in this process, or of an endpoint that
+            refuses streams or counts no tokens in them. The attribute may be set at any time.
+        trust_env: whether the HTTP library uses the proxies and certificates in environment variables (HTTPS_PROXY,
+            SSL_CERT_FILE, ...). By default, nothing is read from the environment.
+
+    Raises:
+        ValueError: an argument is out of range, or `base_url` is not an address.
+        EngineUnusable: the packages of the engine are not installed.
     """
 
     def __init__(
@@ -149,7 +159,7 @@ class ChatModel:
         self._transport: Transport | None = None
         self._pid = 0
         self._closed = False
-        self._adapted: set[str] = set()  # what the endpoint has refused, and is not sent again
+        self._adapted: set[str] = set()  # the adaptations for parameters that the endpoint has refused
 
     @property
     def endpoint(self) -> str:
@@ -158,21 +168,23 @@ class ChatModel:
 
     @property
     def engine(self) -> str | None:
-        """The engine in this process and its version, like ``vllm 0.33.0``; None for an endpoint."""
+        """The engine in this process and its version, like `vllm 0.33.0`; None for an endpoint."""
         return None if self._engine is None else engine_version(self._engine.kind)
 
     def __repr__(self) -> str:
         return f"ChatModel({self.model!r}, {self.endpoint!r}, role={self.role!r})"
 
     async def acomplete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
-        """Send ``messages`` (dicts with role and content) and return the reply.
+        """Send messages and return the reply. Cancelling the task cancels the request.
 
-        Overrides for this call: ``timeout``, ``deadline``, ``enable_thinking``, ``extra_body`` (added to the
-        model's), ``cache`` (True: use it at any temperature; False: do not); every other name is a field of
-        the request (``temperature``, ``max_tokens``, ``seed``, ``stop``, ``response_format``, ...), None
-        leaving it out.
+        Args:
+            messages: dictionaries with `role` and `content`.
+            overrides: `timeout`, `deadline`, `enable_thinking`, `extra_body` (added to the model's) and `cache` (True
+                uses it at any temperature, False not at all), for this call only. Every other name is a field of the
+                request (`temperature`, `max_tokens`, `seed`, `stop`, `response_format`, ...); None leaves it out.
 
-        Raises ``ModelError`` and its kinds. Cancelling the task cancels the request.
+        Raises:
+            ModelError: the call failed; the subclasses in `errors.py` tell why.
         """
         return await self._awaited({"messages": messages}, overrides)
 
@@ -190,12 +202,17 @@ class ChatModel:
     async def acontinue(
         self, prompt: str, begun: str = "", stop: Sequence[str] = (), *, template: str = "{prompt}", **overrides: Any
     ) -> Reply:
-        """Let the model go on with its own turn, up to one of the ``stop`` texts, which may be left out of the reply.
+        """Let the model continue its own turn, up to one of the `stop` texts, which the reply may leave out.
 
-        prompt: what it is asked. begun: what it has said so far. template: what stands around the prompt where the
-        model goes on with plain text, by ``POST /completions``. An endpoint that has none of these is asked, from then
-        on, by a chat whose last message is the beginning of the model's turn. Overrides and errors are those of
-        ``acomplete``.
+        Plain text is continued by `POST /completions`. For an endpoint without it, a chat is sent, from then on, whose
+        last message is the beginning of the model's turn. Overrides and errors are those of `acomplete`.
+
+        Args:
+            prompt: the request of the user.
+            begun: the beginning of the model's turn.
+            stop: the texts at which the reply ends.
+            template: the text around the prompt, for plain completions.
+            overrides: as for `acomplete`.
         """
         fields = {**overrides, **({"stop": list(stop)} if stop else {})}
         if "completions" not in self._adapted:
@@ -214,14 +231,14 @@ class ChatModel:
         return await self.acomplete([*asked, {"role": "assistant", "content": begun}], extra_body=extra, **fields)
 
     def complete(self, messages: Sequence[Message], **overrides: Any) -> Reply:
-        """``acomplete`` for sync code; blocks the calling thread."""
+        """`acomplete` for sync code. It blocks the calling thread."""
         return self._waited(self._start({"messages": messages}, overrides))
 
     def embed(self, texts: Sequence[str], **overrides: Any) -> list[list[float]]:
-        """The vectors of texts by ``POST /embeddings``, in their order; blocks the calling thread.
+        """The vectors of texts in their order, by `POST /embeddings`. This blocks the calling thread.
 
-        Overrides and errors are those of ``acomplete``; the cache is not used. A reply that has not one vector for each
-        text is a ``MalformedReply``.
+        Overrides and errors are those of `acomplete`; the cache is not used. A reply without exactly one vector for
+        each text is a `MalformedReply`.
         """
         timeout = float(overrides.pop("timeout", self.timeout))
         deadline = float(overrides.pop("deadline", self.deadline) or timeout * (self.max_retries + 1))
@@ -241,7 +258,7 @@ class ChatModel:
         return self._waited(transport.submit(call))
 
     def _waited(self, future: concurrent.futures.Future[T]) -> T:
-        """What comes of a call; an interrupt cancels it."""
+        """Wait for the result of a call. An interrupt cancels the call."""
         from .lane import TransportClosed
 
         try:
@@ -254,7 +271,7 @@ class ChatModel:
         raise self._error(ModelClosed, "the model was closed during the call")
 
     def close(self) -> None:
-        """End all calls under way (they raise ``ModelClosed``), connections, the thread. Idempotent."""
+        """End all calls (they raise `ModelClosed`), the connections and the thread. This is idempotent."""
         with self._lock:
             self._closed = True
             transport, self._transport = self._transport, None
@@ -262,7 +279,7 @@ class ChatModel:
             transport.close()
 
     async def aclose(self) -> None:
-        """``close`` without blocking the event loop."""
+        """`close` without blocking the event loop."""
         import asyncio
 
         await asyncio.to_thread(self.close)
@@ -368,7 +385,7 @@ class ChatModel:
     async def _received(
         self, transport: Transport, body: dict[str, Any], timeout: float, deadline: float
     ) -> tuple[bytes, int]:
-        """The body of the reply, and how many attempts it took."""
+        """The body of the reply, and the number of attempts."""
         import asyncio
 
         started = time.monotonic()
@@ -409,7 +426,7 @@ class ChatModel:
         return hear
 
     def _tell(self, failed: Failed, attempt: int, wait: float) -> None:
-        """Say that an attempt failed and when the next one is made."""
+        """Give a notice that an attempt failed, and when the next one is made."""
         import logging
 
         what = f"HTTP {failed.status}" if failed.kind == "status" else failed.kind.replace("_", " ")
@@ -428,7 +445,7 @@ class ChatModel:
 
         delay: float = min(self.retry_delay * 2.0 ** min(attempt - 1, 30), self.max_retry_delay)
         if failed.retry_after is not None:
-            # Not all who were told the same time should come back at it.
+            # The clients that were told the same time should not all return at that time.
             return failed.retry_after + random.uniform(0.0, 0.25) * min(delay, failed.retry_after)
         return delay * random.uniform(0.5, 1.0)
 
@@ -484,7 +501,7 @@ class ChatModel:
 
 
 def _clean(value: Any) -> Any:
-    """``value`` with lone surrogates replaced in every string, so that it can be hashed and sent."""
+    """`value` with lone surrogates replaced in every string, so that it can be hashed and sent."""
     if isinstance(value, str):
         return clean_unicode(value)
     if isinstance(value, Mapping):

@@ -1,21 +1,21 @@
-"""What can go wrong between us and a model, as a tree.
+"""The errors of calls to a model, as a tree.
 
     ModelError
     ├── Unreachable         no connection, or it was lost before the reply was complete
     ├── Timeout             the endpoint did not reply in time
     ├── EngineUnusable      an engine in this process is not installed, cannot load the model, or has failed
     ├── BadStatus           the endpoint replied with an HTTP status that is not 200
-    │   ├── ContextExceeded the prompt and the room for the reply are more than the model can hold
+    │   ├── ContextExceeded the prompt and the room for the reply exceed the context of the model
     │   ├── RateLimited     429: too many requests, or no quota left
     │   └── AccessDenied    401, 403: the key is missing, wrong or not allowed this model
-    ├── BadReply            status 200, but nothing that can be used
+    ├── BadReply            status 200, but no usable reply
     │   ├── MalformedReply  not JSON, or not a chat completion
     │   ├── EmptyReply      no choices, or no text in the first
-    │   └── ReplyTooLarge   more bytes than ``max_reply_bytes``
+    │   └── ReplyTooLarge   more bytes than `max_reply_bytes`
     └── ModelClosed         the client was closed before or during the call
 
-Every error knows which role asked which endpoint for which model, how often and how long; its text, made when
-it is shown, ends with what to do. Credentials are not in it: details are scrubbed before they come here.
+An error holds the role, the endpoint, the model, the number of attempts and the time that they took. Its text is made
+when it is shown, and ends with what to do. It holds no credentials, because details are scrubbed before.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from typing import Any, ClassVar
 
 
 class ModelError(Exception):
-    """A call to a model failed. Catch this to catch all of them.
+    """A call to a model failed. This is the base of all errors of models.
 
-    Attributes: ``detail`` (what happened), ``role`` (what the model was asked to be), ``endpoint`` (the URL,
-    without credentials), ``model`` (its name there), ``attempts`` (requests sent), ``elapsed`` (seconds, all
-    attempts).
+    Attributes:
+        detail: what happened.
+        role: the role of the model.
+        endpoint: the URL, without credentials.
+        model: the name of the model at the endpoint.
+        attempts: the number of requests sent.
+        elapsed: the time of all attempts, in seconds.
     """
 
     advice: ClassVar[str] = "Look at the log of the endpoint."
@@ -79,35 +83,35 @@ class Unreachable(ModelError):
 
 
 class Timeout(ModelError):
-    """No complete reply within ``timeout`` seconds an attempt or ``deadline`` seconds in all."""
+    """No complete reply within `timeout` seconds an attempt or `deadline` seconds in all."""
 
     advice = "Raise timeout (one attempt) or deadline (all of them), lower max_tokens, or lower max_concurrency."
 
 
 class EngineUnusable(ModelError):
-    """An engine in this process is not installed, cannot load the model, or has failed. ``install``: the command."""
+    """An engine in this process is not installed, cannot load the model, or failed; `install` is the command to run."""
 
     install: str = ""
 
     @property
     def way_out(self) -> str:
-        """The command that installs what is missing, or where to look."""
+        """The command that installs missing packages, or where to look."""
         return f"Install it: {self.install}" if self.install else "Look at the options in the address of the model."
 
 
 class BadStatus(ModelError):
-    """The endpoint refused the request. ``status`` is the HTTP status."""
+    """The endpoint refused the request. `status` is the HTTP status."""
 
     status: int
     advice = "Check that the server knows this model and accepts these parameters (extra_body, enable_thinking)."
 
     @property
     def way_out(self) -> str:
-        """What to do about this status, or about what the endpoint names in its text."""
+        """What to do about this status, or about the parameter that the endpoint names."""
         if self.status == 404:
             return "Check the model's name, and that base_url is complete: it usually ends in /v1."
         if self.status >= 500:
-            return "The endpoint failed by itself: look at its log, or ask again later."
+            return "The endpoint itself failed: look at its log, or ask again later."
         return next((way for named, way in _REFUSED if named.search(self.detail)), self.advice)
 
 
@@ -120,26 +124,26 @@ _REFUSED = (
     (re.compile(r"(?i)system role|role.{0,20}system"), "Use a model whose chat template has a system role."),
     (re.compile(r"(?i)\bstream\b"), "Use an endpoint that replies without streaming."),
 )
-"""What endpoints refuse most, by what they say of it, and the way out of each."""
+"""The parameters that endpoints refuse most often, by a pattern of their messages, and what to do."""
 
 
 class ContextExceeded(BadStatus):
-    """The prompt, with the room asked for the reply, is longer than what the model can hold."""
+    """The prompt, with the tokens requested for the reply, exceeds the context of the model."""
 
     @property
     def way_out(self) -> str:
-        """What makes the request smaller."""
+        """How to make the request smaller."""
         return "Lower max_tokens, give fewer or shorter passages (topk, prompt_limits), or use a longer context."
 
 
 class RateLimited(BadStatus):
-    """HTTP 429 to the last attempt. ``retry_after``: the wait in seconds that was asked for, if any."""
+    """HTTP 429 to the last attempt; `retry_after` is the wait in seconds that the endpoint asks for, if any."""
 
     retry_after: float | None = None
 
     @property
     def way_out(self) -> str:
-        """How to ask less, or to be allowed more."""
+        """How to send fewer requests, or be allowed more."""
         return "Lower max_concurrency, raise max_retries or deadline, or ask the provider for a higher limit."
 
 
@@ -156,17 +160,17 @@ class AccessDenied(BadStatus):
 
 
 class BadReply(ModelError):
-    """The endpoint replied with status 200 and nothing that can be used."""
+    """The endpoint replied with status 200, but without a usable reply."""
 
     advice = "Check that base_url is an OpenAI-compatible API (it usually ends in /v1)."
 
 
 class MalformedReply(BadReply):
-    """Not JSON, or not a chat completion."""
+    """The reply is not JSON, or not a chat completion."""
 
 
 class EmptyReply(BadReply):
-    """No choices, or no text in the first. ``finish_reason``: what the endpoint gave as reason, if any."""
+    """The reply has no choices, or no text in the first; `finish_reason` is the endpoint's reason, if any."""
 
     finish_reason: str | None = None
     advice = "Raise max_tokens if a thinking model spent them all; else ask again or look at the server's log."
@@ -180,7 +184,7 @@ class EmptyReply(BadReply):
 
 
 class ReplyTooLarge(BadReply):
-    """The reply was longer than ``max_reply_bytes``; the rest was not read."""
+    """The reply was longer than `max_reply_bytes`; the rest was not read."""
 
     advice = "Lower max_tokens, or raise max_reply_bytes if replies of this size are expected."
 

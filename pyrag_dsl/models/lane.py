@@ -1,10 +1,10 @@
-"""Where the requests to one model run: an event loop of its own, in one background thread.
+"""The event loop, in a background thread of its own, that makes the requests to one model.
 
-What a model is reached by, be it a pool of connections or an engine in this process, belongs to one loop or thread, and
-our callers have many: every ``asyncio.run`` is another, and sync code has none. One thread for each model gives all of
-them the same limit of concurrency, and one place to stop. Handing a call over costs about a tenth of a millisecond.
+A pool of connections, or an engine in this process, belongs to one loop or thread, but callers have many: every
+`asyncio.run` makes another loop, and sync code has none. One thread for each model gives all callers the same limit of
+concurrency, and one place to stop. Passing a call to it costs about a tenth of a millisecond.
 
-Imported at the first call, since ``asyncio`` is slow to import.
+This module is imported at the first call, because `asyncio` is slow to import.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FaultKind = Literal["unreachable", "timeout", "status", "too_large", "engine"]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why one attempt brought no body. ``retryable``: whether the same request may succeed later."""
+    """A failed attempt; `retryable` tells whether the same request may succeed later."""
 
     kind: FaultKind
     text: str
@@ -41,9 +41,10 @@ class TransportClosed(Exception):
 
 
 class Transport(ABC):
-    """The thread and its loop; what is sent there is for the kinds of transport. ``close`` leaves nothing running.
+    """The thread and its loop. Subclasses define how requests are sent. After `close`, nothing runs.
 
-    ``streams``: whether a reply can come in pieces.
+    Attributes:
+        streams: whether a reply can come in pieces.
     """
 
     streams = False
@@ -59,7 +60,7 @@ class Transport(ABC):
         self._thread.start()
 
     def submit(self, work: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
-        """Run ``work()`` on the loop. Cancelling the future cancels it. Raises ``TransportClosed``."""
+        """Run `work()` on the loop. Cancelling the future cancels the work. Raises `TransportClosed`."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("a sync call from inside the model's own event loop would wait for itself")
         with self._lock:
@@ -68,14 +69,14 @@ class Transport(ABC):
             return asyncio.run_coroutine_threadsafe(self._in_slot(work), self._loop)
 
     def close(self) -> None:
-        """Cancel what is under way, close all connections, end the thread. Idempotent."""
-        # A forked child has no thread to stop, and would wake its parent's loop.
+        """Cancel all work, close all connections and end the thread. This is idempotent."""
+        # A forked child has no thread to stop, and would wake the loop of its parent.
         if self._pid != os.getpid():
             return
         with self._lock:
             first, self._closed = not self._closed, True
         if first:
-            # One turn later, so that work submitted just before has begun and can say that it was closed.
+            # Stop one turn later, so that work submitted just before has begun and can raise `TransportClosed`.
             self._loop.call_soon_threadsafe(self._loop.call_soon, self._loop.stop)
         # The garbage collector may run this on the thread itself.
         if threading.current_thread() is not self._thread:
@@ -115,13 +116,12 @@ class Transport(ABC):
     async def post(
         self, body: Mapping[str, Any], timeout: float, max_bytes: int, listener: Callable[[str], object] | None = None
     ) -> bytes | Failed:
-        """The body of the reply to one request for a completion, in one piece however it came.
+        """The body of the reply to one request, in one piece, within `timeout` seconds and `max_bytes` bytes.
 
-        It comes within ``timeout`` seconds and has at most ``max_bytes`` bytes. A request with a ``prompt`` is one for
-        a plain completion; others are chats. ``listener`` is told what the model has said so far, where the reply comes
-        as a stream.
+        A request with a `prompt` is for a plain completion; all others are chats. If the reply is a stream, `listener`
+        is called with the text so far.
         """
 
     @abstractmethod
     async def release(self) -> None:
-        """Let go of what the requests were made by."""
+        """Release the connections or the engine."""

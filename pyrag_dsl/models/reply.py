@@ -1,7 +1,7 @@
-"""A model's reply: what the endpoint sent, read strictly, and what it cost.
+"""Reads a model's reply strictly, with its token counts and cost.
 
-Formats: the response objects of ``POST /v1/chat/completions``, ``POST /v1/completions`` and ``POST /v1/embeddings``
-(OpenAI API reference), as vLLM, SGLang, llama.cpp and the hosted services send them; see `streams` for those that
+Formats: the response objects of `POST /v1/chat/completions`, `POST /v1/completions` and `POST /v1/embeddings`
+(OpenAI API reference), as vLLM, SGLang, llama.cpp and the hosted services send them; see `streams` for replies that
 come in pieces.
 """
 
@@ -20,9 +20,13 @@ _THINK_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call or of many. ``cached_tokens``: the part of the prompt the endpoint had cached.
+    """The tokens of one call or of many.
 
-    ``known`` is false where an endpoint reported none (or nonsense): the counts then leave those calls out.
+    Attributes:
+        prompt_tokens: the tokens of the prompts.
+        completion_tokens: the tokens of the replies.
+        cached_tokens: the tokens of the prompts that the endpoint had cached.
+        known: whether the endpoint reported valid counts for all calls; other calls are not counted.
     """
 
     prompt_tokens: int = 0
@@ -41,14 +45,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs per million tokens, in any currency. ``cached``: of cached prompt tokens."""
+    """The prices of a model for a million tokens, in any currency; `cached` is that of cached prompt tokens."""
 
     prompt: float
     completion: float
     cached: float | None = None
 
     def cost(self, usage: Usage) -> float | None:
-        """The cost of ``usage``, or None where the endpoint did not report it."""
+        """The cost of `usage`, or None if the endpoint did not report the tokens."""
         if not usage.known:
             return None
         cached = min(usage.cached_tokens, usage.prompt_tokens)
@@ -59,7 +63,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """A tool that a model asks for. arguments: by name; empty where what it wrote is no JSON object."""
+    """A tool that a model asks for; `arguments` are empty if the model did not write a JSON object."""
 
     id: str
     name: str
@@ -70,11 +74,18 @@ class ToolRequest:
 class Reply:
     """One reply of a model.
 
-    text: what it said, without its thinking. raw_text: all that it said. finish_reason: "stop", "length", ...
-    or None. usage: tokens. cost: in the currency of the prices, 0.0 from the cache, None where price or usage
-    is unknown. model: as the endpoint named it. attempts: requests sent (0 from the cache). elapsed: seconds,
-    waits between attempts included. cached: whether it came from the response cache. calls: the tools that it asks
-    for. stop: the stop text that ended it, where the endpoint says which.
+    Attributes:
+        text: the reply without its thinking.
+        raw_text: the whole reply.
+        finish_reason: "stop", "length", ... or None.
+        usage: the tokens.
+        cost: the cost in the currency of the prices; 0.0 from the cache, None if price or usage is unknown.
+        model: the name of the model in the reply.
+        attempts: the number of requests sent; 0 from the cache.
+        elapsed: the time in seconds, including waits between attempts.
+        cached: whether the reply came from the response cache.
+        calls: the tools that the model asks for.
+        stop: the stop text that ended the reply, if the endpoint names it.
     """
 
     text: str
@@ -97,7 +108,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one response body holds; the part of a reply that is worth caching."""
+    """The content of one response body, which is the part of a reply that the cache keeps."""
 
     raw_text: str
     finish_reason: str | None
@@ -109,7 +120,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a response body is of no use. ``empty``: it is a completion, but has no text."""
+    """Why a response body is not usable; `empty` tells that it is a completion without text."""
 
     detail: str
     empty: bool = False
@@ -117,10 +128,10 @@ class Fault:
 
 
 def strip_thinking(text: str) -> str:
-    """``text`` without ``<think>...</think>``, stripped.
+    """`text` without `<think>...</think>`, stripped.
 
-    An unclosed block runs to the end; a closing tag before any opening one ends a block that the chat
-    template opened. Blocks do not nest: models name the tag while they think.
+    An unclosed block extends to the end. A closing tag before any opening one ends a block that the chat template has
+    opened. Blocks do not nest, because models mention the tag while they think.
     """
     kept: list[str] = []
     start, thinking, seen = 0, False, False
@@ -148,7 +159,7 @@ def read_body(body: bytes, fallback_model: str) -> Content | Fault:
 
 
 def read_vectors(body: bytes, count: int) -> list[list[float]] | Fault:
-    """Read the body of a response with status 200 to a request for ``count`` embeddings; in the order of the texts."""
+    """Read the body of a response with status 200 to a request for `count` embeddings, in the order of the texts."""
     data = _read_object(body)
     if isinstance(data, Fault):
         return data
@@ -164,7 +175,7 @@ def read_vectors(body: bytes, count: int) -> list[list[float]] | Fault:
     vectors = [found[place] for place in range(count)]
     for vector in vectors:
         if not isinstance(vector, list) or not vector or not all(type(each) in (int, float) for each in vector):
-            return Fault("replied with an embedding that is no list of numbers")
+            return Fault("replied with an embedding that is not a list of numbers")
     if len({len(vector) for vector in vectors}) > 1:
         return Fault("replied with embeddings of different lengths")
     return vectors
@@ -174,7 +185,7 @@ def _read_object(body: bytes) -> dict[str, Any] | Fault:
     try:
         data = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        # ValueError is also what int() says of a number with more than 4300 digits.
+        # int() raises ValueError as well, for a number with more than 4300 digits.
         start = body[:200].decode("utf-8", "replace")
         kind = "HTML" if start.lstrip().lower().startswith(("<!doctype", "<html")) else "something that is not JSON"
         return Fault(f"replied with {kind}, beginning {start!r}" if start.strip() else "replied with an empty body")
@@ -186,7 +197,7 @@ def _read_object(body: bytes) -> dict[str, Any] | Fault:
 
 
 def _read_calls(message: Mapping[str, Any]) -> tuple[ToolRequest, ...]:
-    """The tools that a message asks for, by the names that it gives them."""
+    """The tools that a message asks for. Requests without a name are left out."""
     found = []
     for number, each in enumerate(message.get("tool_calls") or (), start=1):
         function = each.get("function") if isinstance(each, dict) else None
@@ -207,7 +218,7 @@ def _read_calls(message: Mapping[str, Any]) -> tuple[ToolRequest, ...]:
 def _read_choice(choice: Any, data: Mapping[str, Any], fallback_model: str) -> Content | Fault:
     message = choice.get("message") if isinstance(choice, dict) else None
     plain = message is None and isinstance(choice, dict) and isinstance(choice.get("text"), str)
-    if plain:  # of a plain completion, which may well be empty: the text was at its end
+    if plain:  # a plain completion may be empty, if the text was complete
         message = {"content": choice["text"]}
     if not isinstance(message, dict):
         return Fault("replied with a choice that has no message")
@@ -232,7 +243,7 @@ def _read_choice(choice: Any, data: Mapping[str, Any], fallback_model: str) -> C
 
 
 def _text_of(content: Any) -> str | None:
-    """The text of a message: a string, null, or a list of parts. None for any other type."""
+    """The text of a message that is a string, null or a list of parts; None for any other type."""
     if content is None:
         return ""
     if isinstance(content, list):
@@ -242,7 +253,7 @@ def _text_of(content: Any) -> str | None:
 
 
 def read_usage(data: Any) -> Usage:
-    """Token counts of a response; unknown where they are missing or make no sense."""
+    """The token counts of a response, which are unknown if they are missing or invalid."""
     if not isinstance(data, dict):
         return Usage(known=False)
     details = data.get("prompt_tokens_details")
@@ -253,7 +264,7 @@ def read_usage(data: Any) -> Usage:
 
 
 def error_message(data: Any) -> str:
-    """The message inside an error body, in any of the shapes that servers use; else the body itself."""
+    """The message in an error body, in any of the forms that servers use, or the body itself."""
     for _ in range(3):
         if not isinstance(data, dict):
             break

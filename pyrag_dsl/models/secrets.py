@@ -1,8 +1,7 @@
-"""Credentials: where they come in, and how they are kept out of everything that is shown or stored.
+"""Credentials: how they are given, and how they are kept out of everything that is shown or stored.
 
-A key may be given as ``api_key`` or inside the URL (``https://user:password@host/v1``). It leaves this
-process in one header to one host. Endpoints echo keys in error bodies, so whatever they say is scrubbed
-before it is kept.
+A key may be given as `api_key` or in the URL (`https://user:password@host/v1`). It leaves this process only in one
+header to one host. Endpoints repeat keys in error bodies, so their texts are scrubbed before they are kept.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..quoting import one_line, shorten
 
-NO_KEY = "EMPTY"  # what local servers expect where a key has no meaning
+NO_KEY = "EMPTY"  # the key that local servers expect if they check none
 MASK = "***"
 
 _BEARER = re.compile(r"(?i)\b(bearer|basic|api[-_ ]?key[\"']?\s{0,4}[:=]\s{0,4}[\"']?)\s{0,4}[A-Za-z0-9._~+/=-]{8,}")
@@ -22,9 +21,9 @@ _URL_USER = re.compile(r"(?<=://)[^/\s@]{1,200}@")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model is served, and what lets us in.
+    """The address of a model, and its credentials.
 
-    ``url`` is the base URL without credentials and is safe to show; ``authorization`` is the header's value.
+    `url` is the base URL without credentials and is safe to show; `authorization` is the header's value.
     """
 
     url: str
@@ -33,14 +32,13 @@ class Endpoint:
 
     @classmethod
     def parse(cls, base_url: str, api_key: str | None = None) -> Endpoint:
-        """Split ``base_url`` into address and credentials.
+        """Split `base_url` into address and credentials.
 
-        Raises ``ValueError``, without the URL in its text, for anything but an http(s) URL with a host, for a
-        query or a fragment (HTTP libraries log them), for a key that cannot stand in a header, and for two
-        credentials.
+        Raises:
+            ValueError: the URL is not http(s) with a host, or it has a query or fragment, which HTTP libraries log; or
+                the key cannot stand in a header, or is given twice. The message does not hold the URL.
         """
-        # Imported here, like all that is slow to import in this package: a model that is not used costs
-        # nothing.
+        # Modules that are slow to import are imported on use, so that a model that is not used costs nothing.
         import base64
         from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -67,15 +65,15 @@ class Endpoint:
         return cls(url, f"Basic {coded}", _forms(userinfo, plain, coded, password or user))
 
     def scrub(self, text: str, *, shortest: int = 8) -> str:
-        """``text`` with this endpoint's credentials masked, those of ``shortest`` characters or more."""
+        """`text` with this endpoint's credentials masked, those of `shortest` characters or more."""
         for secret in self.secrets:
             if len(secret) >= shortest:
                 text = text.replace(secret, MASK)
         return text
 
     def excerpt(self, text: str, limit: int = 300) -> str:
-        """At most ``limit`` characters of what a server said, on one line, without what looks like a key."""
-        # Scrubbed before and after: characters that one_line drops can hide a key from the first search.
+        """At most `limit` characters of a server's text, on one line, without anything that looks like a key."""
+        # It is scrubbed before and after `one_line`, which removes characters that can hide a key from the first pass.
         text = one_line(self.scrub(text[:65536], shortest=4))
         text = self.scrub(text, shortest=4)
         text = _BEARER.sub(lambda match: match.group(1) + " " + MASK, text)
@@ -90,7 +88,7 @@ def _header_safe(key: str) -> str:
 
 
 def _forms(*secrets: str) -> tuple[str, ...]:
-    """Each secret as it stands and as URLs write it, longest first so that no form cuts another in two."""
+    """Each secret as it is and as URLs write it, longest first, so that no form splits another."""
     from urllib.parse import quote
 
     forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}

@@ -1,9 +1,9 @@
-"""One endpoint's connections: the ``openai`` client on a lane of its own.
+"""The connections to one endpoint: an `openai` client with a thread of its own.
 
-The SDK's own retries are off (``max_retries=0``): they bound neither one attempt by wall time (a reply that
-drips a byte a second never times out) nor all of them together, and their delays cannot be set.
+The retries of the SDK are off (`max_retries=0`), because they bound neither the time of one attempt (a reply of a byte
+a second never times out) nor that of all attempts, and their delays cannot be set.
 
-Imported at the first call, since ``openai`` is slow to import.
+This module is imported at the first call, because `openai` is slow to import.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .lane import Failed, Transport
 from .secrets import Endpoint
 from .streams import ReplyStream
 
-# All that may leave; the SDK adds headers from OPENAI_* variables and others that describe this machine. The
-# last one the SDK reads back from the request, to know that we asked for raw bytes.
+# The only headers that are sent. The SDK would add headers from OPENAI_* variables, and others that describe this
+# machine. The SDK itself reads the last one, which tells it that raw bytes were requested.
 _HEADERS_SENT = frozenset(
     {
         "host",
@@ -36,7 +36,7 @@ _HEADERS_SENT = frozenset(
     }
 )
 _TRANSPORT_MODULES = ("http", "h11", "h2", "anyio", "ssl", "socket")
-_ASKED = ("model", "messages", "prompt", "input")  # what the SDK's methods must be given by name
+_ASKED = ("model", "messages", "prompt", "input")  # the fields that the SDK's methods take as named arguments
 _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 
 
@@ -60,9 +60,9 @@ class HttpTransport(Transport):
     async def post(
         self, body: Mapping[str, Any], timeout: float, max_bytes: int, listener: Callable[[str], object] | None = None
     ) -> bytes | Failed:
-        """Send one request and read the body of the reply, all within ``timeout`` seconds.
+        """Send one request and read the body of the reply, all within `timeout` seconds.
 
-        A body with a ``prompt`` is one for a plain completion, one with an ``input`` for embeddings; others are chats.
+        A body with a `prompt` is for a plain completion, and one with an `input` for embeddings; all others are chats.
         """
         client = self._connect()
         try:
@@ -89,7 +89,7 @@ class HttpTransport(Transport):
             resource, asked["encoding_format"] = client.embeddings, "float"
         create = resource.with_streaming_response.create
         try:
-            # Read raw: the size is bounded, and what the bytes mean is for reply.read_body to say.
+            # The bytes are read raw, with a bound on their number. `reply.read_body` parses them.
             async with create(**asked, extra_body=rest, timeout=timeout) as response:
                 received, stream = bytearray(), None
                 async for chunk in response.iter_bytes():
@@ -119,7 +119,7 @@ class HttpTransport(Transport):
         if self._client is None:
             import openai
 
-            # Empty strings, because the SDK reads OPENAI_ORG_ID and OPENAI_PROJECT_ID for None.
+            # With None, the SDK would read OPENAI_ORG_ID and OPENAI_PROJECT_ID.
             self._client = openai.AsyncOpenAI(
                 api_key="unused",
                 base_url=self._endpoint.url,
@@ -128,7 +128,7 @@ class HttpTransport(Transport):
                 max_retries=0,
                 http_client=openai.DefaultAsyncHttpxClient(
                     trust_env=self._trust_env,
-                    # A redirect may lead to another host, and our header goes to one host only.
+                    # A redirect may lead to another host, and the credentials must go to one host only.
                     follow_redirects=False,
                     event_hooks={"request": [self._set_headers]},
                 ),
@@ -136,7 +136,7 @@ class HttpTransport(Transport):
         return self._client
 
     async def _set_headers(self, request: Any) -> None:
-        """Let out the headers we know and no others, with our credentials and no one else's."""
+        """Send only known headers, and only our own credentials."""
         for name in list(request.headers):
             if name.lower() not in _HEADERS_SENT:
                 del request.headers[name]
@@ -174,7 +174,7 @@ def _status_failure(error: Any) -> Failed:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by ``Retry-After-Ms`` or ``Retry-After`` (seconds or date, RFC 9110 10.2.3)."""
+    """The seconds to wait by `Retry-After-Ms` or `Retry-After` (seconds or date, RFC 9110 10.2.3)."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
         if value is None:
@@ -192,7 +192,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The innermost exception that says something: "Connection refused" rather than "Connection error."."""
+    """The text of the innermost exception that has one: "Connection refused" rather than "Connection error."."""
     said = ""
     seen: BaseException | None = error
     for _ in range(8):

@@ -25,12 +25,12 @@ class EmbeddedReader:
 
         Args:
             query: a question, or, without documents, facts and a question about them.
-            docs: documents ``Title\\nText``, best first; None or empty to compose from the query alone.
+            docs: documents `Title\\nText`, best first; None or empty to compose from the query alone.
 
         With both documents and facts, the facts count where the documents do not say.
 
         Returns:
-            A span of the documents or of the query, ``"yes"``, ``"no"``, or ``"unknown"``, whatever the text.
+            A span of the documents or of the query, `"yes"`, `"no"`, or `"unknown"`, whatever the text.
         """
         if not docs:
             return compose(query).answer

@@ -205,7 +205,7 @@ def mentioned(name: str, text: str) -> bool:
 
 
 def find_options(question: str, facts: Sequence[str], joint: str) -> Alternatives | None:
-    """The two things that stand on either side of a joint (``or``, ``and``, ``than``) in the question.
+    """The two things that stand on either side of a joint (`or`, `and`, `than`) in the question.
 
     Names hold commas and joints themselves, so every stretch that begins or ends at a comma or a space is
     tried, and the longest ones that the facts mention win. None where the facts mention neither.

@@ -32,7 +32,7 @@ class Reading:
     """The outcome of reading some text for a question.
 
     Attributes:
-        answer: a span of the text, ``"yes"``, ``"no"``, or `UNKNOWN`.
+        answer: a span of the text, `"yes"`, `"no"`, or `UNKNOWN`.
         confidence: between 0 and 1; 0 exactly when the answer is `UNKNOWN`. Comparable between readings,
             not a probability.
         evidence: the sentence (or stated fact) that the answer was taken from; empty where there is none.
@@ -297,13 +297,13 @@ def _edges(run: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
 
 
 def compose(prompt: str) -> Reading:
-    """Answer ``Given: <facts>. Answer the question: <question>`` from the facts alone.
+    """Answer `Given: <facts>. Answer the question: <question>` from the facts alone.
 
     Args:
         prompt: facts and question in any of the forms that `questions.split_prompt` knows.
 
     Returns:
-        One of the things compared (as the question spells it), ``"yes"`` or ``"no"``, or a span of a fact;
+        One of the things compared (as the question spells it), `"yes"` or `"no"`, or a span of a fact;
         `NOTHING` where the facts do not settle the question.
     """
     stated = split_prompt(prompt)

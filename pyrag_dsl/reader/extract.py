@@ -73,7 +73,7 @@ def read(question: str, docs: Sequence[str]) -> Reading:
 
     Args:
         question: in natural language.
-        docs: documents, best first, each ``Title\\nText`` or only text.
+        docs: documents, best first, each `Title\\nText` or only text.
 
     Returns:
         The best span, or `NOTHING` where no sentence shares words with the question or holds an

@@ -170,5 +170,5 @@ _SLOTS: Final = {
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern whose slots (``<DATE>``, ``<PERSON>`` ...) are filled in, compiled when first used."""
+    """A pattern whose slots (`<DATE>`, `<PERSON>` ...) are filled in, compiled when first used."""
     return re.compile(re.sub(r"<([A-Z_]+)>", lambda slot: f"(?:{_SLOTS[slot[1]]})", pattern))

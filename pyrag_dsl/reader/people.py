@@ -15,7 +15,7 @@ from .questions import Kind
 class Relation:
     """One relation between the thing asked about and the answer.
 
-    Slots such as ``<DATE>`` in the patterns are filled in by `patterns.compiled`. No pattern may hold an
+    Slots such as `<DATE>` in the patterns are filled in by `patterns.compiled`. No pattern may hold an
     unbounded repetition: documents are not to be trusted.
 
     Attributes:

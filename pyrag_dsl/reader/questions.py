@@ -184,7 +184,7 @@ class Stated:
 
 
 def split_prompt(prompt: str) -> Stated:
-    """Split ``Given: <facts>. Answer the question: <question>`` and the other ways models write it.
+    """Split `Given: <facts>. Answer the question: <question>` and the other ways models write it.
 
     Without any such marker, the last sentence that ends in a question mark is the question and the rest are
     facts. Only the first 20,000 characters count.

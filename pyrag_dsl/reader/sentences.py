@@ -83,7 +83,7 @@ def _bounded(sentence: str) -> list[str]:
 
 
 def split_document(document: str) -> tuple[str, str]:
-    """(title, text) of a document ``Title\nText``; the title may be quoted, and is "" where missing."""
+    """(title, text) of a document `Title\nText`; the title may be quoted, and is "" where missing."""
     first, newline, rest = document.lstrip().partition("\n")
     title = first.strip().strip('"“”').strip()
     if newline and rest.strip() and len(title) <= _MAX_TITLE_CHARACTERS and not title.endswith("."):

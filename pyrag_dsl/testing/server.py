@@ -1,4 +1,4 @@
-"""``ScriptedModelServer``: an OpenAI-compatible server on a loopback port that says what it was told to say.
+"""`ScriptedModelServer`: an OpenAI-compatible server on a loopback port that says what it was told to say.
 
 For tests of anything that talks to a language model over HTTP, yours included: real sockets and real HTTP, no
 model, no patching. It plays a list of turns, or calls a function of yours with each request, and keeps what
@@ -9,7 +9,7 @@ it was asked.
         ...
         assert server.requests[0].messages[-1]["content"].startswith("Question")
 
-Serves ``POST /v1/chat/completions``, ``POST /v1/completions`` and ``GET /v1/models``. Standard library only.
+Serves `POST /v1/chat/completions`, `POST /v1/completions` and `GET /v1/models`. Standard library only.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from typing import Any
 class Turn:
     """What the server does with one request.
 
-    text: the model's words (None: null content); used unless ``body`` is given. body: the exact bytes of the
+    text: the model's words (None: null content); used unless `body` is given. body: the exact bytes of the
     response instead. usage: (prompt, completion, cached) tokens; by default words are counted, None leaves
     usage out. delay: seconds before the response begins. cut_after: close the connection after so many bytes
-    of the body. drip: seconds between single bytes of the body. reasoning: value of ``reasoning_content``
+    of the body. drip: seconds between single bytes of the body. reasoning: value of `reasoning_content`
     beside the text. calls: the tools that it asks for, as pairs of a name and its arguments (a text stands for itself).
     """
 
@@ -52,7 +52,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that was received. ``headers``: names in lower case. ``body``: the parsed JSON, or None."""
+    """One request that was received. `headers`: names in lower case. `body`: the parsed JSON, or None."""
 
     method: str
     path: str
@@ -78,19 +78,19 @@ Script = Iterable["Turn | str"] | Callable[[Request], "Turn | str"]
 
 
 def truncated(text: str) -> Turn:
-    """A reply cut off at the token limit (``finish_reason`` "length")."""
+    """A reply cut off at the token limit (`finish_reason` "length")."""
     return Turn(text, finish_reason="length")
 
 
 def status(code: int, *, retry_after: float | str | None = None, message: str = "scripted error") -> Turn:
-    """An HTTP error with an OpenAI-style body, and a ``Retry-After`` header if asked for."""
+    """An HTTP error with an OpenAI-style body, and a `Retry-After` header if asked for."""
     body = json.dumps({"error": {"message": message, "type": "scripted", "code": code}}).encode()
     headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
     return Turn(status=code, body=body, headers=headers)
 
 
 def dropped(after: int = 20, text: str = "never arrives") -> Turn:
-    """A reply whose connection is lost after ``after`` bytes of its body; -1: before anything is sent."""
+    """A reply whose connection is lost after `after` bytes of its body; -1: before anything is sent."""
     return Turn(text, cut_after=after)
 
 
@@ -115,17 +115,17 @@ def null_content(finish_reason: str | None = "stop") -> Turn:
 
 
 def oversized(size: int = 1 << 20) -> Turn:
-    """A well-formed reply with ``size`` characters of text."""
+    """A well-formed reply with `size` characters of text."""
     return Turn("x" * size)
 
 
 class ScriptedModelServer:
-    """A scripted model on ``127.0.0.1``; use it as a context manager, or ``start`` and ``close`` it.
+    """A scripted model on `127.0.0.1`; use it as a context manager, or `start` and `close` it.
 
     script: turns played in the order in which requests come in, a plain string being a reply with that text;
-    or a function from ``Request`` to turn, called in the thread of the request (possibly several at once).
-    Requests beyond the end of the script get status 400 and are counted in ``unexpected``. models: names that
-    ``/v1/models`` lists. port: 0 takes a free one.
+    or a function from `Request` to turn, called in the thread of the request (possibly several at once).
+    Requests beyond the end of the script get status 400 and are counted in `unexpected`. models: names that
+    `/v1/models` lists. port: 0 takes a free one.
 
     requests: what was received on the completion paths, in order of arrival. peak: most requests under way at
     once.
@@ -179,7 +179,7 @@ class ScriptedModelServer:
         self.close()
 
     def _take(self, request: Request) -> Turn:
-        """Record ``request`` and say what to do with it."""
+        """Record `request` and say what to do with it."""
         with self._lock:
             self.requests.append(request)
             turn = next(self._turns, None) if self._script is None else None
