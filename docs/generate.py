@@ -1,11 +1,11 @@
-"""Writes what the pages say of the code: vocabulary, limits, diagnostics, the interfaces.
+"""Writes the parts of the pages that are derived from the code: vocabulary, limits, diagnostics, the interfaces.
 
     python docs/generate.py            # rewrite the pages
-    python docs/generate.py --check    # say which would change, and exit with status 1
+    python docs/generate.py --check    # name the pages that would change, and exit with status 1
 
-In `language.md` what stands between `<!-- table: NAME -->` and `<!-- end -->` is written here; `diagnostics.md` is
-written whole, with the plans of `tests/diagnostics/*.plan` as examples, and so are `api.md`, `cli.md` and `events.md`,
-from the code. A test holds that they are up to date.
+In `language.md`, the text between `<!-- table: NAME -->` and `<!-- end -->` is written here. `diagnostics.md` is written
+as a whole, with the plans of `tests/diagnostics/*.plan` as examples, and so are `api.md`, `cli.md` and `events.md`, from
+the code. A test checks that they are up to date.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ class DiagnosticFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printed(Event):
-    """The plan has printed something. A trace has at most one such event for a run, after the statements.
+    """The plan has printed something. Only traces have this event, once for a run, after the statements.
 
     Attributes:
         text: everything that the plan printed.

@@ -270,7 +270,7 @@ def _declared(
     except NameError as error:
         raise TypeError(
             f"the tool {name!r} is annotated with {error.name!r}, which its module does not define: define it at the "
-            "top of the module, or leave the annotation out"
+            "top of a module, or leave the annotation out"
         ) from None
     except Exception:
         hints = {}
