@@ -1,7 +1,7 @@
-"""Threads that are kept and lent out, so that no tool can hold its caller: one that hangs is left behind.
+"""A pool of threads for jobs that may hang, such as tools: a thread that hangs is abandoned, and its caller goes on.
 
-A kept thread has an event loop of its own if it ever needs one, kept with it. So blocking code can run coroutines
-wherever it is called, and what pools connections by loop finds the same loops again.
+A thread of the pool has its own event loop, which is made when it is first needed and kept with the thread. Blocking
+code can therefore run coroutines anywhere, and libraries that pool connections by loop find the same loops again.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Job = Callable[[], Any]
 Deliver = Callable[[Any, "BaseException | None"], None]
 
 _MOST_IDLE = 64
-_SOON = 0.02  # seconds between two looks at a job that is ending
-_LAST_WORDS = 2.0  # seconds that a coroutine has to end when its caller is interrupted
+_SOON = 0.02  # seconds between two checks of a job that is ending
+_LAST_WORDS = 2.0  # seconds in which a coroutine may end after its caller was interrupted
 
 
 class Hanging(Exception):
-    """A job that has not ended in time; it goes on in a thread that nobody waits for."""
+    """A job has not ended in time. It continues in a thread for which nobody waits."""
 
 
 def start(job: Job, deliver: Deliver) -> None:
-    """Do a job in another thread, in the caller's context; `deliver`, which must not raise, gets what came of it."""
+    """Do a job in another thread, in the caller's context; `deliver`, which must not raise, gets its result or error."""
     try:
         thread = _idle.pop()
     except IndexError:
@@ -41,10 +41,10 @@ def start(job: Job, deliver: Deliver) -> None:
 
 
 def wait(job: Job, seconds: float | None = None, ending: Callable[[], bool] = lambda: False) -> Any:
-    """What a job in another thread returns or raises.
+    """Do a job in another thread and wait for its result.
 
     Raises:
-        Hanging: where that takes longer than `seconds`, and the job is not `ending` by itself.
+        Hanging: the job takes longer than `seconds`, and is not `ending` by itself.
     """
     answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
     start(job, lambda result, error: answers.put((result, error)))
@@ -66,7 +66,7 @@ def wait_for_coroutine(
     seconds: float | None = None,
     ending: Callable[[], bool] = lambda: False,
 ) -> Any:
-    """`wait` for the coroutine that `make` makes. If the caller is interrupted it is cancelled, and may end well."""
+    """`wait` for the coroutine that `make` makes. If the caller is interrupted, the coroutine is cancelled."""
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
     ended = threading.Event()
 
@@ -81,7 +81,7 @@ def wait_for_coroutine(
     except BaseException as error:
         if running and not ended.is_set():
             loop, task = running[0]
-            with suppress(RuntimeError):  # it has ended since, and its loop with it
+            with suppress(RuntimeError):  # the coroutine and its loop have ended meanwhile
                 loop.call_soon_threadsafe(task.cancel)
             if not isinstance(error, Hanging):
                 ended.wait(_LAST_WORDS)
@@ -89,7 +89,7 @@ def wait_for_coroutine(
 
 
 class _Thread:
-    """A daemon thread that does jobs, one after the other."""
+    """A daemon thread that does one job after the other."""
 
     def __init__(self) -> None:
         self.jobs: queue.SimpleQueue[tuple[Context, Job, Deliver] | None] = queue.SimpleQueue()
@@ -111,15 +111,15 @@ class _Thread:
             deliver(result, error)
             if not kept:
                 break
-            del given, context, job, deliver, result, error  # nothing of a job outlives it here
+            del given, context, job, deliver, result, error  # keep no reference to a job after its end
         loop = getattr(_own, "loop", None)
         if loop is not None:
             loop.close()
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop of ours. A process that is forked off may close what it has inherited of it."""
-    if not hasattr(os, "fork") or not hasattr(selectors, "EpollSelector"):  # nothing is shared with a child
+    """A new event loop that a forked child can close without harm to the parent."""
+    if not hasattr(os, "fork") or not hasattr(selectors, "EpollSelector"):  # a child would share nothing
         return asyncio.new_event_loop()
     selector = selectors.EpollSelector()
     _selectors.add(selector)
@@ -144,7 +144,7 @@ def _in_own_loop(
 
 
 def _see_off(loop: asyncio.AbstractEventLoop, left: set[asyncio.Task[Any]]) -> None:
-    """Let tasks end that were still there when the coroutine was done."""
+    """Let the tasks end that are left after the coroutine."""
     for task in left:
         task.cancel()
     loop.run_until_complete(asyncio.wait(left))
@@ -154,7 +154,7 @@ def _see_off(loop: asyncio.AbstractEventLoop, left: set[asyncio.Task[Any]]) -> N
 
 @atexit.register
 def _dismiss() -> None:
-    """Let idle threads close their loops."""
+    """End the idle threads, which close their loops."""
     while _idle:
         thread = _idle.pop()
         thread.jobs.put(None)
@@ -162,10 +162,10 @@ def _dismiss() -> None:
 
 
 def _part() -> None:
-    """In a child of this process: threads do not survive a fork, and what their loops wait with is the parent's.
+    """In a forked child: threads do not survive a fork, but their loops still share an epoll object with the parent.
 
-    Both processes hold the same epoll object. To close a loop in the child, as the collector does, would take from it
-    what wakes the parent's loop up: the child gets an object of its own in its place.
+    If the garbage collector closed a loop in the child, this would remove from the shared object what wakes the loop of
+    the parent. Therefore the child gets its own epoll object in its place.
     """
     _idle.clear()
     for selector in list(_selectors):

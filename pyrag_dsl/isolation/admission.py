@@ -1,8 +1,8 @@
-"""What a worker says, checked: an outcome is made of it, or `Garbled` is raised.
+"""Checks the replies of a worker: each becomes an outcome, or `Garbled` is raised.
 
-A plan that has broken out of the interpreter speaks with the voice of its worker. So nothing of a reply is taken
-as it comes: names of tools and places are looked up in the host's own tree, recorded calls in the host's own
-journal, arguments and the final value pass the border once more, and all sizes are those that the limits allow.
+A plan that has broken out of the interpreter can send any reply. Therefore nothing in a reply is trusted: names of
+tools and places are looked up in the host's own tree, recorded calls in the host's own journal, arguments and the final
+value pass the border again, and all sizes are checked against the limits.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Admission:
         self.journal = journal
         self.signatures = signatures
         self.limits = limits
-        self._numbers: dict[int, tuple[int, Entry]] = {}  # by identity, and the entry so that it keeps its own
+        self._numbers: dict[int, tuple[int, Entry]] = {}  # by id; the entry is kept, so that its id stays its own
         self._count = 0
         self.nodes = list(walk(program.body))
         self.sites = {node.span: node.tool for node in self.nodes if type(node) is ToolCall}
@@ -48,7 +48,7 @@ class Admission:
         self.width = max(map(len, program.source.split("\n"))) + 1
 
     def numbered(self) -> dict[int, Entry]:
-        """What the journal holds, by number: a node may have several entries, so they are told apart by theirs."""
+        """The entries of the journal by number. Nodes do not identify them, because a node may have several."""
         known: dict[int, tuple[int, Entry]] = {}
         for entry in self.journal:
             found = self._numbers.get(id(entry))
@@ -66,13 +66,13 @@ class Admission:
         overrides: Overrides,
         variables: Callable[[], dict[str, Any]],
     ) -> Outcome:
-        """The outcome that a reply tells. `variables` is asked for them when somebody looks.
+        """The outcome in a reply.
 
         Args:
             told: the reply.
-            entries: what the worker knew of, by number.
-            overrides: those of the pass: the worker tells what was asked before them.
-            variables: brings the variables of the plan.
+            entries: the entries that the worker knows, by number.
+            overrides: the overrides of the pass; the reply holds the arguments before overrides.
+            variables: fetches the variables of the plan when they are first read.
         """
         try:
             return self._outcome(told, entries, overrides, variables)
@@ -140,7 +140,7 @@ class Admission:
         return tuple(found)
 
     def arguments(self, tool: str, told: Any) -> dict[str, Any]:
-        """Arguments of a call as the plan gave them, over the border as in process."""
+        """The arguments of a call as the plan gave them, copied over the border as in this process."""
         signature = self.signatures[tool]
         _require(type(told) is dict and told.keys() == {param.name for param in signature.params})
         arguments: dict[str, Any] = {}
@@ -154,7 +154,7 @@ class Admission:
         return arguments
 
     def statement(self, row: Any) -> tuple[Any, Any]:
-        """A statement of the host's own tree, and what its preview needs of its value."""
+        """A statement of the host's own tree, and its value as far as a preview needs it."""
         at, shown = row
         _require(_count(at))
         return self.nodes[at], _preview(shown)
@@ -190,14 +190,14 @@ class Admission:
 
 
 class Variables(dict[str, Any]):
-    """The variables of an isolated plan: one more pass brings them, when somebody looks."""
+    """The variables of an isolated plan. They are fetched by one more pass when they are first read."""
 
     def __init__(self, ask: Callable[[], dict[str, Any]]) -> None:
         super().__init__()
         self._ask: Callable[[], dict[str, Any]] | None = ask
 
     def items(self) -> Any:
-        """The only way in that there is a use for: names and values of the plan."""
+        """The names and values of the plan. Nothing reads the variables in another way."""
         if self._ask is not None:
             ask, self._ask = self._ask, None
             self.update(ask())
@@ -223,7 +223,7 @@ def _preview(shown: Any) -> Any:
 
 @lru_cache(256)
 def _kind(name: str) -> type:
-    """A type of this name: a preview shows no more of it."""
+    """A type with this name, of which a preview shows nothing else."""
     _require(_text(name, 64).isidentifier())
     return type(name, (), {})
 

@@ -1,18 +1,18 @@
 """`isolation="process"`: passes in worker processes, as a second wall behind the interpreter.
 
-A pass is a pure function of the program and the journal, so it can be made anywhere: the host calls the tools, and a
-worker that can reach nothing interprets. A plan that is given as text is read by a worker first (`Isolated.vet`), and
-by the host, which needs its nodes, only once that has gone well. There is one exchange for each pass, of what the
-worker does not know yet; no worker is held while a tool is at work.
+A pass is a pure function of the program and the journal, so any process can make it: the host calls the tools, and a
+worker that can reach nothing interprets. A plan that is given as text is parsed by a worker first (`Isolated.vet`), and
+by the host, which needs its nodes, only if that goes well. Each pass is one request and one reply, and the request
+holds only what the worker does not know yet. No worker is occupied while a tool works.
 
-Whatever happens to a worker is an end of that pass and of nothing else: one that is killed, or dies, or answers
-rubbish, is a `LimitExceeded` of code PLAN400; one that does not stop when the time is over is killed, PLAN402; one
-that meets the limit of its memory, PLAN403. The next pass gets a fresh one.
+A failure of a worker ends only that pass. A worker that is killed, dies or sends an invalid reply is a `LimitExceeded`
+of code PLAN400. A worker that does not stop at the deadline is killed (PLAN402), and so is one that exceeds its memory
+(PLAN403). The next pass gets a new worker.
 
-A worker is taken to be the attacker's. What holds it is a filter of system calls (`seccomp.py`), whoever its user is;
-where the platform has none, "process" is refused, and "rlimits" is the name of what is left: limits of resources, and
-another user if the host is root. What is not walled off: a plan that has taken over its worker could lie to the later
-runs that this worker serves until it is retired (`Pool.passes`), within what `admission.py` lets through.
+A worker is assumed to belong to the attacker. A filter of system calls (`seccomp.py`) confines it, whoever its user is.
+On a platform without such a filter, "process" is refused; "rlimits" only limits resources, and uses another user if the
+host is root. One thing is not prevented: a plan that has taken over its worker can lie to later runs that the worker
+serves until it is retired (`Pool.passes`), as far as `admission.py` accepts its replies.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from .pool import DIED, OVERDUE, Interrupt, Member, Memory, OutOfTime, Pool, Wat
 from .wire import pack, signature_rows
 
 KINDS = ("none", "process", "rlimits")
-_PATIENCE = 300.0  # seconds for a pass that nobody can interrupt, where the limits set no deadline
+_PATIENCE = 300.0  # seconds for a pass without an interrupt, if the limits have no deadline
 _RUNS = 8  # runs that a worker remembers
-_BYTES = 32 * 2**20  # of their requests
-_BRIEF = 2**12  # bytes of a reply that says next to nothing
+_BYTES = 32 * 2**20  # bytes of the requests of these runs
+_BRIEF = 2**12  # bytes of a reply without content
 _runs = itertools.count(1)
 _NO_INPUTS: Mapping[str, Any] = {}
 
 
 class Isolated:
-    """`interpret`, in a worker: the same arguments and the same outcomes, but for `Outcome.error`, always None.
+    """`interpret` in a worker, with the same arguments and outcomes, except that `Outcome.error` is always None.
 
-    One object serves one run, and remembers what its workers know of it. Raises `LimitExceeded`, without a
+    One object serves one run, and remembers what its workers know of the run. It raises `LimitExceeded`, without a
     trace, if the worker is lost.
     """
 
@@ -78,7 +78,7 @@ class Isolated:
         progress: None = None,  # noqa: ARG002
         inputs: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """See `pyrag_dsl.interpret`. After each call that `supply` answers the pass is made again, from the top."""
+        """See `pyrag_dsl.interpret`. After each call that `supply` answers, the pass is made again from the top."""
         journal = journal if journal is not None else Journal()
         given = inputs or _NO_INPUTS
         one = Exchange(self, program, journal, given, signatures or program.tools, limits or Limits(), now)
@@ -101,10 +101,12 @@ class Isolated:
     def vet(
         self, source: str, signatures: Mapping[str, Signature], limits: Limits, inputs: Collection[str] = ()
     ) -> None:
-        """Have a worker read a text before this process does: a parser that hangs, dies or eats memory does it there.
+        """Have a worker parse a text before this process does, because the parser may hang, crash or exhaust memory.
+
+        A text that is not a plan is no error here; parsing it in this process gives the reasons.
 
         Raises:
-            LimitExceeded: if it did. A text that is no plan is none of that: whoever parses it here finds out why.
+            LimitExceeded: the worker was lost.
         """
         watch = Watch(None, limits.deadline or _PATIENCE)
         frame = pack({"vet": source, "tools": signature_rows(signatures), "inputs": sorted(inputs), "cap": _BRIEF})
@@ -128,10 +130,10 @@ class Isolated:
         return self._pool or default_pool(self._filtered)
 
     def identify(self, one: Exchange) -> tuple[int, Admission]:
-        """The number of the run that this pass belongs to, and what checks its replies."""
+        """The number of the run that this pass belongs to, and the checker of its replies."""
         common = (one.program, one.journal, one.inputs, one.signatures, one.limits, one.now)
         same = len(self._common) == len(common) and all(
-            mine is theirs or (at > 2 and mine == theirs)  # a program, a journal and inputs are themselves only
+            mine is theirs or (at > 2 and mine == theirs)  # program, journal and inputs are compared by identity
             for at, (mine, theirs) in enumerate(zip(self._common, common, strict=True))
         )
         if not same or self._admission is None:
@@ -142,7 +144,7 @@ class Isolated:
 
 
 class Exchange:
-    """A request and its reply."""
+    """One request to a worker, and its reply."""
 
     def __init__(
         self,
@@ -162,10 +164,10 @@ class Exchange:
         self.limits = limits
         self.now = now
         self.run, self.admission = isolated.identify(self)
-        self.entries: dict[int, Entry] = {}  # what the worker has been told, by number
+        self.entries: dict[int, Entry] = {}  # the entries that the worker knows, by number
 
     def outcome(self, request: Mapping[str, Any], interrupt: Interrupt | None) -> Outcome:
-        """One pass. Raises `LimitExceeded`."""
+        """Make one pass. Raises `LimitExceeded`."""
         try:
             told = self.reply(request, interrupt, False)
             ended = _ended(told)
@@ -180,7 +182,7 @@ class Exchange:
             raise LimitExceeded((lost.diagnostic,)) from None
 
     def variables(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """What the plan's variables are in the end. Raises `LimitExceeded`."""
+        """The variables of the plan at the end of the pass. Raises `LimitExceeded`."""
         try:
             told = self.reply(request, None, True)
             ended = _ended(told)
@@ -192,7 +194,7 @@ class Exchange:
             raise LimitExceeded((found,)) from None
 
     def reply(self, request: Mapping[str, Any], interrupt: Interrupt | None, variables: bool) -> dict[str, Any]:
-        """What a worker answers. Raises `WorkerLost` or `OutOfTime`."""
+        """The reply of a worker. Raises `WorkerLost` or `OutOfTime`."""
         watch = Watch(interrupt, self.limits.deadline or (_PATIENCE if interrupt is None else math.inf))
         pool = self.isolated.pool
         member = pool.acquire(self.run, watch)
@@ -220,7 +222,7 @@ class Exchange:
             pool.release(member, usable)
 
     def news(self, member: Member) -> dict[str, Any]:
-        """What this worker must hear before the pass: the run, entries, and what it may forget."""
+        """The part of the request that this worker does not know: the run, entries, and runs that it may forget."""
         known = member.known
         forget = [run for run, memory in known.items() if memory.owner() is None]
         mine = known.pop(self.run, None)
@@ -252,7 +254,7 @@ class Exchange:
         }
 
     def introduction(self) -> dict[str, Any]:
-        """All that a worker must know of a run, but for its journal."""
+        """Everything that a worker must know of a run, except its journal."""
         tools = self.program.tools
         return {
             "source": self.program.source,
@@ -265,10 +267,10 @@ class Exchange:
 
 
 def isolated(isolation: str | Pool) -> Callable[..., Outcome]:
-    """What interprets the passes of one run: in this process for "none", else by workers.
+    """The interpreter of the passes of one run: this process for "none", else workers.
 
-    "process" has their system calls filtered, and raises `IsolationUnavailable` at the first pass where the platform
-    cannot; "rlimits" does without, knowingly; a `Pool` is as it was made.
+    With "process", the system calls of workers are filtered, and the first pass raises `IsolationUnavailable` if the
+    platform has no filter. "rlimits" uses no filter. A `Pool` is used as it was made.
     """
     if isinstance(isolation, Pool):
         return Isolated(isolation)
@@ -278,7 +280,7 @@ def isolated(isolation: str | Pool) -> Callable[..., Outcome]:
 
 
 def _rules(overrides: Overrides) -> dict[str, Any]:
-    """Overrides as a message: by node, what changes and the arguments that it is for."""
+    """Overrides as a message: for each node, pairs of new arguments and the arguments that they are for."""
     return {
         node: [[encode(dict(rule.changes)), None if rule.seen is None else encode(dict(rule.seen))] for rule in rules]
         for node, rules in overrides.items()
@@ -286,7 +288,7 @@ def _rules(overrides: Overrides) -> dict[str, Any]:
 
 
 def _ended(told: dict[str, Any]) -> Diagnostic | None:
-    """What a worker says that is no outcome."""
+    """The diagnostic of a reply that is not an outcome; None for an outcome."""
     if told.get("memory") is True:
         return Diagnostic("PLAN403", "the plan used more memory than its process may have")
     if told.get("too_large") is True:

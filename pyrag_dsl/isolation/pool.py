@@ -1,9 +1,9 @@
-"""Workers and the pool of them: started, spoken to within a time, and replaced when they are lost.
+"""The pool of workers: it starts them, exchanges messages within a time limit, and replaces lost workers.
 
-Nothing is inherited: a worker is a fresh Python with an empty environment, whose only descriptor besides
-`/dev/null` is one end of a socket pair. It leaves when that closes, so none outlives its host. (A signal at the
-death of the parent, which Linux has, comes already when the *thread* ends that started the worker.) A host that
-forks goes on with its workers; its child starts its own. Workers are ended, and waited for, at exit.
+A worker inherits nothing: it is a new Python with an empty environment, whose only descriptor besides `/dev/null` is
+one end of a socket pair. It exits when the socket closes, so none outlives its host. (Linux can send a signal at the
+death of the parent, but sends it when the *thread* ends that started the worker.) After a fork, the host keeps its
+workers, and the child starts its own. At exit, workers are ended and waited for.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from .wire import HEADER, unpack
 
 DIED = "the isolated interpreter died"
 OVERDUE = "the time of the run is over"
-_GRACE = 0.25  # seconds that a worker has to end a pass when it is told to
-_LOOK = 0.05  # seconds between two looks at the interrupt
-_START = 60.0  # seconds for a worker to come up
+_GRACE = 0.25  # seconds in which a worker must end a pass after it was told to
+_LOOK = 0.05  # seconds between two checks of the interrupt
+_START = 60.0  # seconds in which a worker must start
 _BOOT = (
     "import json, sys; sys.path.extend(p for p in json.loads(sys.argv[1]) if p not in sys.path); "
     "from pyrag_dsl.isolation.worker import main; main(int(sys.argv[2]), sys.argv[3:] == ['filtered'])"
@@ -44,7 +44,7 @@ Interrupt = Callable[[], bool]
 
 
 class WorkerLost(Exception):
-    """The worker of a pass is gone. `diagnostic` says how."""
+    """The worker of a pass is lost; `diagnostic` tells how."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
@@ -52,12 +52,12 @@ class WorkerLost(Exception):
 
 
 class IsolationUnavailable(RuntimeError):
-    """A worker cannot be started here. The message says why."""
+    """A worker cannot be started on this system. The message tells why."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """What a worker remembers of a run: whose it is, the numbers of the entries it has been sent, and the bytes."""
+    """What a worker knows of a run: the object of the run, the numbers of the sent entries, and their bytes."""
 
     owner: weakref.ref[Any]
     sent: set[int] = field(default_factory=set)
@@ -65,7 +65,7 @@ class Memory:
 
 
 class Member:
-    """One worker, seen from the host. Used by one thread at a time."""
+    """One worker, as the host sees it. Only one thread uses it at a time."""
 
     def __init__(self, memory: int, filtered: bool = True) -> None:
         if not hasattr(socket, "AF_UNIX") or os.name != "posix" or not sys.executable:
@@ -94,7 +94,7 @@ class Member:
                     stderr=subprocess.DEVNULL,
                     close_fds=True,
                     env={},
-                    start_new_session=True,  # Ctrl-C at the host's terminal is the host's to handle
+                    start_new_session=True,  # Ctrl-C at the terminal must reach only the host
                 )
             except OSError as error:
                 ours.close()
@@ -118,7 +118,7 @@ class Member:
         return self.process.poll() is None
 
     def exchange(self, request: bytes, cap: int, watch: Watch) -> Any:
-        """The reply to a request. Raises `WorkerLost`; the worker must not be used again then."""
+        """The reply to a request. Raises `WorkerLost`, after which the worker must not be used."""
         watch.stop = lambda: self.process.send_signal(signal.SIGUSR1)
         try:
             view = memoryview(request)
@@ -161,7 +161,7 @@ class Member:
         return data
 
     def kill(self, wait: float = 0.0) -> int:
-        """End the worker, at once or if it has not ended by itself after `wait` seconds. Returns its status."""
+        """End the worker, if it has not ended by itself within `wait` seconds. Returns its exit status."""
         if wait:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(wait)
@@ -172,11 +172,11 @@ class Member:
 
 
 class OutOfTime(Exception):
-    """The worker did not stop when the time was over."""
+    """The worker did not stop at the deadline."""
 
 
 class Watch:
-    """When to tell a worker to stop, and when to stop waiting for it."""
+    """Decides when a worker is told to stop, and when the host stops waiting for it."""
 
     def __init__(self, interrupt: Interrupt | None, patience: float) -> None:
         self.interrupt = interrupt
@@ -200,18 +200,18 @@ class Watch:
 
 
 class Pool:
-    """Workers, started when they are first needed and replaced when they are lost. Safe for threads."""
+    """Workers, which are started when they are needed and replaced when they are lost. A pool is thread-safe."""
 
     def __init__(
         self, size: int | None = None, *, memory: int = 2**30, passes: int = 10_000, filtered: bool = True
     ) -> None:
         """
         Args:
-            size: workers at most; one for each processor, but no more than 4, if not given.
-            memory: bytes that a worker may take beyond what it starts with, whatever the limits of a run say.
-            passes: after so many a worker is replaced.
-            filtered: whether the system calls of workers are filtered; without it there are limits of resources
-                only (`isolation="rlimits"`).
+            size: the largest number of workers; by default, one for each processor, but at most 4.
+            memory: the bytes that a worker may use beyond those at its start, whatever the limits of a run are.
+            passes: the number of passes after which a worker is replaced.
+            filtered: whether the system calls of workers are filtered; otherwise only their resources are limited
+                (`isolation="rlimits"`).
         """
         self.size = size or min(4, os.cpu_count() or 1)
         self.memory = memory
@@ -226,12 +226,12 @@ class Pool:
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the workers there are."""
+        """The process ids of all workers."""
         with self._changed:
             return [member.process.pid for member in (*self._idle, *self._busy)]
 
     def acquire(self, run: int, watch: Watch) -> Member:
-        """A worker for one pass, one that remembers the run if it is idle. Raises `OutOfTime`."""
+        """A worker for one pass, if possible an idle one that knows the run. Raises `OutOfTime`."""
         with self._changed:
             while True:
                 if self.closed:
@@ -261,7 +261,7 @@ class Pool:
         return started
 
     def release(self, member: Member, usable: bool = True) -> None:
-        """Give a worker back; one that is not usable is ended."""
+        """Return a worker to the pool, or end it if it is not usable."""
         usable = usable and not self.closed and member.passes < self.passes
         if not usable:
             member.kill()
@@ -272,7 +272,7 @@ class Pool:
             self._changed.notify()
 
     def close(self) -> None:
-        """End all workers; passes under way are lost."""
+        """End all workers. Running passes are lost."""
         with self._changed:
             self.closed = True
             members = [*self._idle, *self._busy]
@@ -283,7 +283,7 @@ class Pool:
             member.process.wait()
 
     def forget(self) -> None:
-        """In a child of the host: the workers are the parent's, who goes on talking to them."""
+        """In a forked child: forget the workers, which still belong to the parent."""
         for member in (*self._idle, *self._busy):
             member.socket.close()
             member.process.returncode = 0  # not a child of this process: there is nothing to wait for
@@ -298,7 +298,7 @@ class Pool:
 
 
 def _obituary(status: int) -> Diagnostic:
-    """How a worker ended that was not told to."""
+    """The diagnostic of a worker that ended by itself."""
     if status == -signal.SIGXCPU:
         return Diagnostic("PLAN402", "the plan used more processor time than its process may have")
     how = f"it was ended by {signal.Signals(-status).name}" if status < 0 else f"it left with status {status}"
@@ -311,7 +311,7 @@ _lock = threading.Lock()
 
 
 def default_pool(filtered: bool = True) -> Pool:
-    """The pool of `isolation="process"`, or of "rlimits" if not filtered, made when it is first asked for."""
+    """The pool of `isolation="process"`, or of "rlimits" if not filtered. It is made on first use."""
     with _lock:
         found = _default.get(filtered)
         if found is None or found.closed:

@@ -1,10 +1,10 @@
-"""The system calls that a worker may still make, as a filter in the kernel: an allow-list, and for good.
+"""The system calls that a worker may make, as an allow-list in the kernel that cannot be removed.
 
-A filter of seccomp is a small program that the kernel runs before each system call (seccomp(2); the machine is that of
-classic BPF). What is not on the list fails with EPERM, whoever the user is; a call by the convention of another
-architecture ends the process. Limits of resources bound how much; the list decides what. It holds the calls that an
-interpreter makes when it has imported everything: to read from and write to the one socket, private memory that
-cannot be executed, clocks, its own limits and handlers of signals, and to end.
+A seccomp filter is a small program that the kernel runs before each system call (seccomp(2), in the instructions of
+classic BPF). A call that is not on the list fails with EPERM, whoever the user is, and a call by the convention of
+another architecture ends the process. The list holds the calls that an interpreter makes after it has imported
+everything: reading and writing its one socket, private memory that cannot be executed, clocks, its own limits and
+signal handlers, and exit. Limits of resources bound how much of these it can use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SET_FILTER, _ALL_THREADS = 1, 1
 
 
 class _Machine(NamedTuple):
-    """Numbers of an architecture: its own, that of seccomp(2), and those of the calls that are allowed."""
+    """The numbers of an architecture: its own, that of seccomp(2), and those of the allowed calls."""
 
     architecture: int
     seccomp: int
@@ -55,8 +55,8 @@ _MACHINES = {
         },
     ),
 }  # fmt: skip
-# What arguments must be, as (which, mask, value): the socket is descriptor 0, memory is private, of no file and not
-# executable, and limits are those of the process itself.
+# The required arguments, as (index, mask, value): the socket is descriptor 0; memory is private, without a file and not
+# executable; limits are those of the process itself.
 _ARGUMENTS = {
     "read": [(0, 0xFFFFFFFF, 0)],
     "write": [(0, 0xFFFFFFFF, 0)],
@@ -71,7 +71,7 @@ class _Program(ctypes.Structure):
 
 
 def missing() -> str | None:
-    """Why this platform has no filter for us; None where it should have one."""
+    """Why this platform has no filter; None if it should have one."""
     if not sys.platform.startswith("linux"):
         return f"{platform.system()} has no filter of system calls"
     if platform.machine() not in _MACHINES or sys.byteorder != "little" or sys.maxsize < 2**32:
@@ -80,7 +80,7 @@ def missing() -> str | None:
 
 
 def install() -> None:
-    """Filter all threads of this process, for good. Raises `OSError`."""
+    """Filter all threads of this process from now on. Raises `OSError`."""
     if why := missing():
         raise OSError(errno.ENOSYS, why)
     machine = _MACHINES[platform.machine()]
@@ -106,7 +106,7 @@ def _instructions(machine: _Machine) -> Iterator[tuple[int, int, int, int]]:
         tests = _ARGUMENTS.get(name, [])
         yield _EQUAL, 0, 4 * len(tests) + 1, number
         for which, mask, value in tests:
-            yield _LOAD, 0, 0, 16 + 8 * which  # the lower half: what is tested is 32 bits wide to the kernel
+            yield _LOAD, 0, 0, 16 + 8 * which  # the lower half, because the kernel reads 32 bits of these arguments
             yield _AND, 0, 0, mask
             yield _EQUAL, 1, 0, value
             yield _RETURN, 0, 0, _REFUSE

@@ -14,7 +14,7 @@ HEADER = struct.Struct("!I")
 
 
 def pack(message: Any) -> bytes:
-    """A message as a frame: four bytes of length, then JSON in UTF-8 (lone surrogates included)."""
+    """A message as a frame: four bytes of length, then JSON in UTF-8, which may hold lone surrogates."""
     body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     return HEADER.pack(len(body)) + body
 
@@ -46,7 +46,7 @@ def signatures(rows: list[Any]) -> dict[str, Signature]:
 
 
 def signature_rows(found: Mapping[str, Signature]) -> list[Any]:
-    """Signatures as JSON; a default is a list of one, none is null."""
+    """Signatures as JSON. A default is a list of one item; null means that there is none."""
     return [
         [
             name,

@@ -1,10 +1,10 @@
-"""The worker of `isolation="process"`: interprets passes for its host, and can do next to nothing else.
+"""The worker of `isolation="process"`: it makes passes for its host, and can do almost nothing else.
 
-It is started by `isolation.py` with an empty environment and one descriptor that matters, a socket on 0. Once
-everything is imported it gives up, for good: opening anything (not even a socket: no descriptor is left to it),
-starting processes or threads, writing files, dumping core, the user if that is root, and memory beyond a ceiling.
-Then it answers requests, one after the other, until the socket closes. Tools, secrets and results of other
-processes never come here. What it answers is not trusted by the host.
+`pool.py` starts it with an empty environment and one useful descriptor, a socket on 0. After it has imported
+everything, it gives up for ever: opening anything (no descriptor is left, not even for a socket), starting processes or
+threads, writing files, dumping core, the user if that is root, and memory beyond a bound. Then it answers requests, one
+after the other, until the socket closes. It never gets tools, secrets or results of other processes. The host does not
+trust its replies.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from . import seccomp
 from .wire import HEADER, pack, signatures, unpack
 
 SOCKET = 0
-STOP = signal.SIGUSR1  # "the time is over": the pass ends at its next look
-PROGRAMS = 64  # parsed plans kept
+STOP = signal.SIGUSR1  # tells the worker that the time is over: the pass ends at its next check
+PROGRAMS = 64  # parsed plans that are kept
 _SHOWN = 130  # characters of a text that a preview may need
 
-# Real memory may be several times what a plan is charged for: an item is charged 16 bytes, and a small integer in
-# a list takes 40. The accounting must be met first, or a run would end otherwise than in process.
+# The real memory may be several times the charge: an item is charged 16 bytes, and a small integer in a list takes 40.
+# The charge must reach its limit first, so that a run ends as in one process.
 _REAL = 8
 _SLACK = 64 * 2**20
-_CPU = 3_600  # seconds in the life of a worker; it offers to retire at half of it
+_CPU = 3_600  # seconds of processor time of a worker; it offers to retire after half of them
 
 WARM_UP = r"""
 import re, json, math, datetime, statistics, itertools, string
@@ -68,7 +68,7 @@ MISTAKES = "docs = retreive('a')\nfinal_answer = anser(docs, tpok=1).splitt()\ni
 
 @dataclass(slots=True, kw_only=True)
 class Known:
-    """A run that this worker has met: all that its passes have in common."""
+    """A run that this worker knows: everything that its passes have in common."""
 
     program: Program
     index: dict[int, int]
@@ -80,7 +80,7 @@ class Known:
 
 
 class Worker:
-    """Answers requests. State is kept per run until the host says `forget`."""
+    """Answers requests. It keeps the state of each run until the host sends `forget`."""
 
     def __init__(self, baseline: int, ceiling: int) -> None:
         self.baseline = baseline
@@ -94,7 +94,7 @@ class Worker:
         self.stopped = True
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What a plan is to be vetted as, or one pass."""
+        """Answer one request: vet a plan, or make one pass."""
         if "vet" in request:
             return self.vet(request["vet"], request["tools"], request["inputs"])
         for run in request["forget"]:
@@ -129,14 +129,14 @@ class Worker:
         return {**report(outcome, known, brief, request["variables"]), "retire": retire}
 
     def vet(self, source: str, tools: Any, inputs: Any) -> dict[str, Any]:
-        """Read a text that nobody has read before: if that ends this process, it ends no other."""
+        """Parse a text for the first time. If that ends the process, it is only a worker."""
         self.restrain(Limits())
-        with suppress(PlanRejected):  # the host finds out why
+        with suppress(PlanRejected):  # the host parses it again, and gets the reasons
             self.program(source, tools, inputs)
         return {"vetted": True, "retire": False}
 
     def program(self, source: str, tools: Any, inputs: Any) -> tuple[Program, dict[int, int]]:
-        """A plan, with the numbers of its nodes. Raises `PlanRejected`."""
+        """A program, and the numbers of its nodes. Raises `PlanRejected`."""
         key = f"{tools!r}\n{inputs!r}\n{source}"
         if key not in self.programs:
             program = parse(source, signatures(tools), inputs=inputs)
@@ -159,7 +159,7 @@ class Worker:
         )
 
     def restrain(self, limits: Limits) -> None:
-        """Memory and processor time of the next pass."""
+        """Limit the memory and processor time of the next pass."""
         soft = min(self.ceiling, self.baseline + _REAL * limits.memory + _SLACK)
         set_limit("RLIMIT_AS", soft, self.ceiling)
         seconds = math.ceil(min(_CPU, time.process_time() + (limits.deadline or _CPU))) + 1
@@ -167,7 +167,7 @@ class Worker:
 
 
 def report(outcome: Outcome, known: Known, brief: bool, variables: bool) -> dict[str, Any]:
-    """An outcome as a message. The host knows the entries of the journal, and the nodes by their index."""
+    """An outcome as a message, in which entries of the journal and nodes are numbers."""
     numbers = {id(entry): number for number, entry in known.entries.items()}
     told: dict[str, Any] = {
         "status": outcome.status,
@@ -201,7 +201,7 @@ def _overrides(told: dict[str, Any]) -> dict[str, tuple[Override, ...]]:
 
 
 def _call(call: Call, numbers: dict[int, int]) -> list[Any]:
-    """A call by place, the number of what came back, and what the plan asked where the host does not know it."""
+    """A call as a message: its place, the number of its entry, and its arguments if the host does not know them."""
     asked = call.asked if call.asked is not None or call.entry is not None else call.arguments
     return [
         call.node,
@@ -212,14 +212,14 @@ def _call(call: Call, numbers: dict[int, int]) -> list[Any]:
 
 
 def _shown(item: Any) -> Any:
-    """What the trace needs of the value of a statement."""
+    """The part of a statement's value that the trace shows."""
     if type(item) is Preview:
         return [item.kind.__name__, item.size, None if item.first is None else _cut(item.first)]
     return _cut(item) if type(item) is str else encode(item)
 
 
 def _cut(text: str) -> str:
-    """A text with the same beginning and the same quotes around its `repr`, and about as long if it is short."""
+    """A shortened text whose preview is the same as that of the text."""
     if len(text) <= _SHOWN:
         return text
     return text[:_SHOWN] + "'" * ("'" in text) + '"' * ('"' in text)
@@ -234,7 +234,7 @@ def out_of_memory(diagnostics: tuple[Diagnostic, ...] = ()) -> Diagnostic:
 
 
 def set_limit(name: str, soft: int, hard: int) -> None:
-    """Set a limit of this process, where the system has it."""
+    """Set a limit of this process, if the system has it."""
     kind = getattr(resource, name, None)
     if kind is not None:
         present = resource.getrlimit(kind)[1]
@@ -244,7 +244,7 @@ def set_limit(name: str, soft: int, hard: int) -> None:
 
 
 def load_everything() -> None:
-    """Import whatever a pass may ever need: afterwards no file can be opened."""
+    """Import everything that a pass may need, because no file can be opened afterwards."""
     prefix = interpreter_package.__name__ + "."
     for module in pkgutil.walk_packages(interpreter_package.__path__, prefix):
         import_module(module.name)
@@ -265,11 +265,11 @@ def load_everything() -> None:
 
 
 def lock_down(memory: int, filtered: bool = True) -> tuple[int, int]:
-    """Give up all that a pass does not need. Returns the bytes of address space in use, and the ceiling.
+    """Give up everything that a pass does not need. Returns the used bytes of address space, and their bound.
 
-    A limit of no descriptors leaves those that are open and refuses every new one. Root could raise its limits
-    again and is not held by the one of processes, so it is given up where the system allows that. The filter of
-    system calls comes last: it would refuse all of this. Without it (`filtered`) the limits are what there is.
+    A limit of zero descriptors keeps the open ones and refuses new ones. Root could raise its limits again, and is not
+    bound by the limit of processes, so the worker becomes another user where the system allows it. The filter of system
+    calls comes last, because it would refuse all of this. Without `filtered`, there are only the limits.
     Raises `OSError` where there can be no filter.
     """
     try:
@@ -290,15 +290,15 @@ def lock_down(memory: int, filtered: bool = True) -> tuple[int, int]:
             os.setgid(nobody)
             os.setuid(nobody)
         except OSError:
-            pass  # a container without that user: the filter is the same for root
-    sys.meta_path.clear()  # nothing is imported any more
+            pass  # a container without that user; the filter holds for root as well
+    sys.meta_path.clear()  # nothing is imported from now on
     if filtered:
         seccomp.install()
     return baseline, baseline + memory
 
 
 def serve(worker: Worker) -> None:
-    """Answer until the host is gone."""
+    """Answer requests until the host closes the socket."""
     spare = pack({"memory": True})
     while (header := _read(HEADER.size)) is not None:
         try:
@@ -319,7 +319,7 @@ def serve(worker: Worker) -> None:
 
 
 def _read(size: int) -> bytes | None:
-    """So many bytes; None where the host has hung up."""
+    """Read so many bytes; None if the host has closed the socket."""
     parts = []
     while size:
         part = os.read(SOCKET, min(size, 2**20))
@@ -337,9 +337,11 @@ def _write(data: bytes) -> None:
 
 
 def main(memory: int, filtered: bool) -> None:
-    """The life of a worker. `memory` is what it may ever take beyond what it starts with, in bytes.
+    """Run a worker.
 
-    `filtered`: whether system calls are filtered too, without which a worker does not start.
+    Args:
+        memory: the bytes that it may use beyond those at its start.
+        filtered: whether system calls are filtered; if they cannot be, the worker does not start.
     """
     try:
         load_everything()

@@ -530,7 +530,7 @@ def in_thread(function: Any, argument: Any) -> Awaitable[Any]:
 
     def deliver(result: Any, error: BaseException | None) -> None:
         if error is not None and (isinstance(error, StopIteration) or not isinstance(error, Exception)):
-            error = Escaped(error)  # a future cannot hold StopIteration, and the others would end the loop
+            error = Escaped(error)  # a future cannot hold StopIteration, and SystemExit must only fail the call
         with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
             loop.call_soon_threadsafe(settle, result, error)
 
