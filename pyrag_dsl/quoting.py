@@ -1,8 +1,8 @@
-"""Text from outside made harmless: a model, a terminal or a log may read what strangers wrote, not obey it.
+"""Makes text from outside harmless, so that a model, a terminal or a log shows it and does not obey it.
 
-A passage, a question that a plan put together, the body of an error: each is data, and each may hold
-characters that mean something to the reader of the text it is placed in. Every function from text to text is pure,
-total over `str` (lone surrogates included) and idempotent.
+A passage, a question that a plan has built, and the body of an error are data, but may hold characters with a meaning
+for the reader of the surrounding text. Every function from text to text is pure, accepts every `str` (lone surrogates included) and
+is idempotent.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-# Every character that some reader of text takes for the end of a line; str.splitlines knows them all, JSON
-# and terminals know some, and a header forged behind any of them must fare the same.
+# All characters that some reader treats as the end of a line. `str.splitlines` knows all of them, and JSON and
+# terminals know some. A forged header after any of them must not look like a line of its own.
 _LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -58,7 +58,7 @@ _TURN_END = re.compile(
 
 
 def clean_unicode(text: str) -> str:
-    """`text` that any codec can encode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
+    """`text` in a form that every codec can encode: surrogate pairs are joined, and lone surrogates become U+FFFD."""
     if not _SURROGATES.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -70,7 +70,7 @@ def normal_lines(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""`text` on as many lines, with control characters in a visible form and invisible ones gone.
+    r"""`text` on the same number of lines, with visible control characters and without invisible characters.
 
     C0 controls become their Unicode pictures (ESC is shown as U+241B), C1 controls and non-characters U+FFFD;
     tabs become spaces; all line ends become `\n`. Safe for a terminal, a log, or a prompt.
@@ -80,26 +80,25 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`visible(text)` on one line, runs of white space shrunk to one space."""
+    """`visible(text)` on one line, with each run of white space as one space."""
     return " ".join(visible(text).split())
 
 
 def break_tokens(text: str) -> str:
-    """`text` with no control token of a chat template left whole: a space follows its first character.
+    """`text` in which a space breaks every control token of a chat template after its first character.
 
-    A tokenizer that parses special tokens inside of messages then sees plain characters, and a person still
-    sees what was there.
+    A tokenizer that parses special tokens inside messages then sees plain characters, and a person can still read the
+    token.
     """
     return _TOKEN_OPENING.sub(lambda match: match.group() + " ", text)
 
 
 def cut_tokens(text: str) -> str:
-    """`text` up to the first end-of-turn token that follows something, without any control tokens.
+    """`text` up to the first end-of-turn token after other text, without any control tokens.
 
-    For text that a model returned: a model that writes past its own end of turn goes on with a conversation
-    that nobody had.
+    This is for replies: a model that does not stop at the end of its turn invents further turns.
     """
-    # Cutting may join what stood on both sides into a new token.
+    # Removing a token may join the text on both sides into a new token.
     for _ in range(8):
         shorter = _cut_once(text)
         if shorter == text:
@@ -123,9 +122,9 @@ def _cut_once(text: str) -> str:
 
 
 def shorten(text: str, limit: int, *, keep_tail: bool = False) -> str:
-    """`text` in at most `limit` characters (at least 40), with a mark that says how many were left out.
+    """`text` in at most `limit` characters (at least 40), with a mark that tells how many were left out.
 
-    `keep_tail` leaves the middle out, for texts whose point comes last.
+    With `keep_tail`, the middle is left out, for texts whose end matters.
     """
     if len(text) <= limit:
         return text

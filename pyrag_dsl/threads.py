@@ -32,7 +32,7 @@ class Hanging(Exception):
 
 
 def start(job: Job, deliver: Deliver) -> None:
-    """Do a job in another thread, in the caller's context; `deliver`, which must not raise, gets its result or error."""
+    """Do a job in another thread in the caller's context; `deliver`, which must not raise, gets its result or error."""
     try:
         thread = _idle.pop()
     except IndexError:

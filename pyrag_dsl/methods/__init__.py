@@ -1,4 +1,4 @@
-"""Question-answering methods: each a plan in a file of its own, with its tools and the values of its paper."""
+"""Question-answering methods. Each is a plan in its own file, with its tools and the parameters of its paper."""
 
 from .answered import Answered, Attempt
 from .recipe import Host, Recipe, load_recipe, recipes

@@ -1,4 +1,4 @@
-"""A question and what became of it: everything is read off its trace."""
+"""The outcome of a question, which is derived from its trace."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Attempt:
     """A written plan that was run.
 
     Attributes:
-        by: "plan", "fix" (safe fixes), "repair" (a model), "new plan" or "rerun".
-        source: its text.
-        diagnostics: why it failed; empty if it ended well.
-        trace: of its run; None if it was refused before anything was called.
-        ok: whether it came to an answer.
-        node: the call of `run_plan`.
+        by: the origin of the plan: "plan", "fix" (safe fixes), "repair" (a model), "new plan" or "rerun".
+        source: the text of the plan.
+        diagnostics: the reasons of a failure; empty if the plan ended well.
+        trace: the trace of the run; None if the plan was rejected before any call.
+        ok: whether the plan gave an answer.
+        node: the node of the call of `run_plan`.
     """
 
     by: str
@@ -48,21 +48,21 @@ class Attempt:
 
 
 class Answered:
-    """A question that has been answered, or not.
+    """A question, with its answer if there is one.
 
     Attributes:
-        trace: everything that was done for it.
-        folder: where its files are; None without an output folder.
+        trace: the trace of the method's run.
+        folder: the folder with the files of the question; None without an output folder.
     """
 
     def __init__(self, trace: Trace, folder: Path | None = None, result: Result | None = None) -> None:
         self.trace = trace
         self.folder = folder
-        self._own = result  # of the method itself, where it has just been run
+        self._own = result  # the result of the method itself, if it has just been run
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Answered:
-        """From the file of a trace. Raises `TraceError`."""
+        """Read the file of a trace. Raises `TraceError`."""
         return cls(Trace.load(path))
 
     def _repr_html_(self) -> str:
@@ -70,32 +70,32 @@ class Answered:
 
     @property
     def question(self) -> str:
-        """As asked."""
+        """The question as it was asked."""
         return self.trace.header.question
 
     @property
     def status(self) -> str:
-        """How the run of the method ended; "" if it has not."""
+        """The status of the method's run; "" if it has not ended."""
         return "" if self.trace.finished is None else self.trace.finished.status
 
     @property
     def final_answer(self) -> Any:
-        """The method's value; None if there is none."""
+        """The value of the method; None if there is none."""
         return None if self.trace.finished is None else self.trace.finished.final_answer
 
     @property
     def elapsed(self) -> float:
-        """Seconds."""
+        """The wall-clock time of the question, in seconds."""
         return 0.0 if self.trace.finished is None else self.trace.finished.elapsed
 
     @cached_property
     def calls(self) -> tuple[CallRecord, ...]:
-        """The calls of the method itself, those of written plans left out."""
+        """The calls of the method itself, without those of written plans."""
         return tuple(call for call in self.trace.calls if "/" not in call.node and not call.speculative)
 
     @cached_property
     def by_role(self) -> Mapping[str, Spent]:
-        """What each role has cost: every reply counts, whether or not it was of use."""
+        """The spending of each role. Every reply counts, whether or not it was used."""
         found: dict[str, Spent] = {}
         failed = [(event.tool, event.usage) for event in self.trace.events if isinstance(event, CallFailed)]
         for tool, usage in [*((call.tool, call.usage) for call in self.trace.calls), *failed]:
@@ -106,7 +106,7 @@ class Answered:
 
     @property
     def spent(self) -> Spent:
-        """What the question has cost."""
+        """The spending of the whole question."""
         return sum(self.by_role.values(), Spent())
 
     @cached_property
@@ -117,7 +117,7 @@ class Answered:
 
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
-        """Every written plan that was run, in order."""
+        """The written plans that were run, in order."""
         found: list[Attempt] = []
         before: CallRecord | None = None
         written = 0
@@ -152,13 +152,13 @@ class Answered:
 
     @property
     def run(self) -> Attempt | None:
-        """The written plan that counts: the last that came to an answer, else the last."""
+        """The last written plan that gave an answer, or else the last written plan."""
         good = [each for each in self.attempts if each.ok]
         return next(reversed(good or self.attempts), None)
 
     @property
     def source(self) -> str:
-        """The written plan that counts, or the last draft; the method's own plan where none is written."""
+        """The text of the plan in `run`, or else of the last draft, or the plan of the method if none was written."""
         if self.run is not None:
             return self.run.source
         written = [call.result for call in self.calls if call.tool in _ROLES and isinstance(call.result, Mapping)]
@@ -166,7 +166,7 @@ class Answered:
 
     @cached_property
     def result(self) -> Result | None:
-        """The run that counts, interpreted again on its own record; None where it did not end well."""
+        """The result of the plan in `run`, which is interpreted again from its trace; None if it did not end well."""
         trace = self.trace if self.run is None else self.run.trace
         if self.run is None and self._own is not None:
             return self._own
@@ -176,7 +176,7 @@ class Answered:
 
     @cached_property
     def record(self) -> QuestionRecord:
-        """PyRAG's own record."""
+        """The question in the format of PyRAG."""
         run = self.run
         return QuestionRecord(
             original_query=self.question,
@@ -190,7 +190,7 @@ class Answered:
 
     @property
     def boosted(self) -> bool:
-        """Whether a search was made again for more passages."""
+        """Whether a search was repeated for more passages."""
         again = any(isinstance(event, NodeRerun) for event in self.trace.events)
         return again or any(each.by == "rerun" for each in self.attempts)
 
@@ -206,11 +206,11 @@ def _spent(usage: Mapping[str, Any]) -> Spent:
 
 
 def _text(value: Any) -> str:
-    """A text; "" for what is none."""
+    """A value if it is a text, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def _whole(usage: Mapping[str, Any], name: str) -> int:
-    """A count in a usage; 0 for what is none."""
+    """A count in a usage; 0 if it is not a whole number."""
     value = usage.get(name)
     return value if type(value) is int and value >= 0 else 0

@@ -1,4 +1,4 @@
-"""Ask a question by a method: run its plan, and say what became of it."""
+"""Answers a question by a method: it runs the plan of the method, and returns the outcome."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ async def answer(
 
     Args:
         recipe: the method.
-        question: what to find out.
-        host: what the method works with.
-        inputs: values of the method that are other than usual: `{"topk": 10}`.
-        limits: of the question, nested runs included; `steps` and `memory` are of each run.
-        hooks: asked about all calls.
-        trace: a file for everything that is done, written as it is done.
-        resume: the trace of this question, whose results are used instead of asking again.
-        output_dir: where the question gets a folder of its own, with PyRAG's files and the trace.
+        question: the question.
+        host: the models, the retriever and the tools.
+        inputs: inputs of the method that differ from its defaults: `{"topk": 10}`.
+        limits: the limits of the question, including nested runs; `steps` and `memory` hold for each run.
+        hooks: hooks that are asked about all calls.
+        trace: a file to which the trace is written during the run.
+        resume: an earlier trace of this question; its calls are not made again.
+        output_dir: a folder in which the question gets its own folder, with PyRAG's files and the trace.
         options: further options of `pyrag_dsl.run`.
 
     Raises:
-        PlanError: one of its kinds, with `.trace` and with `.answered`, an `Answered` without an answer.
-        TypeError, ValueError: an input is not one of the method's, or an option not what it has to be.
+        PlanError: the method failed. The error has `.trace`, and `.answered`, an `Answered` without an answer.
+        TypeError, ValueError: an input or an option is unknown, or has a wrong value.
     """
     if not isinstance(question, str):
         raise TypeError(f"a question is a str, not {type(question).__name__}")
@@ -95,7 +95,7 @@ _WAYS = {"retrieve": "give a retriever", "chunk_read": "give a retriever"}
 
 
 def _told(error: PlanError, answered: Answered, recipe: Recipe) -> PlanError:
-    """The error as it concerns who asked: of the plan that was written, where it was that which failed."""
+    """The error for the user: if a written plan has failed, it is about this plan."""
     first = error.diagnostics[0]
     run = answered.run
     if run is not None and not run.ok and (isinstance(error, PlanFailed) or any("/" in node for node in first.nodes)):
@@ -112,12 +112,12 @@ def _told(error: PlanError, answered: Answered, recipe: Recipe) -> PlanError:
 
 
 def _without_place(diagnostic: Diagnostic) -> Diagnostic:
-    """A line of a method of ours tells nobody anything."""
+    """The diagnostic without its place in the plan of a method, which does not help the user."""
     return replace(diagnostic, span=None)
 
 
 def _no_plan(found: tuple[Diagnostic, ...], answered: Answered) -> tuple[Diagnostic, ...]:
-    """What is wrong with a reply that holds no plan at all."""
+    """The diagnostics of a reply without any plan."""
     if not found or found[0].code != "PLAN117":
         return found
     last = [call for call in answered.calls if call.tool in WRITES_PLANS][-1]

@@ -1,4 +1,4 @@
-"""What PyRAG prints while it works, line by line. Nothing that a stranger wrote can look like one of these lines."""
+"""The lines that PyRAG prints during a question. Text of strangers cannot look like one of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _SHOWN = 80  # characters of a passage
 class Console:
     """Writes the progress of one question.
 
-    write: takes one line, without its end; `print` will do. None writes nothing.
+    Args:
+        write: takes one line without its line end, as `print` does; None to write nothing.
     """
 
     def __init__(self, write: Callable[[str], object] | None) -> None:
@@ -29,33 +30,33 @@ class Console:
                 self._write(line)
 
     def sub_queries(self, queries: Sequence[str], fallback: str = "") -> None:
-        """The question has been split, or was left whole for this reason."""
+        """Show the sub-queries, or the reason why the question was not split."""
         self._say("=== Sub-queries ===", *[f"  {i}. {one_line(q)}" for i, q in enumerate(queries, 1)])
         if fallback:
             self._say(f"  (not split: {one_line(fallback)})")
 
     def doing(self, what: str) -> None:
-        """Something is begun that may take long."""
+        """Show that a long operation begins."""
         self._say(f"[Wait] {what}")
 
     def note(self, what: str) -> None:
-        """Something that the user should know."""
+        """Show a note for the user."""
         self._say(f"[Note] {one_line(what)}")
 
     def code(self, source: str, title: str = "Generated Code") -> None:
-        """There is a plan."""
+        """Show a plan."""
         self._say(f"=== {title} ===", *[f"  {line}".rstrip() for line in visible(source).rstrip("\n").split("\n")])
 
     def fix_round(self, number: int, rounds: int, problem: str) -> None:
-        """The plan has failed, and the model is asked to mend it."""
+        """Show that the plan has failed, and that a model is asked for a repair."""
         self._say(f"[Fix round {number}/{rounds}] {one_line(problem)}")
 
     def retry(self, what: str) -> None:
-        """Something is done again."""
+        """Show that something is repeated."""
         self._say(f"[Retry] {one_line(what)}")
 
     def steps(self, log: Sequence[Mapping[str, Any]]) -> None:
-        """The calls of the run that counts."""
+        """Show the calls of the run."""
         self._say("=== Execution Trace ===")
         for entry in log:
             number, kind = entry["step"], entry["type"]
@@ -73,12 +74,12 @@ class Console:
                 self._say(f"[Step {number}] {kind}({one_line(given)})", f"    → {one_line(str(entry['returned']))}")
 
     def final(self, answer: Any) -> None:
-        """The end."""
+        """Show the final answer."""
         self._say("=== Final Answer ===", one_line(str(answer)))
 
 
 class Narrator(Hook):
-    """Has a console say what happens in a method that writes plans."""
+    """Shows on a console what happens in a method that writes plans."""
 
     def __init__(self, console: Console, repairs: int) -> None:
         self.console = console
@@ -87,7 +88,7 @@ class Narrator(Hook):
         self.writing = 0
 
     def on_event(self, event: Event) -> None:
-        """Say what has begun, and what has come of it."""
+        """Show each call that begins, and its result."""
         if isinstance(event, CallStarted):
             self.begun(event.tool, event.arguments)
         elif isinstance(event, CallFinished) and not event.within:
@@ -97,7 +98,7 @@ class Narrator(Hook):
             self.console.retry(f"{event.alias.rpartition('/')[2]} with {changes}")
 
     def begun(self, tool: str, arguments: Mapping[str, Any]) -> None:
-        """A call has begun."""
+        """Show a call that has begun."""
         if tool == "decompose":
             self.console.doing("a model splits the question")
         elif tool == "write_plan":
@@ -115,7 +116,7 @@ class Narrator(Hook):
             self.console.retry(f"an answer says that there is none: once more, with more passages for {names}")
 
     def done(self, tool: str, result: Any, usage: Mapping[str, Any]) -> None:
-        """A call has come back."""
+        """Show a call that has returned."""
         if tool == "decompose":
             self.console.sub_queries(result, str(usage.get("note", "")))
         elif tool in WRITES_PLANS:

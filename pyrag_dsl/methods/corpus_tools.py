@@ -1,7 +1,7 @@
-"""A-RAG's three tools over a retriever, and what a model is told of them.
+"""The three tools of A-RAG over a retriever, and their descriptions for a model.
 
-They take what a model gives them, whatever that is, and say what is wrong with it in words: a model reads the result.
-Scores and formats are those of A-RAG's code; the candidates of words come from the index, where A-RAG scans all chunks.
+They accept any arguments of a model, and describe mistakes in words, because a model reads the result. Scores and
+formats are those of A-RAG's code. The candidates for words come from the index, while A-RAG scans all chunks.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 from ..runtime.tools import Reported, Tool, tool
 
 MOST = 20
-_CANDIDATES = 100  # passages that are looked at for each that is asked for
+_CANDIDATES = 100  # passages that are compared for each requested one
 _SNIPPETS = 5
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _LEAST_SENTENCE = 10  # characters
-_NEIGHBOURS = 3  # chunks before and after one, at most
+_NEIGHBOURS = 3  # the most chunks before and after one that are read
 
 
 def _schema(
@@ -64,7 +64,7 @@ SCHEMAS: dict[str, Any] = {
 
 
 Sentences = Callable[[str, int], Sequence[tuple[Any, int, float]]]
-"""From a query and a number to so many sentences, best first: passage, place in `sentences(passage)`, cosine."""
+"""From a query and a number to so many sentences, best first: passage, index in `sentences(passage)`, cosine."""
 
 NO_VECTORS = (
     "semantic_search compares the vectors of sentences, and there are none: pip install 'pyrag_dsl[dense]', make them "
@@ -74,11 +74,11 @@ NO_VECTORS = (
 
 
 class NoVectorsError(Exception):
-    """`semantic_search` was called where no sentences have vectors."""
+    """`semantic_search` was called, but no sentences have vectors."""
 
     @property
     def public_message(self) -> str:
-        """What the trace of a run may say of it."""
+        """The text that the trace may show."""
         return NO_VECTORS
 
 
@@ -87,8 +87,8 @@ def corpus_tools(retriever: Any, nearest: Sentences | None = None) -> dict[str, 
 
     Args:
         retriever: a `Retriever` by words; `chunk_read` needs its `passages(ids)`.
-        nearest: finds sentences by their vectors. Without, `semantic_search` raises `NoVectorsError`, but where it is
-            called with `by="words"`: then it compares the words of the sentences of passages that the retriever finds.
+        nearest: finds sentences by their vectors. Without it, `semantic_search` raises `NoVectorsError`, unless it is
+            called with `by="words"`, which compares the words of sentences in the passages that the retriever finds.
     """
 
     def keyword_search(keywords: Any, top_k: Any = 5) -> str | Reported:
@@ -155,21 +155,21 @@ def corpus_tools(retriever: Any, nearest: Sentences | None = None) -> dict[str, 
 
 
 def _found(lines: Sequence[str], chunks: Sequence[str], nothing: str) -> Reported:
-    """What a model reads, with the ids of the chunks for the trace."""
+    """The result for a model, with the ids of the chunks for the trace."""
     return Reported("\n".join(lines) or nothing, {"passages": list(chunks)})
 
 
 def sentences(text: str, least: int = _LEAST_SENTENCE) -> list[str]:
     """The sentences of more than `least` characters, as A-RAG splits a text.
 
-    Whoever changes this raises `FORMAT` in retrieval/dense_files.py: indexes hold places in this list.
+    A change of this function must raise `FORMAT` in retrieval/dense_files.py, because indexes hold places in this list.
     """
     found = [match.group().strip() for match in _SENTENCE.finditer(text)]
     return [each for each in found if len(each) > least]
 
 
 def adjacent(chunk: str, reach: int) -> list[str]:
-    """The ids around one that ends in a number, as those of the chunks of one text count; the id alone otherwise."""
+    """The ids around one that ends in a number, as chunks of one text are numbered; otherwise only the id itself."""
     match = re.fullmatch(r"(.*?)(\d{1,18})", chunk, re.DOTALL)
     if match is None or not reach:
         return [chunk]
@@ -181,7 +181,7 @@ def adjacent(chunk: str, reach: int) -> list[str]:
 
 
 def _by_words(retriever: Any, query: str, count: int) -> list[tuple[Any, int, float]]:
-    """The sentences of the passages found whose words are most like those of the query."""
+    """The sentences, in the passages that the retriever finds, whose words are most similar to those of the query."""
     asked = _words(query)
     found = [
         (hit.passage, place, likeness(asked, _words(sentence)))
@@ -192,7 +192,7 @@ def _by_words(retriever: Any, query: str, count: int) -> list[tuple[Any, int, fl
 
 
 def likeness(one: Sequence[str], other: Sequence[str]) -> float:
-    """The cosine of two sets of words, from 0 to 1: what stands for an embedding where there is none."""
+    """The cosine of two sets of words, from 0 to 1, which is used where there are no embeddings."""
     shared = set(one) & set(other)
     return 0.0 if not shared else len(shared) / (len(set(one)) * len(set(other))) ** 0.5
 

@@ -1,4 +1,4 @@
-"""What models are told by the methods. Those of trained models are part of their protocols, with their sources."""
+"""The prompts of the methods. Those of trained models are parts of their protocols, and name their sources."""
 
 DIRECT = """\
 Answer the question from what you know. Give the answer only, in a few words, without an explanation."""
@@ -68,7 +68,7 @@ CHATML = (
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n{prompt}<|im_end|>\n"
     "<|im_start|>assistant\n"
 )
-"""The chat template of the Qwen2.5 models that Search-R1 trained, as text."""
+"""The chat template of the Qwen2.5 models that Search-R1 has trained, as text."""
 
 # R1-Searcher, evaluation/eval_search_loacl.py, prompt v0 (github.com/RUCAIBox/R1-Searcher, MIT License).
 R1_SEARCHER = (

@@ -1,11 +1,11 @@
-"""PyRAG (arXiv 2605.12975): decompose, plan, run with adaptive retrieval, repair; on one journal.
+"""PyRAG (arXiv 2605.12975): decompose, plan, run with adaptive retrieval, and repair, on one journal.
 
     pyrag = PyRAG(retriever, ChatModel("qwen", "http://127.0.0.1:8000/v1"))
     answered = pyrag.run("Who is older, the author of Momo or the composer of Nabucco?")
     answered.final_answer, answered.result.lineage, answered.spent
 
-The published code executes a plan anew for every repair and every retry. Here whatever has been asked stays
-answered: a mended plan finds its unchanged calls in the journal, by content.
+The published code executes a plan again for every repair and every retry. Here, no call is made again: a repaired plan
+finds its unchanged calls in the journal, by their content.
 """
 
 from __future__ import annotations
@@ -34,32 +34,30 @@ MODES = ("selective", "rerun", None)
 
 
 class PyRAG:
-    """Answers questions by plans. One instance may answer any number of questions at once.
+    """Answers questions by plans. One instance may answer any number of questions at the same time.
 
     Args:
-        retriever: a `Retriever`, or the `retrieve` tool: a `Tool` or a callable `(query, topk)`.
-        model: decomposes and answers, and does what no other model is given for.
-        plan_model: writes and mends plans.
-        decompose_model: splits questions, in place of `model`.
-        repair_model: mends plans, in place of `plan_model`.
-        decompose: whether questions are split before a plan is written.
-        adaptive: "selective" asks a retrieve again for more passages as soon as an answer from them says that there is
-            none, and with it only what depends on it; "rerun" executes the whole plan once more, as the published code
-            does; None does neither.
-        ladder: values of top-k that the selective way climbs.
-        sentinels: which answers say that there is none.
-        repairs: how often a model is asked to mend a plan that failed; then a new plan is written, once. 0: never.
-        output_dir: where each question gets a folder of its own, with PyRAG's files and the trace.
-        topk: passages for a retrieve that does not say how many.
-        limits: of the question; `steps` and `memory` are of each run.
-        hooks: asked about every call, after the adaptive policy.
-        tools: further tools for plans, by name; one named `answer` takes the place of the model's.
-        progress: takes each line of what PyRAG prints, for example `print`.
-        prompt_limits: sizes in the prompts of the answering model.
-        always_answer: whether a question without passages, which the last step of a plan is, is to be answered in any
+        retriever: a `Retriever`, or the `retrieve` tool: a `Tool` or a callable `(query, topk)`. model: the model for
+        all roles without a model of their own; it always answers. plan_model: the model that writes and repairs plans.
+        decompose_model: the model that splits questions. repair_model: the model that repairs plans, in place of
+        `plan_model`. decompose: whether questions are split before a plan is written. adaptive: "selective" repeats a
+        retrieve for more passages as soon as an answer from them is a sentinel, and then
+            only the calls that depend on it; "rerun" executes the whole plan once more, as the published code does;
+            None does neither.
+        ladder: the values of top-k for "selective". sentinels: the answers that count as no answer. repairs: how often
+        a model is asked to repair a plan that failed; after that, a new plan is written once. With 0,
+            neither is done.
+        output_dir: a folder in which each question gets its own folder, with PyRAG's files and the trace.
+        topk: the number of passages for a retrieve that does not give one.
+        limits: the limits of the question; `steps` and `memory` hold for each run.
+        hooks: hooks that are asked about every call, after adaptive retrieval.
+        tools: further tools for plans, by name; a tool named `answer` replaces that of the model.
+        progress: takes each line that PyRAG prints, for example `print`.
+        prompt_limits: the sizes of the prompts of the answering model.
+        always_answer: whether a question without passages, such as the last step of a plan, must be answered in any
             case, and not by "Not enough information".
-        constrained: the server behind the planning model ("vllm", "sglang", "llama.cpp"), if it is to decode by the
-            grammar of plans, and its level ("vllm:safe"). Where it takes no notice of that, `progress` is told.
+        constrained: the server of the planning model ("vllm", "sglang", "llama.cpp") if it is to decode by the grammar
+            of plans, with an optional level ("vllm:safe"). If the server ignores the grammar, `progress` gets a note.
         run_options: further options of `pyrag_dsl.run`: `mode`, `max_concurrency`, `call_timeout`, `retries`,
             `speculate`, `now`, `isolation`.
     """
@@ -119,17 +117,17 @@ class PyRAG:
         """Answer one question.
 
         Args:
-            question: what to find out.
-            trace: a file for everything that is done, written as it is done.
-            resume: the trace of this question, whose results are used instead of asking again.
+            question: the question.
+            trace: a file to which the trace is written during the run.
+            resume: an earlier trace of this question; its calls are not made again.
 
         Raises:
             PlanRejected: no reply of the planning model held a plan.
-            PlanFailed, LimitExceeded: the plan failed, and so did its repairs and a new one; the last failure.
-            ToolFailed: the retriever or a model failed. That is never repaired: the plan may be right.
+            PlanFailed, LimitExceeded: the plan, its repairs and a new plan failed; this is the last failure.
+            ToolFailed: the retriever or a model failed. The plan may be right, so it is not repaired.
 
-        All four carry `.diagnostics`, `.trace` and `.answered`: an `Answered` without an answer, with
-        everything that was made and spent.
+        All four have `.diagnostics`, `.trace` and `.answered`, an `Answered` without an answer that has the plans and
+        the spending.
         """
         console = Console(self.progress)
         narrator = () if self.progress is None else (Narrator(console, self.repairs),)

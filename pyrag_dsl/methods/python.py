@@ -1,4 +1,4 @@
-"""Methods in Python, for those who prefer it to a plan."""
+"""Methods that are written in Python instead of as a plan."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def method(function: Callable[..., Awaitable[Any]]) -> Recipe:
             docs = await ask.retrieve(question, topk)
             return await ask.answer(question, docs)
 
-    Its calls are recorded in the order of asking, and looked up there when the question goes on or is replayed;
-    budgets, deadline and nested runs are those of a plan. What it asks must follow from the question, its inputs and
-    what has come back. There is no vetting of it, and no lineage.
+    Its calls are recorded in their order, and are found by this order when the question is resumed or replayed.
+    Budgets, deadline and nested runs are as for a plan. Its calls may depend only on the question, the inputs and
+    earlier results. The function is not vetted, and has no lineage.
 
-    Raises `TypeError` for a function that is not async or whose parameters are not plain.
+    Raises:
+        TypeError: the function is not async, or its parameters are not plain.
     """
     if not inspect.iscoroutinefunction(function):
         raise TypeError(f"a method is an async function, and {getattr(function, '__name__', function)!r} is not")

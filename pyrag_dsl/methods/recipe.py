@@ -1,4 +1,4 @@
-"""Recipes: a method is a plan, the tools that it calls, and the inputs that it reads with the paper's values."""
+"""Recipes: a method is a plan, with the tools that it calls and its inputs, whose defaults are those of the paper."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from .corpus_tools import SCHEMAS, Sentences, corpus_tools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a method is given to work with.
+    """The models and tools with which a method works.
 
     Attributes:
-        models: who plays which role; None where there is no model, for methods that need none.
-        retrieve: the tool of that name.
-        retriever: finds by words, and single passages, for the tools that do.
+        models: the model of each role; None for methods without a model.
+        retrieve: the tool `retrieve`.
+        retriever: the retriever, for tools that search by words or read single passages.
         tools: further tools, for methods and for the plans that models write.
-        constrained: the kind of server that is to decode plans by the grammar; see `Drafter`.
-        adaptive: the hook for the plans that models write, where the method asks for one.
-        prompt_limits: sizes in the prompts of `answer`.
-        always_answer: whether `answer` without passages is to answer in any case.
-        sentences: finds sentences by their vectors, for `semantic_search`; None where none have any.
+        constrained: the server that is to decode plans by the grammar; see `Drafter`.
+        adaptive: the hook for the plans that models write, if the method uses one.
+        prompt_limits: the sizes of the prompts of `answer`.
+        always_answer: whether `answer` without passages must answer in any case.
+        sentences: finds sentences by their vectors, for `semantic_search`; None without such vectors.
     """
 
     models: Models | None
@@ -49,9 +49,9 @@ class Host:
     _made: dict[bool, dict[str, Tool]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def toolset(self, selective: bool = False) -> dict[str, Tool]:
-        """All tools that a method may call. `selective`: whether written plans get the adaptive hook.
+        """All tools that a method may call; with `selective`, written plans get the adaptive hook.
 
-        They are made once: to read the signatures of a dozen functions takes longer than to run a method's plan.
+        They are made once, because reading the signatures of a dozen functions takes longer than running a plan.
         """
         if selective not in self._made:
             self._made[selective] = self._toolset(selective)
@@ -82,12 +82,12 @@ class Recipe:
     """A method.
 
     Attributes:
-        name: as `--method` takes it.
-        source: where it was published, or the file that it was read from.
-        plan: its text.
-        inputs: what the plan reads beside `question`, with the values of the paper.
-        summary: what it does, in a few words.
-        own: makes the tools that only this method has from those of the host.
+        name: the name, for `--method`.
+        source: the publication, or the file of the method.
+        plan: the text of the plan.
+        inputs: the inputs of the plan beside `question`, with the values of the paper.
+        summary: a few words about the method.
+        own: makes the tools of this method only, from those of the host.
     """
 
     name: str
@@ -103,14 +103,15 @@ class Recipe:
         return frozenset(re.findall(r"\b([a-z_]+)\(", self.plan)) & _TOOLS
 
     def program(self, signatures: Mapping[str, Signature], inputs: Mapping[str, Any] | None = None) -> Program:
-        """The plan, vetted for these inputs beside the question: once, while they are the same.
+        """The plan, vetted with these inputs beside the question. It is kept while they stay the same.
 
-        Raises `PlanRejected`.
+        Raises:
+            PlanRejected: the plan was refused.
         """
         given = {"question": "", **(self.inputs if inputs is None else inputs)}
         vetted = self._vetted.get(self.plan)
         if vetted is None or vetted[0] != signatures or vetted[1] != given:
-            # What equals something else may be of another kind, as True and 1 are; no input of a method is both.
+            # Equal values may have different types, such as True and 1, but no input of a method has both.
             vetted = (dict(signatures), given, parse(self.plan, signatures, inputs=given))
             self._vetted[self.plan] = vetted
         return vetted[2]
@@ -120,7 +121,7 @@ class Recipe:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process needs; the vetted plan holds functions of this one."""
+        """The state for another process, without the vetted plan, which holds functions of this process."""
         return {name: value for name, value in self.__dict__.items() if name != "_vetted"}
 
     def given(self, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""PyRAG's own record of a question (arXiv 2605.12975), and the folder that it is written to.
+"""The record of a question in the format of PyRAG (arXiv 2605.12975), and the folder to which it is written.
 
-The folder is read by people and by tools in whatever way; what strangers wrote (questions, passages, replies) stands
-in it on single lines, without control characters, so that none of it can pass for a line of ours.
+People and unknown tools read the folder. Therefore the texts of strangers (questions, passages, replies) are written on
+single lines without control characters, so that none looks like a line of ours.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from ..runtime.calls import CallRecord
 from ..runtime.trace import Trace, replace_file
 
 RULE = "=" * 60
-_DEEPEST = 40  # containers inside containers that are written out
+_DEEPEST = 40  # levels of nested containers that are written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRecord:
-    """What PyRAG keeps of a question, under its names.
+    """The record of a question, with the names of PyRAG.
 
-    original_query: the question. sub_queries: as decomposed. generated_code: the plan that ran last, or the last
-    draft. execution_log: its tool calls in program order; of a retrieve {step, type, query, topk, docs}, of an answer
-    {step, type, query, docs, answer_raw, answer_returned}, of another tool {step, type, arguments, returned}.
-    variables: the plan's, at its end; empty if it failed. final_answer: None if it failed. retried_with_topk10:
-    whether a retrieve was made again for more passages.
+    Attributes:
+        original_query: the question.
+        sub_queries: the sub-queries.
+        generated_code: the plan that ran last, or the last draft.
+        execution_log: the tool calls in program order: {step, type, query, topk, docs} for a retrieve, {step, type,
+            query, docs, answer_raw, answer_returned} for an answer, and {step, type, arguments, returned} for others.
+        variables: the variables of the plan at its end; empty if it failed.
+        final_answer: the answer; None if the plan failed.
+        retried_with_topk10: whether a retrieve was repeated for more passages.
     """
 
     original_query: str
@@ -41,7 +45,7 @@ class QuestionRecord:
     retried_with_topk10: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for JSON: tuples and sets become lists, dates text."""
+        """The record as plain data for JSON: tuples and sets become lists, and dates become text."""
         return {
             "original_query": self.original_query,
             "sub_queries": list(self.sub_queries),
@@ -54,7 +58,7 @@ class QuestionRecord:
 
 
 def execution_log(trace: Trace | None) -> tuple[dict[str, Any], ...]:
-    """The calls of a run in program order, those left out that the plan did not come to."""
+    """The calls of a run in program order, without those that the plan did not reach."""
     if trace is None:
         return ()
     made = [call for call in trace.calls if call.ended and not call.speculative]
@@ -96,7 +100,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def make_folder(output_dir: str | Path, now: datetime) -> Path:
-    """A new folder `YYYYmmdd_HHMMSS`, or with `_2` and so on behind it where that is taken."""
+    """Make a new folder `YYYYmmdd_HHMMSS`, with `_2` and so on appended if it exists."""
     base = Path(output_dir)
     base.mkdir(parents=True, exist_ok=True)
     name = now.strftime("%Y%m%d_%H%M%S")
@@ -107,7 +111,7 @@ def make_folder(output_dir: str | Path, now: datetime) -> Path:
         except FileExistsError:
             continue
         return folder
-    raise FileExistsError(f"no name is left for a folder in {base}")
+    raise FileExistsError(f"there is no free name for a folder in {base}")
 
 
 def write_folder(folder: Path, record: QuestionRecord, error: str = "") -> None:
@@ -118,12 +122,12 @@ def write_folder(folder: Path, record: QuestionRecord, error: str = "") -> None:
     del data["generated_code"]
     if error:
         data["error"] = visible(error)
-    # ASCII, so that nothing in it hides or reorders text.
+    # The file is ASCII, so that no character in it hides or reorders text.
     replace_file(folder / "result.json", json.dumps(data, ensure_ascii=True, indent=2) + "\n")
 
 
 def render_log(record: QuestionRecord) -> str:
-    """The calls as text: a rule before each, a line for each thing known of it."""
+    """The calls as text: each begins with a rule, and has a line for each of its fields."""
     lines: list[str] = []
     for entry in record.execution_log:
         lines += [RULE, f"[Step {entry['step']}]  type={entry['type']}"]

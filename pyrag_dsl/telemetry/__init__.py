@@ -1,4 +1,4 @@
-"""Runs as spans of OpenTelemetry: see `Tracing`, and `send` for one that is on record. Needs the extra `otel`."""
+"""Runs as spans of OpenTelemetry: see `Tracing`, and `send` for a recorded run. This needs the extra `otel`."""
 
 from __future__ import annotations
 

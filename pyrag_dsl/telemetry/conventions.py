@@ -1,4 +1,4 @@
-"""What a span says of a run and of a call: one table from our words to the names that two conventions have for them."""
+"""The attributes of spans of runs and calls: one table from our words to their names in two conventions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ CONVENTIONS: tuple[Conventions, ...] = ("gen_ai", "openinference")
 
 
 class SpanRow(NamedTuple):
-    """One fact of a span: our word, its name by each convention ("" where that has none), and whether it is content:
-    what was asked and answered, which leaves the process only if the host says so."""
+    """One fact of a span.
+
+    Attributes:
+        fact: our word for it.
+        gen_ai: its name in GenAI's conventions; "" if these have none.
+        openinference: its name in OpenInference's conventions; "" if these have none.
+        content: whether it holds questions, plans, arguments or results, which leave the process only if the host
+            allows it.
+    """
 
     fact: str
     gen_ai: str
@@ -62,9 +69,9 @@ def attributes(facts: Mapping[str, Any], conventions: Conventions, content: bool
     """The attributes of a span, from what is known of it.
 
     Args:
-        facts: by the words of the table; None for what is not known.
-        conventions: whose names are used.
-        content: whether what was asked and answered is told too.
+        facts: the facts by the words of the table; None for a fact that is not known.
+        conventions: the conventions whose names are used.
+        content: whether to include questions, plans, arguments and results.
     """
     found: dict[str, Any] = {}
     for row in TABLE:
@@ -79,12 +86,12 @@ def attributes(facts: Mapping[str, Any], conventions: Conventions, content: bool
 
 
 def call_facts(call: CallRecord, error: Diagnostic | None = None, nests: bool = False) -> dict[str, Any]:
-    """What is known of a call. Tokens and cost are those that this run has paid: they can be added up.
+    """The facts of a call. Tokens and cost are only given for calls that this run has made, so they can be added up.
 
     Args:
-        call: as the run has recorded it.
-        error: why it failed.
-        nests: whether it ran a plan.
+        call: the record of the call.
+        error: the diagnostic of its failure.
+        nests: whether the call made a nested run.
     """
     paid = {} if call.cached or REUSED in call.usage else call.usage
     searches = isinstance(call.result, list) and "query" in call.arguments and "docs" not in call.arguments
@@ -107,7 +114,7 @@ def call_facts(call: CallRecord, error: Diagnostic | None = None, nests: bool = 
 
 
 def run_facts(started: RunStarted, finished: RunFinished | None, error: Diagnostic | None = None) -> dict[str, Any]:
-    """What is known of a run. `finished`: None while it goes on, or if it was cut off."""
+    """The facts of a run; `finished` is None while the run continues, or if it was cut off."""
     facts: dict[str, Any] = {
         "operation": "invoke_workflow",
         "kind": "AGENT",

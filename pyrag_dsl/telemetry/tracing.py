@@ -1,4 +1,4 @@
-"""Spans of a run for OpenTelemetry, while it goes on or from its trace: the run, and below it every call."""
+"""Spans of OpenTelemetry for a run and, as its children, its calls, made during the run or from its trace."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ _SECOND = 1_000_000_000  # nanoseconds, in which OpenTelemetry counts
 
 
 class Tracing:
-    """How runs become spans: `invoke_workflow pyrag_dsl` for a run, and for each of its calls, as a child,
-    `execute_tool NAME`. The calls of a nested run are the children of the call that has made it.
+    """Makes spans of runs.
+
+    A run is a span `invoke_workflow pyrag_dsl`, and each of its calls is a child `execute_tool NAME`. The calls of a
+    nested run are children of the call that has made it.
 
         tracing = Tracing()
-        pd.run(plan, tools, on_event=tracing.live())      # spans as the run goes on
+        pd.run(plan, tools, on_event=tracing.live())      # spans during the run
         tracing.export(pd.Trace.load("run.jsonl"))        # spans of a run that has ended
 
     Args:
-        provider: where spans go; without one to that which the program has set up for OpenTelemetry as a whole.
+        provider: the `TracerProvider` for the spans; by default, that of the whole program.
         conventions: "gen_ai" for the attributes of OpenTelemetry's GenAI conventions, "openinference" for those that
             Phoenix and Arize read.
-        content: whether spans tell what was asked and answered: question, plan, arguments, results. Whoever can read
-            the spans can then read them.
+        content: whether spans hold the question, the plan, arguments and results, which readers of the spans then see.
 
     Raises:
         ModuleNotFoundError: OpenTelemetry is not installed. The message says how to install it.
@@ -58,16 +59,16 @@ class Tracing:
         self._content = content
 
     def live(self) -> Callable[[Event], None]:
-        """What to give to one run as `on_event`. Its span is a child of the span that is current now, if one is."""
+        """A function for the option `on_event` of one run, whose span is a child of the current span, if any."""
         from opentelemetry.context import get_current
 
         return _Live(self, get_current())
 
     def export(self, trace: Trace) -> None:
-        """Make the spans of a run that is on record.
+        """Make the spans of a recorded run.
 
-        They begin at the time of day that the plan saw. A call that was taken over from another run has no time of its
-        own, and neither has one that failed: the first stands at the beginning of its run, the second at its end.
+        They begin at the present as the plan saw it. A call that was taken from another run has no times, and is placed
+        at the beginning of its run. A call that failed has none either, and is placed at the end.
         """
         from opentelemetry.context import Context
 
@@ -82,7 +83,7 @@ class Tracing:
         ends = [call.times.ended for call in calls if call.times is not None]
         lasted = finished.elapsed if finished is not None else max(ends, default=0.0)
         root = self.begin("", run_facts(trace.header, None), begun, Context())
-        # By node: the span that its nested calls stand below, and the time that they have.
+        # By node: the parent span of its nested calls, and their possible times.
         spans: dict[str, tuple[OpenSpan, int, int]] = {"": (root, begun, begun + int(lasted * _SECOND))}
         nesting = {call.node.rpartition("/")[0] for call in calls}
         for call in calls:
@@ -104,7 +105,14 @@ class Tracing:
         )
 
     def begin(self, tool: str, facts: Mapping[str, Any], start: int, context: Any) -> OpenSpan:
-        """A span that begins. `tool`: "" for the run. `start`: nanoseconds since 1970. `context`: of what is above."""
+        """Begin a span.
+
+        Args:
+            tool: the name of the tool; "" for the run.
+            facts: what is known at the beginning.
+            start: the begin, in nanoseconds since 1970.
+            context: the context of the parent span.
+        """
         name = f"execute_tool {tool}" if tool else "invoke_workflow pyrag_dsl"
         told = attributes(facts, self._conventions, self._content)
         return self._tracer.start_span(name, context, attributes=told, start_time=start)
@@ -112,7 +120,7 @@ class Tracing:
     def end(
         self, span: OpenSpan, facts: Mapping[str, Any], end: int, error: Diagnostic | None, *, failed: bool
     ) -> None:
-        """End a span with what is known of it then. What a diagnostic says may quote the plan: that is content."""
+        """End a span with the facts of its end. The message of a diagnostic is content, because it may quote the plan."""
         from opentelemetry.trace import Status, StatusCode
 
         span.set_attributes(attributes(facts, self._conventions, self._content))
@@ -124,7 +132,7 @@ class Tracing:
 
 @dataclass(slots=True)
 class _Open:
-    """A call that goes on."""
+    """A call that has not ended."""
 
     event: CallStarted | CallFinished
     span: OpenSpan
@@ -142,7 +150,7 @@ class _Live:
         self._open: dict[str, _Open] = {}
         self._nesting: set[str] = set()
         self._errors: dict[str, Diagnostic] = {}
-        # The wall clock may be set while a run goes on: it is read once.
+        # The wall clock is read only once, because it may be set during a run.
         self._offset = time.time_ns() - time.perf_counter_ns()
 
     def __call__(self, event: Event) -> None:
@@ -153,7 +161,7 @@ class _Live:
         elif isinstance(event, CallStarted):
             self._start(event, now)
         elif isinstance(event, CallFinished):
-            if event.node not in self._open:  # it was on record, and nobody was asked
+            if event.node not in self._open:  # the result was recorded, and the tool was not called
                 self._start(event, now)
             self._finish(event, now)
         elif isinstance(event, CallFailed) and event.node in self._open:
@@ -176,7 +184,7 @@ class _Live:
         self._tracing.end(call.span, facts, now, None, failed=False)
 
     def _close(self, event: RunFinished, now: int) -> None:
-        """End a run, and what has not ended in it: calls that failed, and those that nobody waits for any more."""
+        """End the span of a run, and those of calls that failed or were abandoned."""
         below = event.within + "/" if event.within else ""
         for node in sorted((node for node in self._open if node.startswith(below)), key=len, reverse=True):
             call, error = self._open.pop(node), self._errors.get(node)
@@ -198,7 +206,7 @@ def _below(span: OpenSpan | None) -> Any:
 
 
 def _errors(events: list[Event]) -> dict[str, Diagnostic]:
-    """Why calls have failed, by node, and at "" why the run did."""
+    """The diagnostics of failed calls by node, and that of the run at ""."""
     found: dict[str, Diagnostic] = {}
     for event in events:
         if isinstance(event, DiagnosticFound) and event.diagnostic.severity == "error":
@@ -208,13 +216,13 @@ def _errors(events: list[Event]) -> dict[str, Diagnostic]:
 
 
 def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """What two attempts have cost together."""
+    """The sum of the usages of two attempts."""
     counted = COUNTED & (one.keys() | other.keys())
     return {**one, **other, **{name: (one.get(name) or 0) + (other.get(name) or 0) for name in counted}}
 
 
 def _times(call: CallRecord, zero: int, first: int, last: int) -> tuple[int, int]:
-    """When a call began and ended, by the clock of the question, within the time of what it stands below."""
+    """When a call began and ended, by the clock of the outermost run, within the time of its parent span."""
     if call.times is None:
         at = first if call.ended else last
         return at, at
@@ -228,20 +236,20 @@ def _record(begun: CallStarted | CallFinished, ended: CallFinished | None = None
 
 
 def send(trace: Trace, url: str, *, conventions: Conventions = "gen_ai", content: bool = False) -> int:
-    """Make the spans of a run that is on record and send them to a receiver of OTLP over HTTP.
+    """Make the spans of a recorded run and send them to a receiver of OTLP over HTTP.
 
     Args:
-        trace: of the run.
-        url: of the receiver; `/v1/traces` is added to one without a path.
+        trace: the trace of the run.
+        url: the address of the receiver; `/v1/traces` is added if it has no path.
         conventions: see `Tracing`.
         content: see `Tracing`.
 
     Returns:
-        How many spans were sent.
+        The number of spans.
 
     Raises:
         ModuleNotFoundError: OpenTelemetry is not installed. The message says how to install it.
-        ConnectionError: the receiver did not take them.
+        ConnectionError: the receiver did not accept the spans.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
