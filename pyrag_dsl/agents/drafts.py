@@ -148,7 +148,7 @@ class Drafter:
         raise DraftsRejected(tuple(drafts))
 
     async def ask(self, messages: Messages, more: Mapping[str, Any]) -> Reply:
-        """One reply. If it would be cut off again, it gets more room, as far as the model has it."""
+        """One reply, with `more` room for it if the context of the model allows that."""
         if more:
             try:
                 return await self.model.acomplete(list(messages), **self.overrides, **more)

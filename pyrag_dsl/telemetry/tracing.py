@@ -120,7 +120,7 @@ class Tracing:
     def end(
         self, span: OpenSpan, facts: Mapping[str, Any], end: int, error: Diagnostic | None, *, failed: bool
     ) -> None:
-        """End a span with the facts of its end. The message of a diagnostic is content, because it may quote the plan."""
+        """End a span with the facts of its end. The message of a diagnostic is content: it may quote the plan."""
         from opentelemetry.trace import Status, StatusCode
 
         span.set_attributes(attributes(facts, self._conventions, self._content))
