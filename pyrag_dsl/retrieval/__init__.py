@@ -1,7 +1,7 @@
-"""Passages and the ways to find them: by words, by meaning or both, from an index, a server, an engine, bundled ones.
+"""Passages, and searches for them by words, by meaning or both, in an index, a server or a search engine.
 
-The names below are imported when they are first asked for, so that `retrieval.passages` costs neither the
-index library nor the HTTP client.
+The names below are imported when they are first used, so that `retrieval.passages` loads neither the index library nor
+the HTTP client.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The passages that come with the package: enough for the examples, found without a corpus or a server."""
+"""The passages that come with the package, for examples without a corpus or a server."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Results of searches kept in a SQLite file that processes share: the same query to the same index is made once.
+"""A cache of search results in a SQLite file, which processes may share.
 
-The key is a hash of the retriever's fingerprint, the tenant, the query and topk. The file has a size that it never
-exceeds: what has been there longest goes first. A file that fails costs a search, never a result.
+The key is a hash of the retriever's fingerprint, the tenant, the query and topk. The file never exceeds its size limit:
+the oldest results are removed first. If the file fails, the search is made again.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ _SCHEMA = """
 _PAGE = 4096  # bytes
 _LEAST_PAGES = 16
 _WAIT = 5.0  # seconds for another process that is writing
-_SHARE = 10  # one of so many results goes when the file is full
+_SHARE = 10  # one of so many results is removed when the file is full
 _TRIES = 20
 
 
 class CachedRetriever(Retriever):
-    """A retriever whose results are kept. A Retriever; safe for threads; closes what it was given.
+    """A retriever that keeps the results of another one. It is thread-safe, and closes the other retriever.
 
     Args:
-        retriever: what searches where nothing is kept. Its fingerprint is asked for once.
-        path: the SQLite file, made if it is not there, readable by its owner only.
-        tenant: whose results these are; what one has searched for is never the answer to another.
-        most_bytes: the size of the file at most.
+        retriever: the retriever for results that are not kept. Its fingerprint is read once.
+        path: the SQLite file, which is made if it is missing, and is readable by its owner only.
+        tenant: the owner of the results. Tenants never share results.
+        most_bytes: the largest size of the file.
 
-    Raises ValueError where the retriever has no fingerprint, since nobody would notice that it has changed, and
-    IndexStorageError where the file cannot be used.
+    Raises:
+        ValueError: the retriever has no fingerprint, so a change of it could not be noticed.
+        IndexStorageError: the file cannot be used.
     """
 
     def __init__(
@@ -66,11 +67,11 @@ class CachedRetriever(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """That of the retriever."""
+        """The fingerprint of the other retriever."""
         return self._print
 
     def __getattr__(self, name: str) -> Any:
-        # What else the retriever has (its size, passages by id, an address) is to be had here too.
+        # All other attributes of the retriever (its size, passages by id, an address) are available here as well.
         if name == "_retriever":
             raise AttributeError(name)
         return getattr(self._retriever, name)
@@ -80,7 +81,7 @@ class CachedRetriever(Retriever):
         return self.search_many([query], topk)[0]
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """The hits of each query; those that are not kept are searched for together."""
+        """The hits of each query. Queries whose results are not kept are searched together."""
         keys = [self._key(query, topk) for query in queries]
         kept = {key: hits for key in dict.fromkeys(keys) if (hits := self._get(key)) is not None}
         fresh = {key: query for key, query in zip(keys, queries, strict=True) if key not in kept}
@@ -128,7 +129,7 @@ class CachedRetriever(Retriever):
         return []
 
     def _shrink(self, connection: sqlite3.Connection) -> bool:
-        """Forget the oldest results; whether there were any. The pages that they leave are used again."""
+        """Remove the oldest results, whose pages are used again. Returns whether there were any."""
         gone = connection.execute(
             f"DELETE FROM results WHERE place IN (SELECT place FROM results ORDER BY place "
             f"LIMIT 1 + (SELECT count(*) FROM results) / {_SHARE})"

@@ -1,4 +1,4 @@
-"""Reading a corpus, a file or a folder: its passages, the problems of rows that hold none, and its fingerprint."""
+"""Reads a corpus from a file or a folder: its passages, the problems of its broken rows, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 Progress = Callable[[int, int], None]
-"""Called now and then with the bytes read so far and the bytes there are."""
+"""Called now and then with the number of bytes read so far and of all bytes."""
 
 PROBLEMS_KEPT = 100
-"""All broken rows are counted, this many are described."""
+"""The number of broken rows that are described; all of them are counted."""
 
 _REPORT_EVERY = 1024 * 1024
 _HEAD = 4096
@@ -40,7 +40,7 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
-    """What became of a corpus' rows: passages indexed, rows skipped, and the first of those described."""
+    """The outcome of reading a corpus: the numbers of passages and of skipped rows, and the first problems."""
 
     indexed: int
     skipped_count: int = 0
@@ -54,7 +54,7 @@ class CorpusReport:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A corpus as a look at its files, not into them, shows it: bytes, and the time of the last change (ns)."""
+    """The state of a corpus without reading its files: their bytes, and the time of the last change in nanoseconds."""
 
     size: int
     mtime_ns: int
@@ -62,10 +62,9 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Which corpus an index was built of: where it was, and exactly what was in it.
+    """The identity of the corpus of an index: its path and its exact content.
 
-    `mtime_ns` is -1 where the corpus changed while it was read; no file has that time, so only the hash can
-    match.
+    `mtime_ns` is -1 if the corpus changed while it was read. No file has this time, so only the hash can match.
     """
 
     path: str
@@ -75,7 +74,7 @@ class Fingerprint:
 
 
 def check_corpus(path: Path) -> State:
-    """The state of a file or folder that may be a corpus; CorpusError for what plainly is none."""
+    """The state of a file or folder that may be a corpus. Raises `CorpusError` if it plainly is not one."""
     with _told(path):
         if path.is_dir():
             if not _texts_in(path):
@@ -95,7 +94,7 @@ def check_corpus(path: Path) -> State:
 
 
 def digest_of(path: Path) -> str:
-    """The hash of a corpus as it is now; `Fingerprint.sha256` if it is the same. Raises CorpusError."""
+    """The hash of a corpus as it is now, to compare with `Fingerprint.sha256`. Raises `CorpusError`."""
     with _told(path):
         digest = hashlib.sha256()
         for _ in _contents(path, digest) if path.is_dir() else ():
@@ -150,9 +149,10 @@ class CorpusReader:
         return CorpusReport(self._indexed, self._skipped_count, tuple(self._skipped))
 
     def fingerprint(self) -> Fingerprint:
-        """Of what was read, which is what the index holds, whatever has become of the corpus since.
+        """The fingerprint of what was read, which the index holds, even if the corpus has changed since.
 
-        It is there when all passages have been taken; RuntimeError before.
+        Raises:
+            RuntimeError: not all passages have been read.
         """
         if self._fingerprint is None:
             raise RuntimeError("the corpus has not been read to its end")
@@ -188,7 +188,7 @@ class CorpusReader:
 
 
 class _Watched(io.RawIOBase):
-    """A file whose bytes are hashed as they are read, and their number told."""
+    """A file whose bytes are hashed and counted when they are read."""
 
     def __init__(self, file: BinaryIO, digest: Any, progress: Progress, total: int) -> None:
         self._file = file
@@ -210,7 +210,7 @@ class _Watched(io.RawIOBase):
 
 
 class _told:  # noqa: N801
-    """As a context: what goes wrong with a corpus is a CorpusError."""
+    """A context in which errors of reading become `CorpusError`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -244,7 +244,7 @@ def _state(path: Path) -> State:
 
 
 def _texts_in(folder: Path) -> list[str]:
-    """The names, from the folder on, of its texts, those in hidden folders apart; in their order."""
+    """The sorted names of the texts in a folder, relative to it, without those in hidden folders."""
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = [each for each in folders if not each.startswith(".")]

@@ -1,4 +1,4 @@
-"""Passages, and the sentences in them, by meaning: the vectors of an index made, and searched."""
+"""Search by meaning: it makes and searches the vectors of the passages of an index, and of their sentences."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from .index import BM25Index
 
 Told = Callable[[str, int, int], object]
-"""Called now and then with what is being done ("passages", "sentences"), how many are done, and how many there are."""
+"""Called now and then with the kind of text ("passages", "sentences"), the number done, and the number of all."""
 
 Split = Callable[[str], list[str]]
 """From a document to its sentences."""
 
 _BLOCK = 16_384
-_TIES = 16  # hits looked at beyond those that are wanted, so that ties at the end are cut by id
+_TIES = 16  # further hits that are read, so that ties at the end are ordered by id
 _DECIMALS = 6
 
 
@@ -62,20 +62,21 @@ def embed_index(
 ) -> DenseManifest:
     """Make the vectors of all passages of an index, in its directory.
 
-    What was embedded before, by a process that was killed or for an index that has changed since, is not embedded
-    again.
+    Texts that were embedded before, by a killed process or before a change of the index, are not embedded again.
 
     Args:
         home: the directory of the index.
         index: the index.
-        embedder: what embeds.
-        kind: of the index of vectors, one of `KINDS`; by their number if None.
-        shards: files of about as many vectors each.
-        split: cuts documents into sentences, which get vectors too; None: they get none.
-        progress: told how far it is.
+        embedder: the embedder.
+        kind: the kind of the index of vectors, one of `KINDS`; None to choose it by the number of vectors.
+        shards: the number of files, with about equally many vectors each.
+        split: splits documents into sentences, which get vectors as well; None for no vectors of sentences.
+        progress: called with the progress.
 
-    Raises EmbeddingError; IndexStorageError where the directory cannot be written, or somebody else does so; ValueError
-    for a kind that does not exist.
+    Raises:
+        EmbeddingError: a text cannot be embedded.
+        IndexStorageError: the directory cannot be written, or another process is writing it.
+        ValueError: there is no such kind.
     """
     if kind is not None and kind not in KINDS:
         raise ValueError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
@@ -110,7 +111,7 @@ def embed_index(
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
-    """Nobody wants to know."""
+    """Ignore the progress."""
 
 
 class _Making:
@@ -138,9 +139,9 @@ class _Making:
 
 
 class DenseIndex(Retriever):
-    """The passages of an index, searched by meaning. A Retriever; safe for threads.
+    """Searches the passages of an index by meaning. It is thread-safe.
 
-    Scores are cosines; equal ones are in the order of ids. `lexical` is the index that the passages are in.
+    Scores are cosines, and equal scores are in the order of ids. `lexical` is the index that holds the passages.
     """
 
     def __init__(self, home: Path, manifest: DenseManifest, lexical: BM25Index, embedder: Embedder) -> None:
@@ -172,10 +173,11 @@ class DenseIndex(Retriever):
             home: the directory.
             lexical: the index in it.
             embedder: the model that made them, for the queries.
-            verify: compare the contents of all files with their checksums.
+            verify: whether to compare the contents of all files with their checksums.
 
-        Raises IndexStorageError where there are none, they are damaged, or made for other passages; EmbeddingError for
-        another model.
+        Raises:
+            IndexStorageError: there are no vectors, or they are damaged, or belong to other passages.
+            EmbeddingError: another model made the vectors.
         """
         manifest = open_manifest(home, lexical)
         difference = manifest.embedding.difference(embedder.model)
@@ -228,9 +230,11 @@ class DenseIndex(Retriever):
         return self.lexical.passages(ids)
 
     def search_sentences(self, query: str, count: int) -> list[SentenceHit]:
-        """At most `count` sentences, best first, by the cosine of theirs and the query's vectors.
+        """At most `count` sentences, best first, by the cosine of their vectors with that of the query.
 
-        Raises IndexStorageError where sentences were not embedded, and EmbeddingError.
+        Raises:
+            IndexStorageError: the sentences were not embedded.
+            EmbeddingError: the query cannot be embedded.
         """
         if self._sentences is None or self._places is None:
             advice = "Embed them: pyrag index embed DIR --dense MODEL --sentences"
@@ -245,7 +249,7 @@ class DenseIndex(Retriever):
         return [SentenceHit(passage, place, score) for passage, place, score in found if passage is not None]
 
     def close(self) -> None:
-        """Give back the model and the index; it must not be searched any more."""
+        """Release the model and the index. It must not be searched afterwards."""
         self._embedder.close()
         self.lexical.close()
 
@@ -266,14 +270,14 @@ class _Ids:
 
 
 def write_ids(folder: Path, ids: Sequence[str]) -> None:
-    """Write ids so that `_Ids` reads them: all in a row, and where each ends."""
+    """Write ids for `_Ids`: all of them in a row, and the index where each ends."""
     encoded = [name.encode() for name in ids]
     (folder / "ids.txt").write_bytes(b"".join(encoded))
     np.save(folder / "id-ends.npy", np.cumsum([len(each) for each in encoded], dtype=np.int64), allow_pickle=False)
 
 
 def _places(passages: Iterable[Passage], split: Split) -> NDArray[np.int32]:
-    """For each sentence the row of its passage, and its place in it."""
+    """For each sentence, the row of its passage, and its index in the passage."""
     counts = np.array([len(split(each.document)) for each in passages], np.int32)
     rows = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     firsts = np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,7 +1,7 @@
-"""Texts as vectors: what an embedding model is, the prefixes that models want, and calls of many threads made together.
+"""Embeds texts: the description of a model, the prefixes that models need, and joint calls for many threads.
 
-Who embeds is a function from texts to rows of numbers: a model in this process (`local_models.py`), a server, or the
-user's own. Everything else, prefixes, lengths, checks, is here, so that it is the same for all.
+The embedding itself is a function from texts to rows of numbers: a model in this process (`local_models.py`), a server,
+or a function of the user. Prefixes, lengths and checks are here, so that they are the same for all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Embed = Callable[[list[str]], Any]
 """From texts to one row of numbers for each."""
 
 INSTALL = "pip install 'pyrag_dsl[dense]'"
-_TOGETHER = 256  # texts that are embedded in one call at most, where several threads wait
+_TOGETHER = 256  # the most texts of several threads that are embedded in one call
 
 _BGE = "Represent this sentence for searching relevant passages: "
 _BGE_ZH = "为这个句子生成表示以用于检索相关文章："
@@ -39,7 +39,7 @@ _PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
 
 
 def prefixes_of(name: str) -> tuple[str, str]:
-    """What a model of this name was trained to find before queries and before passages: E5's and BGE's, else nothing.
+    """The prefixes of queries and passages with which a model of this name was trained: those of E5 and BGE, else none.
 
     Source: the models' pages (huggingface.co/intfloat/e5-base-v2, huggingface.co/BAAI/bge-base-en-v1.5).
     """
@@ -49,15 +49,15 @@ def prefixes_of(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
-    """Which model made vectors; vectors of two models cannot be compared.
+    """The identity of the model that made vectors. Vectors of two models cannot be compared.
 
     Attributes:
-        name: as it was chosen: a folder, a name, a server's model.
-        dimension: numbers of a vector.
-        weights: SHA-256 of its files; empty where they are not here.
-        endpoint: the address of the server that has it; empty where it is here.
-        query_prefix: stands before each query.
-        passage_prefix: stands before each passage.
+        name: the name as it was given: a folder, a name on the hub, or a server's model.
+        dimension: the length of a vector.
+        weights: the SHA-256 of its files; "" for the model of a server.
+        endpoint: the address of the server; "" for a model in this process.
+        query_prefix: the prefix of each query.
+        passage_prefix: the prefix of each passage.
     """
 
     name: str
@@ -68,7 +68,7 @@ class EmbeddingModel:
     passage_prefix: str = ""
 
     def difference(self, other: EmbeddingModel) -> str:
-        """Why vectors of the other cannot stand beside those of this one; empty if they can."""
+        """Why vectors of the other model cannot be compared with those of this one; "" if they can."""
         if self.dimension != other.dimension:
             return f"{self.name} has {self.dimension} dimensions, {other.name} has {other.dimension}"
         if self.weights != other.weights:
@@ -84,9 +84,9 @@ class Embedder:
     """A model that embeds, from any number of threads.
 
     Args:
-        embed: the function that does it; called by one thread at a time.
-        model: which model that is.
-        batch: texts of one call, where there are many.
+        embed: the function that embeds; only one thread calls it at a time.
+        model: the identity of the model.
+        batch: the most texts of one call.
         close: called by `close`.
     """
 
@@ -108,7 +108,7 @@ class Embedder:
         return self._embed([self.model.passage_prefix + text for text in texts])
 
     def close(self) -> None:
-        """Give back what the model holds; it must not be used any more."""
+        """Release the model. It must not be used afterwards."""
         if self._close is not None:
             self._close()
 
@@ -128,7 +128,7 @@ class Embedder:
 
 
 def normalised(vectors: Vectors) -> Vectors:
-    """The same directions at length 1; models that count in half precision only come near it. Zero stays zero."""
+    """The vectors scaled to length 1, which models of half precision only approximate. Zero vectors stay zero."""
     import numpy as np
 
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -143,10 +143,9 @@ class _Asked:
 
 
 class Together:
-    """A function from texts to rows, called for all the threads that wait as soon as it is free.
+    """A function from texts to rows that is called for all waiting threads together as soon as it is free.
 
-    A lone caller waits for nobody; callers that come while it is busy share the next call. An error goes to all who
-    shared the call.
+    A single caller does not wait. Callers that come while the function is busy share the next call, and its error.
     """
 
     def __init__(self, function: Callable[[list[str]], Vectors], most: int) -> None:

@@ -1,17 +1,17 @@
-"""What can go wrong in retrieval, as types.
+"""The errors of retrieval, as a tree.
 
-    RetrievalError                      anything below
+    RetrievalError                      the base of all errors below
     ├── CorpusError                     the corpus file cannot be indexed at all
-    ├── IndexStorageError               the place for the index cannot be used, or is damaged
-    ├── EmbeddingError                  texts cannot be made vectors: a package, a model or a server is missing
-    └── RetrieverError                  a retrieval server failed us; carries .url
-        ├── RetrieverUnreachableError   no connection: down, refused, unknown host, broken in mid-reply
-        ├── RetrieverTimeoutError       no complete answer in time
-        ├── RetrieverStatusError        an HTTP status that is not 200; carries .status
-        └── RetrieverReplyError         status 200, but not an answer to what was asked
+    ├── IndexStorageError               the directory of the index cannot be used, or the index is damaged
+    ├── EmbeddingError                  texts cannot be embedded: a package, a model or a server is missing
+    └── RetrieverError                  a retrieval server failed; it has .url
+        ├── RetrieverUnreachableError   no connection: down, refused, unknown host, or broken during the reply
+        ├── RetrieverTimeoutError       no complete reply in time
+        ├── RetrieverStatusError        an HTTP status that is not 200; it has .status
+        └── RetrieverReplyError         status 200, but not a reply to the request
 
-Every message says what happened, where, and what to do next. None quotes more than 80 characters of a passage
-or of a server's reply.
+Every message tells what happened, where, and what to do next. None quotes more than 80 characters of a passage or of a
+server's reply.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from ..quoting import one_line
 
 
 class RetrievalError(Exception):
-    """Searching passages failed; the subclasses say how."""
+    """A search of passages failed; the subclasses tell how."""
 
     @property
     def public_message(self) -> str:
-        """What the trace of a run may say of it."""
+        """The text that the trace may show."""
         return one_line(str(self))
 
 
 class CorpusError(RetrievalError):
     """The corpus cannot be indexed: missing, a directory, empty, binary, or without one usable line.
 
-    Correct the file that `path` names; single broken lines never raise this, they are reported and skipped.
+    Correct the file at `path`. Single broken lines never raise this; they are reported and skipped.
     """
 
     def __init__(self, path: Path, problem: str, advice: str) -> None:
@@ -54,13 +54,16 @@ class IndexStorageError(RetrievalError):
 
 
 class EmbeddingError(RetrievalError):
-    """Texts cannot be made vectors, or vectors not be searched; the message says what is missing and what to do."""
+    """Texts cannot be embedded, or vectors cannot be searched. The message tells what is missing and what to do."""
 
 
 class RetrieverError(RetrievalError):
-    """A retrieval server did not give what was asked of it.
+    """A retrieval server did not give the requested passages.
 
-    `url` is the address without user name and password, `problem` what happened, `advice` what to do.
+    Attributes:
+        url: the address, without user name and password.
+        problem: what happened.
+        advice: what to do.
     """
 
     def __init__(self, url: str, problem: str, advice: str) -> None:
@@ -87,11 +90,11 @@ class RetrieverStatusError(RetrieverError):
 
 
 class RetrieverReplyError(RetrieverError):
-    """The server answered 200 with what is no answer: not JSON, wrong shape, wrong count, too large."""
+    """The server answered 200 with an invalid reply: not JSON, of a wrong shape or count, or too large."""
 
 
 def excerpt(text: str, limit: int = 80) -> str:
-    """At most `limit` characters of foreign text, on one line, without control characters."""
+    """At most `limit` characters of a text from outside, on one line, without control characters."""
     flat = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
     flat = " ".join(flat.split())
     return flat if len(flat) <= limit else flat[: limit - 3] + "..."

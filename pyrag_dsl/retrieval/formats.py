@@ -1,6 +1,7 @@
-"""The formats of corpora: each a function from bytes, or a path, to rows. Which one a file has is seen in its content.
+"""The formats of corpora. Each is a function from bytes, or a path, to rows; a file's format is seen in its content.
 
-A row is the place of a passage (`line 3`, `row 3`, `notes/a.md`) with the passage, or with why there is none.
+A row is the place of a passage (`line 3`, `row 3`, `notes/a.md`) with the passage, or with the reason why there is
+none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, cast
 from .passages import Passage, PassageFormatError, parse_passage_line, passage_of
 
 Row = tuple[str, Passage | str]
-"""The second item is a text where the row holds no passage: the reason."""
+"""The place of a row, and its passage or, as text, the reason why it has none."""
 
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes; a longer line is reported and skipped without being held in memory."""
@@ -33,7 +34,7 @@ _A_RAG = re.compile(r"[^\s:]{1,64}:")
 
 
 class UnusableError(Exception):
-    """The corpus cannot be read at all; `advice` says what to do."""
+    """The corpus cannot be read at all; `advice` tells what to do."""
 
     def __init__(self, problem: str, advice: str) -> None:
         super().__init__(problem)
@@ -60,7 +61,7 @@ def unpacked(stream: BinaryIO, head: bytes) -> BinaryIO:
 
 
 def format_of(head: bytes) -> Callable[[BinaryIO], Iterator[Row]]:
-    """What reads a file that starts so. Raises UnusableError where nothing does."""
+    """The function that reads a file with this beginning. Raises `UnusableError` if there is none."""
     for magic, problem, advice in _REFUSED:
         if head.startswith(magic):
             raise UnusableError(problem, advice)

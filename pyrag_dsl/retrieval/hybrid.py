@@ -1,4 +1,4 @@
-"""Several retrievers as one: their ranks fused here, whatever is behind them; and a second look by a reranker."""
+"""Combines several retrievers by their ranks, and reranks the hits of a retriever."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from hashlib import sha256
 from .passages import Hit, Passage, Retriever
 
 K = 10
-"""Small, so that first places count; `benchmarks/retrieval.py --dense MODEL` compares it with the usual 60."""
+"""The constant k. It is small, so that first ranks count; `benchmarks/retrieval.py` compares it with the usual 60."""
 
 DEPTH = 100
-"""Hits of each list that are fused."""
+"""The number of hits of each list that are fused."""
 
 
 def fuse(
     lists: Sequence[Sequence[str]], weights: Sequence[float] | None = None, k: float = K
 ) -> list[tuple[str, float]]:
-    """Reciprocal rank fusion: ids with the sum over the lists of weight / (k + rank), best first, ties by id.
+    """Reciprocal rank fusion: ids with the sum over all lists of weight / (k + rank), best first, ties by id.
 
-    An id that a list has twice counts there at its first place; ranks are from 1. The order of the lists, with their
+    Ranks count from 1. An id that a list has twice counts at its first rank. The order of the lists, with their
     weights, does not matter. Source: Cormack, Clarke and Buettcher, SIGIR 2009.
     """
     given = [1.0] * len(lists) if weights is None else list(weights)
@@ -35,13 +35,13 @@ def fuse(
 
 
 class HybridRetriever(Retriever):
-    """The ranks of several retrievers over the same passages, fused. A Retriever; safe for threads if all are.
+    """Fuses the ranks of several retrievers over the same passages. It is thread-safe if all of them are.
 
     Args:
-        parts: what is asked.
-        weights: of each part; 1 if None.
-        k: the smaller, the more the first places count.
-        depth: hits of each part that are fused.
+        parts: the retrievers.
+        weights: the weight of each retriever; None for equal weights.
+        k: the constant of the fusion; the smaller, the more the first ranks count.
+        depth: the number of hits of each retriever that are fused.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HybridRetriever(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """The same for hybrids that find the same; empty where that of a part is."""
+        """Equal for hybrids with equal results; "" if that of a part is ""."""
         prints = [getattr(part, "fingerprint", "") for part in self._parts]
         said = repr((prints, self._weights, self._k, self._depth))
         return sha256(said.encode()).hexdigest() if all(prints) else ""
@@ -93,13 +93,13 @@ Scorer = Callable[[list[tuple[str, str]]], list[float]]
 
 
 class RerankedRetriever(Retriever):
-    """What a retriever finds, put into the order of a second look. A Retriever; safe for threads if `scorer` is.
+    """Orders the hits of a retriever by the scores of a reranker. It is thread-safe if `scorer` is.
 
     Args:
-        retriever: what finds.
-        scorer: what looks again.
-        depth: hits that are looked at.
-        name: of the scorer, for the fingerprint.
+        retriever: the retriever.
+        scorer: the reranker.
+        depth: the number of hits that are reranked.
+        name: the name of the reranker, for the fingerprint.
     """
 
     def __init__(self, retriever: Retriever, scorer: Scorer, *, depth: int = 50, name: str = "") -> None:
@@ -112,7 +112,7 @@ class RerankedRetriever(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """The same for what finds the same; empty where nobody can know."""
+        """Equal for equal results; "" if that is not known."""
         inner = getattr(self._retriever, "fingerprint", "")
         said = repr((inner, self._name, self._depth))
         return sha256(said.encode()).hexdigest() if inner and self._name else ""

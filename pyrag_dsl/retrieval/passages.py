@@ -1,8 +1,7 @@
-"""Passages, hits and the retriever protocol; and how a passage is read from the formats that exist.
+"""Passages, hits and the retriever protocol, and the reading of passages from JSON.
 
-The main format is Search-R1's corpus and reply format (github.com/PeterGriffinJin/Search-R1): an object
-with `id` and `contents`, where contents is the title in double quotes on the first line and the text after
-it.
+The main format is that of Search-R1's corpus and replies (github.com/PeterGriffinJin/Search-R1): an object with `id`
+and `contents`, where contents is the title in double quotes on the first line, followed by the text.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 _R = TypeVar("_R", bound="Retriever")
 
 _LONGEST_PLAIN_TITLE = 200
-"""An unquoted first line longer than this, in characters, is text and not a title."""
+"""The most characters of an unquoted first line that is a title and not text."""
 
 _JSON_NAMES = {
     dict: "an object",
@@ -40,13 +39,13 @@ class Passage:
 
     @property
     def document(self) -> str:
-        """The passage as plans see it: title, newline, text; an empty one is left out with the newline."""
+        """The passage as plans see it: title, newline and text. An empty title or text is left out with the newline."""
         return f"{self.title}\n{self.text}" if self.title and self.text else self.title or self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that a search found; higher scores are better, None where a server gives no scores."""
+    """A passage that a search found. Higher scores are better; a score is None if a server gives none."""
 
     passage: Passage
     score: float | None
@@ -54,10 +53,10 @@ class Hit:
 
 @runtime_checkable
 class Retriever(Protocol):
-    """Whatever finds passages for a question in plain words. Safe to call from several threads.
+    """The base of classes that find passages for a question in plain words. A retriever must be thread-safe.
 
-    A class of your own inherits from this one and has `search`; what else it does better than by default it overrides.
-    Used as a context, it is closed at the end.
+    Your own class inherits from this one and defines `search`; it may override all other methods. As a context manager,
+    a retriever is closed at the end.
     """
 
     @abstractmethod
@@ -69,16 +68,16 @@ class Retriever(Protocol):
         return [self.search(query, topk) for query in queries]
 
     async def asearch(self, query: str, topk: int) -> list[Hit]:
-        """`search`, awaited; by default in a thread of the event loop's."""
+        """`search` as a coroutine; by default it runs in a thread of the event loop."""
         return await asyncio.to_thread(self.search, query, topk)
 
     @property
     def fingerprint(self) -> str:
-        """The same for retrievers that find the same, so that results can be kept; empty where nobody can know."""
+        """Equal for retrievers with equal results, so that these can be kept; "" if that is not known."""
         return ""
 
     def close(self) -> None:
-        """Give back what it holds; it must not be searched any more."""
+        """Release everything that it holds. It must not be searched afterwards."""
 
     def __enter__(self: _R) -> _R:
         return self
@@ -88,11 +87,11 @@ class Retriever(Protocol):
 
 
 class PassageFormatError(ValueError):
-    """A value that is no passage; the message says what is wrong with it, not where it stands."""
+    """A value is not a passage. The message tells what is wrong with it, but not where it is."""
 
 
 def parse_passage_line(line: str | bytes, fallback_id: str | None = None) -> Passage:
-    """The passage on one line of a JSON-Lines corpus; PassageFormatError says why a line holds none."""
+    """The passage on one line of a JSON Lines corpus. Raises `PassageFormatError`."""
     try:
         record = json.loads(line.decode("utf-8") if isinstance(line, bytes) else line)
     except UnicodeDecodeError as error:
@@ -109,10 +108,12 @@ def parse_passage_line(line: str | bytes, fallback_id: str | None = None) -> Pas
 def passage_of(value: object, fallback_id: str | None = None) -> Passage:
     """The passage in a decoded JSON value.
 
-    Accepted: `{"id", "contents"}`, `{"title", "text"}`, both together, each with or without an id (text or
-    integer, also under BEIR's name `_id`), or only the contents as text. Without an id, `fallback_id` is
-    taken, else a hash of the content, so that equal documents keep equal ids. Lone surrogates become
-    U+FFFD. Raises PassageFormatError.
+    These forms are accepted: `{"id", "contents"}`, `{"title", "text"}`, both together, each with or without an id (text
+    or integer, also under BEIR's name `_id`), or only the contents as text. Without an id, `fallback_id` is used, or
+    else a hash of the content, so that equal documents have equal ids. Lone surrogates become U+FFFD.
+
+    Raises:
+        PassageFormatError: the value has another form.
     """
     if isinstance(value, str):
         title, text = split_contents(value)
@@ -133,7 +134,7 @@ def passage_of(value: object, fallback_id: str | None = None) -> Passage:
 
 
 def split_contents(contents: str) -> tuple[str, str]:
-    """Title and text of Search-R1's contents; the title is empty where the first line is not one."""
+    """Split Search-R1's contents into title and text; the title is "" if the first line is not a title."""
     first, newline, rest = contents.strip().partition("\n")
     if not newline:
         return "", first
@@ -144,7 +145,7 @@ def split_contents(contents: str) -> tuple[str, str]:
 
 
 def well_formed(text: str) -> str:
-    """The text with lone surrogates, which no UTF-8 can hold, replaced by U+FFFD."""
+    """The text with lone surrogates, which UTF-8 cannot encode, replaced by U+FFFD."""
     if text.isascii():
         return text
     try:

@@ -1,8 +1,8 @@
-"""A retriever that asks a server over HTTP: Search-R1's `/retrieve` and R1-Searcher's `/queries`.
+"""A retriever over HTTP, by the protocols of Search-R1 (`/retrieve`) and R1-Searcher (`/queries`).
 
-Requests are idempotent, so failed connections, 429 and 5xx are tried again with growing, jittered pauses.
-Errors are the RetrieverError branch of the tree in `errors`; proxies and passwords in the environment are
-not read.
+Requests are idempotent, so failed connections and the statuses 429 and 5xx are retried, with growing pauses and jitter.
+The errors are the `RetrieverError` branch of the tree in `errors.py`. Proxies and passwords in the environment are not
+read.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from .passages import Hit, Retriever, well_formed
 from .replies import ReplyShapeError, hits_of
 
 BODY_LIMIT = 64 * 1024 * 1024
-"""Bytes of a reply that are read at most, after decompression."""
+"""The most bytes of a reply that are read, after decompression."""
 
 _LONGEST_PAUSE = 10.0
-"""Seconds; a server's Retry-After of an hour is not obeyed but reported."""
+"""The longest Retry-After, in seconds, that is obeyed; a longer one is reported."""
 
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 
@@ -58,12 +58,17 @@ _DOWN_ADVICE = "Start the retrieval server or correct the URL"
 
 
 class RemoteRetriever(Retriever):
-    """Passages found by a server. A Retriever; safe for threads, which share `pool` connections.
+    """Searches by a server. It is thread-safe, and its threads share connections.
 
-    `url` may name the endpoint (`.../retrieve`, `.../queries`) or only the server, then `/retrieve` is meant.
-    `timeout` is in seconds, for connecting, for each pause of the reply and for the reply as a whole;
-    `retries` counts tries after the first; `batch` is the most queries in one request. Raises ValueError
-    for what is no http(s) URL.
+    Args:
+        url: the endpoint (`.../retrieve`, `.../queries`), or only the server, with `/retrieve` as the endpoint.
+        timeout: seconds for connecting, for each pause of the reply, and for the whole reply.
+        retries: attempts after the first.
+        batch: the most queries in one request.
+        pool: the number of connections.
+
+    Raises:
+        ValueError: `url` is not an http(s) URL, or a number is out of range.
     """
 
     def __init__(self, url: str, timeout: float = 10, retries: int = 2, pool: int = 16, batch: int = 64) -> None:
@@ -83,7 +88,7 @@ class RemoteRetriever(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """The address, with what the server says of its index at `/health`, as ours does; asked each time."""
+        """The address, with the fingerprint of the index from `/health` if the server gives it. It is read each time."""
         parts = urlsplit(self._endpoint)
         path = parts.path.rpartition("/")[0] + "/health"
         said: object = None
@@ -99,7 +104,7 @@ class RemoteRetriever(Retriever):
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
         """One list of hits for each query, asked for in batches. Raises RetrieverError."""
         if topk < 1:
-            # A server takes 0 for "the default number".
+            # A server may read 0 as "the default number".
             return [[] for _ in queries]
         hits: list[list[Hit]] = []
         for start in range(0, len(queries), self._batch):
@@ -111,8 +116,8 @@ class RemoteRetriever(Retriever):
         self._session.close()
 
     def _ask(self, queries: list[str], topk: int) -> list[list[Hit]]:
-        # return_scores is always true: Search-R1's reference server fails without, and given exactly two
-        # queries answers with the first one's documents.
+        # `return_scores` is always true. Without it, Search-R1's reference server fails, and for exactly two queries it
+        # answers with the documents of the first.
         request: dict[str, Any] = (
             {"queries": queries, "k": topk}
             if self._plain_queries
@@ -185,7 +190,7 @@ class RemoteRetriever(Retriever):
 
 
 class _Retry(Retry):
-    """urllib3's policy, with jitter in every version of it and a ceiling on what a server may ask for."""
+    """The retry policy of urllib3, with jitter in all versions, and a bound on Retry-After."""
 
     def increment(
         self,
@@ -196,7 +201,7 @@ class _Retry(Retry):
         _pool: Any = None,
         _stacktrace: Any = None,
     ) -> _Retry:
-        # A server that is slow once is slow again, and the caller has waited a timeout already.
+        # A slow server is not retried, because the caller has waited for a timeout already.
         if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) and not isinstance(error, NewConnectionError):
             raise error
         return super().increment(method, url, response, error, _pool, _stacktrace)
@@ -228,7 +233,7 @@ def _session(retries: int, pool: int) -> requests.Session:
 
 
 def _endpoint(url: str) -> tuple[str, str]:
-    """The address to post to, and as it may be shown."""
+    """The address for requests, and its form for messages."""
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""A temporary directory that goes away, silently, with the object and the process that own it."""
+"""A temporary directory that is deleted with the object and the process that own it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Scratch:
-    """`path` is a fresh directory, deleted by `cleanup()`, with this object, or at exit. Raises OSError."""
+    """Makes a new directory `path`, which is deleted by `cleanup()`, with this object, or at exit. Raises `OSError`."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="pyrag-index-"))

@@ -1,4 +1,4 @@
-"""Search engines that hold passages elsewhere: what they have in common, how they are filled, and their addresses."""
+"""Search engines, which hold passages elsewhere: their common interface, how they are filled, and their addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENGINES = {"postgresql": "postgres.PostgresRetriever", "postgres": "postgres.Po
 
 
 class Loaded(NamedTuple):
-    """What a load did: passages that were written, and those that were there already as they are."""
+    """The outcome of a load: the numbers of passages that were written, and that were there already."""
 
     written: int
     kept: int
@@ -33,7 +33,7 @@ class SearchEngine(Retriever, Protocol):
     """A retriever over an engine that passages can be written to."""
 
     def __len__(self) -> int:
-        """How many passages there are."""
+        """The number of passages."""
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
         """The passages of these ids, None where there is none."""
@@ -42,19 +42,22 @@ class SearchEngine(Retriever, Protocol):
         """Make the table if it is not there, with vectors of `dimension` numbers, or without."""
 
     def write(self, rows: Sequence[Passage], vectors: Any) -> None:
-        """Write passages with different ids, in place of those that have these ids; `vectors` is None without them."""
+        """Write passages with different ids in place of those with these ids; `vectors` is None without an embedder."""
 
     def finish(self) -> None:
-        """Make the indexes, once all is written."""
+        """Make the indexes after all passages were written."""
 
     @property
     def embed(self) -> Embed | None:
-        """What makes vectors; None where search is lexical."""
+        """The function that embeds texts; None if the search is lexical."""
 
     def load(self, passages: Iterable[Passage]) -> Loaded:
-        """Write passages, in batches. What is there already, with the same text, is left alone and not embedded anew.
+        """Write passages in batches. Passages that are there with the same text are not written or embedded again.
 
-        So a load that was cut short goes on when it is made again. Raises RetrieverError, and what `passages` raises.
+        A load that was interrupted therefore continues when it is repeated.
+
+        Raises:
+            RetrieverError: the engine failed. Errors of `passages` are raised as they are.
         """
         written = kept = 0
         prepared = False
@@ -75,9 +78,13 @@ class SearchEngine(Retriever, Protocol):
 
 
 def retriever_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -> Retriever:
-    """What searches at an address: `http(s)://` a server, `postgresql://` or `milvus://` an engine.
+    """The retriever for an address: `http(s)://` for a server, `postgresql://` or `milvus://` for an engine.
 
-    `embed` makes an engine search by vectors. Raises ValueError for what is no such address, and RetrieverError.
+    With `embed`, an engine searches by vectors.
+
+    Raises:
+        ValueError: the address has another form.
+        RetrieverError: the engine cannot be used.
     """
     scheme = url.partition(":")[0]
     if scheme in _ENGINES:
@@ -88,7 +95,7 @@ def retriever_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -
 
 
 def search_engine_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -> SearchEngine:
-    """The search engine at an address. Raises ValueError for what is no such address, and RetrieverError."""
+    """The search engine at an address. Raises `ValueError` for another address, and `RetrieverError`."""
     scheme = url.partition(":")[0]
     if scheme not in _ENGINES:
         raise ValueError(f"{shown(url)!r} is no address of a search engine: postgresql://... or milvus://...")
@@ -98,7 +105,7 @@ def search_engine_at(url: str, *, timeout: float = 10, embed: Embed | None = Non
 
 
 def without(url: str, name: str) -> tuple[str, str | None]:
-    """An address without one of the settings after its `?`, and the value of that one."""
+    """An address without one of the settings after its `?`, and the value of that setting."""
     parts = urlsplit(url)
     settings = parse_qsl(parts.query, keep_blank_values=True)
     kept = urlencode([pair for pair in settings if pair[0] != name])
@@ -115,7 +122,7 @@ def shown(url: str) -> str:
 
 
 def missing(extra: str, url: str) -> RetrieverError:
-    """The error where the client of an engine is not installed."""
+    """The error for an engine whose client library is not installed."""
     from .errors import RetrieverUnreachableError
 
     return RetrieverUnreachableError(
@@ -126,5 +133,5 @@ def missing(extra: str, url: str) -> RetrieverError:
 def _batches(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
     taken = iter(passages)
     while rows := list(islice(taken, _BATCH)):
-        # Of two with the same id in a batch the later one stands, as it would in two batches.
+        # Of two passages with the same id in a batch, the later one is kept, as in two batches.
         yield list({row.id: row for row in rows}.values())

@@ -1,10 +1,10 @@
-"""What has been embedded: the vectors of texts by the hash of the text, in two files that only grow.
+"""Keeps vectors of texts by the hash of the text, in two files that only grow.
 
     keys       8 bytes of BLAKE2b of each text, in the order in which they were embedded
     vectors    as many rows of float32
 
-A text is embedded once, whatever order texts come in and however often the work is killed: a row counts when both files
-have it. Two texts of one hash (among 10 million: 3 chances in a million) share the vector of the first.
+A text is embedded only once, in whatever order texts come and however often the process is killed: a row counts if both
+files have it. Two texts with the same hash (a chance of 3 in a million among 10 million texts) share the first vector.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from .embedding import Embedder, Vectors
 
-_BLOCK = 16_384  # texts that are looked up, and sorted by length, together
+_BLOCK = 16_384  # texts that are looked up and sorted by length together
 _FLUSH = 16  # batches between writes
 
 
 class Embedded:
-    """The vectors in a folder, which is made if need be; one process at a time may `add`. Raises OSError."""
+    """The vectors in a folder, which is made if missing. Only one process at a time may `add`. Raises `OSError`."""
 
     def __init__(self, folder: Path, dimension: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Embedded:
         return len(self._known)
 
     def add(self, texts: Iterable[str], embedder: Embedder, progress: Callable[[int], object] | None = None) -> None:
-        """Embed the texts that have not been. `progress` is told how many texts are done so far."""
+        """Embed new texts; `progress` is called with the number of texts done so far."""
         self._cut()
         done = 0
         for block in _blocks(texts, _BLOCK):
@@ -66,11 +66,11 @@ class Embedded:
             self._look()
 
     def places(self, texts: list[str]) -> NDArray[np.int64]:
-        """Where the vectors of texts are, all of which have been added."""
+        """The rows of the vectors of texts that have been added."""
         return self._order[np.searchsorted(self._known, keys_of(texts))]
 
     def at(self, places: NDArray[np.int64]) -> Vectors:
-        """The vectors at places."""
+        """The vectors in these rows."""
         if not len(places):
             return np.empty((0, self._dimension), np.float32)
         vectors = np.memmap(self._vectors_at, np.float32, "r", shape=(len(self._known), self._dimension))
@@ -86,7 +86,7 @@ class Embedded:
         self._known = keys[self._order]
 
     def _cut(self) -> None:
-        """Take away what a killed process had begun to write."""
+        """Remove incomplete rows of a killed process."""
         count = self._count()
         os.truncate(self._keys_at, 8 * count)
         os.truncate(self._vectors_at, 4 * self._dimension * count)
