@@ -289,7 +289,7 @@ def _declared(
             try:
                 default = kind.dump(default)
             except Misfit:
-                raise TypeError(f"the default of {param.name!r} of the tool {name!r} is not a {kind.text}") from None
+                raise TypeError(f"the default of {param.name!r} of the tool {name!r} is not of the type {kind.text}") from None
         params.append(ToolParam(param.name, kind.plain, default, kind.text))
     returns = _type(name, hints.get("return", host.return_annotation))
     if isinstance(returns, str):
