@@ -88,7 +88,7 @@ class RemoteRetriever(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """The address with the fingerprint of the index from `/health`, if the server gives one; it is read each time."""
+        """The address, with the index's fingerprint from `/health` if the server gives one; it is read each time."""
         parts = urlsplit(self._endpoint)
         path = parts.path.rpartition("/")[0] + "/health"
         said: object = None

@@ -289,7 +289,8 @@ def _declared(
             try:
                 default = kind.dump(default)
             except Misfit:
-                raise TypeError(f"the default of {param.name!r} of the tool {name!r} is not of the type {kind.text}") from None
+                message = f"the default of {param.name!r} of the tool {name!r} is not of the type {kind.text}"
+                raise TypeError(message) from None
         params.append(ToolParam(param.name, kind.plain, default, kind.text))
     returns = _type(name, hints.get("return", host.return_annotation))
     if isinstance(returns, str):
