@@ -1,8 +1,8 @@
 """Makes text from outside harmless, so that a model, a terminal or a log shows it and does not obey it.
 
 A passage, a question that a plan has built, and the body of an error are data, but may hold characters with a meaning
-for the reader of the surrounding text. Every function from text to text is pure, accepts every `str` (lone surrogates included) and
-is idempotent.
+for the reader of the surrounding text. Every function from text to text is pure, accepts every `str`
+(lone surrogates included) and is idempotent.
 """
 
 from __future__ import annotations

@@ -139,7 +139,8 @@ class CallFailed(Event):
         arguments: the arguments by parameter name, defaults included.
         usage: what the attempt cost, from the attribute `usage` of the exception, or from the result, as in
             `CallFinished`.
-        error: the name of the exception, `RefusedResult` for a result; "" in traces of early versions, which recorded only failures with a cost.
+        error: the name of the exception, `RefusedResult` for a result; "" in traces of early versions, which
+            recorded only failures with a cost.
         times: when the call was wanted, when the attempt was started and when it failed, as in `CallFinished`.
         final: whether this was the last attempt.
     """

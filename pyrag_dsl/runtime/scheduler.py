@@ -148,7 +148,7 @@ class Scheduler:
         if not run.trusting:
             outcome = await self.interpret()
             return outcome, outcome.wanted
-        # Hooks are told of statements, which only a sequential pass finds. Without hooks, it is made where it probably ends.
+        # Only a sequential pass finds the statements that hooks are told of; without hooks, it is made at the end.
         if run.listening or (not self.flights and (self.complete or len(run.journal) == run.program.call_sites)):
             outcome = await self.interpret()
             if outcome.status != "waiting":
