@@ -3,9 +3,9 @@
     python docs/generate.py            # rewrite the pages
     python docs/generate.py --check    # name the pages that would change, and exit with status 1
 
-In `language.md`, the text between `<!-- table: NAME -->` and `<!-- end -->` is written here. `diagnostics.md` is written
-as a whole, with the plans of `tests/diagnostics/*.plan` as examples, and so are `api.md`, `cli.md` and `events.md`, from
-the code. A test checks that they are up to date.
+In `language.md`, the text between `<!-- table: NAME -->` and `<!-- end -->` is written here. `diagnostics.md` is
+written as a whole, with the plans of `tests/diagnostics/*.plan` as examples, and so are `api.md`, `cli.md` and
+`events.md`, from the code. A test checks that they are up to date.
 """
 
 from __future__ import annotations

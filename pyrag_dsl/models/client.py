@@ -91,8 +91,8 @@ class ChatModel:
         max_reply_bytes: the greatest number of bytes of a response body.
         notice: called with one line of text for each failed attempt that is retried, in a thread of the model.
         listener: called with the text so far, thinking included, whenever there is more of it, and with "" when an
-            attempt begins, in a thread of the model; it must not raise. Replies are then requested as streams, and are the
-            same. It is not called for replies from the cache, of an engine in this process, or of an endpoint that
+            attempt begins, in a thread of the model; it must not raise. Replies are then requested as streams, and are
+            the same. It is not called for replies from the cache, of an engine in this process, or of an endpoint that
             refuses streams or counts no tokens in them. The attribute may be set at any time.
         trust_env: whether the HTTP library uses the proxies and certificates in environment variables (HTTPS_PROXY,
             SSL_CERT_FILE, ...). By default, nothing is read from the environment.
