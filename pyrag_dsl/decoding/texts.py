@@ -1,4 +1,4 @@
-"""The two levels: their rules, their grammars as texts that engines read, and what a model is told of each."""
+"""The levels: their rules, their grammars as texts that engines read, and what a model is told of each."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Iterable, Mapping
 
 from ..grammar.language import DEFAULT_SIGNATURES, Signature
 from .dialects import DIALECTS
+from .named import named_rules
 from .rules import Rules
 from .safe import DEPTH, safe_rules
 from .wide import wide_rules
 
-LEVELS = ("wide", "safe")
+LEVELS = ("wide", "names", "safe")
 INPUTS = ("question",)
 SHAPES = {
     "wide": """\
 Write the program alone, without a fence: each line is code, or a comment that begins with `#`. Indent by four spaces.
 Call the tools by their names, and end with `final_answer = ...`.""",
+    "names": """\
+Write the program alone, without a fence: each line is code, or a comment that begins with `#`. Indent by four spaces.
+Call the tools by their names, bind each name above the line that uses it, and end with `final_answer = ...`.""",
     "safe": """\
 Write the program alone, without a fence, as a chain of hops. Hop 1 is two lines: `docs_1 = ...`, a list, then
 `fact_1 = ...`, a text. Hop 2 binds `docs_2` and `fact_2`, and so on. After a hop you may give its names other values,
@@ -39,8 +43,8 @@ def plan_rules(
     if level == "safe":
         return safe_rules(tools, hops, DEPTH if depth is None else depth, inputs)
     if hops is not None or depth is not None:
-        raise ValueError("hops and depth are of level safe: level wide has no hops")
-    return wide_rules(tools)
+        raise ValueError(f"hops and depth are of level safe: level {level} has no hops")
+    return wide_rules(tools) if level == "wide" else named_rules(tools)
 
 
 def decoding_grammar(
@@ -59,11 +63,12 @@ def decoding_grammar(
             xgrammar, SGLang's EBNF) or "openai" (Lark for custom tools).
         tools: the signatures of the tools; their names and keywords are the only ones that can be written.
         level: "wide", the whole surface of the language, of which the vetter may refuse a text for its names and kinds
-            only; or "safe", of which every text vets.
+            only; "safe", of which every text vets; or "names", a little less than wide, of which every text vets that
+            `NameReader` has read to its end.
         hops: of level safe, pairs of a list and a fact at most, 1 to 9; if None, as many as leave the longest plan
             short enough to be read, up to 6.
         depth: of level safe, nested blocks at most, 0 to 3; 2 if None.
-        inputs: of level safe, names that are bound to texts before the plan begins. To wide they are names like others.
+        inputs: of level safe, names that are bound to texts before the plan begins. To the others they are names like any.
 
     Raises:
         ValueError: for another dialect, level or number, and where the rules cannot be made over these tools.

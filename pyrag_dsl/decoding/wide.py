@@ -20,17 +20,17 @@ module or a builtin (of PLAN213, a `global` or `nonlocal` that names a parameter
 says the answer), and arguments and literals of the wrong kind."""
 
 BLOCKS = 6  # one in another
-_TOP = Place()
+TOP = Place()
 _LINE = seq(lexicon.spaces(), maybe(lexicon.comment(many(lexicon.text()))), "\n")
 _ANNOTATION = 3  # brackets of a type, one in another
 
 
 def wide_rules(tools: Mapping[str, Signature]) -> Rules:
     """The rules of level *wide* over these tools."""
-    return _Wide(tools).made()
+    return Wide(tools).made()
 
 
-class _Wide(WideExpressions):
+class Wide(WideExpressions):
     """The statements, over the expressions."""
 
     def made(self) -> Rules:
@@ -122,8 +122,8 @@ class _Wide(WideExpressions):
         """A value, or one that is named on the way: `if m := re.search(...)`."""
 
         def make() -> Part:
-            inner = _TOP.within()
-            named = seq(self.name(), self.spaced("WALRUS", _TOP, ":="), self.expression(_TOP))
+            inner = TOP.within()
+            named = seq(self.name(), self.spaced("WALRUS", TOP, ":="), self.expression(TOP))
             bracketed = seq(
                 self.opened("(", inner),
                 self.name(),
@@ -131,11 +131,11 @@ class _Wide(WideExpressions):
                 self.expression(inner),
                 self.closed(")", inner),
             )
-            operator = self.operator(_TOP)
+            operator = self.operator(TOP)
             tail = maybe(
-                choice(operator, self.spaced("IS", _TOP, "is", apart=True), self.membership(_TOP)), self.operand(_TOP)
+                choice(operator, self.spaced("IS", TOP, "is", apart=True), self.membership(TOP)), self.operand(TOP)
             )
-            return choice(self.expression(_TOP), named, seq(bracketed, tail))
+            return choice(self.expression(TOP), named, seq(bracketed, tail))
 
         return self.rules.rule("test", make)
 
@@ -146,15 +146,15 @@ class _Wide(WideExpressions):
 
     def loop(self, depth: int, line: Part, loop: bool) -> Part:
         over = seq(
-            self.word("for"), self.loop_target(_TOP), self.spaced("IN", _TOP, "in", apart=True), self.values(_TOP)
+            self.word("for"), self.loop_target(TOP), self.spaced("IN", TOP, "in", apart=True), self.values(TOP)
         )
         header = choice(over, seq(self.word("while"), self.test()))
         return seq(header, self.block(depth, loop=True), maybe(line, "else", self.block(depth, loop=loop)))
 
     def try_(self, depth: int, line: Part, loop: bool) -> Part:
         block = self.block(depth, loop=loop)
-        path = seq(self.name(), many(self.attribute(_TOP)))
-        inner = _TOP.within()
+        path = seq(self.name(), many(self.attribute(TOP)))
+        inner = TOP.within()
         several = seq(self.opened("(", inner), self.listed(path, path, ")", inner))
         as_name = maybe(self.token("AS", seq(lexicon.spaces(1), "as", lexicon.spaces(1))), self.name())
         typed = seq(line, self.word("except"), choice(path, several), as_name, block)
@@ -183,7 +183,7 @@ class _Wide(WideExpressions):
         def make() -> Part:
             line, name = self.line_break(inner), self.name()
             begin = self.token(f"BLOCK_{inner}", seq(":", Repeat(_LINE, 1, None), lexicon.INDENT * inner))
-            declared = seq(choice(self.word("global"), self.word("nonlocal")), name, many(self.comma(_TOP), name))
+            declared = seq(choice(self.word("global"), self.word("nonlocal")), name, many(self.comma(TOP), name))
             rest = choice(self.statement(inner, loop=False), self.string(), "pass")
             docs = maybe(self.string(), line)
             scoped = seq(begin, docs, declared, line, many(declared, line), rest, many(line, rest))
@@ -192,7 +192,7 @@ class _Wide(WideExpressions):
         return self.rules.rule(f"body_{depth}", make)
 
     def parameters(self) -> Part:
-        inner = _TOP.within()
+        inner = TOP.within()
 
         def make() -> Part:
             comma, end = self.comma(inner), self.closed(")", inner)
@@ -215,7 +215,7 @@ class _Wide(WideExpressions):
 
         def make() -> Part:
             inner = Place(1, lines=True)
-            path = choice(seq(self.name(), many(self.attribute(_TOP))), "None", self.string())
+            path = choice(seq(self.name(), many(self.attribute(TOP))), "None", self.string())
             listed = None
             if brackets:
                 of = self.type_(brackets - 1)
@@ -234,10 +234,10 @@ class _Wide(WideExpressions):
             return choice(
                 seq(self.name(), self.after_first_name()),
                 self.unpacking(),
-                *(seq(call, self.trailers(_TOP)) for call in self.tool_calls(_TOP)),
-                seq("return", maybe(self.token("SPACE", lexicon.spaces(1)), self.values(_TOP))),
+                *(seq(call, self.trailers(TOP)) for call in self.tool_calls(TOP)),
+                seq("return", maybe(self.token("SPACE", lexicon.spaces(1)), self.values(TOP))),
                 self.raising(),
-                seq(self.word("assert"), self.expression(_TOP), maybe(self.comma(_TOP), self.value(_TOP))),
+                seq(self.word("assert"), self.expression(TOP), maybe(self.comma(TOP), self.value(TOP))),
                 self.deleting(),
                 *self.importing(),
             )
@@ -246,22 +246,22 @@ class _Wide(WideExpressions):
 
     def raising(self) -> Part:
         space = self.token("SPACE", lexicon.spaces(1))
-        cause = maybe(self.token("FROM", seq(lexicon.spaces(1), "from", lexicon.spaces(1))), self.expression(_TOP))
-        return seq("raise", maybe(space, self.expression(_TOP), cause))
+        cause = maybe(self.token("FROM", seq(lexicon.spaces(1), "from", lexicon.spaces(1))), self.expression(TOP))
+        return seq("raise", maybe(space, self.expression(TOP), cause))
 
     def deleting(self) -> Part:
-        target = seq(self.name(), many(self.index(_TOP)))
-        return seq(self.word("del"), target, many(self.comma(_TOP), target))
+        target = seq(self.name(), many(self.index(TOP)))
+        return seq(self.word("del"), target, many(self.comma(TOP), target))
 
     def importing(self) -> list[Part]:
-        comma, name = self.comma(_TOP), self.name()
+        comma, name = self.comma(TOP), self.name()
         alias = maybe(self.token("AS", seq(lexicon.spaces(1), "as", lexicon.spaces(1))), name)
         offered = {module: members for module, members in MODULES.items() if module != "__future__"}
         module = seq(choice(*offered), alias)
         made: list[Part] = [
             self.rules.rule("import_module", lambda: seq(self.word("import"), module, many(comma, module)))
         ]
-        inner = _TOP.within()
+        inner = TOP.within()
         whence = self.word("from")
         for source, members in offered.items():
             member = seq(self.token(f"MEMBER_OF_{source.upper()}", lexicon.one_of(members)), alias)
@@ -279,8 +279,8 @@ class _Wide(WideExpressions):
 
     def after_first_name(self) -> Part:
         """What makes a statement of a name: it is bound, declared, added to, or a path to a call."""
-        equal = self.spaced("EQUAL", _TOP, "=")
-        typed = seq(self.spaced("COLON", _TOP, ":"), self.type_(_ANNOTATION), equal, self.values(_TOP))
+        equal = self.spaced("EQUAL", TOP, "=")
+        typed = seq(self.spaced("COLON", TOP, ":"), self.type_(_ANNOTATION), equal, self.values(TOP))
         return choice(maybe(self.after_target()), typed)
 
     def after_target(self) -> Part:
@@ -290,7 +290,7 @@ class _Wide(WideExpressions):
             operators = choice(*sorted({f"{op}=" for op in BINARY.values()}, key=len, reverse=True))
             return choice(
                 self.assigned(),
-                seq(self.spaced("AUGMENTED", _TOP, operators), self.values(_TOP)),
+                seq(self.spaced("AUGMENTED", TOP, operators), self.values(TOP)),
                 seq(self.more_targets(), self.assigned()),
                 *self.paths(),
             )
@@ -303,21 +303,21 @@ class _Wide(WideExpressions):
 
     def paths(self) -> list[Part]:
         return [
-            seq(self.index(_TOP), maybe(self.after_target())),
-            seq(choice(self.call(_TOP), self.attribute(_TOP)), maybe(self.after_path())),
+            seq(self.index(TOP), maybe(self.after_target())),
+            seq(choice(self.call(TOP), self.attribute(TOP)), maybe(self.after_path())),
         ]
 
     def assigned(self) -> Part:
         """`= value`, `= name = value`."""
-        equal = self.spaced("EQUAL", _TOP, "=")
-        return self.rules.rule("assigned", lambda: seq(equal, many(self.name(), equal), self.values(_TOP)))
+        equal = self.spaced("EQUAL", TOP, "=")
+        return self.rules.rule("assigned", lambda: seq(equal, many(self.name(), equal), self.values(TOP)))
 
     def more_targets(self) -> Part:
         """`, name, *rest`: one star at most."""
 
         def make() -> Part:
-            comma = self.comma(_TOP)
-            one = seq(self.name(), many(self.index(_TOP)))
+            comma = self.comma(TOP)
+            one = seq(self.name(), many(self.index(TOP)))
             group = choice(seq("(", one, many(comma, one), ")"), seq("[", one, many(comma, one), "]"))
             each = choice(one, group)
             return seq(
@@ -332,8 +332,8 @@ class _Wide(WideExpressions):
 
     def unpacking(self) -> Part:
         """Targets that do not begin with a name."""
-        comma, name = self.comma(_TOP), self.name()
-        item = seq(name, many(self.index(_TOP)))
+        comma, name = self.comma(TOP), self.name()
+        item = seq(name, many(self.index(TOP)))
         inner = choice(item, seq("(", item, many(comma, item), ")"))
         several = seq(inner, many(comma, inner), maybe(comma, "*", name))
         group = choice(seq("(", several, ")"), seq("[", several, "]"))

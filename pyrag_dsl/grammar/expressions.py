@@ -396,7 +396,7 @@ class Expressions:
         if not keywords and len(args) <= len(params):
             for param, arg in zip(params, args, strict=False):
                 kind = _literal_kind(arg)
-                if kind and kind not in _ACCEPTED.get(param.type, (kind,)):
+                if kind and kind not in ACCEPTED.get(param.type, (kind,)):
                     break
                 if type(arg) is n.Starred:
                     return
@@ -437,7 +437,7 @@ class Expressions:
                     self.refuse("PLAN210", message, span, help=f"Its signature: {signature}")
                 continue
             kind = _literal_kind(given[param.name])
-            if kind and kind not in _ACCEPTED.get(param.type, (kind,)):
+            if kind and kind not in ACCEPTED.get(param.type, (kind,)):
                 self.refuse(
                     "PLAN210",
                     f"`{param.name}` of `{signature.name}` cannot be {_ARTICLE.get(kind, kind)}",
@@ -614,7 +614,7 @@ _KINDS: dict[Any, str] = {
     n.DictDisplay: "dict",
     n.Lambda: "function",
 }
-_ACCEPTED: dict[str, tuple[str, ...]] = {
+ACCEPTED: dict[str, tuple[str, ...]] = {
     "str": ("text",),
     "topk": ("number", "bool", "float"),  # the message of the run explains a wrong number better
     "int": ("number",),
