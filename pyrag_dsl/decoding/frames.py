@@ -62,6 +62,7 @@ class Frame(NamedTuple):
         left, only: the kind of the literal that `+` would be applied to, and of the item if that is a bare literal.
         arithmetic: the operator before binds as `+` does or closer.
         negatable: whether `not` may come next.
+        choices: how many `if` wait for their `else`.
         texted: a string was read last, which another may follow.
         last: the name or attribute that was read last.
         element: the first item may be that of a comprehension; ``pending``: names in it that a `for` has to bind.
@@ -87,6 +88,7 @@ class Frame(NamedTuple):
     only: str = ""
     arithmetic: bool = False
     negatable: bool = True
+    choices: int = 0
     texted: bool = False
     last: str = ""
     element: bool = False
@@ -140,6 +142,6 @@ class Frame(NamedTuple):
         """At the beginning of the next item."""
         again = self._replace(
             operand=True, fresh=True, sole=True, refused=NOTHING, left="", only="", arithmetic=False, negatable=True,
-            texted=False, last="", lambda_="", params=NOTHING, ops=0, tallest=0, most=self.height,
+            choices=0, texted=False, last="", lambda_="", params=NOTHING, ops=0, tallest=0, most=self.height,
         )  # fmt: skip
         return again._replace(**changes) if changes else again  # type: ignore[arg-type]

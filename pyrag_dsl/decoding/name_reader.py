@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from keyword import iskeyword
 
 from ..grammar.language import (
     BINARY,
@@ -53,8 +54,10 @@ _ARITHMETIC = frozenset("+ - * / // % **".split())
 _WORD = re.compile(r"[A-Za-z0-9_]")
 _PREFIXES = ("f", "fr", "r", "rf")
 _CONSTANTS = {"None": "None", "True": "bool", "False": "bool", "__name__": "text"}
-_HEADERS = frozenset("if elif while assert return raise".split())
-_WORDS = frozenset("for def try else finally except import from pass break continue".split()) | _HEADERS
+_TESTS = frozenset("if elif while iter returns".split())
+_WORDS = frozenset(
+    "if elif while assert return raise for def try else finally except import from pass break continue".split()
+)
 _TAKEN = BUILTINS | frozenset(MODULES) | frozenset(IMPLICIT_MEMBERS) | {"type"}
 _CLOSED = {")": ("(", "call", "tool", "params"), "]": ("[", "index"), "}": ("{", "hole")}
 
@@ -231,7 +234,7 @@ class NameReader:
             return self.trail(char, required=True)
         if char == " ":
             self.indent += self.opening
-            return True
+            return self.apart
         if char == "\n":
             if self.frame.kind != "line" or self.grouped:
                 return True
@@ -273,6 +276,13 @@ class NameReader:
         return "text" not in frame.refused if frame.operand else frame.texted
 
     # ------------------------------------------------------------------------------------ expressions
+
+    @property
+    def apart(self) -> bool:
+        """Whether a space may stand here: behind a test or in braces only an operator follows it."""
+        frame = self.frame
+        ends = frame.kind == "hole" or (frame.kind == "line" and self.part in _TESTS)
+        return frame.operand or not ends or frame.choices > 0 or not self.tight
 
     @property
     def tight(self) -> bool:
@@ -771,6 +781,8 @@ class NameReader:
             return True
         if word == "if" and frame.clause:
             self.frame = frame._replace(bound=frame.bound | frame.arriving, arriving=NOTHING)
+        elif word in ("if", "else"):
+            self.frame = frame._replace(choices=frame.choices + (1 if word == "if" else -1))
         if word == "not":  # `not in`
             return True
         return self.apply(word, negatable=word not in ("in", "from"))
@@ -833,7 +845,7 @@ class NameReader:
     def lambdas(self) -> bool:
         """Whether a lambda may stand here."""
         frame = self.frame
-        if frame.lambda_ == "body" or self.tight or not (frame.sole and frame.negatable):
+        if frame.lambda_ == "body" or frame.clause or self.tight or not (frame.sole and frame.negatable):
             return False
         return frame.kind == "call" or (frame.kind == "line" and self.part == "value" and not frame.commas)
 
@@ -866,7 +878,8 @@ class NameReader:
     def may_bind(self, name: str, *, inner: bool = False) -> bool:
         """Whether a plan may give a meaning to a name here. inner: in a lambda, a comprehension or a signature."""
         return (
-            name not in _TAKEN
+            not iskeyword(name)
+            and name not in _TAKEN
             and name not in self.tools
             and name not in self.modules
             and not name.startswith("__")
@@ -971,7 +984,9 @@ class NameReader:
             return False
         if frame.tool is not None:
             return any(param.name == name for param in frame.tool.params)
-        return (frame.callee in _ANY_KEYWORD and not name.startswith("__")) or name in self.keywords
+        if frame.callee in _ANY_KEYWORD:
+            return not iskeyword(name) and not name.startswith("__") and name not in self.tools
+        return name in self.keywords and name not in self.tools
 
 
 _MARKS: dict[str, Callable[[NameReader, str], bool]] = {

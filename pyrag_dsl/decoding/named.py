@@ -16,6 +16,8 @@ from .rules import Part, Ref, Rules, choice, many, maybe, seq
 from .wide import TOP, Wide
 from .wide_expressions import Place
 
+_TYPES = ("str", "int", "float", "bool", "list", "dict", "tuple", "set")
+
 
 def named_rules(tools: Mapping[str, Signature]) -> Rules:
     """The rules of level *names* over these tools."""
@@ -63,7 +65,8 @@ class _Named(Wide):
         """Builtin types, and unions of two."""
 
         def make() -> Part:
-            word = self.token("TYPE", choice("str", "int", "float", "bool", "list", "dict", "tuple", "set", "None"))
+            types = [name for name in _TYPES if name not in self.tools]
+            word = self.token("TYPE", choice(*types, "None"))
             inner = self.type_(brackets - 1) if brackets else None
             one = word if inner is None else seq(word, maybe("[", inner, maybe(", ", inner), "]"))
             return seq(one, maybe(self.token("OR_TYPE", seq(" | ")), word))
@@ -85,7 +88,7 @@ class _Named(Wide):
         closing = choice(end, seq(comma, ")"))
         one = seq(choice(*(param.name for param in tool.params)), self.spaced("EQUAL", inner, "="), value)
         keywords = seq(one, many(comma, one), closing)
-        more: Part = choice(seq(comma, keywords), closing)
+        more: Part = closing
         for _ in tool.params[1:]:
             more = choice(seq(comma, value, more), seq(comma, keywords), closing)
         required = any(param.default is REQUIRED for param in tool.params)

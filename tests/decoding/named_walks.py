@@ -87,7 +87,7 @@ def finish(made, reader: NameReader, rng: random.Random, shown: bytes) -> bytes:
         tokens, reader = ways[-1]
         out += bytes(tokens)
         assert made.consume_tokens(tokens)
-    raise AssertionError(f"no end comes after {shown!r}, {out[:300]!r}, {reader.frame}")
+    raise AssertionError(f"no end comes after {shown!r}, {out!r}, {reader.frame}")
 
 
 def endings(reader: NameReader) -> Iterator[str]:
