@@ -3,14 +3,16 @@
     text = decoding_grammar("llguidance", level="wide")
     fields = request_fields("vllm", text)       # add them to the body of the request
 
-There are two levels, from one lexicon: *wide*, the whole surface of the language, and *safe*, a part of it in which
-every text vets. See `wide.py` and `safe.py` for their shapes, `dialects.py` for how they are written, `servers.py` for
+There are three levels, from one lexicon: *wide*, the whole surface of the language; *safe*, a part of it in which every
+text vets; and *names*, a little less than wide, for engines that let a reader beside the grammar mask tokens, with which
+every text vets too. See `wide.py`, `safe.py` and `name_reader.py` for their shapes, `dialects.py` for how they are written, `servers.py` for
 where they go. `SHAPES` tells a model about each, which is worth doing.
 """
 
 from __future__ import annotations
 
 from .dialects import DIALECTS
+from .name_reader import NameReader
 from .recogniser import Recogniser
 from .servers import SERVERS, constrained_fields, request_fields, server_and_level
 from .texts import LEVELS, SHAPES, decoding_grammar, plan_rules
@@ -22,6 +24,7 @@ __all__ = [
     "NAMES_AND_KINDS",
     "SERVERS",
     "SHAPES",
+    "NameReader",
     "Recogniser",
     "constrained_fields",
     "decoding_grammar",

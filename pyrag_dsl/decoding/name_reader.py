@@ -18,6 +18,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from keyword import iskeyword
+from typing import Any
 
 from ..grammar.language import (
     BINARY,
@@ -29,6 +30,7 @@ from ..grammar.language import (
     REQUIRED,
     RESULT_NAMES,
     Signature,
+    ToolParam,
 )
 from ..grammar.scan import MAX_LINE, MAX_SOURCE
 from .frames import NOTHING, Frame, Scope, refused_beside, refused_by
@@ -96,6 +98,15 @@ class NameReader:
         self.module: str | None = None  # behind a dot: the module whose member comes, "" for an attribute
         self.converting = False
         self.begin()
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> NameReader:
+        """The reader of a table that `names_table` made. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
+        tools = {
+            name: Signature(name, tuple(ToolParam(param, kind, REQUIRED if needed else None) for param, kind, needed in params), "any")
+            for name, params in table["tools"].items()
+        }  # fmt: skip
+        return cls(tools, table["inputs"])
 
     def begin(self) -> None:
         """At the beginning of a statement."""
@@ -987,6 +998,17 @@ class NameReader:
         if frame.callee in _ANY_KEYWORD:
             return not iskeyword(name) and not name.startswith("__") and name not in self.tools
         return name in self.keywords and name not in self.tools
+
+
+def names_table(tools: Mapping[str, Signature], inputs: Iterable[str] = ("question",)) -> dict[str, Any]:
+    """What a reader of names begins with, as data for the body of a request."""
+    return {
+        "tools": {
+            name: [[param.name, param.type, param.default is REQUIRED] for param in tool.params]
+            for name, tool in tools.items()
+        },
+        "inputs": sorted(inputs),
+    }
 
 
 _MARKS: dict[str, Callable[[NameReader, str], bool]] = {

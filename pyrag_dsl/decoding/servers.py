@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..grammar.language import DEFAULT_SIGNATURES, Signature
+from .name_reader import names_table
 from .texts import LEVELS, decoding_grammar
 
 TOOL = "plan"
@@ -53,6 +54,9 @@ SERVERS: dict[str, Server] = {
     "openai-chat": Server(("openai",), _chat),
 }
 
+MASKING = "transformers"
+"""The server that has tokens masked by more than a grammar."""
+
 
 def request_fields(server: str, grammar: str) -> dict[str, Any]:
     """The fields to add to the body of a request so that its reply is decoded by a grammar.
@@ -72,12 +76,18 @@ def request_fields(server: str, grammar: str) -> dict[str, Any]:
 
 
 def server_and_level(chosen: str) -> tuple[str, str]:
-    """A server and a level, from "SERVER" (level wide) or "SERVER:LEVEL". Raises ``ValueError`` for others."""
+    """A server and a level, from "SERVER" (level wide) or "SERVER:LEVEL". Raises ``ValueError`` for others, and for
+    level names of a server that lets nobody mask tokens."""
     server, _, level = chosen.partition(":")
     if server not in SERVERS:
         raise ValueError(f"unknown server {server!r}: one of {', '.join(SERVERS)}")
     if level not in ("", *LEVELS):
         raise ValueError(f"unknown level {level!r}: one of {', '.join(LEVELS)}")
+    if level == "names" and server != MASKING:
+        raise ValueError(
+            f"level names needs a reader beside the grammar, which {server} does not have: take {MASKING}:names, with "
+            f"the model in this process, or {server}:wide or {server}:safe"
+        )
     return server, level or "wide"
 
 
@@ -87,7 +97,10 @@ def constrained_fields(chosen: str, tools: Mapping[str, Signature] = DEFAULT_SIG
     chosen: a server, or one with a level: "vllm", "vllm:safe".
     """
     server, level = server_and_level(chosen)
-    return request_fields(server, decoding_grammar(SERVERS[server].dialects[0], tools, level=level))
+    fields = request_fields(server, decoding_grammar(SERVERS[server].dialects[0], tools, level=level))
+    if level == "names":
+        fields["structured_outputs"]["names"] = names_table(tools)
+    return fields
 
 
 def dialect_of(grammar: str) -> str:

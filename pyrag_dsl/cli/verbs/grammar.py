@@ -27,6 +27,7 @@ class Level(str, Enum):
     """How much of the language."""
 
     wide = "wide"
+    names = "names"
     safe = "safe"
 
 
@@ -50,7 +51,7 @@ def grammar(
     ] = None,
     level: Annotated[
         Level,
-        typer.Option(help="wide: all that plans may write, names left to the vetter. safe: a part, every text vets."),
+        typer.Option(help="wide: all that plans may write. safe: a part, every text vets. names: what the reader of names goes with."),
     ] = Level.wide,
     server: Annotated[
         ServerName | None,
@@ -80,6 +81,8 @@ def grammar(
             raise Stop(f"cannot read {tools}: {error.strerror or error}") from None
         except ValueError as error:
             raise Stop(f"{tools}: {error}") from None
+    if server is not None and level is Level.names:
+        raise Stop("level names: the request has the reader of names, too: --constrained transformers:names makes it")
     best = SERVERS[server.value].dialects[0] if server is not None else "llguidance"
     try:
         notation = dialect.value if dialect is not None else best

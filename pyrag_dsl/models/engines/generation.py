@@ -2,7 +2,8 @@
 
 The options of a request mean here what they mean at a server: ``max_tokens`` (as many as fit, where none is given),
 ``temperature`` (1 where none is given; 0 takes the likeliest token), ``top_p``, ``top_k``, ``seed``, ``stop`` (left out
-of the reply), and ``structured_outputs: {"grammar": TEXT}``.
+of the reply), and ``structured_outputs: {"grammar": TEXT}``, beside which ``"names": TABLE`` has transformers mask what a
+reader of names refuses (`pyrag_dsl.decoding.NameReader`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Generation:
         temperature, top_p, top_k, seed: how tokens are drawn; a ``top_k`` of 0 is none.
         stops: texts that end the reply.
         grammar: what the reply is decoded by, if anything.
+        names: the names of the plan that the reply is; see `NameReader.of`.
     """
 
     tokens: tuple[int, ...]
@@ -42,6 +44,7 @@ class Generation:
     seed: int | None = None
     stops: tuple[str, ...] = ()
     grammar: str | None = None
+    names: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,11 @@ def generation_of(body: Mapping[str, Any], tokenizer: Any, context: int) -> Gene
         )
     stop = body.get("stop") or ()
     structured = body.get("structured_outputs") or {}
-    if not isinstance(structured, Mapping) or set(structured) - {"grammar"}:
+    if not isinstance(structured, Mapping) or set(structured) - {"grammar", "names"}:
         raise RequestRefused("structured_outputs: an engine in this process takes a grammar and nothing else")
-    grammar = structured.get("grammar")
+    grammar, names = structured.get("grammar"), structured.get("names")
+    if names is not None and grammar is None:
+        raise RequestRefused("structured_outputs: names are read beside a grammar, and none is given")
     seed = body.get("seed")
     return Generation(
         tokens=tokens,
@@ -130,6 +135,7 @@ def generation_of(body: Mapping[str, Any], tokenizer: Any, context: int) -> Gene
         seed=None if seed is None else int(_number(seed, "seed", -(2**63), whole=True)),
         stops=(stop,) if isinstance(stop, str) else tuple(map(str, stop)),
         grammar=None if grammar is None else str(grammar),
+        names=names,
     )
 
 

@@ -2,11 +2,13 @@
 
 Rows are drawn by Gumbel's trick: the likeliest token of the scores plus noise is a sample of them, so that rows of any
 temperature and seed stand in one greedy batch, and what a row says does not depend on who else is in it (but for what
-floating-point numbers of another batch are). Grammars are read by llguidance. Nothing a model folder holds is executed.
+floating-point numbers of another batch are). Grammars are read by llguidance; a reader of names is only asked about the
+tokens that would be drawn, the likeliest first, until it lets one stand. Nothing a model folder holds is executed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +16,11 @@ import torch
 import transformers
 
 from .address import EngineAddress
+from ...decoding.name_reader import NameReader
 from .generation import Deliver, Generated, Generation, RequestRefused, Wanted, before_stop
 from .unpack import load
 
+_FEW = 32  # tokens that are tried before all are ordered
 _TAIL = 8  # tokens before a stop text that may belong to it
 
 
@@ -25,6 +29,7 @@ class _BatchRow:
     key: int
     asked: Generation
     matcher: Any = None
+    reader: NameReader | None = None
     noise: torch.Generator | None = None
     tokens: list[int] = field(default_factory=list)
     ended: bool = False
@@ -63,12 +68,18 @@ class TransformersEngine:
         self._rows: dict[int, _BatchRow] = {}
         self._matchers: dict[str, Any] = {}
         self._guided: Any = None
+        self._texts: dict[int, str] = {}
 
     def add(self, key: int, asked: Generation) -> None:
         """Take a request into the next batch."""
         row = _BatchRow(key, asked)
         if asked.grammar is not None:
             row.matcher = self._matcher(asked.grammar)
+        if asked.names is not None:
+            try:
+                row.reader = NameReader.of(asked.names)
+            except (KeyError, TypeError, ValueError) as error:
+                raise RequestRefused(f"the names beside the grammar cannot be read: {error}") from error
         if asked.temperature > 0:
             row.noise = torch.Generator()
             if asked.seed is None:
@@ -129,10 +140,35 @@ class TransformersEngine:
             allowed = self._allowed(row.matcher)
             scores = scores.masked_fill(~allowed.to(scores.device), -torch.inf)
         if row.noise is None:
-            return scores
-        scores = _narrowed(scores / row.asked.temperature, row.asked.top_k, row.asked.top_p)
+            return self._named(row, scores) if row.reader is not None else scores
+        narrowed = _narrowed(scores / row.asked.temperature, row.asked.top_k, row.asked.top_p)
         noise = -torch.empty(scores.shape[-1]).exponential_(generator=row.noise).log()
-        return scores + noise.to(scores.device)
+        noisy = narrowed + noise.to(scores.device)
+        # Where nothing is left of what the options leave, the likeliest token beyond them.
+        return self._named(row, noisy, scores) if row.reader is not None else noisy
+
+    def _named(self, row: _BatchRow, *rankings: Any) -> Any:
+        """The first token of the rankings, one after the other, that the reader of names lets stand; no other."""
+        assert row.reader is not None
+        refused: set[str] = set()  # beginnings of tokens that may not stand
+        for scores in rankings:
+            for token in _from_the_top(scores):
+                text = "" if token in self.ends else self._text_of(token)
+                if any(text[:end] in refused for end in range(1, len(text) + 1)):
+                    continue
+                after = row.reader.after(text) if text else row.reader
+                if after is not None and (text or row.reader.may_end):
+                    row.reader = after
+                    return torch.full_like(scores, -torch.inf).index_fill(0, _one(token, scores), 0.0)
+                refused.add(text[: row.reader.refusal(text) + 1])
+        row.wrong = "no token of the model goes on with a plan"
+        return rankings[0]
+
+    def _text_of(self, token: int) -> str:
+        """The bytes of a token, as `NameReader` takes them."""
+        if token not in self._texts:
+            self._texts[token] = self._guided.decode_bytes([token]).decode("latin-1")
+        return self._texts[token]
 
     def _end(self, row: _BatchRow, token: int, deliver: Deliver) -> bool:
         """Whether a row ends with this token; it is delivered then."""
@@ -190,6 +226,21 @@ class TransformersEngine:
         bits = torch.frombuffer(bytearray(matcher.compute_bitmask()), dtype=torch.uint8)
         on = (bits[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
         return on.flatten()[: self.vocabulary].bool()
+
+
+def _from_the_top(scores: Any) -> Iterator[int]:
+    """Tokens that are not ruled out, the likeliest first; the first few are found without ordering all."""
+    few = min(_FEW, scores.shape[-1])
+    values, places = scores.topk(few)
+    found = places[values > -torch.inf].tolist()
+    yield from found
+    if len(found) == few:
+        values, places = scores.sort(descending=True)
+        yield from places[values > -torch.inf].tolist()[few:]
+
+
+def _one(token: int, scores: Any) -> Any:
+    return torch.tensor([token], device=scores.device)
 
 
 def _narrowed(scores: Any, top_k: int, top_p: float) -> Any:
