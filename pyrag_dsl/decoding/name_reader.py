@@ -1,7 +1,7 @@
 """A reader of plans that are being written, which knows the names: what a context-free grammar cannot say.
 
-It goes over a text of level *names* (`named.py`) once, character by character, with the names that are bound so far, the
-tools and the modules, and refuses the first character after which no text could vet: one of a name that nothing has
+It goes over a text of level *names* (`named.py`) once, character by character, with the names that are bound so far,
+the tools and the modules, and refuses the first character after which no text could vet: one of a name that nothing has
 bound, of a parameter that a tool does not have, of a member that a module does not have. Laws: every text of the
 grammar that it reads to its end vets; whatever it has read goes on to such an end (but for the limits of size).
 
@@ -33,11 +33,12 @@ from ..grammar.language import (
     ToolParam,
 )
 from ..grammar.scan import MAX_LINE, MAX_SOURCE
-from .frames import NOTHING, Frame, Scope, refused_beside, refused_by
+from .frames import NOTHING, Frame, BoundNames, refused_beside, refused_by
 from .wide_expressions import BRACKETS, HOLE_BRACKETS
 
 CAP = 40  # characters of a name
-MOST_HEIGHT, MOST_MARKS, MOST_ELIFS = 44, 300, 40  # beyond, what may be left out is; the vetter's own limits are further
+# Beyond these, only what has to follow may follow. The limits of the vetter are further off.
+MOST_HEIGHT, MOST_MARKS, MOST_ELIFS = 44, 300, 40
 KEYWORDS = frozenset(
     "base count day days default end ensure_ascii fillvalue flags hour hours indent initial initializer iterable key"
     " keepends maxlen maxsplit microsecond microseconds milliseconds minute minutes month ndigits new old pos repeat"
@@ -80,7 +81,7 @@ class NameReader:
         given = frozenset(name for name in inputs if name.isascii() and len(name) <= CAP)
         self.tools = dict(tools)
         self.builtins = sorted(BUILTINS - self.tools.keys() - {"__name__"})
-        self.scope = Scope(given)
+        self.scope = BoundNames(given)
         self.modules: dict[str, str] = {}  # names that stand for modules, which never change their meaning
         self.members: frozenset[str] = NOTHING  # names that `from ... import` has bound
         self.implied: frozenset[str] = NOTHING  # modules and members that were used without an import
@@ -102,10 +103,10 @@ class NameReader:
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> NameReader:
         """The reader of a table that `names_table` made. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
-        tools = {
-            name: Signature(name, tuple(ToolParam(param, kind, REQUIRED if needed else None) for param, kind, needed in params), "any")
-            for name, params in table["tools"].items()
-        }  # fmt: skip
+        tools = {}
+        for name, params in table["tools"].items():
+            made = tuple(ToolParam(param, kind, REQUIRED if needed else None) for param, kind, needed in params)
+            tools[name] = Signature(name, made, "any")
         return cls(tools, table["inputs"])
 
     def begin(self) -> None:
@@ -366,7 +367,11 @@ class NameReader:
             return self.read_held() and self.operator_begins()
         if frame.operand and word in ("-", "+", "~"):
             return "number" not in frame.refused and not self.tight
-        if frame.operand or (word == "=" and frame.kind in ("params", "hole")) or (word == "!" and frame.kind == "hole"):
+        if (
+            frame.operand
+            or (word == "=" and frame.kind in ("params", "hole"))
+            or (word == "!" and frame.kind == "hole")
+        ):
             return True
         return not self.tight
 
@@ -601,7 +606,7 @@ class NameReader:
             self.bind(name)
             self.seen = self.seen.union(params)
             self.keywords = self.keywords.union(params)
-            self.scope = Scope(frozenset(params), NOTHING, self.indent, self.scope)
+            self.scope = BoundNames(frozenset(params), NOTHING, self.indent, self.scope)
         else:
             for name in self.targets:
                 self.bind(name)
@@ -751,9 +756,7 @@ class NameReader:
             self.seen = self.seen | {word}
             return word not in frame.params and self.may_bind(word, inner=True)
         if frame.clause == "target":
-            self.frame = frame._replace(
-                arriving=frame.arriving | {word}, pending=frame.pending - {word}, operand=False
-            )
+            self.frame = frame._replace(arriving=frame.arriving | {word}, pending=frame.pending - {word}, operand=False)
             self.seen = self.seen | {word}
             return self.may_bind(word, inner=True)
         if frame.kind == "params":
@@ -881,7 +884,7 @@ class NameReader:
             yield from frame.bound
             yield from frame.params
             frame = frame.up
-        scope: Scope | None = self.scope
+        scope: BoundNames | None = self.scope
         while scope is not None:
             yield from scope.names
             scope = scope.up
@@ -913,9 +916,7 @@ class NameReader:
 
     def gathered(self, name: str) -> bool:
         """Whether a name that nothing binds may stand here, since a `for` that follows can bind it."""
-        return (
-            len(name) <= CAP and self.frame.capable() and not self.tight and self.may_bind(name, inner=True)
-        )
+        return len(name) <= CAP and self.frame.capable() and not self.tight and self.may_bind(name, inner=True)
 
     def reads(self, word: str) -> bool:
         """Whether something that may be read here begins so."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ..grammar.language import REQUIRED, Signature
 from . import lexicon
-from .rules import Part, Ref, Rules, choice, many, maybe, seq
+from .rules import Part, Rules, choice, many, maybe, seq
 from .wide import TOP, Wide
 from .wide_expressions import Place
 

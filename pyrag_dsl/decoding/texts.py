@@ -68,7 +68,7 @@ def decoding_grammar(
         hops: of level safe, pairs of a list and a fact at most, 1 to 9; if None, as many as leave the longest plan
             short enough to be read, up to 6.
         depth: of level safe, nested blocks at most, 0 to 3; 2 if None.
-        inputs: of level safe, names that are bound to texts before the plan begins. To the others they are names like any.
+        inputs: of level safe, names that are bound to texts before the plan begins. To the others they are like any.
 
     Raises:
         ValueError: for another dialect, level or number, and where the rules cannot be made over these tools.

@@ -145,9 +145,7 @@ class Wide(WideExpressions):
         return seq(self.word("if"), self.test(), block, elifs, maybe(line, "else", block))
 
     def loop(self, depth: int, line: Part, loop: bool) -> Part:
-        over = seq(
-            self.word("for"), self.loop_target(TOP), self.spaced("IN", TOP, "in", apart=True), self.values(TOP)
-        )
+        over = seq(self.word("for"), self.loop_target(TOP), self.spaced("IN", TOP, "in", apart=True), self.values(TOP))
         header = choice(over, seq(self.word("while"), self.test()))
         return seq(header, self.block(depth, loop=True), maybe(line, "else", self.block(depth, loop=loop)))
 

@@ -26,6 +26,8 @@ _SPACED = tuple(f" {word} " for word in _WORDS if word.isidentifier() or not wor
 WORDS = tuple(dict.fromkeys([*(bytes([byte]) for byte in range(256)), *map(str.encode, (*_WORDS, *_SPACED, *_LINES))]))
 TEXTS = [word.decode("latin-1") for word in WORDS]
 END = len(WORDS)
+
+
 class _Words:
     """What llguidance asks of a tokenizer."""
 
@@ -45,10 +47,13 @@ def matcher(tools):
     return made
 
 
-def walk(made, tools, rng: random.Random, *, steps: int) -> tuple[str, bool]:
-    """A finished text, and whether it ended by itself; after so many steps it is led to an end."""
+def walk(made, tools, rng: random.Random, *, steps: int, begun: str = "") -> tuple[str, bool]:
+    """A finished text that begins so, and whether it ended by itself; after so many steps it is led to an end."""
     made.reset()
-    reader, out = NameReader(tools), bytearray()
+    out = bytearray(begun.encode())
+    reader = NameReader(tools).after(out.decode("latin-1"))
+    assert reader is not None
+    assert made.consume_tokens(list(out))
     for _ in range(steps):
         mask = made.compute_bitmask()
         allowed = [token for token in range(END + 1) if mask[token >> 3] >> (token & 7) & 1]
@@ -61,7 +66,8 @@ def walk(made, tools, rng: random.Random, *, steps: int) -> tuple[str, bool]:
             if after is not None:
                 break
         else:
-            assert END in allowed and reader.may_end, f"no way on after {bytes(out[-200:])!r}"
+            ended = END in allowed and reader.may_end
+            assert ended, f"no way on after {bytes(out[-200:])!r}"
             return out.decode(), True
         reader = after
         out += WORDS[token]
@@ -98,7 +104,7 @@ def endings(reader: NameReader) -> Iterator[str]:
         if reader.mode == "text":
             return
     if reader.mode == "comment":
-        yield "\n"
+        yield from ("\n", *map(chr, range(128, 192)))
         return
     if reader.module is not None and reader.mode == "code":
         yield from sorted(MODULES.get(reader.module, ("strip",)))
@@ -107,7 +113,9 @@ def endings(reader: NameReader) -> Iterator[str]:
     if reader.mode == "word":
         known = {*BUILTINS, *reader.tools, *reader.names(), *reader.keywords, *IMPLICIT, *IMPLICIT_MEMBERS, *MODULES}
         known |= {"else", "for", "in", "is", "if", "and", "or", "not", "as", "from", "import", "None", "True", "False"}
-        known |= {"return", "pass", "lambda", "except", *reader.arguments(reader.word), *ATTRIBUTES}.union(*MODULES.values())
+        known |= {"return", "pass", "lambda", "except", *reader.arguments(reader.word), *ATTRIBUTES}.union(
+            *MODULES.values()
+        )
         yield from sorted({name[len(reader.word) :] for name in known if name.startswith(reader.word)} - {""}, key=len)
         yield from ("(", ".A", ".UTC", ".loads", ".e", ".Counter", ".chain", ".cache", ".digits", ".mean", ".Any")
     for name in sorted(frame.pending):
@@ -121,7 +129,30 @@ def endings(reader: NameReader) -> Iterator[str]:
     if line:
         yield "\n"
         for indent in ("", *("    " * depth for depth in range(7))):
-            yield from (f":\n{indent}pass", f"\n{indent}except: pass", f"\n{indent}pass", f"{indent}pass", f"{indent}x = 0")
+            yield from (
+                f":\n{indent}pass",
+                f"\n{indent}except: pass",
+                f"\n{indent}pass",
+                f"{indent}pass",
+                f"{indent}x = 0",
+            )
         yield from (": 0", " = 0", "=0", ":", " import *", "import re", " as q7", " re")
-    yield from ("0", "''", '""', "x", " in 0", " else 0", ": 0", "= 0", "=0", " = 0", "[0]", "()", "(0)", "(x)", "{}", ", 0")
+    yield from (
+        "0",
+        "''",
+        '""',
+        "x",
+        " in 0",
+        " else 0",
+        ": 0",
+        "= 0",
+        "=0",
+        " = 0",
+        "[0]",
+        "()",
+        "(0)",
+        "(x)",
+        "{}",
+        ", 0",
+    )
     yield from (" in ", " else ", "strip", "A", "r", "q7", "e0", "\n", " ", "]]", "\n0", "\n )")

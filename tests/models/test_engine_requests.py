@@ -48,6 +48,7 @@ def test_options_mean_what_they_mean_at_a_server() -> None:
     )
     assert made(max_completion_tokens=6, top_k=-1, stop=["a", "b"]).max_tokens == 6
     assert made(structured_outputs={"grammar": "start: x"}).grammar == "start: x"
+    assert made(structured_outputs={"grammar": "start: x", "names": {"tools": {}}}).names == {"tools": {}}
     plain = generation_of({"prompt": "Once", "max_tokens": 2}, Characters(), 100)
     assert plain.tokens == tuple(map(ord, "Once"))
     begun = [*ASK, {"role": "assistant", "content": "The Rh"}]
@@ -64,7 +65,8 @@ def test_options_mean_what_they_mean_at_a_server() -> None:
         ({"seed": 1.5}, "seed must be a whole number"),
         ({"logprobs": True}, "unknown parameter 'logprobs'"),
         ({"tools": [{}]}, "reads no calls of tools"),
-        ({"structured_outputs": {"json": {}}}, "takes a grammar and nothing else"),
+        ({"structured_outputs": {"json": {}}}, "takes a grammar, names and nothing else"),
+        ({"structured_outputs": {"names": {}}}, "none is given"),
         ({"messages": [{"role": "system", "content": "x"}, *ASK]}, "System role not supported"),
     ],
 )
@@ -137,6 +139,8 @@ def test_refusals_are_those_of_servers(folder: Path, fake_vllm: list[Any]) -> No
             model.complete(ASK, max_tokens=500)
         with pytest.raises(BadStatus, match="Failed to convert the grammar"):
             model.complete(ASK, structured_outputs={"grammar": "broken"})
+        with pytest.raises(BadStatus, match="masks no tokens"):
+            model.complete(ASK, structured_outputs={"grammar": "root ::= x", "names": {"tools": {}, "inputs": []}})
         # As at an endpoint: a system role goes into the first turn, a field that is not known is left out.
         folded = [{"role": "system", "content": "Be brief."}, *ASK]
         assert model.complete(folded, logprobs=True).text == "BE BRIEF.\n\nWHICH RIVER?"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 import pyrag_dsl as pd
-from pyrag_dsl.decoding import Recogniser, constrained_fields, decoding_grammar, plan_rules, request_fields
-from pyrag_dsl.models import ChatModel, ContextExceeded, EngineUnusable, Reply
+from pyrag_dsl.decoding import NameReader, Recogniser, constrained_fields, decoding_grammar, plan_rules, request_fields
+from pyrag_dsl.models import BadStatus, ChatModel, ContextExceeded, EngineUnusable, Reply
 
 ASK = [{"role": "user", "content": "Write one sentence about rivers."}]
 WITHIN = 900.0  # seconds for a reply, on however busy a machine
@@ -106,6 +106,26 @@ def test_what_ends_by_itself_under_the_grammar_vets(kind: str, model: ChatModel)
         if not reply.truncated:
             pd.parse(reply.text)
     assert constrained_fields(kind)
+
+
+def test_what_ends_by_itself_under_a_reader_of_names_vets(kind: str, model: ChatModel) -> None:
+    if kind != "transformers":
+        pytest.skip("only transformers masks tokens by a reader of names")
+    fields = constrained_fields("transformers:names")
+    drawn = ({"temperature": 1.0, "seed": seed, "top_k": (0, 3)[seed % 2]} for seed in range(4))
+    for reply in together(model, *({**fields, **each, "max_tokens": 120} for each in drawn)):
+        reader = NameReader().after(reply.raw_text.encode().decode("latin-1"))
+        assert reader is not None, reply.text
+        assert Recogniser(plan_rules("names")).begins(reply.raw_text), reply.text
+        if not reply.truncated:
+            pd.parse(reply.text, inputs=["question"])
+
+
+def test_names_that_cannot_be_read_are_refused(kind: str, model: ChatModel) -> None:
+    grammar = decoding_grammar("llguidance", level="names")
+    with pytest.raises(BadStatus, match="names"):
+        model.complete(ASK, structured_outputs={"grammar": grammar, "names": {"tools": 3}})
+    assert kind
 
 
 def test_too_long_is_refused_and_takes_no_other_with_it(model: ChatModel) -> None:

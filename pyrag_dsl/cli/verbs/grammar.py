@@ -51,7 +51,9 @@ def grammar(
     ] = None,
     level: Annotated[
         Level,
-        typer.Option(help="wide: all that plans may write. safe: a part, every text vets. names: what the reader of names goes with."),
+        typer.Option(
+            help="wide: all that plans may write. safe: a part, every text vets. names: for a reader of names."
+        ),
     ] = Level.wide,
     server: Annotated[
         ServerName | None,

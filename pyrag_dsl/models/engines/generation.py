@@ -2,8 +2,8 @@
 
 The options of a request mean here what they mean at a server: ``max_tokens`` (as many as fit, where none is given),
 ``temperature`` (1 where none is given; 0 takes the likeliest token), ``top_p``, ``top_k``, ``seed``, ``stop`` (left out
-of the reply), and ``structured_outputs: {"grammar": TEXT}``, beside which ``"names": TABLE`` has transformers mask what a
-reader of names refuses (`pyrag_dsl.decoding.NameReader`).
+of the reply), and ``structured_outputs: {"grammar": TEXT}``, beside which ``"names": TABLE`` has transformers mask what
+a reader of names refuses (`pyrag_dsl.decoding.NameReader`).
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def generation_of(body: Mapping[str, Any], tokenizer: Any, context: int) -> Gene
     stop = body.get("stop") or ()
     structured = body.get("structured_outputs") or {}
     if not isinstance(structured, Mapping) or set(structured) - {"grammar", "names"}:
-        raise RequestRefused("structured_outputs: an engine in this process takes a grammar and nothing else")
+        raise RequestRefused("structured_outputs: an engine in this process takes a grammar, names and nothing else")
     grammar, names = structured.get("grammar"), structured.get("names")
     if names is not None and grammar is None:
         raise RequestRefused("structured_outputs: names are read beside a grammar, and none is given")

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 import transformers
 
-from .address import EngineAddress
 from ...decoding.name_reader import NameReader
+from .address import EngineAddress
 from .generation import Deliver, Generated, Generation, RequestRefused, Wanted, before_stop
 from .unpack import load
 
@@ -78,7 +78,7 @@ class TransformersEngine:
         if asked.names is not None:
             try:
                 row.reader = NameReader.of(asked.names)
-            except (KeyError, TypeError, ValueError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise RequestRefused(f"the names beside the grammar cannot be read: {error}") from error
         if asked.temperature > 0:
             row.noise = torch.Generator()
