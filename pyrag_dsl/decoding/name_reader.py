@@ -33,7 +33,7 @@ from ..grammar.language import (
     ToolParam,
 )
 from ..grammar.scan import MAX_LINE, MAX_SOURCE
-from .frames import NOTHING, Frame, BoundNames, refused_beside, refused_by
+from .frames import NOTHING, BoundNames, Frame, refused_beside, refused_by
 from .wide_expressions import BRACKETS, HOLE_BRACKETS
 
 CAP = 40  # characters of a name
@@ -414,8 +414,8 @@ class NameReader:
             if frame.kind == "{" and word == "*" and "set" in frame.limits:
                 return False
             self.frame = frame._replace(
-                fresh=False, negatable=False, element=False, sole=False, named=frame.named or word == "**",
-                pair=frame.pair or word == "**", ops=frame.ops + 1,
+                fresh=False, negatable=False, element=False, sole=False, ops=frame.ops + 1,
+                named=frame.named or (word == "**" and frame.kind == "call"), pair=frame.pair or word == "**",
             )  # fmt: skip
             return not self.tight
         if word in ("-", "+", "~"):
@@ -583,7 +583,7 @@ class NameReader:
         if frame.lambda_ == "params":
             self.frame = frame._replace(lambda_="body", operand=True, fresh=False)
         elif frame.kind == "{":
-            self.frame = frame.item(pair=True, fresh=False)
+            self.frame = frame.item(pair=True, fresh=False, value=True)
         elif frame.kind == "index":
             self.frame = frame.item()
         elif frame.kind == "params":
@@ -861,6 +861,8 @@ class NameReader:
         frame = self.frame
         if frame.lambda_ == "body" or frame.clause or self.tight or not (frame.sole and frame.negatable):
             return False
+        if frame.kind == "{":
+            return frame.value
         return frame.kind == "call" or (frame.kind == "line" and self.part == "value" and not frame.commas)
 
     def module_of(self, name: str) -> str | None:
