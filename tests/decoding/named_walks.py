@@ -100,7 +100,7 @@ def endings(reader: NameReader) -> Iterator[str]:
     """What may lead on towards an end, the best first."""
     frame = reader.frame
     if reader.mode in ("text", "quote", "brace"):
-        yield from (reader.quote, reader.quote[0], "n", "0", "{", *map(chr, range(128, 192)))
+        yield from (reader.quote, reader.quote[0], "}", "n", "0", "{", *map(chr, range(128, 192)))
         if reader.mode == "text":
             return
     if reader.mode == "comment":
@@ -109,6 +109,8 @@ def endings(reader: NameReader) -> Iterator[str]:
     if reader.module is not None and reader.mode == "code":
         yield from sorted(MODULES.get(reader.module, ("strip",)))
     line = frame.kind == "line" and not reader.grouped
+    if reader.source and frame.operand:
+        yield from sorted(MODULES.get(reader.source, ()))
     yield "\nfinal_answer = 0\n"
     if reader.mode == "word":
         known = {*BUILTINS, *reader.tools, *reader.names(), *reader.keywords, *IMPLICIT, *IMPLICIT_MEMBERS, *MODULES}
@@ -125,7 +127,8 @@ def endings(reader: NameReader) -> Iterator[str]:
         for param in frame.tool.params:
             value = {"str": "''", "dict": "{}", "bool": "True", "docs": "''"}.get(param.type, "0")
             value = "[]" if param.type.startswith("list") else value
-            yield from (f"{param.name}={value}", f", {param.name}={value}", f"={value}", value)
+            for given in (value, "max"):
+                yield from (f"{param.name}={given}", f", {param.name}={given}", f"={given}", given)
     if line:
         yield "\n"
         for indent in ("", *("    " * depth for depth in range(7))):
