@@ -139,7 +139,7 @@ def endings(reader: NameReader) -> Iterator[str]:
                 f"{indent}pass",
                 f"{indent}x = 0",
             )
-        yield from (": 0", " = 0", "=0", ":", " import *", "import re", " as q7", " re")
+        yield from (": 0", " = 0", "=0", ":", " import *", "import re", " as q7", " re", "-> None")
     yield from (
         "0",
         "''",

@@ -137,6 +137,7 @@ def test_its_texts_are_texts_of_level_wide():
         ("def f(a, ", "a)"),
         ("def f():\n    x = question\n    ", "question = 1"),
         ("def f(a):\n    b = a\n", "c = b\n"),
+        ("def f(a):\n    question = ", "question"),
         ("f = lambda a, ", "a:"),
         ("from datetime import datetime\n", "import datetime\n"),
         ("x = Counter([])\n", "from collections import Counter\n"),
@@ -207,6 +208,24 @@ def test_a_line_that_is_as_involved_as_it_may_be_can_still_end():
     ended = reader.after("]")
     assert ended is not None
     assert ended.may_end
+
+
+def test_no_space_stands_where_only_an_operator_that_is_refused_could_follow():
+    reader = NameReader().after("if question")
+    assert reader is not None
+    assert reader.after(" == 1:") is not None
+    while (longer := reader.after(".real")) is not None:
+        reader = longer
+    assert reader.after(" ") is None
+    assert reader.after(":") is not None
+
+
+def test_a_whole_number_that_a_tool_wants_does_not_begin_as_one_with_a_point_would():
+    reader = NameReader(TOOLBOXES["typed"]).after("x = look_up('a', limit=0")
+    assert reader is not None
+    assert reader.after("0") is None
+    assert reader.after(".5") is None
+    assert reader.after(")") is not None
 
 
 def test_there_are_no_more_branches_than_the_vetter_lets_be():
