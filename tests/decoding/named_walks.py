@@ -110,7 +110,8 @@ def endings(reader: NameReader) -> Iterator[str]:
         yield from sorted(MODULES.get(reader.module, ("strip",)))
     line = frame.kind == "line" and not reader.grouped
     if reader.source and frame.operand:
-        yield from sorted(MODULES.get(reader.source, ()))
+        for member in sorted(MODULES.get(reader.source, ())):
+            yield from (member, f"import {member}", f" import {member}")
     yield "\nfinal_answer = 0\n"
     if reader.mode == "word":
         known = {*BUILTINS, *reader.tools, *reader.names(), *reader.keywords, *IMPLICIT, *IMPLICIT_MEMBERS, *MODULES}
