@@ -48,9 +48,16 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests but the long laws."""
+    """The tests."""
     _install(session)
     session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """The longer half of what every change must pass."""
+    _install(session)
+    session.run("pytest", "-n", "auto", "-m", "thorough", *session.posargs)
 
 
 @nox.session

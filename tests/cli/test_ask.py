@@ -115,6 +115,7 @@ def test_what_was_made_is_written_when_no_plan_is_accepted(tmp_path: Path, capsy
     assert "PLAN117" in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
 def test_what_was_made_is_written_on_an_interrupt(tmp_path: Path) -> None:
     reached = threading.Event()
@@ -299,6 +300,7 @@ def tagged(request: Request) -> str:
     return TAGS[min(str(request.body["prompt"]).count("</information>") - 1, 2)]  # the prompt itself names the tag
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize(("method", "script", "requests"), [("pyrag", reply, 5), ("search-r1", tagged, 3)])
 def test_a_question_whose_process_is_killed_asks_only_what_is_missing(

@@ -107,6 +107,7 @@ def answers(trace: Path) -> list[str]:
     return [event.tool for event in Trace.load(trace).events if isinstance(event, CallFinished)]
 
 
+@pytest.mark.thorough
 def test_an_interrupt_while_the_run_goes_on_loses_nothing_that_was_done(tmp_path: Path) -> None:
     reached = threading.Event()
 
@@ -134,6 +135,7 @@ def test_an_interrupt_while_the_run_goes_on_loses_nothing_that_was_done(tmp_path
         assert not any("stream" in request.body for request in server.requests if request.body["model"] != "plans")
 
 
+@pytest.mark.thorough
 def test_after_the_run_an_interrupt_ends_the_page_and_the_status_is_that_of_the_run(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     with ScriptedModelServer(reply) as server, asked(server, "--live", "--trace", trace) as running:
@@ -149,6 +151,7 @@ def test_after_the_run_an_interrupt_ends_the_page_and_the_status_is_that_of_the_
         assert answers(trace).count("answer") == 3
 
 
+@pytest.mark.thorough
 def test_where_nobody_looks_nothing_is_streamed() -> None:
     with ScriptedModelServer(reply) as server, asked(server) as running:
         assert running.process.wait(60) == 0

@@ -161,6 +161,7 @@ def test_without_hypothesis_the_command_that_installs_it_is_named() -> None:
     assert f"fuzzing n{advice}" in ended.stderr
 
 
+@pytest.mark.thorough
 def test_the_page_on_fuzzing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {"__name__": "docs"}

@@ -122,6 +122,7 @@ def test_a_mistake_with_a_verb_is_one_line_too(pyrag_verb, files, monkeypatch, a
     assert ended.err.count("\n") == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "field", "value"),
     [

@@ -42,11 +42,13 @@ def check_wide(walks: int) -> None:
             assert reading.reads(text)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_walk_of_safe_ends_in_a_plan(dialect):
     check_safe(dialect, WALKS)
 
 
+@pytest.mark.thorough
 def test_walks_of_wide_are_refused_for_names_and_kinds_only():
     check_wide(WALKS)
 

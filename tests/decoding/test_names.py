@@ -50,6 +50,7 @@ def check_walks(name: str, walks: int, seed: int) -> None:
     assert lines > 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", TOOLBOXES)
 def test_every_walk_can_end_and_what_has_ended_vets(name):
     check_walks(name, WALKS if name == "usual" else WALKS // 2, 11)
@@ -68,6 +69,7 @@ def swapped(text: str, rng: random.Random) -> str:
     return text[: one.start()] + other[0] + text[one.end() :]
 
 
+@pytest.mark.thorough
 def test_a_plan_with_a_word_in_the_place_of_another_vets_if_it_is_let_through():
     rng, through, refused = random.Random(13), 0, 0
     for _ in range(400):
@@ -81,6 +83,7 @@ def test_a_plan_with_a_word_in_the_place_of_another_vets_if_it_is_let_through():
     assert refused > 100
 
 
+@pytest.mark.thorough
 def test_what_models_wrote_is_let_through_for_the_most_part(shared):
     texts = [path.read_text(encoding="utf-8") for path in sorted((shared / "plans" / "runnable").glob("*.py"))]
     vetted, through = [], 0
@@ -94,6 +97,7 @@ def test_what_models_wrote_is_let_through_for_the_most_part(shared):
     assert through >= 0.94 * len(vetted)
 
 
+@pytest.mark.thorough
 def test_words_of_models_plans_in_the_place_of_others_vet_where_they_are_let_through(shared):
     texts = [path.read_text(encoding="utf-8") for path in sorted((shared / "plans" / "runnable").glob("*.py"))]
     rng = random.Random(14)

@@ -107,6 +107,7 @@ def test_what_is_no_stub_is_refused_by_line(text, line):
         read_stubs(text)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_command_prints_the_grammar(dialect, level, capsys):

@@ -78,6 +78,7 @@ def test_every_plan_that_is_made_at_random_is_a_text_of_it(made, text):
     assert reads(made, text), text
 
 
+@pytest.mark.thorough
 def test_its_texts_are_python_by_the_page_of_the_language_and_refused_for_names_and_kinds():
     rng, found = random.Random(30), set()
     for _ in range(150):

@@ -96,6 +96,7 @@ SHELL_NOT_RUN = {
 """Pages whose Python is run, and whose commands are not."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", RUN)
 def test_the_blocks_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")

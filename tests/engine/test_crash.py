@@ -64,6 +64,7 @@ def moments(folder: Path, runs: int) -> None:
     assert hits > runs // 2
 
 
+@pytest.mark.thorough
 def test_killed_at_twenty_moments(tmp_path: Path) -> None:
     moments(tmp_path, 10)
 

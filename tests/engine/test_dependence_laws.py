@@ -32,6 +32,7 @@ CHAINED = {
 }
 
 
+@pytest.mark.thorough
 @law(150)
 @given(plans(), tool_results(), latencies())
 def test_a_run_takes_the_time_of_its_critical_path(text: str, tools: StubTools, latency: Latencies) -> None:
@@ -48,6 +49,7 @@ def test_a_run_takes_the_time_of_its_critical_path(text: str, tools: StubTools, 
         assert seconds >= critical - 1e-9
 
 
+@pytest.mark.thorough
 @law(150)
 @given(plans(), tool_results())
 def test_a_chained_plan_never_has_two_calls_to_make(text: str, tools: StubTools) -> None:
@@ -77,6 +79,7 @@ def check_chained(program: pd.Program, tools: StubTools) -> None:
         journal.record(pd.Entry(call.node, call.tool, call.arguments, tools(call.tool, dict(call.arguments))))
 
 
+@pytest.mark.thorough
 @law(60)
 @given(plans(with_errors=False), tool_results(), tool_results())
 def test_what_is_outside_the_lineage_does_not_matter(text: str, tools: StubTools, others: StubTools) -> None:
@@ -101,6 +104,7 @@ def test_what_is_outside_the_lineage_does_not_matter(text: str, tools: StubTools
                 assert made.get(call.node) == repr(call.arguments)
 
 
+@pytest.mark.thorough
 @law(100)
 @given(plans(), tool_results(), st.integers(0, 8), st.booleans())
 def test_a_budget_is_spent_in_program_order(text: str, tools: StubTools, most: int, concurrent: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 import pyrag_dsl as pd
@@ -37,6 +38,7 @@ def test_concurrent_equals_sequential(text: str, tools: StubTools, latency: Late
     assert other.seconds <= one.seconds + 1e-9
 
 
+@pytest.mark.thorough
 @law
 @given(plans(), tool_results(), latencies())
 def test_nothing_is_speculative_where_that_is_forbidden(text: str, tools: StubTools, latency: Latencies) -> None:
@@ -46,6 +48,7 @@ def test_nothing_is_speculative_where_that_is_forbidden(text: str, tools: StubTo
     assert sorted(set(other.made)) == sorted(set(one.made))
 
 
+@pytest.mark.thorough
 @law
 @given(plans(), tool_results(), latencies())
 def test_statements_are_told_as_they_are_in_the_trace(text: str, tools: StubTools, latency: Latencies) -> None:

@@ -149,6 +149,7 @@ def test_a_nested_run_is_a_trace_of_its_own() -> None:
         result.trace.within("run_plan#3")
 
 
+@pytest.mark.thorough
 @law(20)
 @given(plans(max_statements=6), plans(max_statements=6), st.booleans())
 def test_law_a_killed_question_goes_on_and_ends_as_if_nothing_had_been(one: str, other: str, adaptive: bool) -> None:

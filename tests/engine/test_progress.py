@@ -25,6 +25,7 @@ def be_eager(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(progress, "_COPIED_IN_A_STEP", 10**6)
 
 
+@pytest.mark.thorough
 @law(200)
 @given(st.one_of(plans(), stateful_plans()), tool_results(), latencies(), st.sampled_from(["sequential", "concurrent"]))
 def test_where_a_pass_starts_changes_nothing(text: str, tools: StubTools, latency: Latencies, mode: str) -> None:

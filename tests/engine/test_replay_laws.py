@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def test_so_is_a_replay_of_the_saved_file(text: str, tools: StubTools) -> None:
     assert again.trace.without_timings() == first.trace.without_timings()
 
 
+@pytest.mark.thorough
 @law(100)
 @given(plans(), tool_results(), st.integers(0, 2**16 - 1), st.booleans())
 def test_a_run_goes_on_from_any_part_of_its_journal(text: str, tools: StubTools, kept: int, concurrent: bool) -> None:
@@ -77,6 +79,7 @@ class Copyist(Watch):
             self.log = self.path.read_bytes()
 
 
+@pytest.mark.thorough
 @law(100)
 @given(plans(), tool_results(), latencies(), st.floats(0, 1), st.booleans())
 def test_a_run_goes_on_from_any_prefix_of_its_file(
@@ -100,6 +103,7 @@ def test_a_run_goes_on_from_any_prefix_of_its_file(
             assert pd.Trace.load(cut).without_timings() == first.trace.without_timings()
 
 
+@pytest.mark.thorough
 @law(100)
 @given(plans(), tool_results(), st.integers(0, 63), st.integers(1, 4), st.booleans())
 def test_a_rerun_is_a_run_with_other_arguments(
@@ -123,6 +127,7 @@ def test_a_rerun_is_a_run_with_other_arguments(
     assert later.same == again.same
 
 
+@pytest.mark.thorough
 @law(60)
 @given(plans(), tool_results())
 def test_a_run_that_is_cancelled_goes_on(text: str, tools: StubTools) -> None:

@@ -24,6 +24,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @law(300)
 @given(st.lists(values, max_size=8), st.integers(0, 6))
 def test_law_what_is_read_is_what_was_written(written: list[Any], cut: int) -> None:

@@ -38,6 +38,7 @@ def test_programs_that_once_asked_too_much(shared: Path) -> None:
             check_concurrent(text, {"answer": answer}, latency)
 
 
+@pytest.mark.thorough
 @law(400)
 @given(stateful_plans(), tool_results(), latencies())
 def test_plans_full_of_state(text: str, tools: StubTools, latency: Latencies) -> None:
@@ -178,6 +179,7 @@ class Refusing(StubTools):
         return super().__call__(tool, arguments, returns)
 
 
+@pytest.mark.thorough
 @law(150)
 @given(plans(), st.integers(0, 50), latencies(), st.booleans())
 def test_a_mistake_costs_a_call_and_never_the_outcome(text: str, seed: int, latency: Latencies, refused: bool) -> None:

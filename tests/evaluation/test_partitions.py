@@ -36,6 +36,7 @@ def test_workers_share_the_questions(data: Path, tmp_path: Path) -> None:
     assert first == second
 
 
+@pytest.mark.thorough
 def test_the_questions_of_a_worker_that_is_killed_are_asked_by_others(data: Path, tmp_path: Path) -> None:
     asked: collections.Counter[str] = collections.Counter()
 
@@ -70,6 +71,7 @@ def test_workers_that_always_die_are_given_up(tmp_path: Path) -> None:
     assert [portion.allowance.tokens for portion in rounds[0]] == [45, 45]
 
 
+@pytest.mark.thorough
 def test_workers_stop_when_the_budget_is_spent(data: Path, tmp_path: Path) -> None:
     def priced(request: Request) -> Any:
         said = script(request)
@@ -84,6 +86,7 @@ def test_workers_stop_when_the_budget_is_spent(data: Path, tmp_path: Path) -> No
         assert len(server.requests) == 8
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_the_command(signum: signal.Signals, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"

@@ -214,6 +214,7 @@ def test_real_plans_are_left_alone_and_found_in_a_fence(shared: Path) -> None:
         assert extract_code(f"Here it is:\n\n{fence(plan)}\nDone.") == plan, path.name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "hostile",
     [

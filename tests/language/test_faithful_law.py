@@ -37,6 +37,7 @@ def test_faithful(text: str, tools: StubTools) -> None:
     check(text, tools)
 
 
+@pytest.mark.thorough
 @CI
 @given(plans(max_statements=30), tool_results())
 def test_faithful_in_long_plans(text: str, tools: StubTools) -> None:

@@ -124,6 +124,7 @@ def test_few_plans_without_errors_fail() -> None:
     assert len(errors) <= 0.03 * len(texts), errors
 
 
+@pytest.mark.thorough
 def test_all_kinds_of_nodes_are_generated() -> None:
     texts = sample(plans(max_statements=24), 500)
     kinds = {type(node) for text in texts for node in ast.walk(ast.parse(text))}
@@ -141,6 +142,7 @@ def test_all_kinds_of_nodes_are_generated() -> None:
     assert wanted - kinds == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("feature", "nodes"),
     [
@@ -166,6 +168,7 @@ def test_features_that_do_not_exist_are_named() -> None:
         sample(plans(features=["classes"]), 1)
 
 
+@pytest.mark.thorough
 def test_plans_shrink_to_something_plain() -> None:
     shortest = settings(SAMPLE, max_examples=500, phases=[Phase.generate, Phase.shrink])
     assert len(find(plans(), lambda text: "for " in text, settings=shortest)) < 80

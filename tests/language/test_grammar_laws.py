@@ -62,6 +62,7 @@ def hold(text: str) -> None:
             ast.parse(scanned.text)
 
 
+@pytest.mark.thorough
 @LAW
 @given(plans(features=None))
 def test_generated_plans_are_in_all_three_languages(text: str) -> None:
@@ -70,6 +71,7 @@ def test_generated_plans_are_in_all_three_languages(text: str) -> None:
     ast.parse(text)
 
 
+@pytest.mark.thorough
 @LAW
 @given(mutants(plans(max_statements=6)))
 @example("if x:\n    \\\n  y\n")

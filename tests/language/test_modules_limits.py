@@ -111,6 +111,7 @@ TOO_MUCH = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("expression", [text for text, code in TOO_MUCH.items() if code])
 def test_a_limit_is_met_before_the_memory_is_taken(expression: str) -> None:
     # What has no end but the steps need not go through a million of them.

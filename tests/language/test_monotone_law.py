@@ -27,6 +27,7 @@ def law(examples: int) -> settings:
     )
 
 
+@pytest.mark.thorough
 @law(200)
 @given(plans(), tool_results(), limit_pairs())
 def test_raising_limits_changes_nothing(text: str, tools: StubTools, limits: Pair) -> None:

@@ -331,6 +331,7 @@ def test_a_match_costs_a_step_even_where_it_is_lazy() -> None:
         list(matches.producer)
 
 
+@pytest.mark.thorough
 @each_engine
 @pytest.mark.parametrize(
     ("operation", "args"),

@@ -472,6 +472,7 @@ SCRIPTS: dict[str, Callable[[Request], Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_law_a_question_that_is_killed_at_any_moment_goes_on(name: str) -> None:
     """The resumed trace is the uninterrupted one but for times; nothing on record is asked again, a replay asks none,
@@ -599,6 +600,7 @@ def test_an_input_that_a_method_does_not_have_is_named() -> None:
 SHARED = Path(os.environ.get("PYRAG_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "traces"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded traces are not here: set PYRAG_SHARED")
 @pytest.mark.parametrize("file", sorted(SHARED.glob("r1_searcher_*.jsonl")), ids=lambda path: path.stem)
 def test_recorded_dialogues_of_r1_searcher_end_as_recorded(file: Path) -> None:

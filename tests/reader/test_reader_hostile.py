@@ -83,6 +83,7 @@ def survived() -> list[str]:
     return output.splitlines()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_is_got_through(name: str, survived: list[str]) -> None:
     assert name in survived

@@ -89,6 +89,7 @@ def test_law_flat_search_is_brute_force(
     shutil.rmtree(folder)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_finds_a_vector_that_is_there_and_never_a_row_that_is_not(tmp_path: Path, kind: str) -> None:
     rows = normalised(np.random.default_rng(1).normal(size=(900, 16)).astype(np.float32))
@@ -102,6 +103,7 @@ def test_every_kind_finds_a_vector_that_is_there_and_never_a_row_that_is_not(tmp
     assert found.search(rows[:1], 0) == [[]]
 
 
+@pytest.mark.thorough
 def test_kinds_go_by_number_and_sizes_are_those_of_the_files(tmp_path: Path) -> None:
     assert [kind_for(count) for count in (1, 19_999, 20_000, 300_000, 300_001)] == [
         "flat",

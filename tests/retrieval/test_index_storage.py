@@ -382,6 +382,7 @@ def _race(path: Path, rebuild: bool, go: Event, results: multiprocessing.Queue[o
     results.put((len(index), [hit.passage.id for hit in index.search("number 77", 1)]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rebuild", [False, True])
 @pytest.mark.parametrize("damaged", [False, True])
 def test_processes_that_build_at_once_all_end_well(corpus: Writer, rebuild: bool, damaged: bool) -> None:

@@ -59,6 +59,7 @@ def ended(verdicts: list[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if "leaks" in verdict]
 
 
+@pytest.mark.thorough
 def test_every_plan_ends(verdicts: list[Verdict], expected: dict[str, Any]) -> None:
     assert len(verdicts) == 2 * len(expected)
     assert [verdict for verdict in verdicts if "leaks" not in verdict] == []

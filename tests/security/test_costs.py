@@ -62,6 +62,7 @@ def spent(source: str) -> tuple[str, float, int]:
     return ended, took, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_plan_takes_what_it_pays_for(name: str) -> None:
     wanted, source = PROGRAMS[name]

@@ -29,6 +29,7 @@ def programs() -> dict[str, tuple[list[str], str]]:
 PROGRAMS = programs()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_hole_is_closed(name: str, caged_one: Callable[[dict[str, Any]], Verdict]) -> None:
     wanted, source = PROGRAMS[name]

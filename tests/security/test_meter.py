@@ -109,6 +109,7 @@ def test_time_that_is_not_paid_for_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     assert reading.cpu > 10 * meter.DEAREST
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("fresh")
 def test_what_never_ends_is_found_and_the_rest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(builtins.BUILTINS, "abs", longer(1e9))
@@ -140,6 +141,7 @@ def test_the_law_names_what_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------ the vocabulary
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("group", SOME.values(), ids=list(SOME))
 def test_memory_is_paid_for(group: Group) -> None:
     assert worst(measure(group.probes(), 0.0)) == []

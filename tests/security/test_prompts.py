@@ -77,6 +77,7 @@ def failing_plan(line: str) -> str:
     return f"docs = retrieve('Dune')\na = answer('Who wrote it?', docs)\nd = {{}}\nm = None\n{line}\nfinal_answer = a\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("line", FAILING)
 def test_no_word_of_a_passage_reaches_a_model_that_plans(line: str, hostile: str) -> None:

@@ -204,6 +204,7 @@ def growth(text: str, twice: str) -> dict[str, tuple[int, int]]:
     return {name: (few, many) for name, (few, many) in counted.items() if many > 5 * few + 40_000}
 
 
+@pytest.mark.thorough
 @settings(QUICK, max_examples=6)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3))
 @example(["abcdefghij@ = 1\nabcdefghji@z\n"])

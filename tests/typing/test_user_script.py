@@ -69,10 +69,12 @@ def found(script: str, tmp_path: Path) -> str:
     return str(out + err)
 
 
+@pytest.mark.thorough
 def test_right_use_is_right(tmp_path: Path) -> None:
     assert found(RIGHT, tmp_path) == ""
 
 
+@pytest.mark.thorough
 def test_mistakes_are_found(tmp_path: Path) -> None:
     lines = [code for code, _ in WRONG.values()]
     out = found("import pyrag_dsl as pd\n" + "\n".join(lines) + "\n", tmp_path).splitlines()
