@@ -5,8 +5,8 @@
 
 There are three levels, from one lexicon: *wide*, the whole surface of the language; *safe*, a part of it in which
 every text vets; and *names*, a little less than wide, of which every text vets if a reader beside the grammar masks
-tokens. See `wide.py`, `safe.py` and `name_reader.py` for their shapes, `dialects.py` for how they are written,
-`servers.py` for where they go. `SHAPES` tells a model about each, which is worth doing.
+tokens. See `texts.py` for the list of them, `wide.py`, `safe.py` and `name_reader.py` for their shapes, `dialects.py`
+for how they are written, `servers.py` for where they go. `SHAPES` tells a model about each, which is worth doing.
 """
 
 from __future__ import annotations

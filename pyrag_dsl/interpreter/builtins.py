@@ -515,8 +515,11 @@ _SHALLOW = frozenset(
     "all any bool callable dict enumerate filter isinstance iter len list map max min next range reversed sorted sum"
     " tuple zip".split()
 )
-# Builtins that may change their arguments or call them; all others leave them as they are.
-_CHANGING = frozenset({"filter", "map", "next"})
+# Builtins that leave their arguments as they are, unless they get a function to call. Any other may change them.
+_READING = frozenset(
+    "abs all any ascii bin bool callable chr dict divmod enumerate float format frozenset hex int isinstance iter len"
+    " list max min oct ord pow print range repr reversed round set sorted str sum tuple zip".split()
+)
 _STATICS: dict[str, dict[str, Builtin]] = {
     "dict": {"fromkeys": Builtin("dict.fromkeys", fromkeys)},
     "str": {"maketrans": Builtin("str.maketrans", maketrans)},
@@ -528,7 +531,7 @@ BUILTINS: dict[str, Builtin] = {
             call,
             shallow=name in _SHALLOW,
             keeps=name == "dict",
-            reads=name not in _CHANGING,
+            reads=name in _READING,
             host=host,
             statics=_STATICS.get(name),
         )

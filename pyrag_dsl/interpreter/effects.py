@@ -2,8 +2,9 @@
 
 A concurrent pass skips code that needs a pending value, and continues. Everything that the skipped code may have
 changed is unknown from then on. This module finds, on the safe side, which names lead to objects that the code may
-change, and how far. The kind of a node decides, never the name of a method: an argument of a tool is copied, an operand
-of `==` is only read, and an object that is passed on may be changed by its receiver.
+change, and how far. The kind of a node decides: an argument of a tool is copied, an operand of `==` is only read, and
+an object that is passed on may be changed by its receiver, unless that is a builtin with the flag `reads`. What a call
+may have done that was begun is for `pending.ConcurrentMachine.change`.
 """
 
 from __future__ import annotations

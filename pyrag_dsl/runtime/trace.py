@@ -3,6 +3,7 @@
 The file has one JSON object on each line. While the run continues, it is an append-only log: the header, then each
 result as it comes. When the run ends, the file is replaced, in one step, by all events in program order. A journal can
 be read from either form: a killed process loses at most the calls in flight, and an incomplete last line is ignored.
+With `fsync`, each line is forced to the disk. Without it, the last form is, if it replaces a file or the run was long.
 """
 
 from __future__ import annotations

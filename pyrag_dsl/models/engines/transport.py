@@ -61,9 +61,11 @@ def load_engine(address: EngineAddress) -> Engine:
         from .vllm import VllmEngine
 
         return VllmEngine(address)
-    from .transformers import TransformersEngine
+    if address.kind == "transformers":
+        from .transformers import TransformersEngine
 
-    return TransformersEngine(address)
+        return TransformersEngine(address)
+    raise AssertionError(address.kind)
 
 
 _lock = threading.Lock()
