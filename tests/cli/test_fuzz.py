@@ -49,6 +49,7 @@ def searched(laws: list[Law], out: Path, capsys: Any, seconds: float = 4.0) -> t
     return status, capsys.readouterr().out, shown.getvalue()
 
 
+@pytest.mark.thorough
 def test_a_broken_law_is_found_made_small_and_written(tmp_path: Path, capsys: Any) -> None:
     status, out, err = searched([law(no_loops, texts=plans())], tmp_path / "found", capsys)
     assert status == 1

@@ -97,6 +97,7 @@ def test_damaged_vectors_are_found_by_verify(pyrag_verb: Command, built: Path) -
     assert "passages-0.faiss does not have the contents" in ended.err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

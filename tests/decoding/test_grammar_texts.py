@@ -24,6 +24,7 @@ OPERATORS = re.compile(r"[-+*/%<>=!&|^~@.,:(\[{]|\b(?:and|or|not|if|else|in|for)
 DRAWN = {each.body: characters(each.body) for part in TERMINALS.values() for each in classes(part)}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", TOOLBOXES)
 def test_every_text_is_a_plan(name):
     tools = TOOLBOXES[name]
@@ -118,6 +119,7 @@ def test_only_the_names_of_the_tools_are_in_the_grammar(dialect):
     assert "topk" not in text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", LEVELS)
 def test_rules_are_found_under_one_name_each(level):
     for tools in TOOLBOXES.values():

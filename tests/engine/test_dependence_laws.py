@@ -121,6 +121,7 @@ def test_a_budget_is_spent_in_program_order(text: str, tools: StubTools, most: i
         assert (found.status, found.value.partition("@")[0]) == ("LimitExceeded", "PLAN408")
 
 
+@pytest.mark.thorough
 @law(100)
 @given(plans(), tool_results(), latencies(), st.integers(0, 8))
 def test_calls_beyond_a_budget_are_speculative(text: str, tools: StubTools, latency: Latencies, most: int) -> None:

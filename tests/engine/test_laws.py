@@ -25,6 +25,7 @@ law = settings(
 )
 
 
+@pytest.mark.thorough
 @law
 @given(plans(), tool_results(), latencies())
 def test_concurrent_equals_sequential(text: str, tools: StubTools, latency: Latencies) -> None:

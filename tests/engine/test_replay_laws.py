@@ -23,6 +23,7 @@ def replayed(text: str, journal: Any) -> Ended:
     return ended(lambda: pd.run(text, journal=journal, replay=True))
 
 
+@pytest.mark.thorough
 @law(120)
 @given(plans(), tool_results(), latencies())
 def test_a_replay_is_the_run_again_without_tools(text: str, tools: StubTools, latency: Latencies) -> None:

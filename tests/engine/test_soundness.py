@@ -218,6 +218,7 @@ class Sentinels(StubTools):
         return "unknown" if arguments["docs"] is not None and len(arguments["docs"]) < needed else found
 
 
+@pytest.mark.thorough
 @law(150)
 @given(plans(), st.integers(0, 99), latencies())
 def test_adaptive_retrieval_does_not_depend_on_time(text: str, seed: int, latency: Latencies) -> None:

@@ -135,6 +135,7 @@ def test_a_folder_holds_one_run(data: Path, tmp_path: Path, capsys: pytest.Captu
     assert "it holds another run, whose seed is 0" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child alone")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_goes_on(signum: signal.Signals, data: Path, tmp_path: Path) -> None:
@@ -167,6 +168,7 @@ def test_a_run_that_is_ended_goes_on(signum: signal.Signals, data: Path, tmp_pat
     assert len(counted) <= 8 + 1, "only the call in flight at the end is made again"
 
 
+@pytest.mark.thorough
 def test_two_runs_are_compared(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("scipy", reason="the extra `eval` is not installed")
     with ScriptedModelServer(script) as server:

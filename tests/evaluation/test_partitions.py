@@ -25,6 +25,7 @@ from .spreading import dying, job_of
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 
 
+@pytest.mark.thorough
 def test_workers_share_the_questions(data: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     with ScriptedModelServer(script) as server:

@@ -59,6 +59,7 @@ def test_what_some_way_leaves_unbound_is_warned_of_once(text: str, line: int) ->
     assert found.related
 
 
+@pytest.mark.thorough
 @law(200)
 @given(plans(), tool_results())
 def test_law_a_name_that_turns_out_to_be_unbound_was_warned_of(text: str, tools: StubTools) -> None:

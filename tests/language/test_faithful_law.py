@@ -31,6 +31,7 @@ def check(text: str, tools: StubTools) -> None:
     assert seen == expected, text
 
 
+@pytest.mark.thorough
 @CI
 @given(plans(), tool_results())
 def test_faithful(text: str, tools: StubTools) -> None:

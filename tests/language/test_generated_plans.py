@@ -101,6 +101,7 @@ def unchecked(draw: Any) -> str:
     return writer.finish()
 
 
+@pytest.mark.thorough
 def test_nearly_all_that_is_written_is_accepted() -> None:
     texts = sample(unchecked(), 300)
     refused = [text for text in texts if not accepted(text)]

@@ -91,6 +91,7 @@ def corpus(shared: Path) -> list[str]:
     return [text for text in texts if len(text) <= MAX_SOURCE]
 
 
+@pytest.mark.thorough
 def test_real_programs_keep_the_order_of_acceptance(corpus: list[str]) -> None:
     assert len(corpus) > 300
     for text in corpus:

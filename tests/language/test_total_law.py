@@ -45,12 +45,14 @@ def law(examples: int) -> settings:
     )
 
 
+@pytest.mark.thorough
 @law(300)
 @given(any_text(), tool_results(), MODES)
 def test_any_text_ends_well(text: str, tools: StubTools, mode: str) -> None:
     check_total(text, tools, mode=mode, limits=pd.Limits(deadline=1.0), slack=None)
 
 
+@pytest.mark.thorough
 @law(150)
 @given(plans(max_statements=6), hostile_tools(nap=NAP, without=OPEN), MODES)
 def test_plans_end_well_with_any_tools(text: str, tools: HostileTools, mode: str) -> None:

@@ -48,6 +48,7 @@ SHOWN = ("a function of any", "a wide partial", "a match of many groups")
 FIRST = {group.kind: group.operand for group in reversed(list(groups()))}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "group",
     [each for each in groups() if (each.given in SHOWN and each.operand == FIRST[each.kind]) or each.operand in SHOWN],

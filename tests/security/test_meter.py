@@ -128,6 +128,7 @@ def test_a_plan_is_measured_as_a_whole() -> None:
     assert not spend("x = [1] * 1_000\nfinal_answer = x\n", pace()).dear
 
 
+@pytest.mark.thorough
 def test_the_law_names_what_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "x = 0\nwhile True:\n    x = abs(x)\n"
     check_priced(text)
