@@ -130,14 +130,17 @@ class Account:
         if kind is str:
             return len(value)
         if kind is list and all_texts(value):  # usually documents: the same charges as below, computed faster
-            items, characters = 1 + len(value), sum(map(len, value))
-            if items + characters <= self.limits.border and self.limits.depth > 0:
-                self.charge_steps(2 + (len(value) >> 2))
-                self.charge_steps((items >> 2) + (characters >> 6))
-                return items + characters
+            count, characters = len(value), sum(map(len, value))
+            if 1 + count + characters <= self.limits.border and self.limits.depth > 0:
+                return self.charge_texts(count, characters)
         items, characters, _ = self._measure(value, 0, {})
         self.charge_steps((items >> 2) + (characters >> 6))
         return items + characters
+
+    def charge_texts(self, count: int, characters: int) -> int:
+        """`charge_value` of a list of so many texts, which have so many characters together."""
+        self.charge_steps(2 + (count >> 2) + (1 + count >> 2) + (characters >> 6))
+        return 1 + count + characters
 
     def _measure(self, value: Any, depth: int, sizes: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
         """The items, characters and height of one value."""

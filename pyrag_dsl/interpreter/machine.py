@@ -300,9 +300,7 @@ class Machine(Account):
                 and (characters := texts_of(value, limits)) is not None
             ):
                 arguments[name] = value.copy()  # fast path for documents, with the same charges as below
-                count = len(value)
-                self.charge_steps(2 + (count >> 2) + (1 + count >> 2) + (characters >> 6))
-                self.charge_bytes(1 + characters + count * 17)
+                self.charge_bytes(self.charge_texts(len(value), characters) + len(value) * 16)
                 continue
             arguments[name] = check_argument(signature.name, param, value, limits)
             if type(value) not in _ATOMS:

@@ -10,8 +10,10 @@ from typing import Any
 
 from pyrag_dsl.interpreter.limits import Limits
 from pyrag_dsl.methods.pyrag import PyRAG
-from pyrag_dsl.models.reply import Reply, Usage
+from pyrag_dsl.models.reply import Reply
 from pyrag_dsl.testing.stubs import StubTools
+
+from ..replies import reply_of
 
 
 class Author:
@@ -25,17 +27,7 @@ class Author:
         first = messages[0]["content"].startswith("You write") and "could not be used" not in messages[-1]["content"]
         self.mended += not first
         text = self.flawed if first else f"```python\n{self.fixed}```"
-        return Reply(
-            text=text,
-            raw_text=text,
-            finish_reason="stop",
-            usage=Usage(),
-            cost=0.0,
-            model="author",
-            attempts=1,
-            elapsed=0.0,
-            cached=False,
-        )
+        return reply_of(text)
 
 
 def test_every_flawed_reply_ends_in_an_answer(shared: Path) -> None:

@@ -27,6 +27,8 @@ from pyrag_dsl.agents.repairer import Repairer
 from pyrag_dsl.grammar.language import DEFAULT_SIGNATURES
 from pyrag_dsl.models import EmptyReply, Reply, Timeout, Usage
 
+from ..replies import reply_of
+
 GOOD = "final_answer = answer('Who?')\n"
 
 
@@ -43,17 +45,7 @@ class Says:
         if isinstance(turn, Exception):
             raise turn
         text, reason = turn if isinstance(turn, tuple) else (turn, "stop")
-        return Reply(
-            text=text,
-            raw_text=text,
-            finish_reason=reason,
-            usage=Usage(1, 1),
-            cost=0.0,
-            model="m",
-            attempts=1,
-            elapsed=0.0,
-            cached=False,
-        )
+        return reply_of(text, reason, Usage(1, 1))
 
 
 # ------------------------------------------------------------------- decompose

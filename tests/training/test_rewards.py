@@ -18,6 +18,8 @@ from pyrag_dsl.training.rivals import r1_searcher, search_r1
 from pyrag_dsl.training.scores import BLANK, golden_of
 from tests.training.world import GOLDEN, GOOD, QUESTION, World
 
+from ..replies import reply_of
+
 INFO = {"question": QUESTION, "topk": 5}
 
 PIECES = st.sampled_from(
@@ -246,7 +248,7 @@ def test_an_answer_needs_its_tags(reply: str, score: float, kind: str) -> None:
 
 
 def test_a_decomposition_is_worth_what_the_pipeline_behind_it_finds() -> None:
-    from pyrag_dsl.models.reply import Reply, Usage
+    from pyrag_dsl.models.reply import Reply
 
     class Writer:
         """Plans by rote; asked to mend, it mends."""
@@ -259,17 +261,7 @@ def test_a_decomposition_is_worth_what_the_pipeline_behind_it_finds() -> None:
             self.asked.append(user)
             broken = "x = [][0]\n" if "Where does Bea live?" in user and "The program" not in user else ""
             text = f"```python\n{broken}{GOOD}```"
-            return Reply(
-                text=text,
-                raw_text=text,
-                finish_reason="stop",
-                usage=Usage(),
-                cost=0.0,
-                model="",
-                attempts=1,
-                elapsed=0.0,
-                cached=False,
-            )
+            return reply_of(text)
 
     writer = Writer()
     with Referee(World().tools, plan_model=writer, isolation="none") as referee:

@@ -15,13 +15,15 @@ from pyrag_dsl.agents.roles import Models
 from pyrag_dsl.cli import pyrag
 from pyrag_dsl.evaluation import Batch, Example, evaluate, read_questions
 from pyrag_dsl.methods import Host, load_recipe
-from pyrag_dsl.models.reply import Reply, Usage
+from pyrag_dsl.models.reply import Reply
 from pyrag_dsl.runtime.tools import toolset
 from pyrag_dsl.training import Referee, compute_score
 from pyrag_dsl.training.episodes import read_episodes
 from pyrag_dsl.training.rows import category_of
 from pyrag_dsl.training.sets import HeldOut, SetOptions, build, schema_of, write
 from tests.training.world import GOLDEN, GOOD, QUESTION, World
+
+from ..replies import reply_of
 
 SETS = ("answer_with_docs", "answer_no_docs", "plan", "decompose")
 CODE = 'docs = retrieve("Oslo")\nfinal_answer = answer("Given: Oslo is a city. What is it?", docs)\n'
@@ -37,17 +39,7 @@ class Writer:
     async def acomplete(self, messages: Any, **_overrides: Any) -> Reply:
         split = messages[0]["content"].startswith("You split")
         text = json.dumps(QUERIES) if split else f"```python\n{self.plan}```"
-        return Reply(
-            text=text,
-            raw_text=text,
-            finish_reason="stop",
-            usage=Usage(),
-            cost=0.0,
-            model="",
-            attempts=1,
-            elapsed=0.0,
-            cached=False,
-        )
+        return reply_of(text)
 
 
 def traced(folder: Path, plan: str = GOOD, question: str = QUESTION, golden: tuple[str, ...] = GOLDEN) -> Path:
