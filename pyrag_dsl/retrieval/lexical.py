@@ -34,7 +34,7 @@ STOP_WORDS = """
 
 _QUERY_CHARACTERS = 20_000
 _QUERY_TERMS = 128
-_SCORE_DECIMALS = 4
+_GRADES = 10_000  # of a score of one: what is of the same grade is equal
 _TIES = 2  # hits looked at beyond those wanted; each makes the search a little slower
 _MOST_TIES = 1024
 _PAGE = 500_000  # passages whose addresses are held at once, where all are read
@@ -50,18 +50,22 @@ class EngineError(Exception):
     """tantivy could not write, open or read an index: no space, no permission, or damage."""
 
 
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise EngineError(str(error)) from error
-    except BaseException as error:
+class _EngineErrors:
+    """What tantivy raises inside is raised as an EngineError. A class, since each search enters it."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (ValueError, OSError)):
+            raise EngineError(str(error)) from error
         # A panic in Rust, which damage can cause, derives from BaseException and has no type that can be
         # imported.
-        if type(error).__name__ == "PanicException":
+        if error is not None and type(error).__name__ == "PanicException":
             raise EngineError(f"the index library gave up: {error}") from error
-        raise
+
+
+_engine_errors = _EngineErrors()
 
 
 def _analyser(*, stop_words: bool) -> Any:
@@ -100,7 +104,7 @@ def write_index(passages: Iterable[Passage], directory: Path | None, *, threads:
                 continue
             _add(writer, passage, ordinal)
             if (ordinal + 1) % COMMIT_EVERY == 0:
-                with _engine_errors():
+                with _engine_errors:
                     writer.commit()
     return index
 
@@ -110,14 +114,14 @@ def change_index(directory: Path, added: Iterable[Passage], deleted: Iterable[st
 
     `ordinal`: that of the first that is added. Raises EngineError; what `added` raises passes through.
     """
-    with _engine_errors():
+    with _engine_errors:
         index = tantivy.Index.open(str(directory))
     with _written(index, _HEAP_PER_THREAD, 1) as writer:
         for each in deleted:
-            with _engine_errors():
+            with _engine_errors:
                 writer.delete_documents_by_term("id", each)
         for place, passage in enumerate(added, ordinal):
-            with _engine_errors():
+            with _engine_errors:
                 writer.delete_documents_by_term("id", passage.id)
             _add(writer, passage, place)
     return index
@@ -127,7 +131,7 @@ def _begun(directory: Path | None) -> tuple[Any, int]:
     """An index to write to, and how many passages have been committed to it."""
     if directory is None:
         return tantivy.Index(_schema()), 0
-    with _engine_errors():
+    with _engine_errors:
         if not tantivy.Index.exists(str(directory)):
             return tantivy.Index(_schema(), str(directory)), 0
         try:
@@ -142,24 +146,24 @@ def _begun(directory: Path | None) -> tuple[Any, int]:
 @contextmanager
 def _written(index: Any, heap: int, threads: int) -> Iterator[Any]:
     """A writer to an index, committed at the end."""
-    with _engine_errors():
+    with _engine_errors:
         index.register_tokenizer("pyrag_title", _analyser(stop_words=False))
         index.register_tokenizer("pyrag_text", _analyser(stop_words=True))
         writer = index.writer(heap, threads)
     try:
         yield writer
-        with _engine_errors():
+        with _engine_errors:
             writer.commit()
     finally:
         # Also after a failure: its threads must have written their last before the directory can be deleted.
-        with _engine_errors():
+        with _engine_errors:
             writer.wait_merging_threads()
-    with _engine_errors():
+    with _engine_errors:
         index.reload()
 
 
 def _add(writer: Any, passage: Passage, ordinal: int) -> None:
-    with _engine_errors():
+    with _engine_errors:
         writer.add_document(tantivy.Document(id=passage.id, title=passage.title, text=passage.text, ordinal=ordinal))
 
 
@@ -167,7 +171,7 @@ class LexicalSearcher:
     """Questions in plain words to one open index, from any number of threads."""
 
     def __init__(self, index: Any) -> None:
-        with _engine_errors():
+        with _engine_errors:
             self._schema = index.schema
             self._searcher = index.searcher()
         self._terms_of = _analyser(stop_words=True)
@@ -176,7 +180,7 @@ class LexicalSearcher:
     @classmethod
     def open(cls, directory: Path) -> LexicalSearcher:
         """The index in a directory; EngineError where there is none that can be read."""
-        with _engine_errors():
+        with _engine_errors:
             index = tantivy.Index.open(str(directory))
             # The default policy polls meta.json from a thread of its own; an index of ours never changes in
             # place.
@@ -197,21 +201,24 @@ class LexicalSearcher:
         topk = min(topk, self.size)
         if topk < 1:
             return []
-        with _engine_errors():
+        with _engine_errors:
             wanted = self._query(well_formed(query[:_QUERY_CHARACTERS]))
             if wanted is None:
                 return []
             found = self._ranked(wanted, topk)
-            # Which of two equals comes first is up to tantivy: decide it here, on rounded scores, because
-            # the order in which a score's parts are added is up to tantivy too.
-            rows = [(score, self._searcher.doc(address)) for score, address in found]
-        rows.sort(key=lambda row: (-round(row[0], _SCORE_DECIMALS), row[1].get_first("ordinal")))
-        return [Hit(_passage(document), float(score)) for score, document in rows[:topk]]
+            document_at = self._searcher.doc
+            rows = [(score, document_at(address)) for score, address in found]
+        # Tantivy does not define which of two equals comes first, nor in which order the parts of a score are added. So
+        # scores are compared as whole numbers of grades, and equals stand in the order of the corpus.
+        grades = [int(score * _GRADES) for score, _ in rows]
+        if len(set(grades)) < len(grades):
+            rows.sort(key=lambda row: (-int(row[0] * _GRADES), row[1].get_first("ordinal")))
+        return [Hit(_passage(document), score) for score, document in rows[:topk]]
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
         """The passages of these ids, None for those that there are not. Raises EngineError."""
         found: list[Passage | None] = []
-        with _engine_errors():
+        with _engine_errors:
             for each in ids:
                 wanted = tantivy.Query.term_query(self._schema, "id", well_formed(each), "basic")
                 hits = self._searcher.search(wanted, 1, count=False).hits
@@ -221,22 +228,25 @@ class LexicalSearcher:
     def all(self) -> Iterator[Passage]:
         """Every passage, always in the same order. Raises EngineError."""
         for start in range(0, self.size, _PAGE):
-            with _engine_errors():
+            with _engine_errors:
                 found = self._searcher.search(tantivy.Query.all_query(), _PAGE, count=False, offset=start).hits
             for _, address in found:
-                with _engine_errors():
+                with _engine_errors:
                     passage = _passage(self._searcher.doc(address))
                 yield passage
 
     def _ranked(self, query: Any, topk: int) -> list[tuple[float, Any]]:
+        """The best hits, and all whose scores equal that of the last."""
         limit = topk + _TIES
         while True:
             hits: list[tuple[float, Any]] = self._searcher.search(query, limit, count=False).hits
             if len(hits) <= topk:
                 return hits
-            cut = round(hits[topk - 1][0], _SCORE_DECIMALS)
-            if len(hits) < limit or round(hits[-1][0], _SCORE_DECIMALS) < cut or limit >= topk + _MOST_TIES:
-                return [hit for hit in hits if round(hit[0], _SCORE_DECIMALS) >= cut]
+            cut = int(hits[topk - 1][0] * _GRADES)
+            if len(hits) < limit or int(hits[-1][0] * _GRADES) < cut or limit >= topk + _MOST_TIES:
+                while int(hits[-1][0] * _GRADES) < cut:
+                    hits.pop()
+                return hits
             limit = topk + 4 * (limit - topk)
 
     def _query(self, text: str) -> Any | None:
