@@ -3,9 +3,9 @@
     python benchmarks/retrieval_speed.py [--data DIRECTORY] [--seconds S] [--clients N] [--growth N,N,...] PART...
 
 PART: embedded (beside bare tantivy and bm25s), served (beside a plain FastAPI server over the same index), replay (the
-searches of the recorded traces), growth (made-up passages of real length). All but growth if none is named. Needs bm25s
-and fastapi beside the extra `serve`. DIRECTORY holds wiki.jsonl, questions and traces; by default it is `data` under
-$PYRAG_SHARED or `../shared`.
+searches of the recorded traces), growth (made-up passages of real length). All but growth if none is named. Needs
+bm25s, numpy and fastapi beside the extra `serve`. DIRECTORY holds wiki.jsonl, questions and traces; by default it is
+`data` under $PYRAG_SHARED or `../shared`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tantivy
 
 from pyrag_dsl.retrieval import BM25Index
@@ -281,16 +282,19 @@ def grow_one(data: Path, count: int) -> None:
         words = Counter(
             word for line in itertools.islice(file, 20_000) for word in json.loads(line)["contents"].split()
         )
-    known, weights = list(words), list(itertools.accumulate(words.values()))
-    draw = random.Random(1)
+    known = np.array(list(words), dtype=object)
+    ends = np.cumsum(list(words.values()))
+    draw = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as place:
         corpus, home = Path(place) / "c.jsonl", Path(place) / "index"
         with corpus.open("w", encoding="utf-8") as file:
-            for number in range(count):
-                drawn = draw.choices(known, cum_weights=weights, k=WORDS + 2)
-                # A name of its own in each, since a real corpus has ever new words.
-                text = f'"{drawn[0]} {drawn[1]}"\n{" ".join(drawn[2:])} Name{number // 3}'
-                file.write(json.dumps({"id": str(number), "contents": text}) + "\n")
+            for start in range(0, count, 10_000):
+                shape = (min(10_000, count - start), WORDS + 2)
+                drawn = np.searchsorted(ends, draw.integers(ends[-1], size=shape), "right")
+                for number, row in enumerate(known[drawn].tolist(), start):
+                    # A name of its own in each, since a real corpus has ever new words.
+                    text = f'"{row[0]} {row[1]}"\n{" ".join(row[2:])} Name{number // 3}'
+                    file.write(json.dumps({"id": str(number), "contents": text}) + "\n")
         began, used = time.perf_counter(), time.process_time()
         index = BM25Index.open(corpus, home)
         took, used = time.perf_counter() - began, time.process_time() - used

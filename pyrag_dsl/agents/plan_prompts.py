@@ -180,15 +180,15 @@ def repair_prompt(question: str, source: str, wrong: Sequence[str], tools: Mappi
 
 def with_feedback(messages: Messages, source: str, diagnostics: Sequence[Diagnostic], cut_off: bool) -> Messages:
     """The same request, with the problems of the reply to it."""
-    lines = [
-        "",
-        "Your last reply could not be used. The program in it:",
-        *_failure(source, problems(source, diagnostics)),
-    ]
+    return _with_note(messages, "\n" + feedback(source, problems(source, diagnostics), cut_off))
+
+
+def feedback(source: str, wrong: Sequence[str], cut_off: bool = False) -> str:
+    """What a model is told of its last program; `wrong` are its `problems`."""
+    lines = ["Your last reply could not be used. The program in it:", *_failure(source, wrong)]
     if cut_off:
         lines += ["", "The reply was cut off at its greatest length: write a shorter program, without comments."]
-    lines += ["", "Write the whole program again, without these problems."]
-    return _with_note(messages, "\n".join(lines))
+    return "\n".join([*lines, "", "Write the whole program again, without these problems."])
 
 
 def without_reply(messages: Messages) -> Messages:

@@ -36,6 +36,7 @@ class Launch:
         data: the folder that `pyrag train data` has written.
         out: where verl keeps checkpoints.
         reward: settings of the reward; see `settings.VARIABLES`.
+        repairs: how often the policy may mend a plan that fails, within a rollout.
         more: further overrides, which win.
     """
 
@@ -44,6 +45,7 @@ class Launch:
     data: Path
     out: Path
     reward: Mapping[str, str] = field(default_factory=dict)
+    repairs: int = 0
     more: Sequence[str] = ()
 
     def command(self, environ: Mapping[str, str]) -> list[str]:
@@ -54,6 +56,11 @@ class Launch:
     def overrides(self) -> list[str]:
         """The overrides, in their order."""
         out = [*overrides_of("common"), *overrides_of(self.stage)]
+        if self.repairs:
+            loops = _quoted(str(files(__package__) / "stages" / "agent_loops.yaml"))
+            out += overrides_of("repairs")
+            out += [f"actor_rollout_ref.rollout.agent.agent_loop_config_path={loops}"]
+            out += [f"actor_rollout_ref.rollout.multi_turn.max_assistant_turns={1 + self.repairs}"]
         out += [f"data.{split}_files={_listed(self.found(split))}" for split in SPLITS]
         out += [f"actor_rollout_ref.model.path={_quoted(self.start)}"]
         out += [
@@ -72,6 +79,8 @@ class Launch:
 
     def check(self, environ: Mapping[str, str]) -> None:
         """Raise `LaunchError` where something is missing that would stop verl after minutes."""
+        if self.repairs and self.stage != "plan":
+            raise LaunchError(f"the stage {self.stage} writes no plans that could be mended: leave out repairs")
         sets = " or ".join(STAGES[self.stage])
         if not self.found("train"):
             raise LaunchError(f"{self.data} has no rows of {sets}: make them by `pyrag train data --out {self.data}`")

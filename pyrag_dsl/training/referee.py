@@ -16,6 +16,7 @@ from typing import Any
 
 from ..agents.adaptive import AdaptiveRetrieval
 from ..agents.decomposer import read_queries
+from ..agents.plan_prompts import problems
 from ..agents.retrieving import retrieve_tool
 from ..agents.roles import RERUN_TOPK, Models, flagged
 from ..evaluation.metrics import text_of
@@ -61,6 +62,7 @@ class Ran:
         calls: of the tools, those left out that the plan did not come to.
         queries: sub-queries of a decomposition.
         boosted: whether it was run again with more passages.
+        wrong: what a model would be told of a plan that failed, in lines.
     """
 
     answer: str = ""
@@ -69,6 +71,7 @@ class Ran:
     calls: int = 0
     queries: int = 0
     boosted: bool = False
+    wrong: tuple[str, ...] = ()
 
     def score(self, golden: Sequence[str]) -> dict[str, Any]:
         """The score for these golden answers."""
@@ -162,9 +165,16 @@ class Referee:
 
     async def plan(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
         """The score of a reply that should hold a plan. Raises `RewardUnavailable`."""
-        source = extract_code(reply)
-        ran = await self.outcomes(("plan", source, question, topk), lambda: self._plan(source, question, topk))
-        return ran.score(golden)  # type: ignore[no-any-return]
+        _, ran = await self._planned(reply, question, topk)
+        return ran.score(golden)
+
+    async def wrong(self, reply: str, question: str, topk: int = 5) -> tuple[str, tuple[str, ...]]:
+        """The plan in a reply, and what is wrong with it in lines for a model; none if it comes to an answer.
+
+        Raises `RewardUnavailable`.
+        """
+        source, ran = await self._planned(reply, question, topk)
+        return source, ran.wrong
 
     async def decomposition(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
         """The score of a reply that should hold sub-queries. Raises `RewardUnavailable`."""
@@ -176,6 +186,10 @@ class Referee:
         key = ("decompose", queries, question, topk)
         ran = await self.outcomes(key, lambda: self._pipeline(queries, question, topk))
         return ran.score(golden)  # type: ignore[no-any-return]
+
+    async def _planned(self, reply: str, question: str, topk: int) -> tuple[str, Ran]:
+        source = extract_code(reply)
+        return source, await self.outcomes(("plan", source, question, topk), lambda: self._plan(source, question, topk))
 
     async def _plan(self, source: str, question: str, topk: int) -> Ran:
         tools = self._tools(topk)
@@ -207,7 +221,9 @@ class Referee:
             except PlanError as error:
                 trace = error.trace
                 await self._alive(trace, tools, question)
-                return Ran(kind=kind_of(error), code=error.diagnostics[0].code, calls=len(calls_of(trace))), None
+                told = problems(plan.source if isinstance(plan, Program) else plan, error.diagnostics)
+                code, calls = error.diagnostics[0].code, len(calls_of(trace))
+                return Ran(kind=kind_of(error), code=code, calls=calls, wrong=tuple(told)), None
             await self._alive(result.trace, tools, question)
             return Ran(text_of(result.final_answer), await self._hack(result, question), "", len(result.calls)), result
 

@@ -1,4 +1,4 @@
-"""The reward manager `pyrag`, registered by verl's own decorator. The only file here that imports verl.
+"""The reward manager `pyrag`, registered by verl's own decorator. Only this file and `verl_loop` import verl.
 
 verl reads it as the module of the custom reward function, which registers the manager on the way:
 `reward.custom_reward_function.path=pkg://pyrag_dsl.training.verl_manager`, `reward.reward_manager.name=pyrag`.

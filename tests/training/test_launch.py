@@ -101,6 +101,19 @@ def test_a_dry_run_prints_the_command(data: Path, tmp_path: Path, capsys: pytest
         assert "++reward.custom_reward_function.reward_kwargs.retriever=http://127.0.0.1:8008" in words
 
 
+def test_repairs_are_an_agent_loop_of_verl(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["train", "launch", "--from", "m", "--data", str(data), "--out", str(tmp_path / "ck"), *REWARD]
+    assert pyrag([*common, "--stage", "plan", "--repairs", "2", "--dry-run"]) == 0
+    words = dict(word.partition("=")[::2] for word in shlex.split(capsys.readouterr().out))
+    rollout = "actor_rollout_ref.rollout."
+    assert words[rollout + "agent.default_agent_loop"] == "pyrag"
+    assert words[rollout + "multi_turn.max_assistant_turns"] == "3"
+    assert Path(words[rollout + "agent.agent_loop_config_path"]).is_file()
+    assert int(words["data.max_response_length"]) > 1024, "replies and feedback share it"
+    assert pyrag([*common, "--stage", "answer", "--repairs", "1", "--dry-run"]) == 2
+    assert "writes no plans" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

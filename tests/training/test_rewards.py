@@ -97,6 +97,19 @@ def test_every_failure_has_a_kind_and_a_code(referee: Referee, reply: str, kind:
     assert (found["score"], found["err_type"], found["err_code"]) == (0.0, kind, code)
 
 
+def test_a_policy_is_told_what_is_wrong_with_its_plan(referee: Referee) -> None:
+    def wrong(reply: str) -> tuple[str, tuple[str, ...]]:
+        return referee.submit(referee.wrong(reply, QUESTION)).result()  # type: ignore[no-any-return]
+
+    assert wrong(f"```python\n{GOOD}```") == (GOOD, ()), "nothing"
+    source, told = wrong("```python\nfinal_answer = retreive('x')\n```")
+    assert source == "final_answer = retreive('x')\n"
+    assert "retreive" in "\n".join(told), "found before it ran"
+    _, told = wrong("docs = retrieve('Ann')\nfinal_answer = docs[7]")
+    assert "line 2" in "\n".join(told), "found while it ran"
+    assert wrong("I cannot.")[1], "no plan at all"
+
+
 def test_a_call_costs_the_budget_and_not_more(referee: Referee) -> None:
     loop = 'for n in range({}):\n    docs = retrieve(f"Ann {{n}}")\nfinal_answer = answer("Where does Ann live?", docs)'
     assert plan_score(loop.format(19), ["Norway"], referee=referee)["num_calls"] == 20

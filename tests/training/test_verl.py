@@ -1,6 +1,6 @@
-"""What verl makes of the stages and of the reward manager: composed, loaded and asked by verl itself, on a processor.
+"""What verl makes of the stages, the reward manager and the agent loop: verl itself loads and asks them.
 
-Needs verl in an environment of its own (`.ci/run --heavy` makes one); nothing is trained.
+Needs verl in an environment of its own (`.ci/run --heavy` makes one). All runs on a processor, and nothing is trained.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def composed(data: Path, stage: str) -> Any:
+def composed(data: Path, stage: str, repairs: int = 0, *more: str) -> Any:
     """verl's whole configuration for a stage, by Hydra, as `verl.trainer.main_ppo` has it."""
     import verl.trainer
     from hydra import compose, initialize_config_dir
 
     reward = {"corpus": str(data / "wiki.jsonl"), "plan_url": "http://127.0.0.1:9/v1", "plan_model": "m"}
-    launch = Launch(stage, "a model", data, data / "out", reward, ["trainer.n_gpus_per_node=1"])
+    last = ["trainer.n_gpus_per_node=1", *more]
+    launch = Launch(stage, "a model", data, data / "out", reward, repairs=repairs, more=last)
     launch.check({})
     folder = Path(verl.trainer.__file__).parent / "config"
     with initialize_config_dir(config_dir=str(folder), version_base=None):
@@ -133,6 +134,119 @@ def test_what_is_down_reaches_verl_as_an_error(data: Path) -> None:
 
     with pytest.raises(RewardUnavailable):
         asyncio.run(scored())
+
+
+WRONG = 'docs = retreive("capital of Norway")\nfinal_answer = answer("What is the capital of Norway?", docs)'
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the configuration of a model and a tokenizer, whose tokens are bytes; there are no weights."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("model")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(alphabet)}, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|im_end|>")
+    tokenizer.chat_template = CHATML
+    tokenizer.save_pretrained(folder)
+    LlamaConfig(vocab_size=300, hidden_size=32, architectures=["LlamaForCausalLM"]).save_pretrained(folder)
+    return folder
+
+
+class Policy:
+    """Stands for verl's client of the engine: gives these replies in turn, and keeps what it was asked."""
+
+    def __init__(self, tokenizer: Any, replies: list[str]) -> None:
+        self.tokenizer = tokenizer
+        self.replies = iter(replies)
+        self.asked: list[str] = []
+
+    async def generate(self, *, prompt_ids: list[int], **_: Any) -> Any:
+        from verl.workers.rollout.replica import TokenOutput
+
+        self.asked.append(self.tokenizer.decode(prompt_ids))
+        ids = self.tokenizer.encode(next(self.replies) + "<|im_end|>", add_special_tokens=False)
+        return TokenOutput(
+            token_ids=ids, log_probs=[-0.5] * len(ids), extra_fields={"max_global_steps": len(self.asked)}
+        )
+
+
+def rollout(data: Path, model: Path, replies: list[str], *more: str, source: str = "pyrag_plan") -> tuple[Any, Policy]:
+    """What verl's own worker makes of one row, and the policy that replied."""
+    import numpy as np
+    from verl import DataProto
+    from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
+
+    config = composed(data, "plan", 2, f"actor_rollout_ref.model.path={model}", *more)
+    policy = Policy(None, replies)
+
+    async def made() -> Any:
+        worker = AgentLoopWorker(config, policy)
+        policy.tokenizer = worker.tokenizer
+        question = "What is the capital of Norway?"
+        columns = {
+            "raw_prompt": [{"role": "user", "content": question}],
+            "data_source": source,
+            "reward_model": {"style": "rule", "ground_truth": np.array(["Oslo"], dtype=object)},
+            "extra_info": {"question": question, "topk": 5},
+        }
+        rows = {}
+        for name, value in columns.items():
+            rows[name] = np.empty(1, dtype=object)
+            rows[name][0] = value
+        return await worker.generate_sequences(DataProto.from_dict(tensors={}, non_tensors=rows, meta_info={}))
+
+    return asyncio.run(made()), policy
+
+
+def trained_on(batch: Any, policy: Policy) -> str:
+    """The text of the tokens that verl would train on."""
+    responses, mask = batch.batch["responses"][0], batch.batch["response_mask"][0]
+    return str(policy.tokenizer.decode(responses[mask.bool()]))
+
+
+def test_a_policy_mends_its_plan_in_a_rollout_of_verl(data: Path, model: Path) -> None:
+    batch, policy = rollout(data, model, [WRONG, PLAN])
+    assert len(policy.asked) == 2
+    assert "What is wrong:" not in policy.asked[0]
+    assert policy.asked[1].startswith(policy.asked[0] + WRONG + "<|im_end|>"), "verl itself decides on the line end"
+    assert "<|im_start|>user\nYour last reply could not be used." in policy.asked[1]
+    assert "`retreive`" in policy.asked[1]
+    assert trained_on(batch, policy) == f"{WRONG}<|im_end|>{PLAN}<|im_end|>", "and not on the feedback"
+    assert float(batch.batch["rm_scores"].sum()) == 1.0, "the last reply is scored"
+    assert [batch.non_tensor_batch[key][0] for key in ("err_type", "em", "__num_turns__")] == ["", 1.0, 4]
+
+
+@pytest.mark.parametrize(
+    ("replies", "source", "kind"),
+    [
+        ([PLAN], "pyrag_plan", ""),
+        ([WRONG, WRONG, WRONG, PLAN], "pyrag_plan", "rejected"),
+        (["Oslo, I think.", PLAN], "pyrag_answer_no_docs", "no_answer_tag"),
+    ],
+)
+def test_a_rollout_ends(data: Path, model: Path, replies: list[str], source: str, kind: str) -> None:
+    batch, policy = rollout(data, model, replies, source=source)
+    assert len(policy.asked) == max(1, min(3, replies.count(WRONG))), "a plan that is right is not asked for again"
+    assert batch.non_tensor_batch["err_type"][0] == kind
+    assert float(batch.batch["rm_scores"].sum()) == (0.0 if kind else 1.0)
+
+
+def test_a_rollout_stays_within_its_length(data: Path, model: Path) -> None:
+    room = len(WRONG) + 200
+    batch, policy = rollout(data, model, [WRONG, PLAN], f"data.max_response_length={room}")
+    assert len(policy.asked) == 1, "what is wrong and another reply have no room"
+    assert batch.batch["responses"].shape[-1] == room
+    assert trained_on(batch, policy) == WRONG + "<|im_end|>"
 
 
 def test_verls_own_data_set_reads_our_rows(data: Path) -> None:

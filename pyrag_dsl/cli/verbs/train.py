@@ -199,6 +199,9 @@ def launch(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[OVERRIDE]...", help="Further overrides of verl's configuration.")
     ] = None,
+    repairs: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Times that a policy may mend a failed plan in its rollout.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command and do not start it.")] = False,
 ) -> int:
     """Train one role with verl, with the settings of PyRAG-RL.
@@ -218,7 +221,9 @@ def launch(
             raise Stop(f"--reward: NAME=VALUE was expected, not {each}")
         given[name] = value
     try:
-        command = Launch(stage.value, start, data, out, given, overrides or ()).command(os.environ)
+        command = Launch(stage.value, start, data, out, given, repairs=repairs, more=overrides or ()).command(
+            os.environ
+        )
         if dry_run:
             write(sys.stdout, shlex.join(["python", *command[1:]]) + "\n")
             return status.OK

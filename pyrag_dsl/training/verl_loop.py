@@ -1,0 +1,115 @@
+"""The agent loop `pyrag`, registered by verl's own decorator: a policy writes a plan and mends it where it fails.
+
+In a rollout of one turn a plan that fails scores nothing, and the policy never sees why. In this loop the plan is run,
+the policy is told what is wrong with it as the method `pyrag` tells it, and its next reply is the one that is scored.
+The tokens of the policy are trained on, and those of the feedback are not.
+
+`pyrag train launch --repairs N` turns it on; `stages/repairs.overrides` and `stages/agent_loops.yaml` are what verl
+reads. verl's `multi_turn.max_assistant_turns` is the number of replies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+from uuid import uuid4
+
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput, register
+
+from ..agents.plan_prompts import feedback
+from .rewards import acompute_score, task_of
+from .settings import referee_of
+
+__all__ = ["PlanAgentLoop"]
+
+
+@register("pyrag")
+class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not installed where types are checked
+    """One trajectory: replies, each after what is wrong with the one before, and the score of the last.
+
+    Rows of other tasks than plans get one reply. A reward that cannot be worked out stops the training:
+    `RewardUnavailable` goes through.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.replies = self.rollout_config.multi_turn.max_assistant_turns or 1
+        self.room = self.rollout_config.response_length
+        settings = self.config.reward.custom_reward_function.get("reward_kwargs") or {}
+        self.settings = dict(settings)
+
+    async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
+        """The trajectory of a row of the data set, as verl takes it."""
+        messages = list(row["raw_prompt"])
+        tokens = await self.ct_build_initial_tokens(messages)
+        mask: list[int] = []
+        logprobs: list[float] | None = None
+        request, turns, spent = uuid4().hex, 0, {"generate_sequences": 0.0, "tool_calls": 0.0}
+        facts: dict[str, Any] = {}
+        while True:
+            began = time.perf_counter()
+            reply = await self.server_manager.generate(
+                request_id=request, prompt_ids=tokens, sampling_params=dict(sampling_params)
+            )
+            spent["generate_sequences"] += time.perf_counter() - began
+            facts = {**reply.extra_fields, **facts, **_last_step(reply.extra_fields)}
+            turns += 1
+            if reply.log_probs and logprobs is None:
+                logprobs = []
+            merged, mask, logprobs = await self.ct_merge_assistant_token(
+                tokens, reply.token_ids, mask, logprobs, assistant_logprobs=reply.log_probs or None
+            )
+            tokens = merged.token_ids
+            text = self.tokenizer.decode(reply.token_ids, skip_special_tokens=True)
+            if turns >= self.replies or len(mask) >= self.room:
+                break
+            began = time.perf_counter()
+            wrong = await self._wrong(text, row)
+            spent["tool_calls"] += time.perf_counter() - began
+            if not wrong:
+                break
+            said = [*messages, {"role": "assistant", "content": text}]
+            messages = [*said, {"role": "user", "content": wrong}]
+            merged, longer, more = await self.ct_merge_context_msg(said, messages, tokens, mask, logprobs)
+            if len(longer) >= self.room:
+                break  # there is no room for another reply
+            tokens, mask, logprobs = merged.token_ids, longer, more
+        began = time.perf_counter()
+        score = await self._score(text, row)
+        start = len(tokens) - len(mask)
+        return AgentLoopOutput(
+            prompt_ids=tokens[:start],
+            response_ids=tokens[start:][: self.room],
+            response_mask=mask[: self.room],
+            response_logprobs=logprobs[: self.room] if logprobs else None,
+            reward_score=score["score"],
+            num_turns=2 * turns,
+            metrics=AgentLoopMetrics(**spent, compute_score=time.perf_counter() - began),
+            extra_fields={**facts, "turn_scores": [], "tool_rewards": [], "reward_extra_info": score},
+        )
+
+    async def _wrong(self, reply: str, row: dict[str, Any]) -> str:
+        """What the policy is told of a plan that failed; "" of one that came to an answer, and of another task."""
+        info = dict(row.get("extra_info") or {})
+        if task_of(row["data_source"], self.settings.get("task") or info.get("task")) != "plan":
+            return ""
+        given = {name: value for name, value in self.settings.items() if name != "task"}
+        referee = given.pop("referee", None) or referee_of(given)
+        looked = referee.wrong(reply, str(info.get("question") or ""), int(info.get("topk") or 5))
+        source, wrong = await asyncio.wrap_future(referee.submit(looked))
+        return feedback(source, wrong) if wrong else ""
+
+    async def _score(self, reply: str, row: dict[str, Any]) -> dict[str, Any]:
+        return await acompute_score(
+            data_source=row["data_source"],
+            solution_str=reply,
+            ground_truth=row["reward_model"]["ground_truth"],
+            extra_info=dict(row.get("extra_info") or {}),
+            **self.settings,
+        )
+
+
+def _last_step(facts: dict[str, Any]) -> dict[str, Any]:
+    """Of the facts that the engine tells with each reply, the one whose last value counts."""
+    return {name: facts[name] for name in ("max_global_steps",) if name in facts}
