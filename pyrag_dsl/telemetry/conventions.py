@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from ..grammar.diagnostics import Diagnostic
@@ -62,7 +62,7 @@ TABLE = (
 OpenInference: https://github.com/Arize-ai/openinference/tree/main/spec. What neither has a word for begins with
 `pyrag.`."""
 
-_COUNTED = ("model", "prompt_tokens", "completion_tokens", "tokens", "cost")
+_COUNTED = ("prompt_tokens", "completion_tokens", "tokens", "cost")
 
 
 def attributes(facts: Mapping[str, Any], conventions: Conventions, content: bool) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def attributes(facts: Mapping[str, Any], conventions: Conventions, content: bool
         if not name or value is None or (row.content and not content):
             continue
         if row.fact == "documents":
-            found.update(_documents(name, value))
+            found.update({f"{name}.{key}": fact for key, fact in value.items()})
         else:
             found[name] = value if type(value) in (str, int, float, bool) else dumps(encode_shown(value))
     return found
@@ -107,7 +107,8 @@ def call_facts(call: CallRecord, error: Diagnostic | None = None, nests: bool = 
         "speculative": call.speculative or None,
         "arguments": dict(call.arguments),
         "result": call.result if call.ended else None,
-        "documents": call.result if searches else None,
+        "documents": _documents(call) if searches else None,
+        "model": _models(call.usage),
         "error": None if error is None else error.code,
         **{name: paid.get(name) for name in _COUNTED},
     }
@@ -129,6 +130,19 @@ def run_facts(started: RunStarted, finished: RunFinished | None, error: Diagnost
     return facts
 
 
-def _documents(name: str, passages: list[Any]) -> Iterator[tuple[str, str]]:
-    for number, passage in enumerate(passages):
-        yield f"{name}.{number}.document.content", passage if type(passage) is str else dumps(encode_shown(passage))
+def _models(usage: Mapping[str, Any]) -> str | None:
+    """The models behind a call by name: those of our agents, or what a tool of the host has told."""
+    told = usage.get("models", usage.get("model"))
+    return ", ".join(map(str, told)) if isinstance(told, list) else told if isinstance(told, str) else None
+
+
+def _documents(call: CallRecord) -> dict[str, str | float]:
+    """The passages of a search, with their ids and scores where the retriever has told them."""
+    found: dict[str, str | float] = {}
+    for number, passage in enumerate(call.result):
+        found[f"{number}.document.content"] = passage if type(passage) is str else dumps(encode_shown(passage))
+    for fact, told, types in (("id", "passages", (str,)), ("score", "scores", (int, float))):
+        each = call.usage.get(told)
+        if isinstance(each, list) and len(each) == len(call.result):
+            found.update({f"{n}.document.{fact}": value for n, value in enumerate(each) if type(value) in types})
+    return found

@@ -19,9 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyrag_dsl as pd
+from pyrag_dsl.agents.answerer import answer_tool
+from pyrag_dsl.agents.retrieving import retrieve_tool
 from pyrag_dsl.cli import pyrag
+from pyrag_dsl.models import ChatModel
+from pyrag_dsl.retrieval import BM25Index, Passage
 from pyrag_dsl.telemetry import Tracing, send
 from pyrag_dsl.testing.plans import StubTools, plans, tool_results
+from pyrag_dsl.testing.server import ScriptedModelServer
 from tests.engine.laws import LIMITS, coroutine_tools, ended, law
 from tests.engine.test_nesting import INPUTS, TWICE, Service
 
@@ -162,6 +167,25 @@ def test_openinference_has_its_own_names() -> None:
     assert found["openinference.span.kind"] == "RETRIEVER"
     assert found["retrieval.documents.2.document.content"] == "Dune 2 SECRET"
     assert not [name for span in spans for name in span.attributes or {} if name.startswith("gen_ai.")]
+
+
+def test_the_tools_of_agents_tell_their_model_and_their_passages(wiki: BM25Index) -> None:
+    """Found with a real receiver: `models` is what agents report, and spans looked for `model`."""
+    with ScriptedModelServer(lambda _: "<answer>Frank Herbert</answer>") as server:
+        tools = {"retrieve": retrieve_tool(wiki), "answer": answer_tool(ChatModel("herbert-7b", server.base_url))}
+        trace = pd.run(PLAN, tools).trace
+    for conventions, name in (("gen_ai", "gen_ai.response.model"), ("openinference", "llm.model_name")):
+        spans = exported(trace, conventions=conventions, content=True)
+        assert one(spans, "execute_tool answer").attributes[name] == "herbert-7b"
+    found = one(spans, "execute_tool retrieve").attributes
+    assert found["retrieval.documents.0.document.id"] == "7"
+    assert found["retrieval.documents.0.document.score"] > 0
+    assert not any("document" in key for key in one(exported(trace), "execute_tool retrieve").attributes)
+
+
+@pytest.fixture
+def wiki() -> BM25Index:
+    return BM25Index.of([Passage("7", "Dune", "Dune was written by Frank Herbert."), Passage("8", "Oslo", "A city.")])
 
 
 @pytest.mark.parametrize("way", ["live", "saved"])
