@@ -69,6 +69,17 @@ def together(model: ChatModel, *changes: dict[str, object]) -> list[Reply]:
     return asyncio.run(ask())
 
 
+def test_long_prompts_with_a_seed_are_generated_together(model: ChatModel, caplog: pytest.LogCaptureFixture) -> None:
+    """vLLM on a CPU fails at a request with a seed whose prompt it reads in parts; each was then tried alone."""
+    long = [{"role": "user", "content": "Rivers flow to the sea. " * 150}]
+
+    async def ask() -> list[Reply]:
+        return list(await asyncio.gather(*(model.acomplete(long, seed=seed, max_tokens=3) for seed in range(6))))
+
+    assert all(reply.usage.completion_tokens for reply in asyncio.run(ask()))
+    assert not [record.message for record in caplog.records if record.name.startswith("pyrag_dsl")]
+
+
 def test_a_reply_is_counted_and_no_longer_than_asked(model: ChatModel) -> None:
     (reply,) = together(model, {"temperature": 0})
     assert reply.text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+import logging
 import os
 import queue
 import threading
@@ -19,6 +20,7 @@ from typing import Any
 
 from .generation import Engine, Generated, Generation, RequestRefused, generation_of
 
+_logger = logging.getLogger(__name__)
 Outcome = tuple[Generation, Generated]
 
 
@@ -171,6 +173,9 @@ class EngineDriver:
         except Exception as error:
             # Whose fault it was is not known: each that is left is tried alone.
             left = dict(self._inside)
+            _logger.warning(
+                "a step of the engine with %d requests failed, and each is now tried alone", len(left), exc_info=True
+            )
             for key in left:
                 engine.drop(key)
             self._inside.clear()
