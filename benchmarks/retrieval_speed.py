@@ -2,10 +2,10 @@
 
     python benchmarks/retrieval_speed.py [--data DIRECTORY] [--seconds S] [--clients N] [--growth N,N,...] PART...
 
-PART: embedded (beside bare tantivy and bm25s), served (beside a plain FastAPI server over the same index), replay (the
-searches of the recorded traces), growth (made-up passages of real length). All but growth if none is named. Needs
-bm25s, numpy and fastapi beside the extra `serve`. DIRECTORY holds wiki.jsonl, questions and traces; by default it is
-`data` under $PYRAG_SHARED or `../shared`.
+PART: embedded (beside bare tantivy and bm25s), dense (beside bare FAISS, with made-up vectors), served (beside a plain
+FastAPI server over the same index), replay (the searches of the recorded traces), growth (made-up passages of real
+length). All but growth if none is named. Needs bm25s and fastapi beside the extras `serve` and `dense`. DIRECTORY holds
+wiki.jsonl, questions and traces; by default it is `data` under $PYRAG_SHARED or `../shared`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import tantivy
 
 from pyrag_dsl.retrieval import BM25Index
+from pyrag_dsl.retrieval.dense import DenseIndex, embed_index
+from pyrag_dsl.retrieval.embedding import Embedder, EmbeddingModel, normalised
 from pyrag_dsl.retrieval.lexical import TITLE_BOOST, _analyser
+from pyrag_dsl.retrieval.nearest import _EF_SEARCH
 
 TOPK = 5
 ROUNDS = 3
@@ -95,18 +99,21 @@ def main() -> None:
     if options.grow_one is not None:
         grow_one(options.data, options.grow_one)
         return
-    parts = options.parts or ["embedded", "served", "replay"]
+    parts = options.parts or ["embedded", "dense", "served", "replay"]
     print("command: python", " ".join(sys.argv))
     print(f"versions: Python {platform.python_version()}, tantivy {version('tantivy')}, {os.cpu_count()} cores,",
           f"load {os.getloadavg()[0]:.1f} at the start")  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
         home = Path(place) / "index"
-        if {"embedded", "served", "replay"} & set(parts):
+        if {"embedded", "dense", "served", "replay"} & set(parts):
             index = BM25Index.open(options.data / "wiki.jsonl", home)
             (files,) = [each for each in home.iterdir() if each.is_dir()]
             queries = questions(options.data)
         if "embedded" in parts:
             embedded(index, str(files), options.data / "wiki.jsonl", queries, options.seconds)
+        if "dense" in parts:
+            for kind in ("flat", "sq8", "hnsw"):
+                dense(index, home, kind, queries, options.seconds)
         if "served" in parts:
             served(home, str(files), queries, options.seconds, options.clients)
         if "replay" in parts:
@@ -159,7 +166,49 @@ def embedded(index: BM25Index, files: str, corpus: Path, queries: list[str], sec
               f"{os.cpu_count()} threads {spread(together[name])} queries/s")  # fmt: skip
 
 
-def timed(search: Callable[[str], Any], queries: Sequence[str], seconds: float) -> list[float]:
+def made_up(texts: Sequence[str]) -> Any:
+    """Vectors as long as MiniLM's that mean nothing: each text always has the same one."""
+    return np.stack([np.random.default_rng(crc32(text.encode())).standard_normal(384, np.float32) for text in texts])
+
+
+def dense(index: BM25Index, home: Path, kind: str, queries: list[str], seconds: float) -> None:
+    """Queries a second over vectors of all passages, one and 32 at once; the vectors of queries are at hand."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    known = dict(zip(queries, made_up(queries), strict=True))
+
+    def embed(texts: list[str]) -> Any:
+        return np.stack([known[text] for text in texts]) if texts[0] in known else made_up(texts)
+
+    embedder = Embedder(embed, EmbeddingModel("made up", 384))
+    embed_index(home, index, embedder, kind=kind)
+    ours = DenseIndex.open(home, index, embedder)
+    (file,) = [home / ours.manifest.generation / name for name in ours.manifest.passages.shards]
+    bare, texts = faiss.read_index(str(file)), [each.document for each in index.all()]
+    if kind == "hnsw":
+        bare.hnsw.efSearch = _EF_SEARCH  # to look at as many neighbours
+
+    def by_faiss(some: list[str]) -> Any:
+        scores, rows = bare.search(normalised(np.stack([known[each] for each in some])), TOPK)
+        return [
+            [(texts[row], score) for row, score in zip(*each, strict=True)] for each in zip(rows, scores, strict=True)
+        ]
+
+    engines = {"pyrag_dsl": lambda some: ours.search_many(some, TOPK), "FAISS, bare": by_faiss}
+    print(f"dense, {kind}, {len(ours):,} passages, top {TOPK}, one thread:", flush=True)
+    for size in (1, 32):
+        groups = [queries[start : start + size] for start in range(0, len(queries) - size + 1, size)]
+        rates: dict[str, list[float]] = {name: [] for name in engines}
+        for _ in range(ROUNDS):
+            for name, search_by in engines.items():
+                times = timed(search_by, groups, seconds)
+                rates[name].append(size * len(times) / sum(times))
+        for name, rate in rates.items():
+            print(f"  {size:2} queries at once: {name:14} {spread(rate)} queries/s")
+
+
+def timed(search: Callable[[Any], Any], queries: Sequence[Any], seconds: float) -> list[float]:
     times: list[float] = []
     end = time.perf_counter() + seconds
     for query in itertools.cycle(queries):

@@ -258,15 +258,16 @@ class _Ids:
     """The ids of passages by row, mapped into memory."""
 
     def __init__(self, folder: Path) -> None:
-        self._ends = np.load(folder / "id-ends.npy", mmap_mode="r", allow_pickle=False)
-        self._names = np.memmap(folder / "ids.txt", np.uint8, "r")
+        # As plain arrays: a slice of a memmap is made by Python, and costs as much as a search of the graph.
+        self._ends = np.asarray(np.load(folder / "id-ends.npy", mmap_mode="r", allow_pickle=False))
+        self._names = np.asarray(np.memmap(folder / "ids.txt", np.uint8, "r"))
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def __getitem__(self, row: int) -> str:
         begin = int(self._ends[row - 1]) if row else 0
-        return bytes(self._names[begin : int(self._ends[row])]).decode()
+        return self._names[begin : int(self._ends[row])].tobytes().decode()
 
 
 def write_ids(folder: Path, ids: Sequence[str]) -> None:

@@ -37,6 +37,7 @@ _QUERY_TERMS = 128
 _GRADES = 10_000  # of a score of one: what is of the same grade is equal
 _TIES = 2  # hits looked at beyond those wanted; each makes the search a little slower
 _MOST_TIES = 1024
+_IDS_AT_ONCE = 64
 _PAGE = 500_000  # passages whose addresses are held at once, where all are read
 COMMIT_EVERY = 250_000
 """Passages after which a build that is killed need not be done again."""
@@ -217,13 +218,18 @@ class LexicalSearcher:
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
         """The passages of these ids, None for those that there are not. Raises EngineError."""
-        found: list[Passage | None] = []
-        with _engine_errors:
-            for each in ids:
-                wanted = tantivy.Query.term_query(self._schema, "id", well_formed(each), "basic")
-                hits = self._searcher.search(wanted, 1, count=False).hits
-                found.append(_passage(self._searcher.doc(hits[0][1])) if hits else None)
-        return found
+        known: dict[str, Passage] = {}
+        wanted = [well_formed(each) for each in ids]
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            some = wanted[start : start + _IDS_AT_ONCE]
+            clauses = [
+                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "id", each, "basic")) for each in some
+            ]
+            with _engine_errors:
+                hits = self._searcher.search(tantivy.Query.boolean_query(clauses), len(some), count=False).hits
+                found = [_passage(self._searcher.doc(address)) for _, address in hits]
+            known.update((each.id, each) for each in found)
+        return [known.get(each) for each in wanted]
 
     def all(self) -> Iterator[Passage]:
         """Every passage, always in the same order. Raises EngineError."""

@@ -19,6 +19,8 @@ _SETTINGS = {
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
+    # Gigabytes for the keys and values of tokens, on a CPU: by itself vLLM takes nearly all memory of the machine.
+    "VLLM_CPU_KVCACHE_SPACE": "4",
 }
 _NAMES = {"context": "max_model_len", "batch": "max_num_seqs"}
 
