@@ -1,7 +1,7 @@
-"""Passages, and searches for them by words, by meaning or both, in an index, a server or a search engine.
+"""Passages and the retrievers that find them: lexical, dense and hybrid, over an index, a server or a search engine.
 
-The names below are imported when they are first used, so that `retrieval.passages` loads neither the index library nor
-the HTTP client.
+The names below are imported when they are first used, so that an import of `retrieval.passages` loads neither the index
+library nor the HTTP client.
 """
 
 from __future__ import annotations

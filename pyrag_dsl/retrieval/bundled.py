@@ -1,4 +1,4 @@
-"""The passages that come with the package, for examples without a corpus or a server."""
+"""The passages that come with the package, for examples that need neither a corpus nor a server."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def bundled_passages() -> tuple[Passage, ...]:
 
 
 def bundled_retriever() -> BM25Index:
-    """An index in memory of the bundled passages; it opens in milliseconds."""
+    """A BM25 index of the bundled passages in memory. It is built in milliseconds."""
     return BM25Index.of(bundled_passages())

@@ -1,7 +1,7 @@
 """A cache of search results in a SQLite file, which processes may share.
 
 The key is a hash of the retriever's fingerprint, the tenant, the query and topk. The file never exceeds its size limit:
-the oldest results are removed first. If the file fails, the search is made again.
+the oldest results are removed first. If the file cannot be read or written, the search is made without it.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _SCHEMA = """
 """
 _PAGE = 4096  # bytes
 _LEAST_PAGES = 16
-_WAIT = 5.0  # seconds for another process that is writing
-_SHARE = 10  # one of so many results is removed when the file is full
+_WAIT = 5.0  # seconds to wait while another process writes
+_SHARE = 10  # when the file is full, 1 / _SHARE of the results is removed
 _TRIES = 20
 
 
 class CachedRetriever(Retriever):
-    """A retriever that keeps the results of another one. It is thread-safe, and closes the other retriever.
+    """A retriever that caches the results of another one. It is thread-safe, and closes the other retriever.
 
     Args:
-        retriever: the retriever for results that are not kept. Its fingerprint is read once.
-        path: the SQLite file, which is made if it is missing, and is readable by its owner only.
+        retriever: the retriever that is asked for results that are not in the cache. Its fingerprint is read once.
+        path: the SQLite file. If it is missing, it is created, and only its owner can read it.
         tenant: the owner of the results. Tenants never share results.
         most_bytes: the largest size of the file.
 
     Raises:
-        ValueError: the retriever has no fingerprint, so a change of it could not be noticed.
+        ValueError: the retriever has no fingerprint, so the cache could not notice a change of its results.
         IndexStorageError: the file cannot be used.
     """
 
@@ -53,7 +53,7 @@ class CachedRetriever(Retriever):
         self._path = Path(path)
         self._print = retriever.fingerprint
         if not self._print:
-            raise ValueError("this retriever has no fingerprint: its results cannot be kept")
+            raise ValueError("this retriever has no fingerprint: its results cannot be cached")
         self._tenant = tenant
         self._pages = max(_LEAST_PAGES, most_bytes // _PAGE)
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class CachedRetriever(Retriever):
             with self._lock:
                 self._connect().execute("SELECT count(*) FROM (SELECT hits FROM results LIMIT 1)").fetchall()
         except (sqlite3.Error, OSError) as error:
-            raise IndexStorageError(self._path, f"this is no cache of results ({error})", "Remove it") from error
+            raise IndexStorageError(self._path, f"this is not a cache of results ({error})", "Remove it") from error
 
     @property
     def fingerprint(self) -> str:
@@ -71,7 +71,7 @@ class CachedRetriever(Retriever):
         return self._print
 
     def __getattr__(self, name: str) -> Any:
-        # All other attributes of the retriever (its size, passages by id, an address) are available here as well.
+        # Other attributes (the size, passages by id, an address) are those of the other retriever.
         if name == "_retriever":
             raise AttributeError(name)
         return getattr(self._retriever, name)
@@ -81,7 +81,7 @@ class CachedRetriever(Retriever):
         return self.search_many([query], topk)[0]
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """The hits of each query. Queries whose results are not kept are searched together."""
+        """The hits of each query. Queries that are not in the cache are searched together."""
         keys = [self._key(query, topk) for query in queries]
         kept = {key: hits for key in dict.fromkeys(keys) if (hits := self._get(key)) is not None}
         fresh = {key: query for key, query in zip(keys, queries, strict=True) if key not in kept}
@@ -93,7 +93,7 @@ class CachedRetriever(Retriever):
         return [list(kept[key]) for key in keys]
 
     def close(self) -> None:
-        """Close the file and the retriever."""
+        """Close the file and the other retriever."""
         with self._lock:
             if self._connection is not None and self._owner == os.getpid():
                 self._connection.close()
@@ -125,11 +125,11 @@ class CachedRetriever(Retriever):
                         if "full" not in str(error) or not self._shrink(connection):
                             raise
         except (sqlite3.Error, OSError) as error:
-            logging.getLogger(__name__).warning("cache of results %s: %s; going on without it", self._path, error)
+            logging.getLogger(__name__).warning("cache of results %s: %s; continuing without it", self._path, error)
         return []
 
     def _shrink(self, connection: sqlite3.Connection) -> bool:
-        """Remove the oldest results, whose pages are used again. Returns whether there were any."""
+        """Remove the oldest results, so that their pages can be used again. Returns whether there were any."""
         gone = connection.execute(
             f"DELETE FROM results WHERE place IN (SELECT place FROM results ORDER BY place "
             f"LIMIT 1 + (SELECT count(*) FROM results) / {_SHARE})"
@@ -137,7 +137,7 @@ class CachedRetriever(Retriever):
         return gone.rowcount > 0
 
     def _connect(self) -> sqlite3.Connection:
-        # A connection does not survive a fork; the parent's is dropped here without closing the parent's file.
+        # A connection must not be used after a fork. The child opens its own, and does not close the parent's.
         if self._connection is not None and self._owner == os.getpid():
             return self._connection
         with contextlib.suppress(FileExistsError):

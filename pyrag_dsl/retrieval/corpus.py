@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 Progress = Callable[[int, int], None]
-"""Called now and then with the number of bytes read so far and of all bytes."""
+"""A callback that is given the number of bytes read so far and the number of all bytes."""
 
 PROBLEMS_KEPT = 100
-"""The number of broken rows that are described; all of them are counted."""
+"""The most broken rows that a report describes. All of them are counted."""
 
 _REPORT_EVERY = 1024 * 1024
 _HEAD = 4096
@@ -32,7 +32,12 @@ _HEAD = 4096
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Why the passage at a place of the corpus (`line 3`, `row 3`, `notes/a.md`) could not be read."""
+    """A row of the corpus that could not be read.
+
+    Attributes:
+        place: where the row is: `line 3`, `row 3`, `notes/a.md`.
+        reason: why it could not be read.
+    """
 
     place: str
     reason: str
@@ -40,7 +45,13 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
-    """The outcome of reading a corpus: the numbers of passages and of skipped rows, and the first problems."""
+    """What was read from a corpus.
+
+    Attributes:
+        indexed: the number of passages.
+        skipped_count: the number of rows that could not be read.
+        skipped: the first of these rows, at most `PROBLEMS_KEPT`.
+    """
 
     indexed: int
     skipped_count: int = 0
@@ -54,7 +65,12 @@ class CorpusReport:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of a corpus without reading its files: their bytes, and the time of the last change in nanoseconds."""
+    """What the file system tells about a corpus.
+
+    Attributes:
+        size: the bytes of all its files.
+        mtime_ns: the time of the last change of a file, in nanoseconds.
+    """
 
     size: int
     mtime_ns: int
@@ -62,9 +78,14 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """The identity of the corpus of an index: its path and its exact content.
+    """The identity of the corpus from which an index was built.
 
-    `mtime_ns` is -1 if the corpus changed while it was read. No file has this time, so only the hash can match.
+    Attributes:
+        path: the absolute path.
+        size: the bytes of all its files.
+        mtime_ns: the time of the last change, in nanoseconds; -1 if the corpus changed while it was read. No file has
+            this time, so only the hash can match then.
+        sha256: the hash of the content, in hex.
     """
 
     path: str
@@ -74,7 +95,7 @@ class Fingerprint:
 
 
 def check_corpus(path: Path) -> State:
-    """The state of a file or folder that may be a corpus. Raises `CorpusError` if it plainly is not one."""
+    """The state of a corpus, of which only the beginning is read. Raises `CorpusError` if it cannot be a corpus."""
     with _told(path):
         if path.is_dir():
             if not _texts_in(path):
@@ -94,7 +115,7 @@ def check_corpus(path: Path) -> State:
 
 
 def digest_of(path: Path) -> str:
-    """The hash of a corpus as it is now, to compare with `Fingerprint.sha256`. Raises `CorpusError`."""
+    """The SHA-256 of a corpus as it is now, to compare with `Fingerprint.sha256`. Raises `CorpusError`."""
     with _told(path):
         digest = hashlib.sha256()
         for _ in _contents(path, digest) if path.is_dir() else ():
@@ -112,9 +133,10 @@ def hash_file(path: Path) -> str:
 
 
 class CorpusReader:
-    """One pass over a corpus: iterate to get the passages, then ask for `report()` and `fingerprint()`.
+    """Reads a corpus once: iterate over it to get the passages, then call `report()` and `fingerprint()`.
 
-    Raises CorpusError where the corpus cannot be read, or at the end where it held no passage.
+    Raises:
+        CorpusError: the corpus cannot be read or, at the end, it held no passage.
     """
 
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
@@ -149,7 +171,7 @@ class CorpusReader:
         return CorpusReport(self._indexed, self._skipped_count, tuple(self._skipped))
 
     def fingerprint(self) -> Fingerprint:
-        """The fingerprint of what was read, which the index holds, even if the corpus has changed since.
+        """The fingerprint of the content that was read, even if the corpus has changed since.
 
         Raises:
             RuntimeError: not all passages have been read.
@@ -167,14 +189,14 @@ class CorpusReader:
             stream = io.BufferedReader(watched, _REPORT_EVERY)
             head = stream.peek(_HEAD)[:_HEAD]
             if head.startswith(b"PAR1"):
-                # It is read from its end: hashed first.
+                # pyarrow reads from the end of the file, so the hash is computed before.
                 while stream.read(_REPORT_EVERY):
                     pass
                 yield from formats.parquet(self._path)
                 return
             plain = io.BufferedReader(cast(Any, formats.unpacked(cast(BinaryIO, stream), head)), _REPORT_EVERY)
             yield from formats.format_of(plain.peek(_HEAD)[:_HEAD])(cast(BinaryIO, plain))
-            while stream.read(_REPORT_EVERY):  # what may stand behind the compressed data is part of the file
+            while stream.read(_REPORT_EVERY):  # bytes after the compressed data belong to the hash as well
                 pass
 
     def _without_passages(self) -> str:
@@ -203,7 +225,7 @@ class _Watched(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         got = cast(int, cast(Any, self._file).readinto(buffer))
         self._digest.update(memoryview(buffer)[:got])
-        if self._done:  # nobody wants to hear of the first block before it has been made use of
+        if self._done:  # when the first block is read, nothing has been done with it yet
             self._progress(min(self._done, self._total), self._total)
         self._done += got
         return got
@@ -229,12 +251,12 @@ class _told:  # noqa: N801
             "LZMAError",
             "ZstdError",
         }:
-            raise CorpusError(path, f"its compressed data is damaged ({error})", "Get the file anew") from None
+            raise CorpusError(path, f"its compressed data is damaged ({error})", "Get the file again") from None
         if isinstance(error, OSError):
             why = error.strerror or str(error) or type(error).__name__
             raise CorpusError(path, f"it cannot be read ({why})", "Check its permissions and the disk") from error
         if isinstance(error, ValueError) and "null" in str(error):
-            raise CorpusError(path, f"it is no path ({error})", "Check the path of the corpus") from error
+            raise CorpusError(path, f"it is not a path ({error})", "Check the path of the corpus") from error
 
 
 def _state(path: Path) -> State:
@@ -257,7 +279,7 @@ def _texts_in(folder: Path) -> list[str]:
 def _contents(
     folder: Path, digest: Any, progress: Progress | None = None, total: int = 0
 ) -> Iterator[tuple[str, bytes]]:
-    """The texts of a folder; what they are is hashed, with how they are cut."""
+    """The names and contents of the texts of a folder. Both are added to the hash, and the length of chunks."""
     digest.update(f"{formats.CHUNK}\n".encode())
     done = 0
     for name in _texts_in(folder):

@@ -1,4 +1,4 @@
-"""Search by meaning: it makes and searches the vectors of the passages of an index, and of their sentences."""
+"""Dense search: makes and searches the vectors of the passages of an index, and of their sentences."""
 
 from __future__ import annotations
 
@@ -32,18 +32,24 @@ if TYPE_CHECKING:
     from .index import BM25Index
 
 Told = Callable[[str, int, int], object]
-"""Called now and then with the kind of text ("passages", "sentences"), the number done, and the number of all."""
+"""A callback that is given the kind of text ("passages", "sentences"), the number done, and the number of all."""
 
 Split = Callable[[str], list[str]]
-"""From a document to its sentences."""
+"""A function that splits a document into its sentences."""
 
 _BLOCK = 16_384
-_TIES = 16  # further hits that are read, so that ties at the end are ordered by id
+_TIES = 16  # extra hits that are read, so that equal scores at the last place are ordered by id
 _DECIMALS = 6
 
 
 class SentenceHit(NamedTuple):
-    """A sentence that a search found: its passage, its place among the passage's sentences, and its cosine."""
+    """A sentence that a search found.
+
+    Attributes:
+        passage: the passage that holds it.
+        place: its index among the sentences of the passage, from 0.
+        score: the cosine of its vector and that of the query.
+    """
 
     passage: Passage
     place: int
@@ -60,7 +66,7 @@ def embed_index(
     split: Split | None = None,
     progress: Told | None = None,
 ) -> DenseManifest:
-    """Make the vectors of all passages of an index, in its directory.
+    """Embed all passages of an index, and write their vectors into its directory.
 
     Texts that were embedded before, by a killed process or before a change of the index, are not embedded again.
 
@@ -69,19 +75,22 @@ def embed_index(
         index: the index.
         embedder: the embedder.
         kind: the kind of the index of vectors, one of `KINDS`; None to choose it by the number of vectors.
-        shards: the number of files, with about equally many vectors each.
-        split: splits documents into sentences, which get vectors as well; None for no vectors of sentences.
+        shards: the number of files, each with about the same number of vectors.
+        split: splits documents into sentences, which are then embedded as well; None for no vectors of sentences.
         progress: called with the progress.
 
+    Returns:
+        The manifest of the vectors.
+
     Raises:
-        EmbeddingError: a text cannot be embedded.
+        EmbeddingError: FAISS is missing, or a text cannot be embedded.
         IndexStorageError: the directory cannot be written, or another process is writing it.
-        ValueError: there is no such kind.
+        ValueError: there is no such kind, or `shards` is less than 1.
     """
     if kind is not None and kind not in KINDS:
         raise ValueError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
     if shards < 1:
-        raise ValueError("there is at least one shard")
+        raise ValueError("shards must be at least 1")
     told = progress or _silent
     made_with = engine()
     try:
@@ -111,11 +120,11 @@ def embed_index(
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
-    """Ignore the progress."""
+    """The callback if the caller gives none."""
 
 
 class _Making:
-    """The files of a generation, as they are made."""
+    """Writes the files of a generation."""
 
     def __init__(self, folder: Path, embedded: Embedded, embedder: Embedder) -> None:
         self._folder = folder
@@ -123,7 +132,7 @@ class _Making:
         self._embedder = embedder
 
     def part(self, name: str, texts: Callable[[], Iterable[str]], kind: str | None, shards: int, told: Told) -> Part:
-        """Embed texts and write the index of their vectors."""
+        """Embed texts and write the index of their vectors. `texts` is called several times."""
         count = sum(1 for _ in texts())
         self._embedded.add(texts(), self._embedder, lambda done: told(name, done, count))
         places = np.concatenate([self._embedded.places(block) for block in _blocks(texts())])
@@ -139,9 +148,13 @@ class _Making:
 
 
 class DenseIndex(Retriever):
-    """Searches the passages of an index by meaning. It is thread-safe.
+    """Dense search over the passages of an index. It is thread-safe.
 
-    Scores are cosines, and equal scores are in the order of ids. `lexical` is the index that holds the passages.
+    Scores are cosines. Hits of equal scores are in the order of their ids.
+
+    Attributes:
+        lexical: the index that holds the passages.
+        manifest: the manifest of the vectors.
     """
 
     def __init__(self, home: Path, manifest: DenseManifest, lexical: BM25Index, embedder: Embedder) -> None:
@@ -167,22 +180,23 @@ class DenseIndex(Retriever):
 
     @classmethod
     def open(cls, home: Path, lexical: BM25Index, embedder: Embedder, *, verify: bool = False) -> DenseIndex:
-        """The vectors in the directory of an index.
+        """Open the vectors in the directory of an index.
 
         Args:
             home: the directory.
             lexical: the index in it.
-            embedder: the model that made them, for the queries.
+            embedder: the model that made the vectors. It embeds the queries.
             verify: whether to compare the contents of all files with their checksums.
 
         Raises:
-            IndexStorageError: there are no vectors, or they are damaged, or belong to other passages.
-            EmbeddingError: another model made the vectors.
+            IndexStorageError: there are no vectors, or they are damaged, belong to other passages, or were made by
+                another model.
+            EmbeddingError: FAISS is missing, or cannot read the files.
         """
         manifest = open_manifest(home, lexical)
         difference = manifest.embedding.difference(embedder.model)
         if difference:
-            advice = "Name the model that made them, or make them anew: pyrag index embed DIR --dense MODEL"
+            advice = "Name the model that made them, or make them again: pyrag index embed DIR --dense MODEL"
             raise IndexStorageError(home, f"its vectors are of another model: {difference}", advice)
         check_files(home, manifest, verify=verify)
         try:
@@ -195,7 +209,7 @@ class DenseIndex(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """The same for vectors that find the same."""
+        """A hash that is equal for vectors with equal results."""
         made = self.manifest
         parts = (self.lexical.fingerprint, made.model.model_dump(), made.passages.kind, len(made.passages.shards))
         return sha256(repr(parts).encode()).hexdigest()
@@ -206,11 +220,11 @@ class DenseIndex(Retriever):
         return self._sentences is not None
 
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits, best first. Raises EmbeddingError."""
+        """At most `topk` hits, best first. Raises `EmbeddingError`."""
         return self.search_many([query], topk)[0]
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """`search` for each query, embedded together."""
+        """The hits of each query. The queries are embedded together. Raises `EmbeddingError`."""
         asked = [place for place, query in enumerate(queries) if query.strip() and topk > 0]
         found: list[list[Hit]] = [[] for _ in queries]
         if not asked:
@@ -226,11 +240,11 @@ class DenseIndex(Retriever):
         return found
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
-        """The passages of these ids, None where there is none."""
+        """The passage of each id; None for an id that the index does not hold."""
         return self.lexical.passages(ids)
 
     def search_sentences(self, query: str, count: int) -> list[SentenceHit]:
-        """At most `count` sentences, best first, by the cosine of their vectors with that of the query.
+        """At most `count` sentences, best first, by the cosine of their vectors and that of the query.
 
         Raises:
             IndexStorageError: the sentences were not embedded.
@@ -249,13 +263,13 @@ class DenseIndex(Retriever):
         return [SentenceHit(passage, place, score) for passage, place, score in found if passage is not None]
 
     def close(self) -> None:
-        """Release the model and the index. It must not be searched afterwards."""
+        """Release the model and the index. This object must not be searched afterwards."""
         self._embedder.close()
         self.lexical.close()
 
 
 class _Ids:
-    """The ids of passages by row, mapped into memory."""
+    """The ids of passages by row, read from files that are mapped into memory."""
 
     def __init__(self, folder: Path) -> None:
         # As plain arrays: a slice of a memmap is made by Python, and costs as much as a search of the graph.
@@ -271,14 +285,14 @@ class _Ids:
 
 
 def write_ids(folder: Path, ids: Sequence[str]) -> None:
-    """Write ids for `_Ids`: all of them in a row, and the index where each ends."""
+    """Write the files that `_Ids` reads: all ids without separators, and the offset in bytes at which each ends."""
     encoded = [name.encode() for name in ids]
     (folder / "ids.txt").write_bytes(b"".join(encoded))
     np.save(folder / "id-ends.npy", np.cumsum([len(each) for each in encoded], dtype=np.int64), allow_pickle=False)
 
 
 def _places(passages: Iterable[Passage], split: Split) -> NDArray[np.int32]:
-    """For each sentence, the row of its passage, and its index in the passage."""
+    """For each sentence, the row of its passage and the index of the sentence in the passage."""
     counts = np.array([len(split(each.document)) for each in passages], np.int32)
     rows = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     firsts = np.repeat(np.cumsum(counts) - counts, counts)

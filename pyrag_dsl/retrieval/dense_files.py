@@ -1,10 +1,10 @@
-"""The vectors of an index on disk, beside the index: a manifest, which names the one generation of files that counts.
+"""The files of vectors, in the directory of their index. A manifest names the generation of files that is valid.
 
 DIRECTORY/
-  pyrag-dense.json     the manifest; replaced by one rename, so that there are always the old or the new vectors
-  dense-<random>/      the generation that it names; its files never change
-  embedded-<key>/      what has been embedded so far by a model (`vectors.py`); may be deleted when nothing is built
-  pyrag-dense.lock     held while something is written
+  pyrag-dense.json     the manifest; one rename replaces it, so a reader finds either the old or the new vectors
+  dense-<random>/      the generation that the manifest names; its files never change
+  embedded-<key>/      the vectors that a model has made so far (`vectors.py`); may be deleted while nothing is built
+  pyrag-dense.lock     locked while a process writes
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FORMAT = 1
 MANIFEST = "pyrag-dense.json"
 _LOCK = "pyrag-dense.lock"
 _GENERATION = re.compile(r"dense-[0-9a-f]{16}")
-_AGAIN = "Make them anew: pyrag index embed DIR --dense MODEL"
+_AGAIN = "Make them again: pyrag index embed DIR --dense MODEL"
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z]+$", max_length=80)]
 
@@ -43,7 +43,7 @@ class _Written(BaseModel):
 
 
 class Model(_Written):
-    """`EmbeddingModel` as the manifest has it."""
+    """An `EmbeddingModel` in the manifest."""
 
     name: str
     dimension: Annotated[int, Field(ge=1, le=65_536)]
@@ -54,7 +54,13 @@ class Model(_Written):
 
 
 class Part(_Written):
-    """Vectors of passages, or of sentences: how many, the kind of index, and its shards in their order."""
+    """The vectors of all passages, or of all sentences.
+
+    Attributes:
+        count: the number of vectors.
+        kind: the kind of the index of vectors, one of `KINDS`.
+        shards: the names of its files, in the order of the vectors.
+    """
 
     count: Annotated[int, Field(ge=1)]
     kind: str
@@ -62,23 +68,24 @@ class Part(_Written):
 
 
 class File(_Written):
-    """A file of the generation."""
+    """The size, in bytes, and the SHA-256, in hex, of a file of the generation."""
 
     size: int
     sha256: str
 
 
 class DenseManifest(_Written):
-    """What vectors were made of and with, and their files.
+    """The manifest of the vectors of an index.
 
     Attributes:
-        of: the fingerprint of the index whose passages they are.
-        model: what made them.
-        engine: the library that wrote the files.
+        format: the version of the format of these files.
+        of: the fingerprint of the index whose passages were embedded.
+        model: the model that made the vectors.
+        engine: the library that wrote the files, with its version.
         generation: the name of the directory with the files.
-        passages: their vectors.
-        sentences: those of the sentences in them, if they were wanted.
-        files: by name.
+        passages: the vectors of the passages.
+        sentences: the vectors of their sentences; None if these were not embedded.
+        files: the size and hash of each file, by its name.
     """
 
     format: int = FORMAT
@@ -92,17 +99,17 @@ class DenseManifest(_Written):
 
     @property
     def embedding(self) -> EmbeddingModel:
-        """The model."""
+        """The model that made the vectors."""
         return EmbeddingModel(**self.model.model_dump())
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The bytes of all files."""
         return sum(each.size for each in self.files.values())
 
 
 def dense_manifest(home: Path) -> DenseManifest | None:
-    """The manifest of the vectors in a directory, None where there are none. Raises IndexStorageError."""
+    """The manifest of the vectors in a directory; None if there are none. Raises `IndexStorageError`."""
     try:
         return DenseManifest.model_validate_json((home / MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -116,19 +123,27 @@ def dense_manifest(home: Path) -> DenseManifest | None:
 
 
 def open_manifest(home: Path, lexical: BM25Index) -> DenseManifest:
-    """The manifest of the vectors of an index. Raises IndexStorageError where there are none, or of other passages."""
+    """The manifest of the vectors of an index.
+
+    Raises:
+        IndexStorageError: there are no vectors, or the manifest is damaged, or the passages have changed since.
+    """
     manifest = dense_manifest(home)
     if manifest is None:
         advice = "Make them: pyrag index embed DIR --dense MODEL (needs: pip install 'pyrag_dsl[dense]')"
         raise IndexStorageError(home, "its passages have no vectors", advice)
     if manifest.of != lexical.fingerprint:
-        advice = "Embed what is new: pyrag index embed DIR --dense MODEL"
+        advice = "Embed the new passages: pyrag index embed DIR --dense MODEL"
         raise IndexStorageError(home, "its passages have changed since their vectors were made", advice)
     return manifest
 
 
 def check_files(home: Path, manifest: DenseManifest, *, verify: bool) -> Path:
-    """The directory of the files, which have the right sizes and, with `verify`, contents. Raises IndexStorageError."""
+    """Check the size of each file and, with `verify`, its checksum. Returns the directory of the files.
+
+    Raises:
+        IndexStorageError: a file is damaged or missing, or another version wrote the files.
+    """
     if manifest.format != FORMAT:
         raise damaged(home, f"another version wrote them (format {manifest.format}, not {FORMAT})")
     folder = home / manifest.generation
@@ -139,7 +154,7 @@ def check_files(home: Path, manifest: DenseManifest, *, verify: bool) -> Path:
             if actual != file.size:
                 raise damaged(home, f"{name} has {actual} bytes instead of {file.size}")
             if verify and hash_file(folder / name) != file.sha256:
-                raise damaged(home, f"{name} does not have the contents it was written with")
+                raise damaged(home, f"{name} has changed since it was written")
     except OSError as error:
         raise damaged(home, f"{name} cannot be read ({error.strerror or type(error).__name__})") from error
     return folder
@@ -147,9 +162,12 @@ def check_files(home: Path, manifest: DenseManifest, *, verify: bool) -> Path:
 
 @contextmanager
 def dense_writer(home: Path) -> Iterator[Path]:
-    """Be the only one who makes vectors in a directory; gives a fresh directory for the next generation's files.
+    """Lock a directory for making vectors, and yield a new directory for the files of the next generation.
 
-    What was not published is deleted at the end. Raises IndexStorageError where somebody else is making some.
+    At the end, all generations that are not published are deleted.
+
+    Raises:
+        IndexStorageError: another process is making vectors there.
     """
     handle = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -169,7 +187,11 @@ def dense_writer(home: Path) -> Iterator[Path]:
 
 
 def publish_dense(home: Path, manifest: DenseManifest) -> DenseManifest:
-    """Make the files of a generation count, durably and in one step; returns the manifest with them."""
+    """Force the files of a generation to the disk, and make it the valid one in one step.
+
+    Returns:
+        The manifest with the sizes and hashes of the files.
+    """
     folder = home / manifest.generation
     files = {}
     for path in sorted(folder.iterdir()):
@@ -187,7 +209,7 @@ def publish_dense(home: Path, manifest: DenseManifest) -> DenseManifest:
 
 
 def embedded_folder(home: Path, model: EmbeddingModel) -> Path:
-    """Where what a model has embedded is kept."""
+    """The folder with the vectors that a model has made so far."""
     parts = (model.weights or f"{model.endpoint} {model.name}", str(model.dimension), model.passage_prefix)
     return home / f"embedded-{sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 

@@ -1,7 +1,7 @@
-"""Embeds texts: the description of a model, the prefixes that models need, and joint calls for many threads.
+"""Embeds texts: the identity of a model, the prefixes that it needs, and calls that serve many threads together.
 
 The embedding itself is a function from texts to rows of numbers: a model in this process (`local_models.py`), a server,
-or a function of the user. Prefixes, lengths and checks are here, so that they are the same for all.
+or a function of the user. This module adds the prefixes, checks the rows and scales them to length 1 for all of these.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Vectors: TypeAlias = "NDArray[np.float32]"
-"""One row of length 1 for each text."""
+"""One row for each text: a vector of length 1."""
 
 Embed = Callable[[list[str]], Any]
-"""From texts to one row of numbers for each."""
+"""A function that returns one row of numbers for each text."""
 
 INSTALL = "pip install 'pyrag_dsl[dense]'"
-_TOGETHER = 256  # the most texts of several threads that are embedded in one call
+_TOGETHER = 256  # texts of several threads are embedded in one call up to this number
 
 _BGE = "Represent this sentence for searching relevant passages: "
 _BGE_ZH = "为这个句子生成表示以用于检索相关文章："
@@ -39,7 +39,9 @@ _PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
 
 
 def prefixes_of(name: str) -> tuple[str, str]:
-    """The prefixes of queries and passages with which a model of this name was trained: those of E5 and BGE, else none.
+    """The prefixes of queries and of passages for a model of this name: known for E5 and BGE, and else empty.
+
+    These are the prefixes with which the models were trained.
 
     Source: the models' pages (huggingface.co/intfloat/e5-base-v2, huggingface.co/BAAI/bge-base-en-v1.5).
     """
@@ -52,9 +54,9 @@ class EmbeddingModel:
     """The identity of the model that made vectors. Vectors of two models cannot be compared.
 
     Attributes:
-        name: the name as it was given: a folder, a name on the hub, or a server's model.
-        dimension: the length of a vector.
-        weights: the SHA-256 of its files; "" for the model of a server.
+        name: the name as the user gave it: a folder, a name on the Hugging Face hub, or a model of a server.
+        dimension: the number of components of a vector.
+        weights: a hash of the files of the model; "" for a model of a server.
         endpoint: the address of the server; "" for a model in this process.
         query_prefix: the prefix of each query.
         passage_prefix: the prefix of each passage.
@@ -68,7 +70,7 @@ class EmbeddingModel:
     passage_prefix: str = ""
 
     def difference(self, other: EmbeddingModel) -> str:
-        """Why vectors of the other model cannot be compared with those of this one; "" if they can."""
+        """The reason why vectors of the two models cannot be compared; "" if they can."""
         if self.dimension != other.dimension:
             return f"{self.name} has {self.dimension} dimensions, {other.name} has {other.dimension}"
         if self.weights != other.weights:
@@ -81,13 +83,13 @@ class EmbeddingModel:
 
 
 class Embedder:
-    """A model that embeds, from any number of threads.
+    """A model that embeds texts. It is thread-safe.
 
     Args:
-        embed: the function that embeds; only one thread calls it at a time.
+        embed: the function that embeds. Only one thread calls it at a time.
         model: the identity of the model.
-        batch: the most texts of one call.
-        close: called by `close`.
+        batch: the number of texts that a caller with many passages should embed in one call.
+        close: the function that `close` calls, if any.
     """
 
     def __init__(
@@ -100,15 +102,15 @@ class Embedder:
         self._close = close
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of questions. Those of several threads are embedded together. Raises EmbeddingError."""
+        """The vectors of queries. Those of several threads are embedded together. Raises `EmbeddingError`."""
         return self._embed([self.model.query_prefix + text for text in texts])
 
     def passages(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of passages, or sentences of them. Raises EmbeddingError."""
+        """The vectors of passages or of their sentences. Raises `EmbeddingError`."""
         return self._embed([self.model.passage_prefix + text for text in texts])
 
     def close(self) -> None:
-        """Release the model. It must not be used afterwards."""
+        """Release the model. This object must not be used afterwards."""
         if self._close is not None:
             self._close()
 
@@ -118,17 +120,20 @@ class Embedder:
         try:
             found = np.asarray(self._function(texts), dtype=np.float32)
         except (ValueError, TypeError) as error:
-            raise EmbeddingError(f"{self.model.name}: what it gives are no vectors of numbers ({error})") from error
+            raise EmbeddingError(f"{self.model.name}: it does not return vectors of numbers ({error})") from error
         wanted = (len(texts), self.model.dimension)
         if found.shape != wanted:
-            raise EmbeddingError(f"{self.model.name}: it gives numbers in the shape {found.shape}, not {wanted}")
+            raise EmbeddingError(f"{self.model.name}: it returns numbers in the shape {found.shape}, not {wanted}")
         if not np.isfinite(found).all():
-            raise EmbeddingError(f"{self.model.name}: it gives vectors with numbers that are not finite")
+            raise EmbeddingError(f"{self.model.name}: it returns vectors with numbers that are not finite")
         return normalised(found)
 
 
 def normalised(vectors: Vectors) -> Vectors:
-    """The vectors scaled to length 1, which models of half precision only approximate. Zero vectors stay zero."""
+    """The vectors, scaled to length 1. Zero vectors stay zero.
+
+    A model may scale its vectors itself, but in half precision their lengths are only about 1.
+    """
     import numpy as np
 
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -143,9 +148,13 @@ class _Asked:
 
 
 class Together:
-    """A function from texts to rows that is called for all waiting threads together as soon as it is free.
+    """Makes one call of a function from texts to rows for all threads that wait for it.
 
-    A single caller does not wait. Callers that come while the function is busy share the next call, and its error.
+    A single caller does not wait. Callers that come while the function is busy share its next call, and its error.
+
+    Args:
+        function: the function. Only one thread calls it at a time.
+        most: the most texts of a shared call. One caller may have more.
     """
 
     def __init__(self, function: Callable[[list[str]], Vectors], most: int) -> None:

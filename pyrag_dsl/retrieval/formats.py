@@ -1,7 +1,7 @@
-"""The formats of corpora. Each is a function from bytes, or a path, to rows; a file's format is seen in its content.
+"""The formats of corpora. A function for each format reads rows from bytes or a path.
 
-A row is the place of a passage (`line 3`, `row 3`, `notes/a.md`) with the passage, or with the reason why there is
-none.
+The format of a file is recognised by its content. A row is a place in the corpus (`line 3`, `row 3`, `notes/a.md`) with
+the passage there, or with the reason why there is none.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Row = tuple[str, Passage | str]
 """The place of a row, and its passage or, as text, the reason why it has none."""
 
 LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes; a longer line is reported and skipped without being held in memory."""
+"""In bytes. A longer line is skipped and reported, and is never in memory as a whole."""
 
 CHUNK = 1_000
-"""Characters of a chunk of a text at most; about a paragraph."""
+"""The most characters of a chunk of a text: about a paragraph."""
 
 SUFFIXES = (".txt", ".md", ".markdown")
-"""Of the files of a folder that are read."""
+"""The suffixes of the files that are read from a folder."""
 
 _BOM = b"\xef\xbb\xbf"
 _A_RAG = re.compile(r"[^\s:]{1,64}:")
 
 
 class UnusableError(Exception):
-    """The corpus cannot be read at all; `advice` tells what to do."""
+    """The corpus cannot be read at all. `advice` tells what to do."""
 
     def __init__(self, problem: str, advice: str) -> None:
         super().__init__(problem)
@@ -42,7 +42,11 @@ class UnusableError(Exception):
 
 
 def unpacked(stream: BinaryIO, head: bytes) -> BinaryIO:
-    """The stream, decompressed if it starts as gzip, zstd, bzip2 or xz data do. Raises UnusableError."""
+    """The stream, decompressed if it begins like gzip, zstd, bzip2 or xz data.
+
+    Raises:
+        UnusableError: the data is zstd, and the library for it is missing.
+    """
     if head.startswith(b"\x1f\x8b"):
         import gzip
 
@@ -61,7 +65,7 @@ def unpacked(stream: BinaryIO, head: bytes) -> BinaryIO:
 
 
 def format_of(head: bytes) -> Callable[[BinaryIO], Iterator[Row]]:
-    """The function that reads a file with this beginning. Raises `UnusableError` if there is none."""
+    """The function that reads a file with this beginning. Raises `UnusableError` if no function can."""
     for magic, problem, advice in _REFUSED:
         if head.startswith(magic):
             raise UnusableError(problem, advice)
@@ -77,7 +81,7 @@ def format_of(head: bytes) -> Callable[[BinaryIO], Iterator[Row]]:
 
 
 def json_lines(stream: BinaryIO) -> Iterator[Row]:
-    """A JSON object on each line."""
+    """The rows of JSON Lines: one JSON object on each line."""
     number = 0
     while line := stream.readline(LONGEST_LINE):
         number += 1
@@ -93,13 +97,16 @@ def json_lines(stream: BinaryIO) -> Iterator[Row]:
 
 
 def json_list(stream: BinaryIO) -> Iterator[Row]:
-    """One JSON list of objects or texts; A-RAG's `["0:text", ...]` has ids before the colons."""
+    """The rows of one JSON list of objects or texts.
+
+    In the form of A-RAG, `["0:text", ...]`, each text begins with its id and a colon. Raises `UnusableError`.
+    """
     try:
         items = json.loads(stream.read().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise UnusableError(f"it starts like a JSON list and is none ({error})", JSON_LINES) from None
+        raise UnusableError(f"it starts like a JSON list, but is not one ({error})", JSON_LINES) from None
     if not isinstance(items, list):
-        raise UnusableError("it starts like a JSON list and is none", JSON_LINES)
+        raise UnusableError("it starts like a JSON list, but is not one", JSON_LINES)
     named = bool(items) and all(isinstance(item, str) and _A_RAG.match(item) for item in items)
     if named:
         named = len({item.partition(":")[0] for item in items}) == len(items)
@@ -111,7 +118,10 @@ def json_list(stream: BinaryIO) -> Iterator[Row]:
 
 
 def tab_separated(stream: BinaryIO) -> Iterator[Row]:
-    """Columns with a header, among them `text` (or `contents`); quoted as DPR's psgs_w100.tsv is."""
+    """The rows of a table of columns separated by tabs, with quotes as in DPR's psgs_w100.tsv.
+
+    The first line is a header, which names a column `text` or `contents`.
+    """
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
     rows = csv.reader(text, delimiter="\t")
@@ -121,7 +131,7 @@ def tab_separated(stream: BinaryIO) -> Iterator[Row]:
         try:
             fields = next(rows)
         except StopIteration:
-            text.detach()  # or it would close the stream
+            text.detach()  # else the wrapper would close the stream
             return
         except csv.Error as error:
             yield f"line {number}", str(error)
@@ -137,7 +147,11 @@ def tab_separated(stream: BinaryIO) -> Iterator[Row]:
 
 
 def parquet(path: Path) -> Iterator[Row]:
-    """The rows of a Parquet file with the columns `contents`, or `text` and `title`. Raises UnusableError."""
+    """The rows of a Parquet file with a column `contents` or `text`, and perhaps `id`, `_id` and `title`.
+
+    Raises:
+        UnusableError: there is no such column, the file is damaged, or the library for it is missing.
+    """
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
@@ -155,13 +169,20 @@ def parquet(path: Path) -> Iterator[Row]:
                     number += 1
                     yield _row(f"row {number}", passage_of, record, f"row-{number}")
     except (ArrowException, OSError) as error:
-        raise UnusableError(f"it is no Parquet file that can be read ({str(error)[:200]})", "Write it anew") from None
+        raise UnusableError(f"this Parquet file cannot be read ({str(error)[:200]})", "Write it again") from None
 
 
 def texts(files: Iterable[tuple[str, bytes]]) -> Iterator[Row]:
-    """Texts and Markdown in chunks: the id is the file's name with the place, in characters, of the chunk's start.
+    """Split text and Markdown files into chunks, each of which is a passage.
 
-    The title is the first heading of a Markdown file, else the name. Raises UnusableError without the extra `chunks`.
+    The id of a chunk is the name of the file with the offset of the chunk in it, in characters. The title is the first
+    heading of a Markdown file, or else the file name without its suffix.
+
+    Args:
+        files: pairs of name and content.
+
+    Raises:
+        UnusableError: the extra `chunks` is not installed.
     """
     try:
         from semantic_text_splitter import MarkdownSplitter, TextSplitter

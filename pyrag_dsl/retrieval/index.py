@@ -1,4 +1,4 @@
-"""The BM25 index of a corpus: opened from its directory where that is fresh and whole, built where it is not."""
+"""The BM25 index of a corpus. It is opened if its directory holds a valid index of the corpus, and built otherwise."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from .scratch import Scratch
 from .storage import BusyError, DamageError, Manifest
 
 _ONE_THREAD_BYTES = 256 * 1024 * 1024
-"""Corpora up to this size are indexed by one thread: some 20 s, and scores that repeat bit for bit."""
+"""Up to this size, one thread indexes a corpus, which takes about 20 s. Its scores are then the same in each build."""
 
 _MOST_THREADS = 4
 _ATTEMPTS = 3
-_ANEW = "Build it anew: pyrag index build --corpus FILE --out DIR --rebuild"
+_ANEW = "Build it again: pyrag index build --corpus FILE --out DIR --rebuild"
 
 
 class BM25Index(Retriever):
-    """Passages searched by BM25 with English stems, titles counting extra. A Retriever; safe for threads.
+    """Searches passages by BM25 with English stems. It is thread-safe.
 
-    It is what was in its directory when it was opened, whatever is added or deleted there later. Source of the
-    ranking: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009), as in Lucene, with k1 = 1.2 and
-    b = 0.75, summed over text and title.
+    An open index is a snapshot: it does not change if passages are added or deleted in its directory later.
+
+    The score of a passage is the BM25 score of its text plus 0.4 times that of its title, by the formula of Lucene with
+    k1 = 1.2 and b = 0.75. Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
     """
 
     def __init__(
@@ -64,19 +65,22 @@ class BM25Index(Retriever):
         wait: bool = True,
         progress: Progress | None = None,
     ) -> BM25Index:
-        """The index of a corpus, built now if there is none that is fresh and whole.
+        """Open the index of a corpus. It is built first if there is none, or if it is damaged or out of date.
 
         Args:
-            corpus: a file or a folder, see docs/retrieval.md for the formats.
-            directory: where the index is kept; `CORPUS.pyrag-index/` if None, and where that cannot be written a
-                temporary directory or memory, and `notices` says so.
-            verify: compare the contents of all files with their checksums, not only their sizes.
-            rebuild: build in any case.
-            wait: for another process that is building there; else that is an error.
-            progress: called with bytes done and bytes in all while a corpus is indexed.
+            corpus: a file or a folder. See docs/retrieval.md for the formats.
+            directory: the directory of the index. If None, it is `CORPUS.pyrag-index/` or, if that cannot be written,
+                a temporary directory or memory; `notices` then says so.
+            verify: whether to compare the contents of all files with their checksums, and not only their sizes.
+            rebuild: whether to build the index in any case.
+            wait: whether to wait for another process that is building the index; otherwise that is an error.
+            progress: called with the number of bytes done and of all bytes while a corpus is indexed.
 
-        Raises CorpusError, and IndexStorageError where `directory` cannot be written, is being written (without
-        `wait`), or holds the index of another corpus or passages that were added by hand and are not in the corpus.
+        Raises:
+            CorpusError: the corpus cannot be read, or holds no passage.
+            IndexStorageError: `directory` cannot be written, another process is writing it and `wait` is false, it
+                holds the index of another corpus, or passages in it were added or deleted by hand and the corpus or
+                the program has changed since.
         """
         path = Path(corpus)
         state = check_corpus(path)
@@ -102,9 +106,14 @@ class BM25Index(Retriever):
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], *, verify: bool = False) -> BM25Index:
-        """The index in a directory, whatever has become of its corpus.
+        """Open the index in a directory. Its corpus is not read, and may have changed or be gone.
 
-        Raises IndexStorageError where there is none, a damaged one, or one that another version has written.
+        Args:
+            directory: the directory of the index.
+            verify: whether to compare the contents of all files with their checksums, and not only their sizes.
+
+        Raises:
+            IndexStorageError: there is no index, it is damaged, or another version has written it.
         """
         home = Path(directory)
         for attempt in range(_ATTEMPTS):
@@ -119,21 +128,31 @@ class BM25Index(Retriever):
 
     @classmethod
     def add(cls, directory: str | os.PathLike[str], passages: Iterable[Passage], *, wait: bool = True) -> BM25Index:
-        """The index in a directory with further passages; one whose id is there replaces it.
+        """Add passages to the index in a directory, and open it. A passage replaces the one with its id.
 
-        A failure, at any moment, leaves the index as it was. Raises IndexStorageError, also where another process is
-        writing it and `wait` is false, and what `passages` raises.
+        If this fails at any moment, the index stays as it was.
+
+        Args:
+            directory: the directory of the index.
+            passages: the passages. Errors that this iterable raises are raised as they are.
+            wait: whether to wait for another process that is writing the index; otherwise that is an error.
+
+        Raises:
+            IndexStorageError: there is no valid index, it cannot be changed, or another process is writing it.
         """
         return _changed(Path(directory), passages, (), wait)
 
     @classmethod
     def delete(cls, directory: str | os.PathLike[str], ids: Iterable[str], *, wait: bool = True) -> BM25Index:
-        """The index in a directory without the passages of these ids; as `add`."""
+        """Delete the passages of these ids from the index in a directory, and open it.
+
+        Ids that the index does not hold are ignored. Failures, `wait` and errors are those of `add`.
+        """
         return _changed(Path(directory), (), ids, wait)
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> BM25Index:
-        """An index in memory of passages at hand."""
+        """Build an index of these passages in memory."""
         rows = list(passages)
         digest = sha256()
         for row in rows:
@@ -143,36 +162,36 @@ class BM25Index(Retriever):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should be told: damage that was found, a cache that cannot be kept."""
+        """Messages for the user: an index that was damaged, or one that cannot be kept on disk."""
         return self._notices
 
     @property
     def report(self) -> CorpusReport:
-        """How many passages the corpus gave and which of its rows gave none."""
+        """The number of passages that the corpus held when the index was built, and the rows that were skipped."""
         return self._report
 
     @property
     def path(self) -> Path | None:
-        """The directory that holds the index; None where it is not kept."""
+        """The directory of the index; None if it is in memory or temporary."""
         return self._path
 
     @property
     def disk_bytes(self) -> int:
-        """The size of the index on disk; 0 where it is not kept."""
+        """The bytes of the index in its directory; 0 if it is in memory or temporary."""
         return self._manifest.size if self._manifest is not None else 0
 
     @property
     def corpus(self) -> Fingerprint | None:
-        """Which corpus it was built of; None for an index that is not kept."""
+        """The identity of the corpus from which the index was built; None if it is in memory or temporary."""
         return None if self._manifest is None else self._manifest.corpus
 
     @property
     def fingerprint(self) -> str:
-        """The same for indexes that find the same."""
+        """A hash that is equal for indexes with equal results."""
         return self._fingerprint
 
     def details(self) -> dict[str, str]:
-        """What else there is to say of an index on disk, by name."""
+        """Further facts about an index in a directory, by name, to show them to the user; empty for other indexes."""
         made = self._manifest
         if made is None:
             return {}
@@ -188,27 +207,29 @@ class BM25Index(Retriever):
         return self._searcher.size
 
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits for plain words, best first; equal scores in the order of the corpus.
+        """At most `topk` hits, best first; equal scores in the order of the corpus.
 
-        Any text is a query: words that carry nothing are dropped, only the first 20,000 characters and 128
-        different words count, and a query of stop words alone is looked for in titles. Raises
-        IndexStorageError where the index turns out to be damaged.
+        Any text is a query, and no character has a special meaning. Stop words are ignored, but a query that has no
+        other words is searched in the titles. Only the first 20,000 characters and the first 128 different words count.
+
+        Raises:
+            IndexStorageError: the index is damaged.
         """
         with self._whole():
             return self._searcher.search(query, topk)
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
-        """The passages of these ids, None where there is none. Raises IndexStorageError if it is damaged."""
+        """The passage of each id; None for an id that the index does not hold. Raises `IndexStorageError`."""
         with self._whole():
             return self._searcher.passages(ids)
 
     def all(self) -> Iterator[Passage]:
-        """Every passage, always in the same order. Raises IndexStorageError if it is damaged."""
+        """All passages, always in the same order. Raises `IndexStorageError`."""
         with self._whole():
             yield from self._searcher.all()
 
     def close(self) -> None:
-        """Delete what was made for this object alone; it must not be searched any more."""
+        """Delete temporary files of this object, if any. It must not be searched afterwards."""
         if self._keep is not None:
             self._keep.cleanup()
             self._keep = None
@@ -223,7 +244,16 @@ class BM25Index(Retriever):
 
 
 class _Looking:
-    """The look for the index of a corpus in its directory; `notices` is what was met there."""
+    """Looks for a valid index of a corpus in a directory.
+
+    Attributes:
+        corpus: the path of the corpus.
+        state: the state of the corpus.
+        home: the directory.
+        verify: whether to compare the contents of all files with their checksums.
+        named: whether the user named the directory.
+        notices: messages about what was found.
+    """
 
     def __init__(self, corpus: Path, state: State, home: Path, verify: bool, named: bool) -> None:
         self.corpus = corpus
@@ -234,7 +264,11 @@ class _Looking:
         self.notices: list[str] = []
 
     def found(self) -> BM25Index | None:
-        """A fresh and whole index, or None where one is to be built. Raises IndexStorageError."""
+        """The index, if it is undamaged and up to date; None if one must be built.
+
+        Raises:
+            IndexStorageError: the index is not valid, and must not be replaced.
+        """
         try:
             manifest = storage.manifest_in(self.home)
         except DamageError as damage:
@@ -259,18 +293,22 @@ class _Looking:
         return None
 
     def opened(self, manifest: Manifest) -> BM25Index:
-        """The index that a manifest describes. Raises DamageError."""
+        """Open the index that a manifest describes. Raises `DamageError`."""
         return _opened(self.home, manifest, verify=self.verify, notices=tuple(self.notices))
 
     def _fresh(self, manifest: Manifest) -> Manifest | None:
-        """The manifest, if it is that of the corpus as it is now. Raises IndexStorageError."""
+        """The manifest, if its index is that of the corpus as it is now; None if not.
+
+        Raises:
+            IndexStorageError: the index is not that of the corpus, and must not be replaced.
+        """
         if manifest.current and storage.describes(manifest, self.corpus, self.state):
             return manifest
         read_ns = time.time_ns()
         same = manifest.corpus.size == self.state.size and digest_of(self.corpus) == manifest.corpus.sha256
         if manifest.current and same:
             return storage.refresh(self.home, manifest, self.corpus, self.state, read_ns)
-        advice = "Name another directory, or build anew what is there: pyrag index build --rebuild"
+        advice = "Name another directory, or replace the index there: pyrag index build --rebuild"
         if self.named and not same and manifest.corpus.path != str(self.corpus.resolve()):
             raise IndexStorageError(self.home, f"it holds the index of {manifest.corpus.path}", advice)
         if manifest.changes:
@@ -279,13 +317,13 @@ class _Looking:
         return None
 
     def _damaged(self, damage: DamageError) -> None:
-        told = f"{self.home}: the index was damaged: {damage}; built anew"
+        told = f"{self.home}: the index was damaged: {damage}; it is built again"
         if told not in self.notices:
             self.notices.append(told)
 
 
 def _manifest(home: Path) -> Manifest:
-    """The manifest of an index that can be searched. Raises IndexStorageError."""
+    """The manifest of the index in a directory, which this version can search. Raises `IndexStorageError`."""
     try:
         manifest = storage.manifest_in(home)
     except DamageError as damage:
@@ -307,7 +345,7 @@ def _opened(home: Path, manifest: Manifest, *, verify: bool, notices: tuple[str,
 
 
 def _build(corpus: Path, state: State, home: Path, progress: Progress | None) -> Manifest:
-    """Build and publish, with the lock held."""
+    """Build the index of a corpus and publish it. The caller holds the lock."""
     read_ns = time.time_ns()
     key = (str(corpus.resolve()), state.size, state.mtime_ns, storage.FORMAT, ENGINE, TOKENIZER, CHUNK)
     building = storage.building_in(home, *key)
@@ -326,7 +364,7 @@ def _build(corpus: Path, state: State, home: Path, progress: Progress | None) ->
         )
         return storage.publish(home, building, manifest, {})
     except BaseException as error:
-        # Whoever interrupts a long build may want to go on with it.
+        # A user who interrupts a long build may continue it later.
         if not isinstance(error, KeyboardInterrupt) or reader.report().indexed < COMMIT_EVERY:
             storage.discard(building)
         raise
@@ -357,11 +395,13 @@ def _changed(home: Path, added: Iterable[Passage], deleted: Iterable[str], wait:
     except BusyError:
         raise _busy(home) from None
     except (OSError, EngineError, DamageError) as error:
-        raise IndexStorageError(home, f"it cannot be changed ({_why(error)})", "It is as it was; make room") from error
+        raise IndexStorageError(
+            home, f"it cannot be changed ({_why(error)})", "It is as before; free disk space and try again"
+        ) from error
 
 
 class _Counted:
-    """Passages that are counted as they are taken."""
+    """An iterable of passages that counts those taken from it."""
 
     def __init__(self, passages: Iterable[Passage]) -> None:
         self._passages = passages
@@ -378,7 +418,7 @@ def _busy(home: Path) -> IndexStorageError:
 
 
 def _passing(corpus: Path, notices: list[str], progress: Progress | None) -> BM25Index:
-    """An index for this process alone."""
+    """Build an index for this process only, in a temporary directory or in memory."""
     scratch: Scratch | None = None
     reader = CorpusReader(corpus, progress)
     try:

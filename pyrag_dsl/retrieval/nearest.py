@@ -1,6 +1,6 @@
-"""Nearest vectors by FAISS: which kind of index for how many, what it takes, building one in shards, asking it.
+"""Nearest vectors by FAISS: chooses the kind of index, estimates its size, builds it in shards, and searches it.
 
-All vectors have length 1 and are compared by inner product, which is then the cosine.
+All vectors have length 1. They are compared by inner product, which is then the cosine.
 """
 
 from __future__ import annotations
@@ -24,35 +24,42 @@ from .errors import EmbeddingError
 
 Kind = str
 KINDS: dict[Kind, str] = {
-    "flat": "exact; 4 bytes a dimension",
-    "sq8": "one byte a dimension; all vectors are looked at",
-    "hnsw": "one byte a dimension and a graph; few vectors are looked at",
-    "ivfpq": "an eighth of a byte a dimension and less; finds far less, without a second look",
+    "flat": "exact; 4 bytes per dimension",
+    "sq8": "one byte per dimension; a search compares all vectors",
+    "hnsw": "one byte per dimension and a graph; a search compares few vectors",
+    "ivfpq": "an eighth of a byte per dimension or less; recall is far lower, as hits are not compared again exactly",
 }
-"""The kinds of index, with what is to be said of them."""
+"""The kinds of index, each with a description."""
 
 FLAT_BELOW = 20_000
 SQ8_UP_TO = 300_000
-_LINKS = 32  # of a vector in the graph, twice that at its lowest level
+_LINKS = 32  # of a vector in the graph; twice as many at the lowest level
 _EF_SEARCH = 64
-_TRAINED_ON = 256  # vectors for each list of an IVF, at most 100,000 otherwise
+_TRAINED_ON = 256  # the vectors for each list that train an IVF index; 100,000 vectors at most train the other kinds
 _PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cuvs")
 
 Rows = NDArray[np.int64]
 
 
 def kind_for(count: int) -> Kind:
-    """The kind for so many vectors: exact while that is quick, then small, then a graph.
+    """The kind of index for this number of vectors: exact while that is quick, then small, then a graph.
 
-    Measured with 384 dimensions, on two cores, 100,000 vectors: flat 12 ms a query, sq8 2.5 ms (recall@10 .996), hnsw
-    0.18 ms (.949) and 13 s to build.
+    Measured with 100,000 vectors of 384 dimensions on two cores: a query takes 12 ms with flat, 2.5 ms with sq8
+    (recall@10 .996) and 0.18 ms with hnsw (.949), which takes 13 s to build.
     """
     return "flat" if count < FLAT_BELOW else "sq8" if count <= SQ8_UP_TO else "hnsw"
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What an index of vectors takes, in bytes: in memory and on disk when it is searched, and while it is built."""
+    """The size of an index of vectors.
+
+    Attributes:
+        kind: the kind of the index.
+        count: the number of vectors.
+        index: the bytes of the index, on disk and in memory.
+        building: the bytes of memory while it is built, one shard at a time.
+    """
 
     kind: Kind
     count: int
@@ -61,7 +68,7 @@ class Sizes:
 
 
 def sizes(count: int, dimension: int, kind: Kind | None = None, shards: int = 1) -> Sizes:
-    """What an index of so many vectors takes. `building` has one shard in memory."""
+    """Estimate the size of an index of `count` vectors. If `kind` is None, it is chosen by the number of vectors."""
     kind = kind or kind_for(count)
     vector = {
         "flat": 4 * dimension,
@@ -69,7 +76,7 @@ def sizes(count: int, dimension: int, kind: Kind | None = None, shards: int = 1)
         "hnsw": dimension + 4 * 2 * _LINKS + 16,
         "ivfpq": _codes(dimension) + 8,
     }[kind]
-    # What is learnt: the centres of the lists, and of the 256 values that a code has.
+    # The index also holds what training finds: the centres of the lists, and of the 256 values of a code.
     lists = (_lists(math.ceil(count / shards)) + 256) * dimension * 4 * shards if kind == "ivfpq" else 0
     trained = min(count, _training(kind, math.ceil(count / shards))) * dimension * 4
     one = math.ceil(count / shards) * vector + lists // shards
@@ -77,23 +84,23 @@ def sizes(count: int, dimension: int, kind: Kind | None = None, shards: int = 1)
 
 
 def faiss() -> Any:
-    """The library. Raises EmbeddingError where it is missing, or there twice."""
+    """The library FAISS. Raises `EmbeddingError` if it is missing, or if two packages of it are installed."""
     have = [name for name in _PACKAGES if _installed(name)]
     if len(have) > 1:
         both = " and ".join(have)
-        raise EmbeddingError(f"{both} are both installed and break each other: uninstall both, install one")
+        raise EmbeddingError(f"{both} are both installed and break each other: uninstall both, then install one")
     if sys.platform == "darwin" and "torch" not in sys.modules:
-        with suppress(ImportError):  # each brings a copy of OpenMP there, and torch's must be first
+        with suppress(ImportError):  # on macOS both libraries contain OpenMP, and that of torch must be loaded first
             import torch  # noqa: F401
     try:
         import faiss as library
     except ImportError:
-        raise EmbeddingError(f"vectors are searched by faiss, which is missing: {INSTALL}") from None
+        raise EmbeddingError(f"a search of vectors needs faiss, which is missing: {INSTALL}") from None
     return library
 
 
 def engine() -> str:
-    """The library with its version."""
+    """The name of the library with its version."""
     return f"faiss {faiss().__version__}"
 
 
@@ -106,16 +113,22 @@ def write_shards(
     kind: Kind,
     shards: int,
 ) -> list[str]:
-    """Write the vectors of all blocks as files `NAME-0.faiss`, ..., in this order; returns their names.
+    """Build an index of vectors and write it as files `NAME-0.faiss`, `NAME-1.faiss`, ...
 
     Args:
-        folder: where.
-        name: how the files' names begin.
-        blocks: gives the blocks of vectors, each time anew.
-        count: how many vectors these are.
-        dimension: numbers of each.
-        kind: of the index.
-        shards: how many files, of about as many vectors each.
+        folder: the folder of the files.
+        name: the beginning of their names.
+        blocks: a function that returns an iterable of blocks of vectors. It is called several times.
+        count: the number of all vectors.
+        dimension: the number of components of a vector.
+        kind: the kind of the index.
+        shards: the number of files, each with about the same number of vectors.
+
+    Returns:
+        The names of the files, in the order of the vectors.
+
+    Raises:
+        EmbeddingError: FAISS is missing.
     """
     library = faiss()
     starts = [count * shard // shards for shard in range(shards + 1)]
@@ -132,11 +145,17 @@ def write_shards(
 
 
 class Nearest:
-    """Open shards: the rows whose vectors are nearest, from any number of threads.
+    """Searches the shards of an index for the rows of the nearest vectors. It is thread-safe.
 
     Args:
-        paths: the files, in their order; mapped into memory where FAISS can.
-        gpu: whether to search on a GPU where FAISS has one and the kind of index allows it.
+        paths: the files of the shards, in their order. They are mapped into memory if FAISS can do so.
+        gpu: whether to search on GPUs, if FAISS finds any and supports the kind of index there.
+
+    Attributes:
+        place: where the search runs: "cpu" or "gpu".
+
+    Raises:
+        EmbeddingError: FAISS is missing, or cannot read a file.
     """
 
     def __init__(self, paths: Sequence[Path], *, gpu: bool = True) -> None:
@@ -157,11 +176,11 @@ class Nearest:
 
     @property
     def dimension(self) -> int:
-        """Numbers of a vector."""
+        """The number of components of a vector."""
         return int(self._shards[0].d)
 
     def search(self, queries: Vectors, count: int) -> list[list[tuple[int, float]]]:
-        """The `count` nearest rows of each query with their cosines, best first; fewer where there are fewer."""
+        """For each query, at most `count` rows with their cosines, best first."""
         count = min(count, len(self))
         if count < 1 or not len(queries):
             return [[] for _ in queries]
@@ -169,7 +188,7 @@ class Nearest:
         scores: list[Vectors] = []
         for shard, start in zip(self._shards, self._starts, strict=False):
             found_scores, found = shard.search(queries, min(count, int(shard.ntotal)))
-            # FAISS fills up with -1 what it has not found.
+            # If FAISS finds too few rows, it fills the result with -1.
             rows.append(np.where(found < 0, -1, found + start))
             scores.append(found_scores)
         every_row, every_score = np.concatenate(rows, axis=1), np.concatenate(scores, axis=1)
@@ -194,7 +213,7 @@ def _lists(count: int) -> int:
 
 
 def _codes(dimension: int) -> int:
-    """Bytes of a vector in PQ: the largest divisor of the dimension up to an eighth of it."""
+    """The bytes of a vector in PQ: the largest divisor of the dimension that is at most an eighth of it."""
     return next(size for size in range(max(1, dimension // 8), 0, -1) if dimension % size == 0)
 
 
@@ -229,7 +248,7 @@ def _read(library: Any, path: Path) -> Any:
     except RuntimeError:
         if not flags:
             raise
-        index = library.read_index(str(path))  # this kind cannot be mapped
+        index = library.read_index(str(path))  # FAISS cannot map this kind of index
     if hasattr(index, "hnsw"):
         index.hnsw.efSearch = _EF_SEARCH
     if hasattr(index, "nprobe"):
@@ -238,7 +257,7 @@ def _read(library: Any, path: Path) -> Any:
 
 
 def _on_gpu(library: Any, shards: list[Any]) -> tuple[list[Any], str]:
-    """The shards on the GPUs; as they were where FAISS has no such index for GPUs."""
+    """The shards, moved to the GPUs, and "gpu"; or the same shards and "cpu" if FAISS has no such index for GPUs."""
     try:
         moved = [library.index_cpu_to_all_gpus(each) for each in shards]
     except (RuntimeError, AttributeError):
@@ -250,7 +269,7 @@ def _on_gpu(library: Any, shards: list[Any]) -> tuple[list[Any], str]:
 
 
 class _Locked:
-    """An index on a GPU, whose buffers serve one search at a time."""
+    """An index on a GPU. A lock lets one search run at a time, because searches share buffers."""
 
     def __init__(self, index: Any, lock: Any) -> None:
         self._index = index

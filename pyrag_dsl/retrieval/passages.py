@@ -1,7 +1,7 @@
 """Passages, hits and the retriever protocol, and the reading of passages from JSON.
 
-The main format is that of Search-R1's corpus and replies (github.com/PeterGriffinJin/Search-R1): an object with `id`
-and `contents`, where contents is the title in double quotes on the first line, followed by the text.
+The main format is that of the corpus and the replies of Search-R1 (github.com/PeterGriffinJin/Search-R1): an object
+with `id` and `contents`, where the first line of `contents` is the title in double quotes, and the text follows it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 _R = TypeVar("_R", bound="Retriever")
 
 _LONGEST_PLAIN_TITLE = 200
-"""The most characters of an unquoted first line that is a title and not text."""
+"""An unquoted first line of at most this many characters is a title. A longer one is text."""
 
 _JSON_NAMES = {
     dict: "an object",
@@ -31,7 +31,7 @@ _JSON_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text that a search can find. `id` is unique within its corpus; `title` may be empty."""
+    """A piece of text that a search can find. Its `id` is unique in its corpus. Its `title` may be empty."""
 
     id: str
     title: str
@@ -39,13 +39,13 @@ class Passage:
 
     @property
     def document(self) -> str:
-        """The passage as plans see it: title, newline and text. An empty title or text is left out with the newline."""
+        """The passage as plans see it: title, newline and text. If one of them is empty, it is only the other."""
         return f"{self.title}\n{self.text}" if self.title and self.text else self.title or self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that a search found. Higher scores are better; a score is None if a server gives none."""
+    """A passage that a search found. A higher score is better; it is None if a server gives none."""
 
     passage: Passage
     score: float | None
@@ -53,31 +53,31 @@ class Hit:
 
 @runtime_checkable
 class Retriever(Protocol):
-    """The base of classes that find passages for a question in plain words. A retriever must be thread-safe.
+    """The base class of retrievers, which find passages for a query in natural language. They must be thread-safe.
 
-    Your own class inherits from this one and defines `search`; it may override all other methods. As a context manager,
-    a retriever is closed at the end.
+    A subclass defines `search`, and may override all other methods. As a context manager, a retriever is closed at the
+    end.
     """
 
     @abstractmethod
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits, best first; none for a `topk` below one or a query without words."""
+        """At most `topk` hits, best first; none if `topk` is less than 1 or the query has no words."""
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """One list of hits for each query, in the order of the queries; by default one search after the other."""
+        """The hits of each query, in the order of the queries. By default, one search follows the other."""
         return [self.search(query, topk) for query in queries]
 
     async def asearch(self, query: str, topk: int) -> list[Hit]:
-        """`search` as a coroutine; by default it runs in a thread of the event loop."""
+        """`search` as a coroutine. By default, the search runs in a thread of the event loop."""
         return await asyncio.to_thread(self.search, query, topk)
 
     @property
     def fingerprint(self) -> str:
-        """Equal for retrievers with equal results, so that these can be kept; "" if that is not known."""
+        """A text that is equal for retrievers with equal results, so that these can be cached; "" if it is unknown."""
         return ""
 
     def close(self) -> None:
-        """Release everything that it holds. It must not be searched afterwards."""
+        """Release all resources. The retriever must not be searched afterwards."""
 
     def __enter__(self: _R) -> _R:
         return self
@@ -87,7 +87,7 @@ class Retriever(Protocol):
 
 
 class PassageFormatError(ValueError):
-    """A value is not a passage. The message tells what is wrong with it, but not where it is."""
+    """A value is not a passage. The message tells what is wrong with the value, but not where the value is."""
 
 
 def parse_passage_line(line: str | bytes, fallback_id: str | None = None) -> Passage:
@@ -108,9 +108,10 @@ def parse_passage_line(line: str | bytes, fallback_id: str | None = None) -> Pas
 def passage_of(value: object, fallback_id: str | None = None) -> Passage:
     """The passage in a decoded JSON value.
 
-    These forms are accepted: `{"id", "contents"}`, `{"title", "text"}`, both together, each with or without an id (text
-    or integer, also under BEIR's name `_id`), or only the contents as text. Without an id, `fallback_id` is used, or
-    else a hash of the content, so that equal documents have equal ids. Lone surrogates become U+FFFD.
+    The value may be a text, which is the contents, or an object with `contents`, with `title` and `text`, or with all
+    of these. An object may have an `id` (or `_id`, as in BEIR), which is a text or an integer. Without it, the id is
+    `fallback_id` or, if that is None, a hash of the content, so that equal documents have equal ids. Lone surrogates
+    become U+FFFD.
 
     Raises:
         PassageFormatError: the value has another form.
@@ -134,7 +135,7 @@ def passage_of(value: object, fallback_id: str | None = None) -> Passage:
 
 
 def split_contents(contents: str) -> tuple[str, str]:
-    """Split Search-R1's contents into title and text; the title is "" if the first line is not a title."""
+    """Split `contents` of Search-R1 into title and text. The title is "" if the first line is not a title."""
     first, newline, rest = contents.strip().partition("\n")
     if not newline:
         return "", first

@@ -1,7 +1,8 @@
-"""Passages in PostgreSQL (extra `postgres`): full-text search, or vectors by pgvector.
+"""Passages in PostgreSQL (extra `postgres`): full-text search, or search of vectors by pgvector.
 
-A table has the columns id, title, text, words (the lexemes, titles with weight A) and, if it was loaded with an
-embedder, vector. PostgreSQL's ranking knows no rarity of words: it is weaker than BM25 (docs/retrieval.md has figures).
+A table has the columns id, title, text, words (the lexemes, those of the title with weight A) and, if it was loaded
+with an embedder, vector. The ranking of PostgreSQL ignores how rare a word is, so it is weaker than BM25
+(docs/retrieval.md has figures).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .search_engines import Embed, SearchEngine, missing, shown, without
 _MOST_CONNECTIONS = 8
 _QUERY_CHARACTERS = 20_000
 _WORDS = "setweight(to_tsvector('english', left(title, 2000)), 'A') || to_tsvector('english', left(text, 200000))"
-# Any word will do, the more the better: PostgreSQL's own queries of plain text want all of them.
+# A passage needs only one of the words, and ranks higher with more. `plainto_tsquery` alone would require all of them.
 _LEXICAL = """
     SELECT id, title, text, ts_rank_cd('{{0.1, 0.2, 0.4, 0.5}}', words, wanted, 1) AS score
     FROM {table}, (SELECT replace(plainto_tsquery('english', %s)::text, '&', '|')::tsquery AS wanted) AS query
@@ -28,18 +29,19 @@ _DENSE = """
     SELECT id, title, text, -(vector <#> %s::vector) AS score FROM {table}
     WHERE vector IS NOT NULL ORDER BY vector <#> %s::vector LIMIT %s
 """
-_MOST_INDEXED = 2_000  # numbers of a vector that pgvector's HNSW takes
+_MOST_INDEXED = 2_000  # the most dimensions of a vector for which pgvector can build an HNSW index
 
 
 class PostgresRetriever(SearchEngine):
-    """Passages in a table of a PostgreSQL database. A Retriever; safe for threads, which share eight connections.
+    """Searches passages in a table of a PostgreSQL database. It is thread-safe: threads share eight connections.
 
     Args:
-        url: `postgresql://user:password@host/database?table=passages`, and whatever else libpq knows.
+        url: `postgresql://user:password@host/database?table=passages`, with any further settings of libpq.
         timeout: seconds for a connection and for a search.
-        embed: makes vectors of texts; then search is by vectors, and `load` writes them.
+        embed: embeds texts. If it is given, search is by vectors (inner product), and `load` writes vectors.
 
-    Raises RetrieverUnreachableError where the client library is missing.
+    Raises:
+        RetrieverUnreachableError: the client library is missing.
     """
 
     def __init__(self, url: str, *, timeout: float = 10, embed: Embed | None = None) -> None:
@@ -63,7 +65,7 @@ class PostgresRetriever(SearchEngine):
             max_size=_MOST_CONNECTIONS,
             timeout=timeout,
             kwargs={"autocommit": True, "connect_timeout": max(2, round(timeout)), "application_name": "pyrag_dsl"},
-            check=psycopg_pool.ConnectionPool.check_connection,  # one that a restart of the server has cut is replaced
+            check=psycopg_pool.ConnectionPool.check_connection,  # replaces connections that a server restart has broken
             open=True,
         )
 
@@ -74,12 +76,12 @@ class PostgresRetriever(SearchEngine):
 
     @property
     def embed(self) -> Embed | None:
-        """What makes vectors; None where search is by words."""
+        """The function that embeds texts; None if the search is lexical."""
         return self._embed
 
     @property
     def fingerprint(self) -> str:
-        """The address with a mark that every load changes; empty where there is no table."""
+        """The address with a mark that each write changes; "" if the table is missing or was never written."""
         found = self._ask("SELECT obj_description(to_regclass(%s))", (self._table.as_string(None),))
         mark = found[0][0]
         return f"{self._shown} {self._table.as_string(None)} {mark}" if mark else ""
@@ -88,29 +90,29 @@ class PostgresRetriever(SearchEngine):
         return int(self._ask("SELECT count(*) FROM {table}")[0][0])
 
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits, best first. Raises RetrieverError."""
+        """At most `topk` hits, best first. Raises `RetrieverError`."""
         return self.search_many([query], topk)[0]
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """`search` for each query; the queries are embedded together."""
+        """The hits of each query. The queries are embedded together. Raises `RetrieverError`."""
         if topk < 1:
             return [[] for _ in queries]
         texts = [query[:_QUERY_CHARACTERS].replace("\0", " ") for query in queries]
         if self._embed is None:
             return [_hits(self._ask(_LEXICAL, (text, topk))) for text in texts]
         vectors = [_written(vector) for vector in self._embed(texts)] if texts else []
-        # The index gives no more than it looks at, which is 40 by itself.
+        # HNSW returns at most ef_search rows, which is 40 by default.
         wide = f"SET hnsw.ef_search = {min(max(40, 2 * topk), 1_000)}"
         return [_hits(self._ask(_DENSE, (vector, vector, topk), wide)) for vector in vectors]
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
-        """The passages of these ids, None where there is none. Raises RetrieverError."""
+        """The passage of each id; None for an id that the table does not hold. Raises `RetrieverError`."""
         rows = self._ask("SELECT id, title, text FROM {table} WHERE id = ANY(%s)", ([_clean(each) for each in ids],))
         found = {row[0]: Passage(*row) for row in rows}
         return [found.get(_clean(each)) for each in ids]
 
     def prepare(self, dimension: int | None) -> None:
-        """Make the table if it is not there. Raises RetrieverError."""
+        """Create the table if it is missing. Raises `RetrieverError`."""
         if dimension is not None:
             self._ask("CREATE EXTENSION IF NOT EXISTS vector")
         self._ask(f"CREATE TABLE IF NOT EXISTS {{table}} (id text PRIMARY KEY, title text NOT NULL, "
@@ -119,7 +121,7 @@ class PostgresRetriever(SearchEngine):
             self._ask(f"ALTER TABLE {{table}} ADD COLUMN IF NOT EXISTS vector vector({dimension:d})")
 
     def write(self, rows: Sequence[Passage], vectors: Any) -> None:
-        """Write passages, all of them or, after an error, none. Raises RetrieverError."""
+        """Write passages: all of them or, after an error, none. Raises `RetrieverError`."""
         columns = "id, title, text" + (", vector" if vectors is not None else "")
         changes = "title = excluded.title, text = excluded.text" + (
             ", vector = excluded.vector" if vectors is not None else ""
@@ -136,7 +138,7 @@ class PostgresRetriever(SearchEngine):
             self._mark(connection)
 
     def finish(self) -> None:
-        """Make the indexes and the statistics. Raises RetrieverError."""
+        """Create the indexes if they are missing, and update the statistics. Raises `RetrieverError`."""
         name = self._table.as_string(None).strip('"')
         made = [(f"{name}_words", "gin (words)")]
         if self._embed is not None:
@@ -168,7 +170,7 @@ class PostgresRetriever(SearchEngine):
                         cursor = connection.execute(self._statement(statement), values)
                         return cursor.fetchall() if cursor.description else []
                 except self._broken as error:
-                    # The server was restarted between the check of the connection and its use.
+                    # The server may have been restarted between the check of the connection and its use.
                     if attempt == 2 or getattr(error, "sqlstate", None) == "57014":
                         raise
         raise AssertionError
@@ -212,7 +214,7 @@ def _written(vector: Any) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\0", " ")  # which PostgreSQL has in no text
+    return text.replace("\0", " ")  # PostgreSQL allows no NUL in a text
 
 
 def _first(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """A retriever over HTTP, by the protocols of Search-R1 (`/retrieve`) and R1-Searcher (`/queries`).
 
-Requests are idempotent, so failed connections and the statuses 429 and 5xx are retried, with growing pauses and jitter.
-The errors are the `RetrieverError` branch of the tree in `errors.py`. Proxies and passwords in the environment are not
-read.
+Requests are idempotent, so they are retried after failed connections and the statuses 429, 500, 502, 503 and 504, with
+growing pauses and jitter. All errors are subclasses of `RetrieverError`. Proxies and passwords in the environment are
+not read.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from .passages import Hit, Retriever, well_formed
 from .replies import ReplyShapeError, hits_of
 
 BODY_LIMIT = 64 * 1024 * 1024
-"""The most bytes of a reply that are read, after decompression."""
+"""The largest reply, in bytes after decompression. A larger one is an error."""
 
 _LONGEST_PAUSE = 10.0
-"""The longest Retry-After, in seconds, that is obeyed; a longer one is reported."""
+"""The longest pause before a retry, in seconds, also if the server asks for a longer one by Retry-After."""
 
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 
 _STATUS_ADVICE = {
-    400: "The server wants another request: check which server runs there",
-    401: "The server wants credentials: put them into the URL, or use a proxy of your own",
+    400: "The server does not understand the request: check which server runs there",
+    401: "The server needs credentials: put them into the URL, or use a proxy of your own",
     403: "The server refuses this client: check its access rules",
     404: "There is no such path: Search-R1's servers answer at /retrieve, R1-Searcher's at /queries",
-    405: "The path does not take POST: Search-R1's servers answer at /retrieve, R1-Searcher's at /queries",
+    405: "The path does not accept POST: Search-R1's servers answer at /retrieve, R1-Searcher's at /queries",
     413: "The request is too large for the server: use a smaller batch",
-    422: "The server wants other fields than {queries, topk, return_scores}: it speaks another protocol",
+    422: "The server expects other fields than {queries, topk, return_scores}: it uses another protocol",
     429: "The server is overloaded: use fewer requests at a time",
-    500: "See the server's log; Search-R1's reference server fails so if its index does not fit its corpus",
+    500: "See the server's log; Search-R1's reference server fails like this if its index does not match its corpus",
     502: "A proxy answered for a server that is down: start the server",
     503: "The server is starting or overloaded: try later",
     504: "A proxy gave up waiting: use a smaller batch or a faster index",
@@ -58,14 +58,14 @@ _DOWN_ADVICE = "Start the retrieval server or correct the URL"
 
 
 class RemoteRetriever(Retriever):
-    """Searches by a server. It is thread-safe, and its threads share connections.
+    """Searches by requests to a server. It is thread-safe, and its threads share connections.
 
     Args:
-        url: the endpoint (`.../retrieve`, `.../queries`), or only the server, with `/retrieve` as the endpoint.
-        timeout: seconds for connecting, for each pause of the reply, and for the whole reply.
-        retries: attempts after the first.
+        url: the endpoint (`.../retrieve`, `.../queries`), or only the server, whose endpoint is then `/retrieve`.
+        timeout: the most seconds for the connection, for each pause in the reply, and for reading the whole reply.
+        retries: the most attempts after the first.
+        pool: the most connections that are kept open.
         batch: the most queries in one request.
-        pool: the number of connections.
 
     Raises:
         ValueError: `url` is not an http(s) URL, or a number is out of range.
@@ -88,7 +88,7 @@ class RemoteRetriever(Retriever):
 
     @property
     def fingerprint(self) -> str:
-        """The address, with the index's fingerprint from `/health` if the server gives one; it is read each time."""
+        """The address and, if the server gives it at `/health`, the fingerprint of its index. It is read each time."""
         parts = urlsplit(self._endpoint)
         path = parts.path.rpartition("/")[0] + "/health"
         said: object = None
@@ -98,13 +98,13 @@ class RemoteRetriever(Retriever):
         return f"{self._shown} {said if isinstance(said, str) else ''}".rstrip()
 
     def search(self, query: str, topk: int) -> list[Hit]:
-        """At most `topk` hits, in the server's order. Raises RetrieverError."""
+        """At most `topk` hits, in the order of the server. Raises `RetrieverError`."""
         return self.search_many([query], topk)[0]
 
     def search_many(self, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-        """One list of hits for each query, asked for in batches. Raises RetrieverError."""
+        """The hits of each query. The queries are sent in batches. Raises `RetrieverError`."""
         if topk < 1:
-            # A server may read 0 as "the default number".
+            # A server may take 0 to mean its default number.
             return [[] for _ in queries]
         hits: list[list[Hit]] = []
         for start in range(0, len(queries), self._batch):
@@ -148,7 +148,7 @@ class RemoteRetriever(Retriever):
             if _is_timeout(error):
                 self._time_out(error)
             problem = f"no connection after {self._tries} ({_cause(error)})"
-            # Only while a body is read do urllib3's own errors come through requests; or else as this one.
+            # requests passes on errors of urllib3, or raises ChunkedEncodingError, only while it reads a body.
             if isinstance(error, (HTTPError, requests.exceptions.ChunkedEncodingError)):
                 problem = f"the connection broke in the middle of the reply ({_cause(error)})"
             raise RetrieverUnreachableError(self._shown, problem, _DOWN_ADVICE) from error
@@ -180,7 +180,7 @@ class RemoteRetriever(Retriever):
         raise RetrieverStatusError(self._shown, problem, advice, status=status)
 
     def _time_out(self, cause: Exception | None) -> NoReturn:
-        problem = f"no complete answer within {self._timeout:g} s"
+        problem = f"no complete reply within {self._timeout:g} s"
         advice = "Raise the timeout, use a smaller batch, or a faster index in the server"
         raise RetrieverTimeoutError(self._shown, problem, advice) from cause
 
@@ -190,7 +190,7 @@ class RemoteRetriever(Retriever):
 
 
 class _Retry(Retry):
-    """The retry policy of urllib3, with jitter in all versions, and a bound on Retry-After."""
+    """The retry policy of urllib3, with jitter in all versions, and an upper bound on Retry-After."""
 
     def increment(
         self,
@@ -233,7 +233,7 @@ def _session(retries: int, pool: int) -> requests.Session:
 
 
 def _endpoint(url: str) -> tuple[str, str]:
-    """The address for requests, and its form for messages."""
+    """The address for requests, and the same without user name, password and query, for messages."""
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
@@ -241,7 +241,7 @@ def _endpoint(url: str) -> tuple[str, str]:
         host, port, parts = None, None, urlsplit("")
     if parts.scheme not in {"http", "https"} or not host:
         shown = excerpt(url.rpartition("@")[2])
-        raise ValueError(f"{shown!r} is no address of a retriever: write it like http://127.0.0.1:8000/retrieve")
+        raise ValueError(f"{shown!r} is not the address of a retriever: write it like http://127.0.0.1:8000/retrieve")
     path = parts.path.rstrip("/")
     if not path.endswith(("/retrieve", "/queries")):
         path += "/retrieve"
@@ -254,10 +254,10 @@ def _endpoint(url: str) -> tuple[str, str]:
 
 
 def _parts(response: requests.Response) -> Iterator[bytes]:
-    """The decoded body as it arrives."""
+    """The parts of the decompressed body as they arrive."""
     read1 = getattr(response.raw, "read1", None)
     if read1 is None:
-        # urllib3 1: each part waits until it is full, so a server that drips is noticed late.
+        # urllib3 1 waits until a part is full, so a timeout of a slow server is noticed late.
         yield from response.iter_content(1 << 16)
         return
     while part := read1(1 << 16, decode_content=True):
@@ -270,7 +270,7 @@ def _is_timeout(error: Exception) -> bool:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, without addresses of objects and without the URL, which may hold a password."""
+    """The innermost cause as text, without addresses of objects, and without the URL, which may hold a password."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error

@@ -1,9 +1,9 @@
-"""Reading what retrieval servers answer: every shape in use, turned into hits or refused with the reason.
+"""Reads the replies of retrieval servers. These shapes are known; any other one is refused with a reason.
 
 {"result": [[{"document": {"id", "contents"}, "score"}, ...], ...]}    Search-R1, PyRAG
 {"result": [[{"document": "\\"Title\\"\\nText", "score"}, ...], ...]}      Search-R1's rerank server
 {"result": [[{"document": {"title", "text", "contents"}}, ...], ...]}  Search-R1's web-search servers
-{"result": [[{"id", "contents"}, ...], ...]}                           return_scores ignored
+{"result": [[{"id", "contents"}, ...], ...]}                           servers that ignore return_scores
 {"result": [["text", ...], ...]}, {"answers": [["text", ...], ...]}    R1-Searcher at /queries
 [[...], ...]                                                           any of these lists without the object
 {"result": [...]}                                                      for one query only
@@ -23,19 +23,19 @@ _ERROR_KEYS = ("error", "detail", "message")
 
 
 class ReplyShapeError(Exception):
-    """The reply is no answer to the queries; the message says what is wrong with it, `advice` what to do."""
+    """The reply does not answer the queries. The message tells what is wrong with it, and `advice` what to do."""
 
     def __init__(self, problem: str, advice: str) -> None:
         super().__init__(problem)
         self.advice = advice
 
 
-_NOT_A_SERVER = "Check that the URL is that of a retrieval server that speaks Search-R1's or R1-Searcher's protocol"
+_NOT_A_SERVER = "Check that the URL is that of a retrieval server with the protocol of Search-R1 or R1-Searcher"
 _BROKEN_SERVER = "The server is faulty: see its log, or use another"
 
 
 def hits_of(body: bytes, queries: Sequence[str], topk: int) -> list[list[Hit]]:
-    """At most `topk` hits for each of the queries. Raises ReplyShapeError."""
+    """At most `topk` hits for each query, read from the body of a reply. Raises `ReplyShapeError`."""
     lists = _lists(_decoded(body), len(queries))
     if len(lists) != len(queries):
         raise ReplyShapeError(f"{len(queries)} queries were sent, {len(lists)} lists came back", _count_advice(queries))
@@ -62,7 +62,7 @@ def _lists(reply: object, asked: int) -> list[object]:
             raise ReplyShapeError(problem, _NOT_A_SERVER)
         reply = reply[key]
     if not isinstance(reply, list):
-        raise ReplyShapeError("the reply holds no list of results", _NOT_A_SERVER)
+        raise ReplyShapeError("the reply has no list of results", _NOT_A_SERVER)
     if asked == 1 and not any(isinstance(item, list) for item in reply):
         return [reply]
     return reply
@@ -76,7 +76,7 @@ def _count_advice(queries: Sequence[str]) -> str:
 
 def _hits(items: object, position: int, topk: int) -> list[Hit]:
     if not isinstance(items, list):
-        raise ReplyShapeError(f"the results of query {position} are no list", _BROKEN_SERVER)
+        raise ReplyShapeError(f"the results of query {position} are not a list", _BROKEN_SERVER)
     hits: list[Hit] = []
     try:
         for item in items[:topk]:
@@ -94,7 +94,7 @@ def _hit(item: object) -> Hit:
         if "document" in item:
             item = item["document"]
     if score is not None and (isinstance(score, bool) or not isinstance(score, (int, float))):
-        raise PassageFormatError("its score is no number")
+        raise PassageFormatError("its score is not a number")
     if score is not None and not math.isfinite(score):
         raise PassageFormatError("its score is not finite")
     return Hit(passage_of(item), None if score is None else float(score))

@@ -10,7 +10,14 @@ from pathlib import Path
 
 
 class Scratch:
-    """Makes a new directory `path`, which is deleted by `cleanup()`, with this object, or at exit. Raises `OSError`."""
+    """Creates a directory, which is deleted by `cleanup()`, with this object, or when the process ends.
+
+    Attributes:
+        path: the directory.
+
+    Raises:
+        OSError: the directory cannot be created.
+    """
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="pyrag-index-"))
@@ -22,6 +29,6 @@ class Scratch:
 
 
 def _delete(path: str, owner: int) -> None:
-    # A forked child inherits the finalizer, and must leave its parent's files alone.
+    # A forked child inherits the finalizer, but must not delete the files of its parent.
     if os.getpid() == owner:
         shutil.rmtree(path, ignore_errors=True)

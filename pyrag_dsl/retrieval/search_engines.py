@@ -1,4 +1,4 @@
-"""Search engines, which hold passages elsewhere: their common interface, how they are filled, and their addresses."""
+"""Search engines, which are databases of passages: their common interface, how they are loaded, and their addresses."""
 
 from __future__ import annotations
 
@@ -14,50 +14,60 @@ if TYPE_CHECKING:
     from .errors import RetrieverError
 
 Embed = Callable[[list[str]], Any]
-"""From texts to their vectors, as many rows of as many numbers each."""
+"""A function that returns one vector for each text, all of the same length."""
 
-_BATCH = 500
+_BATCH = 500  # passages
 
 _ENGINES = {"postgresql": "postgres.PostgresRetriever", "postgres": "postgres.PostgresRetriever",
             "milvus": "milvus.MilvusRetriever"}  # fmt: skip
 
 
 class Loaded(NamedTuple):
-    """The outcome of a load: the numbers of passages that were written, and that were there already."""
+    """The outcome of a load.
+
+    Attributes:
+        written: the number of passages that were written.
+        kept: the number of passages that were there already.
+    """
 
     written: int
     kept: int
 
 
 class SearchEngine(Retriever, Protocol):
-    """A retriever over an engine that passages can be written to."""
+    """A retriever over a search engine, to which passages can be written."""
 
     def __len__(self) -> int:
         """The number of passages."""
 
     def passages(self, ids: Sequence[str]) -> list[Passage | None]:
-        """The passages of these ids, None where there is none."""
+        """The passage of each id; None for an id that the search engine does not hold."""
 
     def prepare(self, dimension: int | None) -> None:
-        """Make the table if it is not there, with vectors of `dimension` numbers, or without."""
+        """Create the table if it is missing. If `dimension` is not None, it has vectors of this dimension."""
 
     def write(self, rows: Sequence[Passage], vectors: Any) -> None:
-        """Write passages with different ids in place of those with these ids; `vectors` is None without an embedder."""
+        """Write passages, which replace those with the same ids.
+
+        Args:
+            rows: passages with different ids.
+            vectors: the vector of each passage; None without an embedder.
+        """
 
     def finish(self) -> None:
-        """Make the indexes after all passages were written."""
+        """Complete a load after all passages were written: create indexes, or make the data durable."""
 
     @property
     def embed(self) -> Embed | None:
         """The function that embeds texts; None if the search is lexical."""
 
     def load(self, passages: Iterable[Passage]) -> Loaded:
-        """Write passages in batches. Passages that are there with the same text are not written or embedded again.
+        """Write passages in batches. A passage that is there and has not changed is not embedded or written again.
 
-        A load that was interrupted therefore continues when it is repeated.
+        Therefore a load that was interrupted continues when it is repeated.
 
         Raises:
-            RetrieverError: the engine failed. Errors of `passages` are raised as they are.
+            RetrieverError: the search engine failed. Errors of `passages` are raised as they are.
         """
         written = kept = 0
         prepared = False
@@ -78,13 +88,16 @@ class SearchEngine(Retriever, Protocol):
 
 
 def retriever_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -> Retriever:
-    """The retriever for an address: `http(s)://` for a server, `postgresql://` or `milvus://` for an engine.
+    """The retriever at an address.
 
-    With `embed`, an engine searches by vectors.
+    Args:
+        url: `http://` or `https://` for a server, `postgresql://` or `milvus://` for a search engine.
+        timeout: seconds for a request.
+        embed: embeds texts, so that a search engine searches by vectors; None for lexical search.
 
     Raises:
         ValueError: the address has another form.
-        RetrieverError: the engine cannot be used.
+        RetrieverError: the search engine cannot be used.
     """
     scheme = url.partition(":")[0]
     if scheme in _ENGINES:
@@ -95,17 +108,17 @@ def retriever_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -
 
 
 def search_engine_at(url: str, *, timeout: float = 10, embed: Embed | None = None) -> SearchEngine:
-    """The search engine at an address. Raises `ValueError` for another address, and `RetrieverError`."""
+    """The search engine at an address. Arguments and errors are those of `retriever_at`, but a server is refused."""
     scheme = url.partition(":")[0]
     if scheme not in _ENGINES:
-        raise ValueError(f"{shown(url)!r} is no address of a search engine: postgresql://... or milvus://...")
+        raise ValueError(f"{shown(url)!r} is not the address of a search engine: postgresql://... or milvus://...")
     module, _, name = _ENGINES[scheme].partition(".")
     made: SearchEngine = getattr(import_module(f".{module}", __package__), name)(url, timeout=timeout, embed=embed)
     return made
 
 
 def without(url: str, name: str) -> tuple[str, str | None]:
-    """An address without one of the settings after its `?`, and the value of that setting."""
+    """An address without the setting `name` after its `?`, and the value of this setting, or None."""
     parts = urlsplit(url)
     settings = parse_qsl(parts.query, keep_blank_values=True)
     kept = urlencode([pair for pair in settings if pair[0] != name])
@@ -122,7 +135,7 @@ def shown(url: str) -> str:
 
 
 def missing(extra: str, url: str) -> RetrieverError:
-    """The error for an engine whose client library is not installed."""
+    """The error for a search engine whose client library is not installed."""
     from .errors import RetrieverUnreachableError
 
     return RetrieverUnreachableError(

@@ -1,13 +1,13 @@
-"""An index on disk: a directory with a manifest, which names the one generation of files that counts.
+"""An index on disk: a directory with a manifest, which names the generation of files that is valid.
 
     DIRECTORY/
-      pyrag-index.json    the manifest; replaced by one rename, so that there is always the old or the new index
-      lexical-<random>/   the generation that it names, with tantivy's files, which never change from then on
-      building-<key>/     what the holder of the lock writes; the next holder goes on with it or deletes it
-      pyrag-index.lock    held while something is written; the system takes it from a process that dies
+      pyrag-index.json    the manifest; one rename replaces it, so a reader finds either the old or the new index
+      lexical-<random>/   the generation that the manifest names: the files of tantivy, which never change
+      building-<key>/     the files that the holder of the lock writes; the next holder continues or deletes them
+      pyrag-index.lock    locked while a process writes; the system releases the lock of a process that dies
 
-A reader maps the files into memory, and a file that shrinks under a map kills the reader: hence a new directory for
-each change, of links to the files that stay. An open index is unaffected when its generation is replaced.
+A reader maps the files into memory, and is killed if such a file becomes shorter. Therefore each change makes a new
+directory, with links to the files that do not change. An open index is not affected when its generation is replaced.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _LOCK = "pyrag-index.lock"
 _TANTIVY_LOCKS = frozenset({".tantivy-writer.lock", ".tantivy-meta.lock"})
 _OURS = re.compile(r"(lexical|building)-[0-9a-f]{16}")
 _RACY_NS = 2_000_000_000
-"""A file that changed less than this before it was indexed may change again within the same tick of the file
+"""In nanoseconds. A file that changed so shortly before it was read may change again within the same tick of the file
 system's clock, so its time proves nothing (git calls such entries racy)."""
-_TRIES = 5  # to delete a directory
-_PAUSE = 0.02  # seconds between them
+_TRIES = 5  # attempts to delete a directory
+_PAUSE = 0.02  # seconds between attempts to delete or to lock
 
 
 class DamageError(Exception):
-    """An index that is not what its manifest says, or has no manifest that can be read."""
+    """The files of an index do not match its manifest, or the manifest cannot be read."""
 
 
 class BusyError(Exception):
@@ -52,17 +52,20 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an index was built of and with, and its files.
+    """The manifest of an index.
 
     Attributes:
-        corpus: what it was built of.
-        report: what that corpus gave.
-        read_ns: when the corpus was read (ns since 1970).
-        generation: the name of the directory that holds the files.
-        files: size and SHA-256 by name.
-        passages: how many it holds now.
-        next_ordinal: the place, in the order of equal hits, of a passage that is added.
-        changes: how often passages were added or deleted since it was built.
+        corpus: the identity of the corpus from which the index was built.
+        report: what was read from the corpus.
+        read_ns: the time when the corpus was read, in nanoseconds since 1970.
+        generation: the name of the directory with the files.
+        files: the size and the SHA-256 of each file, by its name.
+        passages: the number of passages in the index now.
+        next_ordinal: the ordinal of the next passage that is added. Hits of equal scores are in the order of ordinals.
+        changes: how often passages were added or deleted since the index was built.
+        format: the version of the format of these files.
+        engine: the library that wrote the files, with its version.
+        tokenizer: the identity of the analysers.
     """
 
     corpus: Fingerprint
@@ -79,27 +82,27 @@ class Manifest:
 
     @property
     def current(self) -> bool:
-        """Whether this version of the program, with its version of tantivy, would have built it so."""
+        """Whether this version of the program and of tantivy can search the index."""
         return (self.format, self.engine, self.tokenizer) == (FORMAT, ENGINE, TOKENIZER)
 
     @property
     def fingerprint(self) -> str:
-        """The same for indexes that find the same: of one corpus, or of one generation that was changed."""
+        """A hash that is equal for indexes with equal results: those of one corpus, or one changed generation."""
         changed = self.generation if self.changes else ""
         return key_of(self.format, self.engine, self.tokenizer, self.corpus.sha256, changed)
 
     @property
     def size(self) -> int:
-        """Bytes of all files but the manifest."""
+        """The bytes of all files except the manifest."""
         return sum(size for size, _ in self.files.values())
 
     def to_json(self) -> str:
-        """As text; `from_json` is the inverse."""
+        """The manifest as text. `from_json` is the inverse."""
         return json.dumps(asdict(self), ensure_ascii=True, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:
-        """Raises DamageError for anything that `to_json` did not write."""
+        """Read the text of a manifest. Raises `DamageError` if it is not one that this version has written."""
         try:
             raw = json.loads(text)
             if _int(raw["format"]) != FORMAT:
@@ -125,7 +128,7 @@ class Manifest:
 
 
 def manifest_in(home: Path) -> Manifest | None:
-    """The manifest of the index in a directory, None where there is none. Raises DamageError."""
+    """The manifest of the index in a directory; None if there is none. Raises `DamageError`."""
     try:
         return Manifest.from_json((home / MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -135,7 +138,7 @@ def manifest_in(home: Path) -> Manifest | None:
 
 
 def describes(manifest: Manifest, corpus: Path, state: State) -> bool:
-    """Whether path, size and time alone prove that the index is of the corpus as it is now."""
+    """Whether path, size and time are enough to prove that the index is that of the corpus as it is now."""
     seen = manifest.corpus
     return (
         State(seen.size, seen.mtime_ns) == state
@@ -145,10 +148,19 @@ def describes(manifest: Manifest, corpus: Path, state: State) -> bool:
 
 
 def open_generation(home: Path, manifest: Manifest, *, verify: bool) -> tuple[LexicalSearcher, Scratch | None]:
-    """A searcher over files that have the right sizes and, with `verify`, the right contents.
+    """Check the files of a generation, and open it.
 
-    The second value must be kept as long as the first: where the directory is read-only, it holds links to the
-    files, since tantivy insists on writing a lock beside them. Raises DamageError.
+    Args:
+        home: the directory of the index.
+        manifest: its manifest.
+        verify: whether to compare the contents of all files with their checksums, and not only their sizes.
+
+    Returns:
+        The searcher, and None or a temporary directory, which must exist as long as the searcher is used. It holds
+        links to the files of a read-only generation, because tantivy must write a lock beside the files.
+
+    Raises:
+        DamageError: the files do not match the manifest, or cannot be read.
     """
     path = home / manifest.generation
     name = manifest.generation
@@ -158,7 +170,7 @@ def open_generation(home: Path, manifest: Manifest, *, verify: bool) -> tuple[Le
             if actual != size:
                 raise DamageError(f"{name} has {actual} bytes instead of {size}")
             if verify and hash_file(path / name) != digest:
-                raise DamageError(f"{name} does not have the contents it was written with")
+                raise DamageError(f"{name} has changed since it was written")
     except OSError as error:
         raise DamageError(f"{name} cannot be read ({error.strerror or type(error).__name__})") from error
     links = None
@@ -181,16 +193,21 @@ def open_generation(home: Path, manifest: Manifest, *, verify: bool) -> tuple[Le
 
 @contextmanager
 def locked(home: Path, *, wait: bool) -> Iterator[None]:
-    """Be the only one who writes to a directory, which is made if need be, and sweep it at the end.
+    """A context that holds the lock of a directory for writing, and at the end deletes old generations.
 
-    Raises BusyError where another is and `wait` is false, and OSError.
+    The directory is created if it is missing.
+
+    Raises:
+        BusyError: another process holds the lock, and `wait` is false.
+        OSError: the directory cannot be written.
     """
     while True:
         home.mkdir(parents=True, exist_ok=True)
         handle = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             take(handle, wait)
-            # Who held it may have deleted the directory with the lock: then this one is nobody's.
+            # The process that held the lock may have deleted the directory with the lock file. The lock that was
+            # taken here then locks nothing, and the next attempt makes a new file.
             with suppress(OSError):
                 if os.path.samestat(os.fstat(handle), (home / _LOCK).stat()):
                     break
@@ -206,7 +223,10 @@ def locked(home: Path, *, wait: bool) -> Iterator[None]:
 
 
 def building_in(home: Path, *key: object) -> Path:
-    """The directory to build in; what a process that was killed left of the same thing (`key`) is still there."""
+    """The directory for building the index that `key` identifies.
+
+    Files of a killed process that was building the same index are still there. Those of other indexes are deleted.
+    """
     path = home / f"building-{key_of(*key)[:16]}"
     for entry in home.glob("building-*"):
         if entry != path and _OURS.fullmatch(entry.name):
@@ -216,13 +236,13 @@ def building_in(home: Path, *key: object) -> Path:
 
 
 def copied(home: Path, manifest: Manifest) -> Path:
-    """A fresh directory to build in that holds the files of the index, as links where the file system has them."""
+    """A new directory for building, with the files of the index: links if the file system has them, or else copies."""
     building = building_in(home, secrets.token_hex(8))
     try:
         for name in manifest.files:
             source = home / manifest.generation / name
             linked = False
-            if not name.endswith(".json"):  # those of segments are written once
+            if not name.endswith(".json"):  # only the JSON files may be written again
                 with suppress(OSError):
                     os.link(source, building / name)
                     linked = True
@@ -235,15 +255,25 @@ def copied(home: Path, manifest: Manifest) -> Path:
 
 
 def publish(home: Path, building: Path, manifest: Manifest, known: Mapping[str, tuple[int, str]]) -> Manifest:
-    """Make what was built the index: durable, and then in one step. Returns the manifest with its files.
+    """Force the files of a build to the disk, and make them the valid generation in one step.
 
-    `known` has the files that were there before. Raises OSError, after which the old index is in place.
+    Args:
+        home: the directory of the index.
+        building: the directory of the build.
+        manifest: the manifest, without the files.
+        known: the size and SHA-256 of each file of the generation before, by its name.
+
+    Returns:
+        The manifest with the files.
+
+    Raises:
+        OSError: something cannot be written. The old index is then still valid.
     """
     names = sorted(entry.name for entry in os.scandir(building) if entry.name not in _TANTIVY_LOCKS)
     files = {}
     for name in names:
         size = (building / name).stat().st_size
-        # A segment's name is drawn at random and its files are written once; only these change.
+        # The files of a segment have random names and are written once. Only the JSON files change.
         keeps = name in known and known[name][0] == size and not name.endswith(".json")
         files[name] = known[name] if keeps else (size, hash_file(building / name))
         if not keeps:
@@ -257,10 +287,12 @@ def publish(home: Path, building: Path, manifest: Manifest, known: Mapping[str, 
 
 
 def refresh(home: Path, manifest: Manifest, corpus: Path, state: State, read_ns: int) -> Manifest:
-    """Note that the corpus at this place and time had the known contents: no need to hash it again.
+    """Record in the manifest that the corpus of this path and time has the known content, so it is not hashed again.
 
-    Returns what the manifest says now. To fail costs nothing: a read-only index is hashed against its corpus each
-    time, and is right all the same.
+    A failure is ignored. If the index is read-only, its corpus is hashed each time it is opened.
+
+    Returns:
+        The manifest as it is now.
     """
     seen = replace(manifest.corpus, path=str(corpus.resolve()), mtime_ns=state.mtime_ns)
     fresh = replace(manifest, corpus=seen, read_ns=read_ns)
@@ -272,7 +304,7 @@ def refresh(home: Path, manifest: Manifest, corpus: Path, state: State, read_ns:
 
 
 def discard(path: Path) -> None:
-    """Delete a directory as far as that is possible. A reader that opens it just then may put its lock back."""
+    """Delete a directory if that is possible. Several attempts are made, as a reader may write a lock meanwhile."""
     for _ in range(_TRIES):
         shutil.rmtree(path, ignore_errors=True)
         if not path.exists():
@@ -281,7 +313,7 @@ def discard(path: Path) -> None:
 
 
 def key_of(*parts: object) -> str:
-    """A hash, in hex, of values that JSON has."""
+    """A hash, in hex, of values that JSON can represent."""
     return sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -299,7 +331,7 @@ def _write(home: Path, manifest: Manifest) -> None:
 
 
 def _sweep(home: Path) -> None:
-    """Delete generations that no manifest names, and the directory where nothing is in it."""
+    """Delete generations that the manifest does not name, and the directory if it holds only the lock file."""
     with suppress(OSError, DamageError):
         manifest = manifest_in(home)
         kept = None if manifest is None else manifest.generation
@@ -312,7 +344,7 @@ def _sweep(home: Path) -> None:
 
 
 def take(handle: int, wait: bool) -> None:
-    """Lock a file until it is closed. Raises BusyError where another has, and is not to be waited for."""
+    """Lock a file until it is closed. Raises `BusyError` if another process has locked it and `wait` is false."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -335,8 +367,8 @@ def take(handle: int, wait: bool) -> None:
 
 
 def sync(path: Path) -> None:
-    """Force a file, or the names in a directory, to the disk."""
-    # Windows can neither open a directory nor sync a file opened for reading; its rename is durable enough.
+    """Force a file, or the entries of a directory, to the disk. On Windows, nothing is done."""
+    # Windows can neither open a directory nor sync a file that is open for reading. Its rename is durable enough.
     if os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)
@@ -359,7 +391,7 @@ def _str(value: Any) -> str:
 
 
 def _name(value: str) -> str:
-    # A manifest is data from a directory that others may write: it must not make us read outside of it.
+    # Other users may be able to write the directory. The manifest must not make this process read files outside of it.
     if not value or value in {".", ".."} or not {"/", "\\", "\0"}.isdisjoint(value):
         raise ValueError(value)
     return value

@@ -1,10 +1,11 @@
-"""Keeps vectors of texts by the hash of the text, in two files that only grow.
+"""Stores the vectors of texts by the hash of the text, in two files that only grow.
 
-    keys       8 bytes of BLAKE2b of each text, in the order in which they were embedded
-    vectors    as many rows of float32
+    keys       8 bytes of BLAKE2b for each text, in the order in which the texts were embedded
+    vectors    one row of float32 for each text, in the same order
 
-A text is embedded only once, in whatever order texts come and however often the process is killed: a row counts if both
-files have it. Two texts with the same hash (a chance of 3 in a million among 10 million texts) share the first vector.
+A text is embedded only once, even if the process is killed several times or the order of the texts changes. A row is
+valid if both files have it. Two texts with the same hash (a chance of 3 in a million among 10 million texts) share the
+vector of the first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,15 @@ _FLUSH = 16  # batches between writes
 
 
 class Embedded:
-    """The vectors in a folder, which is made if missing. Only one process at a time may `add`. Raises `OSError`."""
+    """The vectors in a folder. Only one process at a time may call `add`.
+
+    Args:
+        folder: the folder, which is created if it is missing.
+        dimension: the number of components of a vector.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
 
     def __init__(self, folder: Path, dimension: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,14 +50,23 @@ class Embedded:
         return len(self._known)
 
     def add(self, texts: Iterable[str], embedder: Embedder, progress: Callable[[int], object] | None = None) -> None:
-        """Embed new texts; `progress` is called with the number of texts done so far."""
+        """Embed the texts that have no vector yet.
+
+        Args:
+            texts: the texts.
+            embedder: the model.
+            progress: called with the number of texts done so far, those that had a vector included.
+
+        Raises:
+            EmbeddingError: a text cannot be embedded.
+        """
         self._cut()
         done = 0
         for block in _blocks(texts, _BLOCK):
             keys = keys_of(block)
             missing = np.unique(keys[~np.isin(keys, self._known)], return_index=False)
             place = {int(key): number for number, key in reversed(list(enumerate(keys)))}
-            # Texts of like length together: a batch is as long as its longest.
+            # Texts are sorted by length because the time of a batch depends on its longest text.
             todo = sorted((block[place[int(key)]] for key in missing), key=len)
             done += len(block) - len(todo)
             with self._keys_at.open("ab") as to_keys, self._vectors_at.open("ab") as to_vectors:
@@ -86,7 +104,7 @@ class Embedded:
         self._known = keys[self._order]
 
     def _cut(self) -> None:
-        """Remove incomplete rows of a killed process."""
+        """Remove the incomplete rows that a killed process left."""
         count = self._count()
         os.truncate(self._keys_at, 8 * count)
         os.truncate(self._vectors_at, 4 * self._dimension * count)

@@ -103,9 +103,9 @@ def test_a_damaged_file_is_said_to_be_and_one_that_breaks_later_costs_a_search(
 ) -> None:
     path = tmp_path / "cache"
     path.write_bytes(b"this is no database" * 1_000)
-    with pytest.raises(IndexStorageError, match="this is no cache of results"):
+    with pytest.raises(IndexStorageError, match="this is not a cache of results"):
         CachedRetriever(Counting(), path)
-    with pytest.raises(IndexStorageError, match="this is no cache of results"):
+    with pytest.raises(IndexStorageError, match="this is not a cache of results"):
         CachedRetriever(Counting(), tmp_path / "no" / "folder")
     path.unlink()
     inner = Counting()
@@ -116,7 +116,7 @@ def test_a_damaged_file_is_said_to_be_and_one_that_breaks_later_costs_a_search(
         other.close()
         assert cached.search("a", 1) == Counting().search("a", 1)
     assert inner.asked == ["a", "a"]
-    assert "going on without it" in caplog.text
+    assert "continuing without it" in caplog.text
 
 
 @pytest.mark.parametrize("broken", ["not json", "[[1]]", "null", '[[["a", "b"], 1]]'])

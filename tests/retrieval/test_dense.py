@@ -241,7 +241,7 @@ def test_damage_to_any_file_is_found(place: tuple[Path, BM25Index], harm: Callab
         whole = home.parent / "whole"
         shutil.copytree(home, whole)
         harm(whole / manifest.generation / name)
-        with pytest.raises(IndexStorageError, match=f"{name}.*Make them anew"):
+        with pytest.raises(IndexStorageError, match=f"{name}.*Make them again"):
             DenseIndex.open(whole, index, embedder, verify=True)
         shutil.rmtree(whole)
 
@@ -300,5 +300,5 @@ def test_a_kind_or_number_of_shards_that_does_not_exist_is_refused(place: tuple[
     home, index = place
     with pytest.raises(ValueError, match="no kind 'ball'"):
         embed_index(home, index, MadeUp().embedder(), kind="ball")
-    with pytest.raises(ValueError, match="at least one shard"):
+    with pytest.raises(ValueError, match="shards must be at least 1"):
         embed_index(home, index, MadeUp().embedder(), shards=0)

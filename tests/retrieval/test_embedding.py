@@ -52,7 +52,7 @@ def test_queries_and_passages_get_their_prefixes_and_vectors_get_length_one() ->
         ([[1.0] * (DIMENSION - 1)], "in the shape"),
         ([[1.0] * DIMENSION] * 2, "in the shape"),
         ([[float("nan")] * DIMENSION], "not finite"),
-        ("no numbers", "no vectors of numbers"),
+        ("no numbers", "does not return vectors of numbers"),
     ],
 )
 def test_a_model_that_gives_no_such_vectors_is_told_so(gives: Any, said: str) -> None:

@@ -66,7 +66,7 @@ def test_weights_decide_between_lists() -> None:
     assert fuse([["a"], ["b"]], [1, 2])[0][0] == "b"
     assert fuse([["a"], ["b"]], [2, 1])[0][0] == "a"
     assert [name for name, _ in fuse([["b"], ["a"]])] == ["a", "b"]
-    with pytest.raises(ValueError, match="2 lists have 1 weights"):
+    with pytest.raises(ValueError, match="there are 2 lists, but 1 weights"):
         fuse([["a"], ["b"]], [1])
 
 
@@ -86,7 +86,7 @@ def test_a_hybrid_asks_its_parts_for_a_hundred_and_gives_what_was_wanted() -> No
 
 @pytest.mark.parametrize("wrong", [{"weights": [1.0]}, {"k": -1}, {"depth": 0}])
 def test_a_hybrid_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="a hybrid has parts"):
+    with pytest.raises(ValueError, match="a hybrid needs parts"):
         HybridRetriever([Listed([]), Listed([])], **wrong)  # type: ignore[arg-type]
 
 

@@ -243,9 +243,9 @@ def test_a_wait_that_the_server_asks_for_has_a_ceiling(ask: Ask, monkeypatch: py
         (503, 3, "try later"),
         (429, 3, "overloaded"),
         (404, 1, "R1-Searcher's at /queries"),
-        (405, 1, "does not take POST"),
+        (405, 1, "does not accept POST"),
         (413, 1, "smaller batch"),
-        (422, 1, "speaks another protocol"),
+        (422, 1, "uses another protocol"),
         (418, 1, "Check that the URL"),
         (302, 1, "redirects"),
         (204, 1, "Check that the URL"),
@@ -286,7 +286,7 @@ def test_a_status_that_stays(
             says({"result": [[ULM, {"document": {"id": "1"}}]]}),
             'document 2 of query 1 cannot be read: no "contents"',
         ),
-        (says({"result": [[{"document": ULM, "score": "high"}]]}), "its score is no number"),
+        (says({"result": [[{"document": ULM, "score": "high"}]]}), "its score is not a number"),
         (says({"result": [[{"document": ULM, "score": float("nan")}]]}), "its score is not finite"),
         (says({"result": [[""]]}), "the document is empty"),
     ],
@@ -301,7 +301,7 @@ def test_a_reply_that_is_no_answer(ask: Ask, server: Server, reply: Reply, probl
 def test_too_few_lists_point_at_the_batch(ask: Ask) -> None:
     with pytest.raises(RetrieverReplyError, match=r"2 queries were sent, 1 lists came back.*batch=1"):
         ask(says({"result": [[ULM]]})).search_many(["a", "b"], 1)
-    with pytest.raises(RetrieverReplyError, match="the results of query 2 are no list"):
+    with pytest.raises(RetrieverReplyError, match="the results of query 2 are not a list"):
         ask(says({"result": [[ULM], ULM]})).search_many(["a", "b"], 1)
 
 

@@ -235,5 +235,5 @@ def test_what_is_no_engine_is_refused(capsys: Any, tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text('{"id": "1", "contents": "x"}\n')
     assert pyrag(["index", "load", "--corpus", str(tmp_path / "c.jsonl"), "--to", "http://me:secret@h/x"]) == 2
     told = capsys.readouterr().err
-    assert "'http://h/x' is no address of a search engine" in told
+    assert "'http://h/x' is not the address of a search engine" in told
     assert shown("nonsense://[") == "nonsense"
