@@ -1,7 +1,7 @@
-"""The embedded reader: an extractive stand-in for a language model.
+"""The embedded reader: it answers questions by extraction, in place of a language model.
 
-It answers by patterns, not by understanding, so that plans, tests and demonstrations run to their end
-without a model or a network. `docs/reader.md` says what it can and cannot do.
+It only matches patterns and understands nothing, but with it plans, tests and demonstrations run without a model and a
+network. `docs/reader.md` describes what it can and cannot do.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ __all__ = ["UNKNOWN", "EmbeddedReader", "Reading", "compose", "read"]
 
 
 class EmbeddedReader:
-    """The `answer` tool without a model: `read` where there are documents, `compose` where there are none."""
+    """The tool `answer` without a model. It calls `read` if there are documents, and `compose` if there are none."""
 
     __slots__ = ()
 
     def answer(self, query: str, docs: Sequence[str] | None = None) -> str:
         """Answer a question.
 
-        Args:
-            query: a question, or, without documents, facts and a question about them.
-            docs: documents `Title\\nText`, best first; None or empty to compose from the query alone.
+        If the query states facts and there are documents, the facts are used only if the documents have no answer.
 
-        With both documents and facts, the facts count where the documents do not say.
+        Args:
+            query: a question, or facts and a question about them.
+            docs: documents `Title\\nText`, best first; None or empty to answer from the facts of the query.
 
         Returns:
-            A span of the documents or of the query, `"yes"`, `"no"`, or `"unknown"`, whatever the text.
+            A span of the documents or of the query, `"yes"`, `"no"`, or `"unknown"`.
         """
         if not docs:
             return compose(query).answer

@@ -1,4 +1,4 @@
-"""Comparative questions: the quantity, the two things that are named, and what stated facts say of each."""
+"""Comparative questions: the quantity that is compared, the two options, and what the facts say of each option."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Comparison:
     """One way of comparing two things.
 
     Attributes:
-        name: the quantity compared.
-        cue: regular expression over the lower-case question.
-        wanted: -1 where the lesser (earlier, smaller) of the two is the answer, 1 where the greater is.
-        measure: the quantity that a stretch of text states, or None.
+        name: the name of the quantity that is compared.
+        cue: a regular expression that finds this comparison in a lower-case question.
+        wanted: -1 if the lesser (earlier, smaller) of the two is the answer, 1 if the greater is.
+        measure: a function that returns the quantity that a text states, or None.
     """
 
     name: str
@@ -45,7 +45,7 @@ def _only_date(text: str) -> Date | None:
 
 
 def birth(text: str) -> Quantity | None:
-    """The date of birth stated, or, for want of a word for it, the only date there."""
+    """The date of birth that a text states, or the only date in a text that does not mention death."""
     stated = _first(
         (r"\b[Bb]orn\b.{0,80}?(<DATE>)", r"\b[Bb]irth.{0,60}?(<DATE>)", r"(<DATE>)\s?[–-]\s?.{0,30}?<DATE>"),
         text,
@@ -53,13 +53,13 @@ def birth(text: str) -> Quantity | None:
     if stated is None and not re.search(r"\b(?:[Dd]ied|[Dd]eath)\b", text):
         stated = _only_date(text)
     if stated is None and (aged := re.search(r"\b(\d{1,3}) years old\b|\baged (\d{1,3})\b", text)):
-        # Older means born earlier: an age is a birth counted from a year that both share.
+        # The older of two was born earlier. An age becomes a year of birth, counted back from one year for both.
         return Date(3000 - int(aged[1] or aged[2]))
     return stated
 
 
 def death(text: str) -> Quantity | None:
-    """The date of death stated, or, for want of a word for it, the only date there."""
+    """The date of death that a text states. Without a word for birth or death, it is the first date in the text."""
     return _first(
         (
             r"\b(?:[Dd]ied|[Dd]eath|[Dd]ies|passed away|killed)\b.{0,80}?(<DATE>)",
@@ -71,7 +71,7 @@ def death(text: str) -> Quantity | None:
 
 
 def lifespan(text: str) -> Quantity | None:
-    """Days lived, from the dates of birth and death or from a stated number of years."""
+    """The length of a life in days, from an age that the text states or from the dates of birth and death."""
     if stated := re.search(
         r"\b(?:lived|lifespan|life span|aged?|died at)\b[^\d]{0,30}(\d{1,3})(?: years)?(?!\d| [A-Z])", text
     ):
@@ -83,7 +83,7 @@ def lifespan(text: str) -> Quantity | None:
 
 
 def any_date(text: str) -> Quantity | None:
-    """The first date that holds a year."""
+    """The first date in a text that has a year."""
     for found in find_dates(text):
         if date := parse_date(found[0]):
             return date
@@ -105,7 +105,7 @@ _NUMBER: Final = re.compile(
 
 
 def number(text: str) -> Quantity | None:
-    """The first number stated, in figures or words; a bare year only where there is no other."""
+    """The first number in a text, in figures or words. A number that looks like a year counts only without another."""
     values = []
     for found in _NUMBER.finditer(text):
         if found[3]:
@@ -153,7 +153,7 @@ COMPARISONS: Final = (
         number,
     ),
 )
-"""Every comparison that the reader knows; the first whose cue is found counts."""
+"""All comparisons that the reader knows. The first whose cue matches a question is used."""
 
 
 @lru_cache(maxsize=1)
@@ -168,7 +168,7 @@ def comparison_asked(question: str) -> Comparison | None:
 
 
 def compare(first: Quantity, second: Quantity) -> int:
-    """-1, 0 or 1 as the first is less than, indistinguishable from, or more than the second."""
+    """-1 if the first quantity is less, 1 if it is more, and 0 if they are equal or cannot be compared."""
     if isinstance(first, Date) and isinstance(second, Date):
         return order(first, second)
     if isinstance(first, float) and isinstance(second, float):
@@ -181,7 +181,13 @@ _MAX_BOUNDARIES: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """Two alternatives as the question spells them, and the words of the question that follow the second."""
+    """The two options of a question.
+
+    Attributes:
+        first: the first option, as the question spells it.
+        second: the second option, as the question spells it.
+        rest: the words of the question after the second option.
+    """
 
     first: str
     second: str
@@ -189,26 +195,34 @@ class Alternatives:
 
 
 def normal(text: str) -> str:
-    """Lower-case words with single spaces: the form in which names are compared."""
+    """A text as lower-case words with single spaces. Names are compared in this normal form."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def bare(name: str) -> str:
-    """A name in normal form without what stands in parentheses: "Freeway (1996 Film)" is "freeway"."""
+    """The normal form of a name without parentheses and their content: "Freeway (1996 Film)" becomes "freeway"."""
     return normal(re.sub(r"\s*\([^()]*\)", "", name)) or normal(name)
 
 
 def mentioned(name: str, text: str) -> bool:
-    """Whether a text mentions a name, by its words in order."""
+    """Whether a text holds the words of a name in their order, without those in parentheses."""
     wanted = bare(name)
     return bool(wanted) and f" {wanted} " in f" {normal(text)} "
 
 
 def find_options(question: str, facts: Sequence[str], joint: str) -> Alternatives | None:
-    """The two things that stand on either side of a joint (`or`, `and`, `than`) in the question.
+    """Find the options on both sides of a joint in a question.
 
-    Names hold commas and joints themselves, so every stretch that begins or ends at a comma or a space is
-    tried, and the longest ones that the facts mention win. None where the facts mention neither.
+    A name may itself contain commas and joints. Therefore all parts of the question that begin or end at a comma or a
+    space are tried, and the longest ones that the facts mention are taken.
+
+    Args:
+        question: the question.
+        facts: the facts.
+        joint: the word between the options: `or`, `and`, `than`, ...
+
+    Returns:
+        The options; None if the facts mention neither of them.
     """
     text = question.strip().rstrip("?").strip().rstrip("?").strip()
     stated = f" {normal(' '.join(facts))} "
@@ -230,7 +244,7 @@ def find_options(question: str, facts: Sequence[str], joint: str) -> Alternative
 
 
 def _worth(name: str, stated: str) -> int:
-    """How much of a name the facts mention: in full, or without its parentheses, or (0) not at all."""
+    """The number of characters of a name that the facts mention: in full, without its parentheses, or 0."""
     return max((len(form) for form in (normal(name), bare(name)) if f" {form} " in stated), default=0)
 
 
@@ -245,7 +259,10 @@ def _rights(right: str) -> list[str]:
 
 
 def segment(option: str, other: str, fact: str) -> str | None:
-    """What a fact says of one option: all of it, or what follows its mention where the other is there too."""
+    """The part of a fact that is about an option: the whole fact, or from the option on if it mentions both options.
+
+    The name of the option itself is removed. If the fact does not mention the option, the result is None.
+    """
     if not mentioned(option, fact):
         return None
     if not mentioned(other, fact) or bare(other) in bare(option):
@@ -261,7 +278,7 @@ def _position(name: str, text: str) -> int:
 
 
 def _without(name: str, text: str) -> str:
-    """The text without the name, so that a year in a title is not taken for a date."""
+    """The text without the name, because a title may contain a year, which is not a date."""
     words = normal(name).split()
     pattern = r"\W+".join(map(re.escape, words[:20]))
     plain = r"\W+".join(map(re.escape, bare(name).split()[:20]))
@@ -269,7 +286,7 @@ def _without(name: str, text: str) -> str:
 
 
 def bridges(text: str) -> list[str]:
-    """Names in a segment through which another fact may speak of the same option, as its director."""
+    """The names in a text. Another fact about one of them, such as a film's director, may tell more of an option."""
     return [found[0] for found in compiled("<NAME>").finditer(text)]
 
 
@@ -279,10 +296,19 @@ _Value = TypeVar("_Value")
 def value_of(
     option: str, other: str, stated: Stated, measure: Callable[[str], _Value | None]
 ) -> tuple[_Value, str] | None:
-    """What the facts give for an option, of its own or through a name beside it, with the fact that says so.
+    """Measure an option by the facts about it, or by facts about a name that these mention.
 
-    "The director of A is X. X was born in 1950." speaks of A through X. Where the question is about a role
-    ("whose director"), what is said through the holder of the role counts before what is said of the option.
+    "The director of A is X. X was born in 1950." gives 1950 for A, through X. If the question is about a role ("whose
+    director"), facts about such a name come before facts about the option itself.
+
+    Args:
+        option: the option.
+        other: the other option.
+        stated: the facts and the question.
+        measure: a function that returns the value that a text states, or None.
+
+    Returns:
+        The value and the fact that states it; None if no fact does.
     """
     own = ((measure(text), fact) for text, fact in said_of(option, other, stated.facts))
     through = ((measure(text), fact) for text, fact in _said_through(option, other, stated.facts))
@@ -296,14 +322,14 @@ ROLE: Final = re.compile(
 
 
 def said_of(option: str, other: str, facts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(what is said of the option, the fact that says it), fact by fact and then all together."""
+    """Pairs of the part of a fact that is about the option, and the fact. The last pair joins all facts."""
     joined = []
     for fact in facts:
         text = segment(option, other, fact)
         if text is not None:
             joined.append(text)
             yield text, fact
-    # A birth in one fact and a death in another make a life.
+    # One fact may state the birth and another the death, and both are needed for the length of a life.
     if len(joined) > 1:
         yield " ".join(joined), " ".join(joined)
 
@@ -324,5 +350,5 @@ def _said_through(option: str, other: str, facts: Sequence[str]) -> Iterator[tup
                 yield " ".join(spoken), " ".join(spoken)
             said = segment(name, other, source)
             if said:
-                # "A was directed by X, who died in 1950": the rest of the same fact is about X.
+                # In "A was directed by X, who died in 1950", the words after the name are about X.
                 yield text[text.find(name) + len(name) :], source

@@ -1,4 +1,4 @@
-"""Answers a question from facts that the prompt states: chooses, judges, or copies one of them through."""
+"""Answers a question from facts in the prompt: chooses an option, judges yes or no, or copies a part of a fact."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from .questions import Kind, Stated, analyse, split_prompt
 from .vocabulary import COUNTRY_OF, STOP_WORDS, stem, stems
 
 UNKNOWN: Final = "unknown"
-"""The answer where the text does not say. The same word that models are asked to use."""
+"""The answer if the text does not contain one. Models are asked to use the same word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The outcome of reading some text for a question.
+    """The result of looking for an answer in a text.
 
     Attributes:
         answer: a span of the text, `"yes"`, `"no"`, or `UNKNOWN`.
-        confidence: between 0 and 1; 0 exactly when the answer is `UNKNOWN`. Comparable between readings,
-            not a probability.
-        evidence: the sentence (or stated fact) that the answer was taken from; empty where there is none.
+        confidence: between 0 and 1, and 0 exactly if the answer is `UNKNOWN`. Readings can be compared by it, but it
+            is not a probability.
+        evidence: the sentence or fact from which the answer was taken; "" without an answer.
     """
 
     answer: str
@@ -44,14 +44,14 @@ class Reading:
 
 
 NOTHING: Final = Reading(UNKNOWN, 0.0, "")
-"""The reading of text that does not hold the answer."""
+"""The reading of a text that does not contain the answer."""
 
 
 _JOINT: Final = re.compile(r" (or) |^(?!(?:are|do|did|is|was|were)\b).*\b(?:out of|between|of) .* and ", re.I)
 
 
 def choose(stated: Stated) -> Reading | None:
-    """The alternative that the question asks for, None where it does not ask to choose."""
+    """The option that the question asks for. None if the question does not ask for a choice."""
     comparison = comparison_asked(stated.question)
     joint = _JOINT.search(stated.question)
     if comparison is None or joint is None:
@@ -63,7 +63,10 @@ def choose(stated: Stated) -> Reading | None:
 
 
 def decide(options: Alternatives, stated: Stated, measure: Callable[[str], Quantity | None], wanted: int) -> Reading:
-    """The option at the wanted end of a measure; `NOTHING` where the facts give no value or no difference."""
+    """The option with the wanted value: the lesser for `wanted` -1, the greater for 1.
+
+    The result is `NOTHING` if the facts state no value for an option, or the values do not differ.
+    """
     first: tuple[Quantity, str] | None = value_of(options.first, options.second, stated, measure)
     second: tuple[Quantity, str] | None = value_of(options.second, options.first, stated, measure)
     if first is None or second is None:
@@ -76,7 +79,7 @@ def decide(options: Alternatives, stated: Stated, measure: Callable[[str], Quant
 
 
 def judge(stated: Stated) -> Reading | None:
-    """Yes, no or `NOTHING`; None where the question does not ask for a verdict."""
+    """The answer yes or no, or `NOTHING`. None if the question does not ask for yes or no."""
     if analyse(stated.question).kind is not Kind.YES_NO:
         return None
     for rule in (_same, _than, _both, _plain):
@@ -161,7 +164,7 @@ _NEGATED: Final = re.compile(r"\b(?:not|never|no longer|neither|isn't|wasn't)\b|
 
 
 def _meaning(word: str) -> str:
-    """A stem, or the one name of a country for any word that means it."""
+    """The stem of a word; for a country or nationality, the name of the country."""
     return COUNTRY_OF.get(word, stem(word))
 
 
@@ -232,7 +235,14 @@ _VERDICT: Final = re.compile(r"(?:Whether|Did|Does|Is|Are|Was|Were|Has)\b.*:", r
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What a fact tells that neither the question nor an earlier fact has said."""
+    """The new part of a fact.
+
+    Attributes:
+        text: words of the fact that are neither in the question nor in an earlier fact.
+        fact: the fact.
+        overlap: the number of stems that the fact shares with the question.
+        linked: whether the fact shares a stem with an earlier fact that is not in the question.
+    """
 
     text: str
     fact: str
@@ -241,7 +251,11 @@ class _News:
 
 
 def copy_through(stated: Stated) -> Reading | None:
-    """What the last fitting fact adds to the question and the facts before it; None where no fact fits."""
+    """The new part of a fact that shares words with the question or an earlier fact, as the answer.
+
+    A fact that is linked to an earlier one is preferred, and a later fact to an earlier one. The result is None if
+    there is no such fact, or none with an answer of the right kind.
+    """
     question = analyse(stated.question)
     news = list(_news(stated))
     fitting = [item for item in news if item.overlap > 0 or item.linked]
@@ -256,7 +270,7 @@ def copy_through(stated: Stated) -> Reading | None:
 
 
 def _news(stated: Stated) -> Iterator[_News]:
-    """For each fact, the longest run of new words, without the verbs and prepositions at its edges."""
+    """For each fact, the longest run of new words, without stop words, verbs and prepositions at both ends."""
     asked = set(stems(stated.question))
     told: set[str] = set()
     for fact in stated.facts:
@@ -281,7 +295,7 @@ def _news(stated: Stated) -> Iterator[_News]:
 
 
 def _one_name(fact: str, before: tuple[int, int, str], piece: tuple[int, int, str]) -> bool:
-    """Whether two neighbouring words are of one name: "Nelson Doubleday", where a Doubleday is known."""
+    """Whether two neighbouring words belong to one name, as in "Nelson Doubleday", although "Doubleday" is known."""
     start, end = before[0], piece[0]
     return before[1] + 1 >= end and fact[start].isupper() and fact[end].isupper()
 
@@ -297,14 +311,14 @@ def _edges(run: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
 
 
 def compose(prompt: str) -> Reading:
-    """Answer `Given: <facts>. Answer the question: <question>` from the facts alone.
+    """Answer a prompt like `Given: <facts>. Answer the question: <question>` from its facts.
 
     Args:
-        prompt: facts and question in any of the forms that `questions.split_prompt` knows.
+        prompt: facts and a question, in any form that `questions.split_prompt` knows.
 
     Returns:
-        One of the things compared (as the question spells it), `"yes"` or `"no"`, or a span of a fact;
-        `NOTHING` where the facts do not settle the question.
+        A reading with one of the options as the question spells it, `"yes"`, `"no"`, or a span of a fact; `NOTHING` if
+        the facts do not answer the question.
     """
     stated = split_prompt(prompt)
     if not stated.facts or not stated.question:
@@ -318,5 +332,5 @@ def compose(prompt: str) -> Reading:
 
 
 def _ignorant(fact: str) -> bool:
-    """Whether the plan wrote down that an earlier step found nothing."""
+    """Whether a fact only states that an earlier step of the plan found nothing."""
     return bool(re.search(rf"\b(?:{UNKNOWN}|not (?:stated|specified|mentioned|found)|n/a|none)\b(?=\W*$)", fact, re.I))

@@ -1,4 +1,4 @@
-"""Finds the span of the given documents that answers a question."""
+"""Finds the span of the documents that answers a question."""
 
 from __future__ import annotations
 
@@ -72,12 +72,11 @@ def read(question: str, docs: Sequence[str]) -> Reading:
     """Answer a question from documents.
 
     Args:
-        question: in natural language.
+        question: a question in natural language.
         docs: documents, best first, each `Title\\nText` or only text.
 
     Returns:
-        The best span, or `NOTHING` where no sentence shares words with the question or holds an
-        answer of the kind asked for.
+        The best span, or `NOTHING` if no sentence shares words with the question or has an answer of the right kind.
     """
     asked = analyse(question)
     if not asked.stems or _about_nothing(asked):
@@ -90,7 +89,7 @@ def read(question: str, docs: Sequence[str]) -> Reading:
         return _yes_or_no(asked, ranked)
     chosen = choose(Stated(_leads(sentences), asked.text))
     if chosen is not None:
-        # Of a film's director the film's own date tells nothing: that takes a plan.
+        # The date in a film's document is that of the film. A question about its director needs another hop.
         return NOTHING if ROLE.search(asked.frame) else chosen
     relations = relations_asked(asked)
     for relation in relations:
@@ -104,12 +103,12 @@ def read(question: str, docs: Sequence[str]) -> Reading:
 
 
 def _about_nothing(question: Question) -> bool:
-    """Whether the question is about an `unknown` that a plan put into it: "When was unknown born?"."""
+    """Whether a plan has inserted an answer `unknown` into the question, as in "When was unknown born?"."""
     return not question.names and bool(re.search(rf"\b{UNKNOWN}\b", question.text))
 
 
 def _leads(sentences: Sequence[Sentence]) -> tuple[str, ...]:
-    """The first sentence of each titled document after its title: what a comparison is decided on."""
+    """Title and first sentence of each document with a title: the facts on which a comparison is decided."""
     return tuple(f"{s.title}: {s.text}" for s in sentences if s.index == 0 and s.title)
 
 
@@ -131,7 +130,7 @@ def _rank(question: Question, sentences: Sequence[Sentence]) -> list[_Ranked]:
 
 
 def _aboutness(lowered_question: str, question: Question, title: str) -> float:
-    """How surely a document of this title is about what the question names, from 0 to 1."""
+    """How likely it is, from 0 to 1, that a document with this title is about a thing that the question names."""
     bare = " ".join(re.findall(r"\w+", re.sub(r"\s*\([^()]*\)$", "", title).lower()))
     if not bare:
         return 0.0
@@ -142,12 +141,15 @@ def _aboutness(lowered_question: str, question: Question, title: str) -> float:
 
 
 def _best(question: Question, relation: Relation, ranked: Sequence[_Ranked]) -> Reading:
-    """The surest statement of a relation: by an early pattern, high in the ranking, in the right document."""
+    """The reading of highest confidence for a relation.
+
+    Confidence is higher for an earlier pattern, a higher rank of the sentence, and the document that is asked about.
+    """
     best = NOTHING
     best_about = max(r.about for r in ranked)
     for place, item in enumerate(ranked):
         text = item.sentence.text
-        # A sentence of another document counts less where one document is plainly the one asked about.
+        # If the question is clearly about one document, sentences of other documents count less.
         distance = 0.06 * place + (0.15 if item.about < best_about else 0.0)
         if item.about < best_about == 1.0 and not question.mentioned_in(text):
             distance += 0.4
@@ -211,14 +213,14 @@ _DESCRIPTION: Final = (
 
 
 def _past_description(text: str, span: tuple[int, int]) -> tuple[int, int]:
-    """The name after a description: of "Mughal emperor Akbar", not "Mughal" but "Akbar"."""
+    """The span of the name after a description, such as "Akbar" in "Mughal emperor Akbar"; else the span itself."""
     described = compiled(_DESCRIPTION).match(text, span[1])
     name = described and compiled("<PERSON>").match(text, described.end())
     return name.span() if name else span
 
 
 def _most_specific(question: Question, place: str) -> str:
-    """The first part of "Fair Oaks, California" that the question does not name already."""
+    """The first part of a place such as "Fair Oaks, California" that is not in the question; "" if all parts are."""
     parts = [re.split(r"['’]s ", part)[0] for part in place.split(", ")]
     return next((part for part in parts if not set(stems(part)) <= question.stems), "")
 
@@ -229,7 +231,7 @@ _NEEDS_MODIFIER: Final = frozenset(
 
 
 def _occupation(phrase: str) -> str:
-    """The noun alone where it says enough: of "former politician", but not of "graphic designer"."""
+    """The noun of an occupation ("politician" for "former politician"), or all of it if the noun is too general."""
     noun = compiled(r"(?:[a-z]+-)?[a-z]+$").search(phrase)
     head = noun[0] if noun else phrase
     return phrase if head in _NEEDS_MODIFIER else head
@@ -253,7 +255,7 @@ _THINGS: Final = frozenset({Kind.PERSON, Kind.ORGANISATION, Kind.PLACE, Kind.CIT
 
 
 def _described(question: Question, ranked: Sequence[_Ranked]) -> Reading:
-    """The subject of a sentence whose predicate is what the question asks for: "X is the mascot of Y"."""
+    """The subject of a sentence, as X in "X is the mascot of Y", if the predicate has most words of the question."""
     if question.kind not in _THINGS:
         return NOTHING
     for item in ranked[:_FALLBACK_SENTENCES]:
@@ -269,7 +271,7 @@ def _described(question: Question, ranked: Sequence[_Ranked]) -> Reading:
 
 
 def _nearest(question: Question, ranked: Sequence[_Ranked]) -> Reading:
-    """The span of the kind asked for that stands nearest to the question's words."""
+    """The span of the right kind that is nearest to words of the question."""
     pattern = compiled(_FALLBACK[question.kind])
     best = NOTHING
     for place, item in enumerate(ranked[:_FALLBACK_SENTENCES]):
@@ -301,7 +303,7 @@ _IN: Final = re.compile(r"(?:^|\s|\()(?:in|at|of|near|from|to|on|into|for|servin
 
 
 def _placed(question: Question, text: str, start: int) -> bool:
-    """Where a place is asked for, whether a preposition stands before the span."""
+    """Whether a preposition comes before the span. This is required only if the question asks for a place."""
     return question.kind not in (Kind.PLACE, Kind.CITY) or bool(_IN.search(text[max(0, start - 30) : start]))
 
 
@@ -309,7 +311,7 @@ _NEGATION = re.compile(r"\b(?:not|never|no longer|neither|nor|n't)\b")
 
 
 def _yes_or_no(question: Question, ranked: Sequence[_Ranked]) -> Reading:
-    """Yes where one sentence, with its title, holds every word of the question; no where it also negates."""
+    """Yes if one sentence with its title has all words of the question; no if only one of both is negated."""
     for item in ranked:
         held = item.sentence.stems | frozenset(stems(item.sentence.title))
         if question.stems <= held:

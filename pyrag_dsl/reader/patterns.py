@@ -1,10 +1,10 @@
-"""How dates and names look in text: regular-expression sources for them, and which of two dates comes first.
+"""Regular expressions for dates, names, places and numbers in a text, and the comparison of dates.
 
-Documents come from anywhere, so every repetition here has a bound and no repetition holds another that could
-match the same text in two ways: a match costs at most a few hundred steps from each position.
+Documents are not trusted. Therefore every repetition here is bounded, and no repetition contains another one that could
+match the same text in two ways. A match costs at most a few hundred steps from each position.
 """
 
-# A pattern broken over lines cannot be read.
+# Long patterns stay on one line, because they are harder to read when they are split.
 # ruff: noqa: E501
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ DATE: Final = (
     rf"|\b(?:1\d{{3}}|20\d\d)(?: BC)?(?![\d,]\d|\d)"
     rf"|\b[1-9]\d\d(?: BC| AD)?(?![\d,.]\d|\d| (?:people|km|miles|students)))"
 )
-"""A date in the forms of English prose: days, months, bare years from 100 on."""
+"""A date in English prose: a full date, a day and month, or only a year from 100 on."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Date:
-    """A calendar date that may stop at the year or the month (then 0); years before Christ are negative."""
+    """A calendar date. An unknown month or day is 0, and years before Christ are negative."""
 
     year: int
     month: int = 0
@@ -67,12 +67,12 @@ def _compiled() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.P
 
 
 def find_dates(text: str) -> list[re.Match[str]]:
-    """Every date in the text, in order."""
+    """The matches of all dates in the text, in order."""
     return list(_compiled()[0].finditer(text))
 
 
 def parse_date(text: str) -> Date | None:
-    """The date that the text states first, or None where it holds no year."""
+    """The first date in the text; None if the text has no year."""
     _, iso, year_pattern, month_pattern = _compiled()
     if found := iso.search(text):
         year, month, day = (int(part) for part in found.groups())
@@ -91,16 +91,16 @@ def parse_date(text: str) -> Date | None:
 
 
 def order(first: Date, second: Date) -> int:
-    """-1 where `first` is surely earlier, 1 where it is surely later, 0 where the dates given do not tell."""
+    """-1 if `first` is certainly earlier, 1 if it is certainly later, 0 if the dates are equal or not precise enough."""
     for a, b in ((first.year, second.year), (first.month, second.month), (first.day, second.day)):
         if a != b:
-            # An unknown month or day is 0: 1950 against March 1950 cannot be told.
+            # 1950 may be before or after March 1950.
             return 0 if a == 0 or b == 0 else (-1 if a < b else 1)
     return 0
 
 
 def days_between(start: Date, end: Date) -> int:
-    """About how many days lie between two dates; unknown months count as the middle of the year."""
+    """The approximate number of days between two dates. An unknown month counts as June, an unknown day as the 15th."""
 
     def serial(date: Date) -> int:
         return date.year * 365 + (date.month or 6) * 30 + (date.day or 15)
@@ -114,7 +114,7 @@ _CAPITALISED = rf"(?:[{_UPPER}]\.(?:-?[{_UPPER}]\.){{0,3}}|{_ABBREVIATED}|(?:al-
 WORD: Final = rf"(?:{_CAPITALISED}|\d\w{{0,3}}(?= [{_UPPER}]))"
 _PARTICLE = r"(?:of the|of|the|de la|de las|de los|de|da|di|van der|van den|van|von|der|den|del|la|le|du|bin|ibn|al|el|de['’]|dos|zu|ter|y|mac|bint|ben|[ad]['’]|\"[^\"]{1,25}\"|'[^']{1,25}')"
 NAME: Final = rf"{_CAPITALISED}(?: (?:{_PARTICLE} )?{WORD}){{0,7}}"
-"""A run of capitalised words, with the particles that names hold."""
+"""A sequence of capitalised words, with the particles that occur in names."""
 
 _RANK = (
     r"(?:Duke|Grand Duke|Archduke|Earl|Count|Countess|Baron|Baroness|Lord|Lady|Prince|Princess|King|Queen"
@@ -122,17 +122,17 @@ _RANK = (
 )
 NATIONALITY: Final = "(?:" + "|".join(map(re.escape, NATIONALITIES)) + ")"
 PERSON: Final = (
-    # Of "the Dutch painter Jan Steen", the nationality is no name.
+    # In "the Dutch painter Jan Steen", the nationality is not part of the name.
     rf"(?!{NATIONALITY}(?:-[a-z]+)? [a-z])"
     rf"{NAME}(?:,? (?:Jr|Sr)\.|, (?:\d\d?(?:st|nd|rd|th) )?{_RANK} (?:of |zu |von )?(?:the )?{WORD}(?: {WORD}){{0,2}}"
-    # "Prince of Anhalt and Zerbst", but not the mother in "Duke of Burgundy and Alice de Vergy".
+    # This matches all of "Prince of Anhalt and Zerbst", but not the mother in "Duke of Burgundy and Alice de Vergy".
     rf"(?: and {WORD}\b(?!(?:'s)? (?:[{_UPPER}]|de |of |von |van )|,? the ))?)?"
 )
 PERFORMER: Final = rf"(?!{NATIONALITY}(?:-[a-z]+)? [a-z]){NAME}"
 """A person or a band."""
 
 PEOPLE: Final = rf"{PERSON}(?:,? (?:and|&) {PERSON})?"
-"""One person, or two joined as a team."""
+"""One person, or two persons joined by "and" or "&"."""
 
 PLACE: Final = rf"{NAME}(?:, (?!(?:on|in) )(?!{MONTH}){NAME}){{0,2}}"
 ORGANISATION: Final = rf"{_CAPITALISED}(?: (?:(?:{_PARTICLE}|and|&|for|in|at) )?{WORD}){{0,8}}(?:,? Inc\.| Ltd\.)?"
@@ -170,5 +170,5 @@ _SLOTS: Final = {
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern whose slots (`<DATE>`, `<PERSON>` ...) are filled in, compiled when first used."""
+    """The compiled pattern, in which slots such as `<DATE>` and `<PERSON>` are replaced by the expressions above."""
     return re.compile(re.sub(r"<([A-Z_]+)>", lambda slot: f"(?:{_SLOTS[slot[1]]})", pattern))

@@ -1,6 +1,6 @@
-"""Relations of people: their kin, their lives, and the works that they have made."""
+"""Relations of people: family, dates and places of their lives, and their works."""
 
-# A pattern broken over lines cannot be read.
+# Long patterns stay on one line, because they are harder to read when they are split.
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from .questions import Kind
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One relation between the thing asked about and the answer.
+    """A relation between the subject of a question and the answer.
 
-    Slots such as `<DATE>` in the patterns are filled in by `patterns.compiled`. No pattern may hold an
-    unbounded repetition: documents are not to be trusted.
+    `patterns.compiled` replaces slots such as `<DATE>` in the patterns. Documents are not trusted, so no pattern may have
+    an unbounded repetition.
 
     Attributes:
-        name: the relation's name, as knowledge bases call it.
-        cue: regular expression over a question's frame.
+        name: the name of the relation in knowledge bases.
+        cue: a regular expression that finds the relation in the frame of a question.
         kind: the kind of its answers.
-        patterns: regular expressions over a sentence, best first; group 1 is the answer.
-        opening: patterns for a document's first sentence, tried before the others: there encyclopaedias put
-            the dates and places of a life.
-        strict: whether silence means `unknown`. A name that merely stands nearby is no spouse.
+        patterns: regular expressions for a sentence, best first. Group 1 is the answer.
+        opening: patterns for the first sentence of a document, tried before the others. Encyclopaedias state dates and
+            places of a life there.
+        strict: whether the answer is `unknown` if no pattern matches. Otherwise the nearest span of the right kind may
+            be the answer, but for example a name that is only near is not a spouse.
     """
 
     name: str
@@ -47,7 +48,7 @@ KIN: Final = (
         Kind.PERSON,
         (
             rf"\b{_MARRIED} {_KIN}(<PERSON>)",
-            # "The son of A and his wife B" tells of the parents' marriage.
+            # "The son of A and his wife B" states the marriage of the parents.
             rf"(?<!and his )(?<!and her )(?<!by his )\b(?:wife|husband|spouse|widow|widower|consort|marriage|fiancée?),? {_KIN}(<PERSON>)",
             rf"\b(?:wife|husband|spouse|widow|consort)\b,? (?:of|to|was|is) {_KIN}(<PERSON>)",
             rf"\b{_MARRIED}\b.{{0,60}}? to {_KIN}(<PERSON>)",

@@ -1,6 +1,6 @@
-"""What a question asks for, and which part of a prompt states facts and which is the question."""
+"""Analyses questions, and splits prompts into facts and a question."""
 
-# A pattern broken over lines cannot be read.
+# Long patterns stay on one line, because they are harder to read when they are split.
 # ruff: noqa: E501
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, analysed.
+    """An analysed question.
 
     Attributes:
-        text: as asked.
-        kind: the kind of answer asked for; `Kind.OTHER` where the wording leaves it open.
-        frame: the wording without the names in it, lower case: what cues are looked for in, so that
-            "Who wrote The Death of the Director?" asks for a writer.
-        names: the capitalised runs and quotations taken out of the frame, lower case.
-        stems: stems of all its words, stop words left out.
+        text: the question as it was asked.
+        kind: the kind of its answer; `Kind.OTHER` if the wording does not tell.
+        frame: the wording in lower case without names. Cues are searched in it, so that "Who wrote The Death of the
+            Director?" asks for a writer and not for a director.
+        names: the names and quotations that are not in the frame, in lower case.
+        stems: the stems of all its words, without stop words.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Question:
     stems: frozenset[str]
 
     def mentioned_in(self, text: str) -> bool:
-        """Whether the text holds one of the question's names."""
+        """Whether the text contains one of the names."""
         lowered = text.lower()
         return any(name in lowered for name in self.names)
 
@@ -108,7 +108,7 @@ MAX_QUESTION_CHARACTERS: Final = 1_000
 
 
 def analyse(text: str) -> Question:
-    """Analyse a question; only its first 1,000 characters count."""
+    """Analyse a question. Only its first 1,000 characters count."""
     text = " ".join(text[:MAX_QUESTION_CHARACTERS].split())
     names: list[str] = []
 
@@ -124,7 +124,7 @@ def analyse(text: str) -> Question:
 
 
 def words_of(frame: str) -> list[str]:
-    """The words of a frame that carry meaning."""
+    """The stems of the words in a frame, without stop words and the marks of names."""
     return [s for s in stems(frame) if s != "_"]
 
 
@@ -145,7 +145,7 @@ _FAMILIES: Final = (
 
 
 def compatible(asked: Kind, offered: Kind) -> bool:
-    """Whether an answer of the offered kind can answer a question for the asked kind."""
+    """Whether an answer of the kind `offered` can answer a question that asks for the kind `asked`."""
     if Kind.OTHER in (asked, offered) or asked is offered:
         return True
     return any(asked in family and offered in family for family in _FAMILIES)
@@ -173,9 +173,12 @@ _CONTINUES = re.compile(r"^(?:He|She|It|They|His|Her|Its|Their|This|That|The (?:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Facts that a prompt states, in order, and the question that it asks; either may be empty.
+    """The parts of a prompt.
 
-    `labelled` says that the prompt itself marks where its question begins.
+    Attributes:
+        facts: the facts, in order; may be empty.
+        question: the question; may be "".
+        labelled: whether a label such as "Question:" marks where the question begins.
     """
 
     facts: tuple[str, ...]
@@ -184,10 +187,10 @@ class Stated:
 
 
 def split_prompt(prompt: str) -> Stated:
-    """Split `Given: <facts>. Answer the question: <question>` and the other ways models write it.
+    """Split a prompt into facts and a question, in the layouts that models write.
 
-    Without any such marker, the last sentence that ends in a question mark is the question and the rest are
-    facts. Only the first 20,000 characters count.
+    An example is `Given: <facts>. Answer the question: <question>`. If no label marks the question, it is the last
+    sentence with a question mark, and the other sentences are facts. Only the first 20,000 characters count.
     """
     prompt = prompt[:MAX_PROMPT_CHARACTERS]
     marks = list(_QUESTION.finditer(prompt))
@@ -212,7 +215,7 @@ def _unmarked(prompt: str) -> Stated:
 
 
 def _question(text: str) -> str:
-    """The question alone: what follows its question mark is an instruction on how to answer."""
+    """The question up to its last question mark. The text after it only tells how to answer."""
     text = text.strip()[:MAX_QUESTION_CHARACTERS]
     head, mark, _ = text.rpartition("?")
     return tidy(head + mark) if mark else tidy(text.partition("\n")[0])

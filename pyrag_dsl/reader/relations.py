@@ -1,6 +1,6 @@
-"""The table of relations that the reader knows, those of things and places with it, and which a question asks for."""
+"""Relations of things and places, the table of all relations, and the relations that a question asks for."""
 
-# A pattern broken over lines cannot be read.
+# Long patterns stay on one line, because they are harder to read when they are split.
 # ruff: noqa: E501
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ THINGS: Final = (
 
 
 RELATIONS: Final = (*LIVES, *WORKS, *KIN, *THINGS, *PLACES)
-"""Every relation, those with telling cues before those whose cues are common words."""
+"""All relations. Those with specific cues come before those whose cues are common words."""
 
 
 @lru_cache(maxsize=1)
@@ -294,7 +294,7 @@ def _cues() -> tuple[re.Pattern[str], ...]:
 
 
 def relations_asked(question: Question) -> list[Relation]:
-    """The relations that a question may be asking for, likeliest first."""
+    """The relations that a question may ask for, the most likely first."""
     return [
         relation
         for relation, cue in zip(RELATIONS, _cues(), strict=True)

@@ -1,4 +1,4 @@
-"""Documents into titled sentences, within fixed bounds of size whatever the documents hold."""
+"""Splits documents into sentences with titles. The sizes that are read are bounded."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Sentence:
     """One sentence of a document.
 
     Attributes:
-        text: the sentence, white space and quotes tidied; at most `MAX_SENTENCE_CHARACTERS`.
-        title: the document's title, or "".
-        rank: place of the document in the list, from 0: retrieval's order.
-        index: place of the sentence in its document, from 0.
-        stems: stems of its words.
+        text: the sentence, tidied; at most `MAX_SENTENCE_CHARACTERS`.
+        title: the title of its document, or "".
+        rank: the index of the document in the list, which is its rank in the search, from 0.
+        index: the index of the sentence in its document, from 0.
+        stems: the stems of its words, without stop words.
     """
 
     text: str
@@ -53,14 +53,14 @@ _NO_END = re.compile(
 
 
 def tidy(text: str) -> str:
-    """The text with one kind of space and of quotes, and none where Wikipedia's templates left stray ones."""
+    """The text with uniform spaces and quotes, and without the remains of templates and citations of Wikipedia."""
     for pattern, replacement in _TIDY:
         text = pattern.sub(replacement, text)
     return text.strip()
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences of a tidied text. Initials and common abbreviations do not end one; long ones are cut."""
+    """The sentences of a tidied text. Initials and common abbreviations do not end a sentence. Long ones are cut."""
     pieces: list[str] = []
     start = 0
     for end in _END.finditer(text):
@@ -83,7 +83,7 @@ def _bounded(sentence: str) -> list[str]:
 
 
 def split_document(document: str) -> tuple[str, str]:
-    """(title, text) of a document `Title\nText`; the title may be quoted, and is "" where missing."""
+    """The title and the text of a document `Title\\nText`. The title may be in quotes. Without one, it is ""."""
     first, newline, rest = document.lstrip().partition("\n")
     title = first.strip().strip('"“”').strip()
     if newline and rest.strip() and len(title) <= _MAX_TITLE_CHARACTERS and not title.endswith("."):
@@ -94,7 +94,7 @@ def split_document(document: str) -> tuple[str, str]:
 
 
 def sentences_of(documents: Sequence[str]) -> list[Sentence]:
-    """The sentences of all documents, in order. What lies beyond the module's bounds of size is not read."""
+    """The sentences of all documents, in order. Text beyond the limits of this module is not read."""
     found: list[Sentence] = []
     left = MAX_TOTAL_CHARACTERS
     for rank, document in enumerate(documents[:MAX_DOCUMENTS]):

@@ -1,4 +1,4 @@
-"""Word lists that the reader's patterns are made of: countries, nationalities, occupations, stop words."""
+"""Word lists for the patterns of the reader: countries, nationalities, states, occupations, stop words."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def _read_demonyms() -> dict[str, tuple[str, ...]]:
 
 
 DEMONYMS: Final = _read_demonyms()
-"""Country -> adjectives for what comes from there."""
+"""The nationality adjectives of each country."""
 
 COUNTRY_OF: Final[dict[str, str]] = {
     **{word.lower(): country for country, words in DEMONYMS.items() for word in words},
     **{country.lower(): country for country in DEMONYMS},
     **_OTHER_NAMES,
 }
-"""Lower-case nationality or country -> the one name of the country: "Swedish" and "Sweden" compare equal."""
+"""The name of the country for each nationality or country in lower case, so that "Swedish" and "Sweden" are equal."""
 
 NATIONALITIES: Final = tuple(
     sorted(
@@ -156,7 +156,7 @@ STOP_WORDS: Final = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """The lower-case words of a text, stop words left out."""
+    """The lower-case words of a text, without stop words."""
     return [word for word in re.findall(r"\w+", text.lower()) if word not in STOP_WORDS]
 
 
@@ -167,8 +167,8 @@ _LONGEST_KEPT = 30
 
 
 def stem(word: str) -> str:
-    """A crude stem, enough to see that "directed", "director" and "directs" belong together."""
-    # Only words of ordinary length are remembered, so that what is remembered has a bound.
+    """A rough stem, which is the same for words such as "directed", "director" and "directs"."""
+    # Only words of ordinary length are cached, so that the cache is bounded.
     return _known_stem(word) if len(word) <= _LONGEST_KEPT else _ENDINGS.sub("", word)
 
 
@@ -178,10 +178,10 @@ def _known_stem(word: str) -> str:
 
 
 def stems(text: str) -> list[str]:
-    """The stems of a text's words, in order, stop words left out."""
+    """The stems of the words of a text, in order, without stop words."""
     return [stem(word) for word in words(text)]
 
 
 def country_of(text: str) -> str | None:
-    """The country's one name for a nationality or a country, or None where the text is neither."""
+    """The name of the country for a nationality or a country; None if the text is neither."""
     return COUNTRY_OF.get(text.lower().removeprefix("the ").strip(" .,'\""))
