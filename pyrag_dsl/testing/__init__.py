@@ -1,4 +1,4 @@
-"""What users need for their own tests of plans, tools, hooks and models.
+"""Strategies, laws and stand-ins for the user's own tests of plans, tools, hooks and models.
 
     from hypothesis import given
     from pyrag_dsl.testing import LawBroken, check_total, hostile_tools, plans
@@ -7,8 +7,8 @@
     def test_whatever_the_tools_do(text, tools):
         check_total(text, tools, hooks=[MyHook()])
 
-The strategies need Hypothesis, which comes with `pip install 'pyrag-dsl[test]'`; the laws and the scripted model
-server do without. Names are imported when they are first used.
+The strategies need Hypothesis (`pip install 'pyrag-dsl[test]'`). The laws and the scripted model server do not. The
+names below are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Importing the file `plans` would bind its name here, where that is the name of the strategy."""
+    """This package. An import of a submodule such as `plans` must not replace the strategy of the same name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

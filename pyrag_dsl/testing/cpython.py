@@ -1,8 +1,8 @@
-"""A plan run by CPython's own `exec`, and all that can be seen of the run: the yardstick of the law Faithful.
+"""Runs a plan by the `exec` of CPython and records what can be observed, for comparison in the law Faithful.
 
-Nothing is executed that the vetter has not accepted, and what is executed sees no builtin that could open, import
-or evaluate anything. Documented differences are taken out here: sets are compared without their order, named tuples
-leave a plan as tuples, and a tool that is given what it cannot take ends the plan, uncatchably.
+Only plans that the vetter accepts are executed, and they see no builtin that could open, import or evaluate anything.
+Documented differences are removed here: sets are compared without their order, named tuples leave a plan as tuples, and
+a tool call with invalid arguments ends the plan with an error that it cannot catch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,15 @@ UNFIT = "PLAN311"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run left: its value, or the class of the exception and its line; calls and output in order."""
+    """The outcome of a run by CPython or by this package.
+
+    Attributes:
+        value: the value as text with types; "" after an error.
+        error: the class of the exception, or a code; "" without an error.
+        line: the line of the plan at which the exception was raised; 0 if it has none.
+        calls: the tool calls as texts, in order.
+        printed: the output of the plan.
+    """
 
     value: str = ""
     error: str = ""
@@ -45,18 +53,18 @@ class Seen:
 
 
 class BadCall(BaseException):
-    """A tool was given arguments that it cannot take: a plan cannot catch that."""
+    """A tool was called with invalid arguments. A plan cannot catch this."""
 
 
 def by_cpython(text: str, tools: Mapping[str, Callable[..., Any]]) -> Seen:
-    """What `exec` makes of a plan; its top-level statements are in a function if one of them returns.
+    """Run a plan by `exec`. If a top-level statement returns, the statements are put into a function.
 
     Args:
         text: the plan.
         tools: plain callables by name.
 
     Raises:
-        PlanRejected: the vetter does not accept the plan; nothing was executed.
+        PlanRejected: the vetter does not accept the plan. Nothing was executed.
     """
     made = toolset(tools)
     parse(text, signatures_of(made))
@@ -69,7 +77,7 @@ def by_cpython(text: str, tools: Mapping[str, Callable[..., Any]]) -> Seen:
     out = io.StringIO()
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(out):
-            warnings.simplefilter("ignore")  # CPython warns of odd code: `1 is 1`, `"a"[0.5]`
+            warnings.simplefilter("ignore")  # CPython warns about code such as `1 is 1` and `"a"[0.5]`
             exec(compile(in_function(ast.parse(text)), "<plan>", "exec", dont_inherit=True), names)
     except (Exception, BadCall) as error:
         kind = BAD_CALL if isinstance(error, BadCall) else type(error).__name__
@@ -88,7 +96,7 @@ def asked(tool: str, arguments: Mapping[str, Any]) -> str:
 
 
 def can_leave(value: Any) -> bool:
-    """Whether a value is plain data through and through."""
+    """Whether a value and all its parts are plain data, which can leave a plan."""
     if isinstance(value, dict):
         return all(can_leave(key) and can_leave(item) for key, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset, collections.deque, *VIEWS)):
@@ -106,7 +114,7 @@ def can_leave(value: Any) -> bool:
 
 
 def _import(name: str, *details: Any, **more: Any) -> Any:
-    """Imports of the modules that plans are offered, and of those that C code of these imports as it goes."""
+    """Import a module that plans may import, or one that the C code of these modules imports while it runs."""
     if name not in MODULES and name not in ("_strptime", "time"):
         raise ImportError(name)
     return importlib.__import__(name, *details, **more)
@@ -122,7 +130,7 @@ FELL_THROUGH = object()
 
 @functools.cache
 def implied() -> dict[str, Any]:
-    """What plans may use without importing it."""
+    """The names that plans may use without an import, with their values."""
     found: dict[str, Any] = {name: importlib.import_module(name) for name in IMPLICIT}
     for name, module in IMPLICIT_MEMBERS.items():
         found[name] = getattr(importlib.import_module(module), name)
@@ -130,7 +138,7 @@ def implied() -> dict[str, Any]:
 
 
 def _recorded(tool: Tool, calls: list[str]) -> Callable[..., Any]:
-    """The tool with the signature that plans see; every call is noted."""
+    """A function with the signature that plans see, which records each call and calls the tool."""
     signature = _python_signature(tool.signature)
     declared = {param.name: param.type for param in tool.signature.params}
 
@@ -154,7 +162,10 @@ def _python_signature(signature: Signature) -> inspect.Signature:
 
 
 def _fitting(declared: str, value: Any) -> Any:
-    """An argument as a tool of ours would get it. Raises `BadCall`; written apart from the border, which it judges."""
+    """An argument as the engine would pass it to a tool. Raises `BadCall`.
+
+    The code of the border is not used, because the law Faithful checks it.
+    """
     if declared == "docs":
         declared, value = ("any", None) if value is None else ("list[str]", [value] if type(value) is str else value)
     if declared == "list[str]" and type(value) in (tuple, set, frozenset, collections.deque, *VIEWS):
@@ -186,7 +197,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _line(error: BaseException) -> int:
-    """The line of the plan at which an exception arose."""
+    """The line of the plan at which an exception was raised; 0 if it was not raised in the plan."""
     line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<plan>":
@@ -199,7 +210,7 @@ def _line(error: BaseException) -> int:
 
 
 def in_function(tree: ast.Module) -> ast.Module:
-    """A module whose top-level `return` is the value `__value__`; its variables stay those of the module."""
+    """A module whose top-level `return` assigns to `__value__`. Its variables are still those of the module."""
     if not any(isinstance(node, ast.Return) for statement in tree.body for node in _own(statement)):
         return tree
     function, call = ast.parse("def __plan__():\n    pass\n__value__ = __plan__()").body
@@ -214,7 +225,7 @@ def in_function(tree: ast.Module) -> ast.Module:
 
 
 class _Unannotated(ast.NodeTransformer):
-    """Module-level annotations taken out: a name that is declared `global` can have none."""
+    """Removes the annotations of variables, because a name that is declared `global` cannot have one."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return node
@@ -225,7 +236,7 @@ class _Unannotated(ast.NodeTransformer):
 
 
 def _own(statement: ast.AST) -> list[ast.AST]:
-    """Nodes of a statement, functions inside excluded."""
+    """The tree nodes of a statement, without those of functions in it."""
     found, stack = [], [statement]
     while stack:
         node = stack.pop()

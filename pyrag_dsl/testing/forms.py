@@ -1,11 +1,12 @@
-"""The phrases that generated plans are made of: one line for each, with holes for smaller phrases.
+"""The phrases of which generated plans are made: tables with one phrase in each line.
 
-`type flags phrase`. In a phrase, `$str` is a hole for any phrase of type str, `$STR` for a variable of that
-type, `$1` repeats the first hole, and `$$str` is a hole in which the names that the flag `x=str` declares may
-stand. Flags: `risky` for phrases that can raise an exception, features that the phrase belongs to, or `-`.
+A line is `type flags phrase`. In a phrase, `$str` is a hole for any phrase of type str, and `$STR` is a hole for a
+variable of this type. `$1` repeats the text of the first hole. `$$str` is a hole whose phrase may use the names that
+the phrase itself binds, which the flag `x=str` declares. The other flags are `risky` for a phrase that can raise an
+exception, and the features to which the phrase belongs. `-` stands for no flags.
 
-A phrase can be put into any other without more parentheses than it has. None shows what CPython does not fix:
-the order of a set of strings, addresses, the time.
+A phrase can fill a hole without further parentheses. No phrase depends on things that CPython does not define: the
+order of a set of strings, addresses, the time.
 """
 
 from __future__ import annotations
@@ -19,25 +20,39 @@ _HOLE = re.compile(r"\$(\$?)([a-z]+|[A-Z]+|1)")
 
 
 class Slot(NamedTuple):
-    """A place for a smaller phrase: any of that type, a variable only, or (type "1") the first hole again."""
+    """A hole for a smaller phrase.
+
+    Attributes:
+        type: the type of the phrase; "1" for the text of the first hole.
+        variable: whether only a variable can fill it.
+        inner: whether its phrase may use the names that the phrase around it binds.
+    """
 
     type: str
     variable: bool
-    inner: bool  # the names that the phrase binds itself may stand here
+    inner: bool
 
 
 class Form(NamedTuple):
-    """A phrase: texts and holes in turn, and what it asks for."""
+    """A phrase of a table.
+
+    Attributes:
+        parts: its texts and holes, in order.
+        binds: the names that it binds, with their types.
+        needs: the types of which a variable must be in scope.
+        features: the features to which it belongs.
+        risky: whether it can raise an exception.
+    """
 
     parts: tuple[str | Slot, ...]
     binds: tuple[tuple[str, str], ...]
-    needs: frozenset[str]  # types of variables that must be in scope
+    needs: frozenset[str]
     features: frozenset[str]
     risky: bool
 
     @property
     def parenthesised(self) -> bool:
-        """Whether the phrase is an operation in its own parentheses, which can be left out."""
+        """Whether the phrase has parentheses around it that can be left out."""
         first, last = self.parts[0], self.parts[-1]
         return not isinstance(first, Slot) and first[0] == "(" and last == ")" and not self.binds
 
@@ -301,7 +316,7 @@ date    modules             $date.replace(year=2001, day=1)
 date    modules,risky       datetime.strptime($str, "%d %B %Y")
 """)
 
-# What stands in an f-string: quotes are single, and every hole is a variable or a plain number.
+# The fields of f-strings. Quotes in them are single, and every hole is a variable.
 FIELDS = _table(r"""
 field   -       {$STR}
 field   -       {$STR!r}
@@ -383,7 +398,7 @@ effect  risky           assert $bool, $str
 effect  -               assert isinstance($int, int), "never"
 """)
 
-# What a `for` loop runs over, with the types of its targets: no more than four rounds.
+# The iterables of `for` loops, by the types of the targets. None has more than four items.
 LOOPS = _table(r"""
 str         -   $docs[:3]
 str         -   ($str, $str)

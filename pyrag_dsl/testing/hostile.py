@@ -1,6 +1,6 @@
-"""Tools that do what no tool should: raise anything, return anything, hang. For the law that every run ends well.
+"""Tools that misbehave: they raise anything, return anything, or hang. They test the law Total.
 
-What a call does is a function of a seed and of the arguments, as with `StubTools`, so that a failure comes again.
+As with `StubTools`, the behaviour of a call depends only on a seed and the arguments, so a failure can be repeated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .stubs import StubTools
 
 
 class _HostileText(str):
-    """Text that fights back."""
+    """A text whose methods raise."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class _HostileText(str):
 
 
 class _Object:
-    """Fails at every touch."""
+    """An object that raises at every use."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(f"no {name}")
@@ -55,7 +55,7 @@ class _Object:
 
 
 class _Silent(Exception):
-    """An exception that cannot be shown."""
+    """An exception whose message cannot be read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no message")
@@ -68,7 +68,7 @@ class _Silent(Exception):
 
 
 class _Base(BaseException):
-    """No `Exception`."""
+    """An exception that does not derive from `Exception`."""
 
 
 def _raising(kind: Callable[[], BaseException]) -> Callable[[], Any]:
@@ -104,7 +104,7 @@ async def _coroutine() -> Any:
     raise ValueError("in a coroutine")
 
 
-# KeyboardInterrupt is not among them: it is how a person ends the search.
+# KeyboardInterrupt is missing, because a user ends the search with it.
 _MISDEEDS: dict[str, Callable[[], Any]] = {
     "raises ValueError": _raising(lambda: ValueError("secret")),
     "raises StopIteration": _raising(lambda: StopIteration("a")),
@@ -151,14 +151,14 @@ MISDEEDS = (*_MISDEEDS, "sleeps")
 
 @dataclass(frozen=True, slots=True)
 class HostileTools:
-    """Tools of which some calls go wrong; which, and how, is decided by a seed and the arguments.
+    """Tools that misbehave in some calls. The seed and the arguments decide in which calls and how.
 
     Attributes:
-        seed: of what goes wrong, and of the results of the calls that do not.
-        nap: seconds that a call sleeps which does.
-        is_async: whether the tools are coroutine functions. One that sleeps lets itself be cancelled only at the
-            second attempt.
-        without: misdeeds that do not happen; such calls give good results.
+        seed: the seed of the misdeeds, and of the results of the other calls.
+        nap: the seconds for which a call with the misdeed "sleeps" sleeps.
+        is_async: whether the tools are coroutine functions. While one of them sleeps, it ignores the first attempt to
+            cancel it.
+        without: misdeeds that do not happen. Such calls return good results instead.
     """
 
     seed: int
@@ -167,7 +167,7 @@ class HostileTools:
     without: tuple[str, ...] = ()
 
     def misdeed(self, tool: str, arguments: Mapping[str, object]) -> str:
-        """What a call does: one of `MISDEEDS`, or "" for a good result, as about half of the calls give."""
+        """The misdeed of a call: one of `MISDEEDS`, or "" for a good result. About half of the calls are good."""
         asked = repr((self.seed, tool, sorted(arguments.items()))).encode("utf-8", "backslashreplace")
         draw = int.from_bytes(hashlib.blake2b(asked, digest_size=4).digest(), "big")
         misdeed = "" if draw % 2 else MISDEEDS[draw // 2 % len(MISDEEDS)]
@@ -188,7 +188,7 @@ class HostileTools:
             if misdeed not in _MISDEEDS:
                 return stub(*args, **keywords)
             result = _MISDEEDS[misdeed]()
-            # Of what is reported only the usage is wrong.
+            # If a call reports usage, only the usage is wrong, and the value is good.
             return replace(result, value=stub(*args, **keywords)) if type(result) is Reported else result
 
         return tool
@@ -213,11 +213,11 @@ def _named(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]
 
 
 def hostile_tools(nap: float = 0.5, without: tuple[str, ...] = ()) -> st.SearchStrategy[HostileTools]:
-    """Tools that raise, return and hang as tools should not.
+    """A strategy for tools that misbehave.
 
     Args:
-        nap: seconds for which a call that hangs does so; longer than the deadline of the run to be of interest.
-        without: those of `MISDEEDS` that do not happen.
+        nap: the seconds for which a call hangs. Choose more than the deadline of the run.
+        without: the misdeeds, from `MISDEEDS`, that do not happen.
 
     >>> from hypothesis import given, settings
     >>> @settings(database=None)

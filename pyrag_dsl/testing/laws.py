@@ -1,15 +1,15 @@
-"""The laws of the engine as plain functions: each returns if its law held for this plan, and raises `LawBroken` if not.
+"""The laws of the engine as plain functions. Each returns None if its law holds for a plan, or raises `LawBroken`.
 
-    check_faithful    a plan does what CPython's `exec` does with it
-    check_total       any text, any tools: a result or a `PlanError`, in time
-    check_monotone    raising a limit changes nothing for a run that did not meet it
-    check_concurrent  concurrent equals sequential, whatever the calls take
-    check_replay      a replay of the trace is the run again, without tools
-    check_priced      a plan takes no more of processor and memory than it pays for
+    check_faithful    a plan does the same here and in the `exec` of CPython
+    check_total       any text with any tools ends in time with a result or a `PlanError`
+    check_monotone    a higher limit changes nothing for a run that did not exceed the lower one
+    check_concurrent  a concurrent run equals the sequential one, for any durations of the calls
+    check_replay      a replay of the trace equals the run, and calls no tools
+    check_priced      a plan takes no more time and memory than it is charged for
 
-`tools` is a mapping of callables, as for `pyrag_dsl.run`, or an object with a method `functions()` that gives one,
-such as `StubTools`. All but `check_total` want plain functions whose results depend on their arguments only;
-`check_priced` is about plans that call no tools. Hypothesis is not needed.
+`tools` is a mapping of callables, as for `pyrag_dsl.run`, or an object with a method `functions()` that returns one,
+such as `StubTools`. For all laws except `check_total`, they must be plain functions whose results depend only on their
+arguments. `check_priced` is for plans that call no tools. Hypothesis is not needed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _TELLING = ("error: ", "ending: ")
 _CLOCK = re.compile(r"\b(?:now|today|utcnow)\b")
 _OUT_OF_TIME = "PLAN402"
 _TOO_MANY_CALLS = "PLAN408"
-# Where a value is refused because a limit of the border, or of `topk`, was met; or for what it is.
+# A value was refused: it exceeds a limit of the border or of `topk`, or it is not plain data.
 _AT_THE_BORDER = frozenset({"PLAN311", "PLAN501", "PLAN502"})
 
 
@@ -56,9 +56,9 @@ class LawBroken(AssertionError):
     """A law does not hold.
 
     Attributes:
-        law: its name: "faithful", "total", "monotone", "concurrent", "replay" or "priced".
+        law: the name of the law: "faithful", "total", "monotone", "concurrent", "replay" or "priced".
         text: the plan.
-        detail: what differed, in words; one thing a line.
+        detail: the differences in words, one in each line.
     """
 
     def __init__(self, law: str, text: str, detail: str) -> None:
@@ -72,20 +72,24 @@ class LawBroken(AssertionError):
 
     @property
     def kind(self) -> str:
-        """The same for failures that look alike: what differed, without the values, places and numbers."""
+        """A text that is equal for similar failures: the differences without values, places and numbers."""
         lines = (line if line.startswith(_TELLING) else line.partition(": ")[0] for line in self.detail.splitlines())
         return _NUMBERS.sub("_", f"{self.law}: {' | '.join(lines)}")
 
 
 def check_faithful(text: str, tools: Tools) -> None:
-    """A plan has the value, type, representation, calls, output and exception that it has in CPython.
+    """A plan has the same value, type, representation, calls, output and exception as in CPython.
 
-    The order of sets and the time of day are excepted: a plan that asks for the time is passed over. So is one that
-    meets a limit, which CPython does not have, and one whose tools fail, which a plan cannot catch here.
+    The order of sets is not compared. Some plans are not checked: those that read the clock, those that exceed a limit,
+    which CPython does not have, and those whose tools fail, which a plan cannot catch here.
+
+    Args:
+        text: the plan.
+        tools: plain functions of their arguments.
 
     Raises:
         LawBroken: there is a difference.
-        PlanRejected: the plan is not accepted; nothing was executed.
+        PlanRejected: the vetter does not accept the plan. Nothing was executed.
     """
     if _CLOCK.search(text):
         return
@@ -128,21 +132,21 @@ def check_total(
     slack: float | None = SLACK,
     **options: Any,
 ) -> None:
-    """Any text ends, with any tools, in a result or a `PlanError`, within the deadline and a little.
+    """Any text with any tools ends in a result or a `PlanError`, not much later than the deadline.
 
     Args:
-        text: anything.
-        tools: anything that can be declared. Plain tools may hang; asynchronous ones must not block the loop.
-        limits: those of the run, one second of wall-clock time if not given.
-        slack: seconds beyond the deadline. A run that takes longer is run twice more, since the machine may have
-            been busy; None if time is of no concern.
-        options: for `pyrag_dsl.run`: hooks, mode ...
+        text: any text.
+        tools: any tools that can be declared. Plain tools may hang. Asynchronous ones must not block the loop.
+        limits: the limits of the run; None for a deadline of one second.
+        slack: the seconds by which a run may exceed the deadline; None to ignore the time. A run that takes longer is
+            repeated up to two times, because the machine may have been busy.
+        options: further arguments of `pyrag_dsl.run`: hooks, mode ...
 
     Raises:
-        LawBroken: something else was raised, or it took too long, or what is left cannot be shown or saved.
+        LawBroken: another error was raised, the run took too long, or its result, error or trace cannot be shown.
     """
     limits = limits or Limits(deadline=1.0)
-    declared = list(toolset(functions(tools)).values())  # mistakes in tools are the caller's
+    declared = list(toolset(functions(tools)).values())  # tools that cannot be declared are an error of the caller
     for attempt in range(3):
         began = time.monotonic()
         _any_ending(text, lambda: run(text, declared, limits=limits, **options))
@@ -176,13 +180,13 @@ def _any_ending(text: str, go: Callable[[], Any]) -> None:
 
 
 def check_monotone(text: str, tools: Tools, limits: Limits, raised: Limits) -> None:
-    """A run that ends within its limits ends alike where they are higher.
+    """A run that ends within its limits ends in the same way with higher limits.
 
     Args:
         text: the plan.
         tools: plain functions of their arguments.
-        limits: the lower limits. A run that meets one, or is refused something at the border, is passed over.
-        raised: the same or higher ones.
+        limits: the lower limits. A run that exceeds one, or has a value refused at the border, is not checked.
+        raised: the same or higher limits.
 
     Raises:
         LawBroken: the runs differ in ending, value, calls or output.
@@ -201,29 +205,30 @@ def check_monotone(text: str, tools: Tools, limits: Limits, raised: Limits) -> N
 
 
 def check_concurrent(text: str, tools: Tools, latency: Latency, **options: Any) -> None:
-    """The concurrent run is the sequential run, and takes no longer, whatever the calls take (in virtual time).
+    """A concurrent run equals the sequential run and takes no longer, in virtual time, for any durations of the calls.
 
     Args:
         text: the plan.
         tools: plain functions of their arguments.
-        latency: seconds for a call, from what is asked; `Latencies` for example.
-        options: for both runs.
+        latency: a function that returns the seconds of a call, for example `Latencies`.
+        options: further arguments of both runs.
 
     Raises:
-        LawBroken: the runs differ in ending, value, calls or output, or for a plan that ends well in calls made or
-            in their traces. A run that ends at the limit of calls may have come to fewer of them.
+        LawBroken: the concurrent run takes longer, or the runs differ in ending, value, calls or output or, for a plan
+            that ends without an error, in the calls that were made or in their traces. If the limit of calls ends both
+            runs, the concurrent one may have reached fewer calls.
     """
     one = observe_async(text, tools, latency, mode="sequential", **options)
     other = observe_async(text, tools, latency, mode="concurrent", **options)
     first, second = ("sequential", one), ("concurrent", other)
     if _TOO_MANY_CALLS in one.codes and other.calls == one.calls[: len(other.calls)]:
-        # The limit counts calls made. Those that were made ahead may be some that the sequential run, which the limit
-        # ends as well, would not have come to.
+        # The limit counts the calls that are made. The concurrent run may have made some early that the sequential run,
+        # which the limit ends as well, did not reach.
         _compare("concurrent", text, first, second, ("ending", "codes"))
         return
     _compare("concurrent", text, first, second, ("ending", "value", "calls", "printed"))
     if one.ending == "done":
-        # Of equal calls of an idempotent tool one may be made for all: fewer are made then, and never more.
+        # One call of an idempotent tool may serve all equal calls. Then fewer calls are made, but never more.
         needless = Counter(other.made) - Counter(one.made)
         if needless or set(one.made) != set(other.made) or other.speculative:
             alike = _differences(
@@ -239,16 +244,17 @@ def check_concurrent(text: str, tools: Tools, latency: Latency, **options: Any) 
 
 
 def check_replay(text: str, tools: Tools, latency: Latency | None = None, **options: Any) -> None:
-    """A replay of a run's trace, kept or saved and loaded, is the run again, and calls no tool.
+    """A replay of the trace of a run, from memory or from a file, equals the run and calls no tool.
 
     Args:
         text: the plan.
         tools: plain functions of their arguments.
-        latency: makes the run a concurrent one, in virtual time.
-        options: for the run.
+        latency: a function that returns the seconds of a call, for a concurrent run in virtual time; None for a
+            sequential run.
+        options: further arguments of the run.
 
     Raises:
-        LawBroken: the runs differ in ending, value, calls, output or, but for speculative calls, in their traces.
+        LawBroken: the runs differ in ending, value, calls or output or, without speculative calls, in their traces.
     """
     if latency is None:
         first = observe(text, tools, **options)
@@ -270,18 +276,18 @@ _pace: list[float] = []
 
 
 def check_priced(text: str) -> None:
-    """A plan takes of the processor and of memory what it pays for, within a factor.
+    """A plan takes the time and memory that it is charged for, within a factor.
 
-    It runs under low limits in a process of its own, which the system ends if the plan does not. What takes too long
-    is measured again, beside a new calibration, since the machine may have been busy. Where processes cannot fork
-    the law is passed over.
+    The plan runs under low limits in a process of its own, which the system ends if the plan does not end. If it takes
+    too long, it is measured again with a new calibration, because the machine may have been busy. On systems without
+    `fork`, nothing is checked.
 
     Args:
         text: a plan that calls no tools.
 
     Raises:
-        LawBroken: it takes far more than it pays for, as `pyrag_dsl.testing.meter` judges.
-        PlanRejected: the plan is not accepted; nothing was run.
+        LawBroken: the plan takes far more than it is charged for, by the measure of `pyrag_dsl.testing.meter`.
+        PlanRejected: the vetter does not accept the plan. Nothing was run.
     """
     if not hasattr(os, "fork"):
         return
@@ -295,7 +301,7 @@ def check_priced(text: str) -> None:
     if not reading.dear:
         return
     lines = [line.strip() for line in text.splitlines() if line.strip() not in ("", "pass", "except Exception:")]
-    told = [f"{name} of `{lines[-1]}`: {value:.1f} for each paid" for name, value in reading.excess().items()]
+    told = [f"{name} of `{lines[-1]}`: {value:.1f} for each charged" for name, value in reading.excess().items()]
     raise LawBroken("priced", text, "\n".join([*told, f"ending: {reading.ended}"]))
 
 
@@ -307,7 +313,7 @@ CHECKS = {
     "replay": check_replay,
     "priced": check_priced,
 }
-"""The laws by name."""
+"""The functions of the laws by name."""
 
 
 # ------------------------------------------------------------------- differences

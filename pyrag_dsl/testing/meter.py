@@ -1,14 +1,15 @@
-"""A meter over the vocabulary: what each word takes of memory and of the processor, beside what the plan pays for it.
+"""The meter: it compares the memory and time that each word of the language takes with its charge.
 
-    python -m pyrag_dsl.testing.meter                  # bytes allocated for each byte paid
-    python -m pyrag_dsl.testing.meter --cpu            # the processor's time for each step, too; some minutes
-    python -m pyrag_dsl.testing.meter --only 'Counter' # probes whose text matches a regular expression
+    python -m pyrag_dsl.testing.meter                  # bytes allocated for each byte charged
+    python -m pyrag_dsl.testing.meter --cpu            # also the processor time for each step; takes some minutes
+    python -m pyrag_dsl.testing.meter --only 'Counter' # only probes whose text matches a regular expression
 
-Each probe of `pyrag_dsl.testing.probes` runs in a process of its own, under limits of the operating system, so that
-what would never end is a finding like any other. It is given a few thousand steps and a little memory; the meter
-compares what it used up with what the process took. Exit status 1 says that something takes far more than it pays.
+The probes of `pyrag_dsl.testing.probes` run in child processes under limits of the operating system, so that an
+operation that never ends is found as well. Each probe has a few thousand steps and a little memory. The meter compares
+its charges with what the process took. Exit status 1 means that a probe takes far more than its charge.
 
-This needs a system that forks. Bytes are exact; times are relative to a calibrating loop, the least of several.
+This needs a system with `fork`. Bytes are exact. A time is the least of several measurements, in units of a calibration
+loop.
 """
 
 from __future__ import annotations
@@ -38,31 +39,32 @@ from ..interpreter.machine import Machine
 from ..interpreter.values import CONTAINERS, Iter
 from .probes import Probe, groups
 
-STEPS = 1_000  # that a probe may take while its bytes are counted
-TIMED = 5_000  # that it may take while its time is
-LARGER = 16  # times as many, for what does not get through one round
-MEMORY = 1024 * 1024  # bytes that it may use
-DEAREST = 8.0  # times the calibrating loop, for each step
-LARGEST = 4.0  # bytes, for each byte paid
-UNPAID = 24  # bytes that each step may take beside: what is small is bounded by the steps
+STEPS = 1_000  # the limit of steps of a probe while its bytes are counted
+TIMED = 5_000  # the limit of steps of a probe while its time is measured
+LARGER = 16  # the factor on `TIMED` for a probe that does not complete one round
+MEMORY = 1024 * 1024  # the limit of memory of a probe, in bytes
+DEAREST = 8.0  # the most time for a step, in steps of the calibration loop
+LARGEST = 4.0  # the most bytes allocated for each byte charged
+UNPAID = 24  # bytes that each step may allocate without a charge: the limit of steps bounds them
 SLACK_BYTES = 16 * 1024
 SLACK_SECONDS = 0.001
-GUARD_SECONDS = 2  # of the processor, after which a probe is ended
-GUARD_BYTES = 1024 * 1024 * 1024  # of address space, on top of what the process has
-# What a piece may use, so that the vetter knows it: three statements that are not carried out again.
+GUARD_SECONDS = 2  # processor time after which a probe is killed
+GUARD_BYTES = 1024 * 1024 * 1024  # of address space, in addition to that of the process
+# Three statements that bind the names of a piece for the vetter. They are not executed.
 _KNOWN = (
     "import typing\nX = Y = A = K = Z = W = L = G = F = n = None\ncollections.namedtuple('R', 'f0 f1 f999 f1999')\n"
 )
 
 
 class Measurement(NamedTuple):
-    """What a probe took.
+    """The time and memory that a probe took.
 
     Attributes:
         probe: the probe.
-        cpu: the processor's time for each step, in calibrating loops; 0 where it was not measured.
-        memory: bytes allocated for each byte paid, what any run needs aside.
-        ended: by what: the code of a limit, or "killed" where the system had to end it, or "unmade" and why.
+        cpu: the processor time for each step, in steps of the calibration loop; 0 if it was not measured.
+        memory: the bytes allocated for each byte charged, without those that any run needs.
+        ended: how the probe ended: "done", the code of a limit, the class of an exception, "killed" if the system ended
+            it, or "unmade: " with the reason why its operands cannot be made.
     """
 
     probe: Probe
@@ -72,11 +74,11 @@ class Measurement(NamedTuple):
 
     @property
     def dear(self) -> bool:
-        """Whether it takes far more than it pays."""
+        """Whether the probe takes far more than its charge."""
         return bool(self.excess())
 
     def excess(self) -> dict[str, float]:
-        """What it takes far more of than it pays: "time", in loops for each step, and "memory", in bytes."""
+        """The values above their bounds: "time" in calibration steps for each step, "memory" in bytes for each byte."""
         taken = {"time": (self.cpu, DEAREST), "memory": (self.memory, LARGEST)}
         return {name: value for name, (value, most) in taken.items() if value > most}
 
@@ -86,7 +88,7 @@ class Unmade(Exception):
 
 
 class Bench:
-    """A pass that stands still, so that one piece after another can be carried out with the variables it has."""
+    """A machine with the variables of a setup, on which one piece of program after another can be run."""
 
     def __init__(self, setup: str) -> None:
         self.program = parse(setup)
@@ -95,14 +97,14 @@ class Bench:
         self.prepare()
 
     def prepare(self) -> None:
-        """Make the operands, again where a probe has changed them."""
+        """Make the operands, or make them again after a probe has changed them. Raises `Unmade`."""
         _, ended = self.run(self.program, 10**8, 10**10)
         if ended != "done":
             raise Unmade(ended)
         self.shape = self._shape()
 
     def tidy(self) -> None:
-        """Drop what the last probe has made."""
+        """Drop the values that the last probe has made."""
         variables = self.machine.globals
         variables["K"], variables["Z"], variables["W"], variables["n"] = [], {}, None, 1
         if self._shape() != self.shape:
@@ -113,7 +115,7 @@ class Bench:
         return [(id(value), len(value) if type(value) in CONTAINERS else 0) for value in values]
 
     def run(self, program: Program, steps: int, memory: int) -> tuple[int, str]:
-        """The bytes that a program pays, and what ended it."""
+        """Run a program. Returns the bytes that it was charged for, and how it ended."""
         machine = self.machine
         machine.limits = replace(machine.limits, steps=steps, memory=memory)
         machine.fuel, machine.reserve = min(1_000, steps), max(0, steps - 1_000)
@@ -131,7 +133,7 @@ class Bench:
 
 @cache
 def piece(text: str) -> Program | None:
-    """A program that goes on with the variables of a bench; None for what is no plan."""
+    """A program that uses the variables of a bench; None if the vetter does not accept the text."""
     try:
         program = parse(_KNOWN + text)
     except PlanRejected:
@@ -142,9 +144,9 @@ def piece(text: str) -> Program | None:
 
 
 def timed(bench: Bench, program: Program, steps: int) -> float:
-    """Seconds of the processor that a program takes.
+    """The processor time of a program, in seconds.
 
-    Under a limit on its time, some systems count the time of a process in steps of 4 ms, but that of a thread exactly.
+    The time of the thread is read, because some systems count the time of a process in steps of 4 ms if it is limited.
     """
     lowered(program, "sequential")
     began = time.thread_time()
@@ -153,7 +155,7 @@ def timed(bench: Bench, program: Program, steps: int) -> float:
 
 
 def weighed(bench: Bench, program: Program, steps: int = STEPS, memory: int = MEMORY) -> tuple[float, str]:
-    """Bytes that a program allocates for each that it pays, and what ended it."""
+    """The bytes that a program allocates for each byte that it is charged for, and how it ended."""
     lowered(program, "sequential")
     tracemalloc.start()
     paid, ended = bench.run(program, steps, memory)
@@ -163,18 +165,24 @@ def weighed(bench: Bench, program: Program, steps: int = STEPS, memory: int = ME
 
 
 def pace() -> float:
-    """Seconds that a step of the calibrating loop takes: arithmetic on small integers."""
+    """The seconds of a step in the calibration loop, which adds small integers."""
     program, bench, steps = piece("while True: n = n + 1"), Bench("n = 0"), 50_000
     assert program is not None
     return min(timed(bench, program, steps) for _ in range(5)) / steps
 
 
 def take(bench: Bench, probe: Probe, unit: float) -> Measurement | None:
-    """Measure one probe; None if it does not fit its operands. `unit`: seconds of a step; 0 leaves time out."""
+    """Measure one probe. None if the use does not fit the operands.
+
+    Args:
+        bench: the bench with the operands.
+        probe: the probe.
+        unit: the seconds of a step in the calibration loop; 0 to measure only memory.
+    """
     trial = piece(probe.alone)
     if trial is None or bench.run(trial, STEPS, MEMORY)[1] in ("TypeError", "AttributeError"):
         return None
-    if type(bench.machine.globals.get("W")) is Iter:  # it is made for nothing, and used up for something
+    if type(bench.machine.globals.get("W")) is Iter:  # making an iterator costs nothing, but consuming it does
         probe = probe._replace(use=f"list({probe.use})")
     kept, bare = piece(probe.loop(keep=True)), piece(probe.loop(keep=False))
     if kept is None or bare is None:
@@ -185,14 +193,14 @@ def take(bench: Bench, probe: Probe, unit: float) -> Measurement | None:
     cpu = 0.0
     if unit:
         cpu = _price(bench, bare, TIMED, unit)
-        if bench.machine.globals["n"] <= 1:  # in so few steps it did not get through one round
+        if bench.machine.globals["n"] <= 1:  # the probe did not complete one round in so few steps
             cpu = _price(bench, bare, LARGER * TIMED, unit)
         bench.tidy()
     return Measurement(probe, cpu, memory, ended)
 
 
 def _price(bench: Bench, program: Program, steps: int, unit: float) -> float:
-    """The processor's time for each step, in calibrating loops: the least of five, or the first that is small."""
+    """The processor time for each step, in calibration steps: the least of five, or the first that is small."""
     least = float("inf")
     for _ in range(5):
         bench.machine.globals["n"] = 0
@@ -204,14 +212,14 @@ def _price(bench: Bench, program: Program, steps: int, unit: float) -> float:
 
 
 def measure(group: Sequence[Probe], unit: float) -> Iterator[Measurement]:
-    """Readings of probes that share their operands."""
+    """Measure probes that share their operands, in child processes. A probe that kills its process is measured so."""
     try:
         bench = Bench(group[0].setup)
     except Unmade as unmade:
         yield Measurement(group[0], 0.0, 0.0, f"unmade: {unmade}")
         return
     for probe in group:
-        piece(probe.alone)  # read once, and not in every child
+        piece(probe.alone)  # cached here, so that the children need not parse it
     gc.collect()
     gc.freeze()
     begin = 0
@@ -221,7 +229,7 @@ def measure(group: Sequence[Probe], unit: float) -> Iterator[Measurement]:
             if told is not None:
                 use, *reading = told
                 probe = group[at]._replace(use=use)
-                for keep in (True, False):  # so that the next children know them already
+                for keep in (True, False):  # cached here for the next children
                     piece(probe.loop(keep=keep))
                 yield Measurement(probe, *reading)
         if begin <= len(group):
@@ -229,7 +237,11 @@ def measure(group: Sequence[Probe], unit: float) -> Iterator[Measurement]:
 
 
 def _take_all(bench: Bench, group: Sequence[Probe], begin: int, unit: float, tell: Callable[[Any], None]) -> None:
-    """Tell the number of each probe before it is measured, and what was measured after; in the end that all is done."""
+    """Measure probes from `begin` on, and report by `tell`.
+
+    The index of each probe is reported before it is measured, so that the parent knows which one killed the process,
+    and again with its measurement. After the last probe, the number of probes is reported.
+    """
     for at in range(begin, len(group)):
         tell((at, None))
         guard()
@@ -240,7 +252,7 @@ def _take_all(bench: Bench, group: Sequence[Probe], begin: int, unit: float, tel
 
 
 def told_by(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
-    """What `work` tells, from a process of its own, until it ends or is ended."""
+    """Run `work` in a child process, and yield what it reports until the process ends or is killed."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -261,7 +273,7 @@ def told_by(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
 
 
 def _confine() -> None:
-    """Bound the memory of this process; what a probe breaks must not be found elsewhere."""
+    """Limit the memory of this process, and write no core file."""
     with open("/proc/self/statm", encoding="ascii") as file:
         present = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (present + GUARD_BYTES,) * 2)
@@ -269,16 +281,22 @@ def _confine() -> None:
 
 
 def guard(seconds: int = GUARD_SECONDS) -> None:
-    """End this process if what comes next takes more than so many seconds of the processor."""
+    """Let the system kill this process if it takes more than `seconds` of processor time from now on."""
     spent = int(time.process_time()) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, resource.RLIM_INFINITY))
 
 
 def spend(text: str, unit: float, *, steps: int = 30_000, memory: int = 8 * MEMORY) -> Measurement:
-    """What a whole plan without tool calls takes, under limits that are low for a plan.
+    """Measure a whole plan without tool calls, under limits that are low for a plan.
+
+    Args:
+        text: the plan.
+        unit: the seconds of a step in the calibration loop.
+        steps: the limit of steps.
+        memory: the limit of memory, in bytes.
 
     Raises:
-        PlanRejected: if it is no plan.
+        PlanRejected: the vetter does not accept the plan.
     """
     program = parse(text)
 
@@ -295,7 +313,7 @@ def spend(text: str, unit: float, *, steps: int = 30_000, memory: int = 8 * MEMO
 
 
 def survey(unit: float, only: str = "") -> Iterator[Measurement]:
-    """Readings of all probes whose text matches a regular expression."""
+    """Measure all probes whose text matches a regular expression. `unit` is as in `take`."""
     wanted = re.compile(only)
     for group in groups():
         chosen = [probe for probe in group.probes() if wanted.search(f"{probe.word} {probe}")]
@@ -304,10 +322,12 @@ def survey(unit: float, only: str = "") -> Iterator[Measurement]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what takes far more than it pays, the worst first."""
+    """Print the probes that take far more than their charge, the worst first. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pyrag_dsl.testing.meter", description=__doc__.split("\n")[0])
-    parser.add_argument("--cpu", action="store_true", help="measure the time of the processor too")
-    parser.add_argument("--only", metavar="PATTERN", default="", help="a regular expression on the probes")
+    parser.add_argument("--cpu", action="store_true", help="also measure processor time")
+    parser.add_argument(
+        "--only", metavar="PATTERN", default="", help="measure only probes that match this regular expression"
+    )
     options = parser.parse_args(arguments)
     unit = pace() if options.cpu else 0.0
     count, dear = 0, []
@@ -320,7 +340,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{'cpu':>9} {'memory':>9} ended     what")
     for reading in dear:
         print(_line(reading))
-    print(f"{count:,} probes, {len(dear):,} take more than they pay")
+    print(f"{count:,} probes, {len(dear):,} take more than their charge")
     return 1 if dear else 0
 
 

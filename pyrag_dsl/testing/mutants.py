@@ -1,4 +1,4 @@
-"""A strategy that breaks plans in the ways in which models and attackers break them."""
+"""A strategy that changes plans in ways in which models and attackers get them wrong."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _PARTS = (
 
 @st.composite
 def mutants(draw: st.DrawFn, plan: st.SearchStrategy[str], most: int = 3) -> str:
-    """Texts that are almost plans: a few changes of a token, a quote, an indentation, a word or a line.
+    """A strategy for texts that are almost plans: a few tokens, quotes, indentations, words or lines are changed.
 
-    Many are still plans. Never `exec` one that the vetter has not accepted.
+    Many of the texts are still plans. Never `exec` one that the vetter has not accepted.
 
     Args:
-        plan: the plans to break.
-        most: how many changes at most.
+        plan: a strategy for the plans to change.
+        most: the most changes of a plan.
 
     >>> mutants(st.just("final_answer = answer('Who?')\\n")).example()  # doctest: +SKIP
     "final_answer = answer answer('Who?')\\n"

@@ -1,4 +1,4 @@
-"""A run reduced to what can be compared: how it ended, with what, after which calls, in which virtual time."""
+"""The observable outcome of a run, for comparisons: ending, value, calls, output and virtual time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Latency = Callable[[object], float]
 
 
 class Stubs(Protocol):
-    """What makes tools: `StubTools`, `HostileTools`."""
+    """An object that makes tools, such as `StubTools` and `HostileTools`."""
 
     def functions(self) -> dict[str, Callable[..., Any]]: ...
 
@@ -33,17 +33,17 @@ Tools = Mapping[str, Any] | Stubs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """How a run ended.
+    """The observable outcome of a run.
 
     Attributes:
         ending: "done", or the class of the error.
         value: the final answer with the types of its parts; or codes, places and messages of the diagnostics.
         codes: the codes of the diagnostics of a run that failed.
-        calls: node and arguments of every call, in program order.
-        printed: what the plan printed.
-        trace: the whole trace; None if the plan was refused.
-        made: tool and arguments of the calls in fact made, in the order in which they began.
-        seconds: virtual seconds that the run took.
+        calls: the node and arguments of every call, in program order.
+        printed: the output of the plan.
+        trace: the trace; None if the plan was rejected.
+        made: the tool and arguments of the calls that were really made, in the order in which they started.
+        seconds: the virtual seconds that the run took.
     """
 
     ending: str
@@ -57,19 +57,19 @@ class Observed:
 
     @property
     def speculative(self) -> tuple[str, ...]:
-        """Nodes of the calls that a sequential run would not have come to."""
+        """The nodes of the speculative calls, which a sequential run would not have reached."""
         if self.trace is None:
             return ()
         return tuple(event.node for event in self.trace.of(CallFinished) if event.speculative)
 
 
 def functions(tools: Tools) -> Mapping[str, Any]:
-    """Tools by name, from whatever a law is given."""
+    """The tools by name, from either form of `Tools`."""
     return tools if isinstance(tools, Mapping) else tools.functions()
 
 
 def shown(value: Any) -> str:
-    """A value with the exact types of all its parts, without the order of sets."""
+    """A value as text, with the exact types of all its parts and without the order of sets."""
     kind = type(value)
     parts: Any = value
     if isinstance(value, (set, frozenset)):
@@ -88,7 +88,7 @@ VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def observe(text: str, tools: Tools, **options: Any) -> Observed:
-    """Run a plan in this thread, one call after the other unless the options say otherwise."""
+    """Run a plan in this thread, in the mode "sequential" unless the options name another."""
     options = {"mode": "sequential", "now": NOW, "limits": LIMITS, **options}
     try:
         result = run(text, functions(tools), **options)
@@ -98,7 +98,7 @@ def observe(text: str, tools: Tools, **options: Any) -> Observed:
 
 
 def replay(text: str, trace: Any) -> Observed:
-    """Run a plan on its trace (a `Trace` or the path of one), without tools."""
+    """Replay a plan on its trace, which is a `Trace` or the path of one, without tools."""
     try:
         result = run(text, journal=trace, replay=True)
     except PlanError as error:
@@ -107,7 +107,7 @@ def replay(text: str, trace: Any) -> Observed:
 
 
 def observe_async(text: str, tools: Tools, latency: Latency, **options: Any) -> Observed:
-    """Run a plan under a virtual clock; each call of a plain tool takes what `latency((tool, arguments))` says."""
+    """Run a plan in virtual time. Each call takes the seconds that `latency` returns for its tool and arguments."""
     made: list[str] = []
     slow = {name: _slowed(tool, latency, made) for name, tool in toolset(functions(tools)).items()}
     options = {"now": NOW, "limits": LIMITS, **options}

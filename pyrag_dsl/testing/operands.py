@@ -1,7 +1,7 @@
-"""Values that are hard to price, and the ways in which words of the language are tried on them.
+"""Operands whose operations are hard to charge correctly, and the ways in which the probes use them.
 
-Some are small, some large; some share their parts, so that they are small to hold and exponential to walk; some collide
-when they are hashed, or differ only at the end.
+Some are small and some large. Some share their parts, so that they take little memory and exponential time to walk.
+Some have colliding hashes, or differ only at the end.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ _SHARED = "t = (1,)\nfor i in range({}): t = (t, t)\n"
 _CROWD = "[(i + 1) * (2 ** 61 - 1) for i in range({})]"
 _LONG = "'a' * 60_000"
 
-# By the name of a type in `language.TYPES`, or of a kind that has no methods: what to call it, and the lines that make
-# it under the name `X`. Some are small, some large, some share their parts, some collide when they are hashed.
+# For each type of `language.TYPES`, and for kinds without methods: the operands by name, each with the lines that
+# assign it to `X`.
 OPERANDS: dict[str, dict[str, str]] = {
     "none": {"None": "X = None"},
     "int": {
@@ -176,19 +176,19 @@ OPERANDS: dict[str, dict[str, str]] = {
     "slice": {},
 }
 
-# What stands beside an operand: something small, something long, a pattern, a function.
+# The arguments of calls: the operand, alone or beside a small value, a long text, a pattern or a function.
 ARGUMENTS = (
     "X", "X, Y", "*X", "[X, Y]", "**X", "X, 1", "1, X", "X, 'a'", "L, X", "G, X", "X, F", "F, X", "F, [X, Y]",
     "X, X, X", "X, 'a', 0",
 )  # fmt: skip
 OTHERS = (
-    "import typing\n"  # the other modules are there without
+    "import typing\n"  # the other modules need no import
     "L = 'a' * 1_200\nG = '[a-z]*[0-9]x'\nF = lambda *a: 1\nK = []\nZ = {}\nn = 1\n"
-    "collections.namedtuple('R', 'f0 f1 f999 f1999')\n"  # so that these may be fields
+    "collections.namedtuple('R', 'f0 f1 f999 f1999')\n"  # so that the vetter knows these names as fields
 )
 
 CALLS = ("", "()", "(A)", "(A, A)", "(1, A)", "(F, A)", "(*A)")
-# The operands that methods are given, beside one that is equal to the value.
+# The operands that are arguments of methods. Another argument is an operand that is equal to the value.
 GIVEN = (
     "a small int", "a large int", "a long text", "a wide text", "a field of many digits", "a long list",
     "a list of texts",
@@ -201,7 +201,7 @@ GIVEN = (
     "a function of any", "a range with large ends", "colliding items", "a type",
 )  # fmt: skip
 
-# Ways to use an operand that are no calls. Those with `K` keep what they make.
+# Further expressions with an operand.
 EXPRESSIONS = (
     "[X]", "(X, X)", "{X}", "{X: 1}", "[*X]", "(*X,)", "{*X}", "{**X}", "{X: X, Y: Y}",
     "f'{X}'", "f'{X!r}'", "f'{X!a}'", "f'{X:99}'", "f'{1:{X}}'", "'%s' % X", "'%s' % (X,)", "'%r' % (X,)",

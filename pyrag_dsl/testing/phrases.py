@@ -1,6 +1,6 @@
-"""Phrases in a tracked environment: expressions of a wanted type over the names that are bound.
+"""Writes expressions of a given type over the names that are bound in a scope.
 
-Every choice is a small integer whose 0 is the simplest, so that what fails shrinks to something plain.
+Every choice is a small integer, and 0 is the simplest one, so that Hypothesis shrinks a failing plan to a simple one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LITERALS: dict[str, tuple[str, ...]] = {
 ANNOTATIONS = {"str": "str", "int": "int", "bool": "bool", "docs": "list[str]", "float": "float",
                 "ints": "List[int]", "dict": "Dict[str, str]", "counts": "dict", "set": "set[str]",
                 "pair": "Tuple[str, int]", "maybe": "str | None", "date": '"datetime"'}  # fmt: skip
-# Tools by what they return and take, in the types of phrases.
+# The types of phrases for the results and for the parameters of tools.
 _RETURNED = {
     "str": "str",
     "list[str]": "docs",
@@ -60,32 +60,50 @@ _RETURNED = {
 _TAKEN = {"str": "str", "docs": "docs", "list[str]": "docs", "topk": "small", "int": "int", "float": "float",
           "bool": "bool", "list": "docs", "dict": "dict", "any": "str"}  # fmt: skip
 
-MAX_ROUNDS = 4  # of one loop, at most
-MAX_WORK = 16  # how often one statement may run in loops and functions together
-MAX_DEPTH = 3  # blocks within blocks
+MAX_ROUNDS = 4  # the most rounds of one loop
+MAX_WORK = 16  # the most executions of one statement, over all loops and functions around it
+MAX_DEPTH = 3  # the deepest nesting of blocks
 
 
 class PhraseFunction(NamedTuple):
-    """A function of the plan: `cost` is how often one call may run a statement of it."""
+    """A function of the plan.
 
-    params: tuple[tuple[str, str, str], ...]  # name, type, kind: "", "default", "keyword", "*", "**"
+    Attributes:
+        params: the name, type and kind of each parameter. A kind is "", "default", "keyword", "*" or "**".
+        returns: the type of its result.
+        cost: the most executions of one of its statements in one call.
+    """
+
+    params: tuple[tuple[str, str, str], ...]
     returns: str
     cost: int
 
 
 @dataclass(slots=True)
 class PhraseScope:
-    """What is bound for sure here, and what the statements here may bind."""
+    """The names that are certainly bound at a place of the plan, and what may be written there.
+
+    Attributes:
+        variables: the types of the variables, by name.
+        functions: the functions of the plan, by name.
+        level: the number of functions around.
+        own: the parameters of the function around.
+        work: the most executions of a statement here.
+        cost: the most executions of any statement so far.
+        loops: the number of loops around, in the same function.
+        returns: the type that the function around returns.
+        closed: whether this is a `finally` block. CPython warns about jumps out of it.
+    """
 
     variables: dict[str, str] = field(default_factory=dict)
     functions: dict[str, PhraseFunction] = field(default_factory=dict)
-    level: int = 0  # functions around
-    own: frozenset[str] = frozenset()  # parameters
-    work: int = 1  # how often what stands here may run
+    level: int = 0
+    own: frozenset[str] = frozenset()
+    work: int = 1
     cost: int = 1
     loops: int = 0
     returns: str = ""
-    closed: bool = False  # a `finally`: CPython warns of jumps out of it
+    closed: bool = False
 
     def copy(self) -> PhraseScope:
         return PhraseScope(dict(self.variables), dict(self.functions), self.level, self.own, self.work, self.cost,
@@ -96,7 +114,7 @@ _INTEGERS = [st.integers(0, n) for n in range(512)]
 
 
 class Phrases:
-    """What is in scope, and phrases over it."""
+    """Writes phrases over the names of the current scope."""
 
     def __init__(
         self,
@@ -129,7 +147,7 @@ class Phrases:
         return tuple(options)[self.pick(len(options))]
 
     def maybe(self, feature: str = "", odds: int = 2) -> bool:
-        """One time in `odds`, if the feature is on."""
+        """True in one of `odds` cases. If a feature is given that may not be used, always False."""
         return (not feature or feature in self.features) and self.pick(odds) == odds - 1
 
     def usable(self, forms: Collection[Form]) -> list[Form]:
@@ -143,7 +161,7 @@ class Phrases:
     # ------------------------------------------------------------ expressions
 
     def expression(self, type_: str, depth: int = 2, bare: bool = False) -> str:
-        """A phrase of a type; `bare` where its own parentheses are not needed."""
+        """A phrase of this type. `bare` says that no parentheses are needed around it."""
         if type_ in ("ask", "seek"):
             return self.call("str" if type_ == "ask" else "docs", depth)
         if type_ == "fstring":
@@ -203,7 +221,7 @@ class Phrases:
         return f"f{quote}{body}{texts[2]}{quote}" if quote == '"' or not self.maybe() else f'rf"""{body}"""'
 
     def call(self, returns: str, depth: int) -> str:
-        """A call of a tool that returns this type, in one of the ways to write it."""
+        """A call of a tool that returns this type. Arguments are written by position or by name."""
         signatures = self.tools.get(returns)
         if not signatures:
             return str(self.one(LITERALS[returns]))
@@ -226,7 +244,7 @@ class Phrases:
         return f"{signature.name}({', '.join(args)})"
 
     def callable(self, type_: str) -> list[str]:
-        """The functions of the plan that return this type and may be called from here."""
+        """The functions of the plan that return this type and may be called here without exceeding `MAX_WORK`."""
         most = MAX_WORK // self.scope.work
         return [name for name, f in self.scope.functions.items() if f.returns == type_ and f.cost <= most]
 

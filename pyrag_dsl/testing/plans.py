@@ -1,4 +1,4 @@
-"""Hypothesis strategies for plans: valid programs, made statement by statement in a tracked environment.
+"""Hypothesis strategies for plans: valid programs, written statement by statement with their scopes tracked.
 
     from hypothesis import given
     from pyrag_dsl.testing.plans import plans, tool_results
@@ -7,9 +7,9 @@
     def test_my_engine(text, tools):
         assert run(text, tools=tools.functions()).final_answer == expected(text, tools)
 
-Every plan ends soon: loops are counted, recursion is bounded, values do not grow without end, and no more
-than some dozens of calls are made. Many plans raise on the way, which is wanted; `with_errors=False` leaves
-out what can.
+Every plan ends soon: loops and recursion are bounded, values do not grow without bound, and at most some dozens of
+calls are made. Many plans raise exceptions, which is intended. With `with_errors=False`, operations that can raise are
+left out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FEATURES = frozenset(
         "messages", "modules", "print", "return", "try", "unpacking", "walrus", "while",
     ]
 )  # fmt: skip
-"""Groups of constructs that `plans` can use; the rest of the language is always there."""
+"""Groups of constructs that `plans` uses only if they are chosen. The rest of the language is always used."""
 
 
 @st.composite
@@ -54,15 +54,18 @@ def plans(
     with_errors: bool = True,
     features: Collection[str] | None = None,
 ) -> str:
-    """The text of a plan that the vetter accepts.
+    """A strategy for the texts of plans that the vetter accepts.
 
     Args:
-        max_statements: about how many statements, those in blocks included.
-        tools: the signatures of the tools that the plan calls; `retrieve` and `answer` if not given.
-        with_errors: also operations that can fail while running: `int(answer(...))`, `docs[2]`, names bound
-            on one path only, `raise` and `assert`. Without it few plans fail.
-        features: which of `FEATURES` may be used. If not given, all of them but "messages": the text of a
-            caught exception is not the same in every version of Python.
+        max_statements: the approximate most statements, those in blocks included.
+        tools: the signatures of the tools that the plan may call; None for `retrieve` and `answer`.
+        with_errors: whether to use operations that can fail at runtime: `int(answer(...))`, `docs[2]`, names that only
+            one path binds, `raise` and `assert`. Without them few plans fail.
+        features: the groups from `FEATURES` that may be used; None for all except "messages", because the texts of
+            exceptions differ between versions of Python.
+
+    Raises:
+        ValueError: a feature is unknown.
 
     >>> plans(max_statements=4, features=["functions", "try"]).example()  # doctest: +SKIP
     'docs = retrieve(f"who is Dune in ")\\nfinal_answer = docs\\n'

@@ -1,8 +1,8 @@
-"""Small plans that do one thing again and again: every word of the vocabulary over operands that are hard to price.
+"""The probes of the meter: small plans that repeat one word of the language on operands that are hard to charge for.
 
-A probe makes its operands and then repeats one expression or statement for ever. The words come from the tables of
-the language, so that a new builtin, method, operator or member is probed as soon as it is there; `operands.py` adds
-the operands, and the ways in which a word can be used.
+A probe makes its operands and then repeats one expression or statement forever. The words come from the tables of the
+language, so a new builtin, method, operator or member is probed as soon as it is in them. `operands.py` has the
+operands and the ways to use a word.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _COMPARED = (*_AROUND, ("[X]", "[Y]"), ("X", "[Y, Y]"), ("'a'", "X"), ("X", "Z")
 
 
 class Probe(NamedTuple):
-    """One thing, done for ever.
+    """A plan that repeats one use of a word forever.
 
     Attributes:
-        word: what of the vocabulary it is about: "list.count", "|", "statements".
-        operand: what it is done with, in words.
-        use: the expression, with `X` for the operand, `Y` for another that is equal, `A` for another operand.
+        word: the word, such as "list.count" and "|"; or "expressions", "statements".
+        operand: the operand in words.
+        use: the expression or statement, with `X` for the operand, `Y` for an equal one, and `A` for another one.
         setup: the lines that make the operands.
-        statement: whether `use` is a statement, and no expression.
+        statement: whether `use` is a statement and not an expression.
     """
 
     word: str
@@ -37,17 +37,17 @@ class Probe(NamedTuple):
     statement: bool = False
 
     def loop(self, *, keep: bool) -> str:
-        """What is done for ever, without the operands; with `keep`, what each round makes is kept."""
+        """The loop, without the lines that make the operands. With `keep`, the value of each round is kept."""
         return repeated(f"K.append({self.use})" if keep and not self.statement else self.use)
 
     @property
     def alone(self) -> str:
-        """What is done, once."""
+        """A statement with one use."""
         return self.use if self.statement else f"W = {self.use}"
 
     @property
     def plan(self) -> str:
-        """The whole as a text of its own."""
+        """The whole probe as the text of a plan."""
         return self.setup + self.loop(keep=True)
 
     def __str__(self) -> str:
@@ -55,12 +55,12 @@ class Probe(NamedTuple):
 
 
 def making(*operands: tuple[str, str]) -> str:
-    """The lines that make operands, each `X` of a table under a name of its own."""
+    """The lines that make operands. Each operand is a name, and lines of a table in which `X` becomes this name."""
     return "".join(lines.replace("X", name) + "\n" for name, lines in operands) + OTHERS
 
 
 def repeated(*steps: str) -> str:
-    """Statements that are carried out for ever, each going on where another has failed."""
+    """A loop that executes these statements forever. If one of them raises, the loop continues with the next."""
     body = "".join(
         "    try:\n        {}\n    except Exception:\n        pass\n".format(step.replace("\n", "\n        "))
         for step in steps
@@ -70,7 +70,7 @@ def repeated(*steps: str) -> str:
 
 @cache
 def words() -> dict[str, tuple[str, ...]]:
-    """The uses of every word of the language that is no method. Which of them fit an operand is found by trying."""
+    """The uses of every word of the language except methods. The meter finds by trials which uses fit an operand."""
     members = [f"{module}.{name}" for module in sorted(MODULES) for name in sorted(MODULES[module])]
     of_types = [f"{_home(kind)}.{name}" for kind in TYPES if _home(kind) for name in sorted(_names(kind))]
     found = {name: tuple(f"{name}({shape})" for shape in ARGUMENTS) for name in (*sorted(FUNCTIONS), *members)}
@@ -86,7 +86,7 @@ def words() -> dict[str, tuple[str, ...]]:
 
 
 def _home(kind: str) -> str:
-    """Where a type of the tables is to be found; nowhere, if only values of it are."""
+    """The name by which a plan can use a type; "" if plans can only have values of it."""
     homes = [module for module in sorted(MODULES) if kind in MODULES[module]]
     return kind if kind in FUNCTIONS else f"{homes[0]}.{kind}" if homes else ""
 
@@ -97,13 +97,16 @@ def _names(kind: str) -> frozenset[str]:
 
 @cache
 def methods(kind: str) -> dict[str, tuple[str, ...]]:
-    """The uses of the methods and attributes of a type, with `X` for the value and `A` for another operand."""
+    """The uses of the methods and attributes of a type. `X` is the value, and `A` another operand."""
     return {f"{kind}.{name}": tuple(f"X.{name}{shape}" for shape in CALLS) for name in sorted(_names(kind))}
 
 
 @cache
 def uses(kind: str, *, own: bool = False) -> tuple[str, ...]:
-    """The expressions that may be tried on a kind of operand; `own`: what is its own, and what may suit any."""
+    """The expressions that may be tried on a kind of operand.
+
+    With `own`, these are only its methods and the expressions of `operands.py`.
+    """
     known = methods(kind) if kind in TYPES else {}
     known = {**known, "expressions": EXPRESSIONS} if own else {**words(), **known}
     return tuple(use for shapes in known.values() for use in shapes)
@@ -120,10 +123,10 @@ class Group(NamedTuple):
     """Probes that share their operands.
 
     Attributes:
-        operand: what they are done with, in words.
-        setup: the lines that make it.
-        kind: the type whose methods are tried; nothing for all other words.
-        given: what the methods are given; nothing for methods that are given nothing.
+        operand: the operand in words.
+        setup: the lines that make the operands.
+        kind: the type whose methods are tried; "" for all other words.
+        given: the argument of the methods, in words; "" for uses without one.
     """
 
     operand: str
@@ -132,7 +135,7 @@ class Group(NamedTuple):
     given: str = ""
 
     def probes(self) -> list[Probe]:
-        """The probes, in an order that stays the same."""
+        """The probes, always in the same order."""
         known = methods(self.kind) if self.kind else words()
         found = [(word, use) for word, shapes in known.items() for use in shapes]
         if self.kind:
@@ -147,7 +150,7 @@ class Group(NamedTuple):
 
 
 def groups() -> Iterator[Group]:
-    """All probes there are: of every operand with all words, and with the methods that it has."""
+    """All probes, in groups: every operand with all words, and every operand with its methods and their arguments."""
     given = {name: lines for _, name, lines in all_operands() if name in GIVEN}
     for kind, name, lines in all_operands():
         yield Group(name, making(("X", lines), ("Y", lines), ("A", "X = 1")))

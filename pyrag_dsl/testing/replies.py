@@ -1,4 +1,4 @@
-"""A strategy for the replies of models: a plan inside of what models write around it."""
+"""A strategy for the replies of models: a plan with the text that models write around it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AFTER = ("", "\n", "\n\nThis plan first retrieves the passages and then reads t
 
 
 class ModelReply(NamedTuple):
-    """What a model wrote (`text`), and the plan that is in it."""
+    """The reply of a model (`text`), and the plan in it."""
 
     text: str
     plan: str
@@ -33,10 +33,10 @@ class ModelReply(NamedTuple):
 
 @st.composite
 def model_replies(draw: st.DrawFn, plan: st.SearchStrategy[str] | None = None) -> ModelReply:
-    """Replies of models: a plan in fences, between prose, after thoughts.
+    """A strategy for replies of models: a plan alone, or in a fenced block with prose or reasoning around it.
 
     Args:
-        plan: the plans to wrap, `plans()` if not given.
+        plan: a strategy for the plans; None for `plans()`.
 
     >>> from hypothesis import given
     >>> from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The search for broken laws: chunks of generated cases, one law after the other; failures are made small."""
+"""The search for broken laws: it tries generated cases, law by law in chunks, and shrinks failures."""
 
 from __future__ import annotations
 
@@ -40,21 +40,22 @@ from .stateful import stateful_plans
 from .stubs import latencies, tool_results
 
 CHUNK = 40
-MOST_ALIKE = 3  # failures of one kind that are made small; further ones are counted
-SHRINKING = 15.0  # seconds for making a failure small, beyond the end of the search if need be
+MOST_ALIKE = 3  # the most failures of one kind that are shrunk; further ones are only counted
+SHRINKING = 15.0  # seconds to shrink a failure, which may continue after the end of the search
 
 Case = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A law with the cases that it is tried on.
+    """A law with its generated cases.
 
     Attributes:
-        name: of the law.
-        check: called with a case; raises `LawBroken`.
-        cases: makes the strategy: tuples of the arguments of `check`, the plan first.
-        call: how the check is called, for the header of a failure: a format of the case but its text.
+        name: the name of the law.
+        check: the function that checks a case, and raises `LawBroken`.
+        cases: a function that makes the strategy for cases. A case is a tuple of the arguments of `check`, of which the
+            plan is the first.
+        call: a format string for the call that repeats a failure. Its fields are the case without the plan.
     """
 
     name: str
@@ -65,14 +66,14 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A broken law, made small.
+    """A case that breaks a law, shrunk.
 
     Attributes:
-        law: its name.
-        text: the smallest plan found.
-        again: a call that shows it again, `text` being the plan.
-        detail: what differed.
-        seed: of the chunk in which it was found.
+        law: the name of the law.
+        text: the smallest plan that was found.
+        again: a call that repeats the failure, where `text` is the plan.
+        detail: the differences, one in each line.
+        seed: the seed of the chunk in which it was found.
     """
 
     law: str
@@ -83,14 +84,21 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """A file name of its own."""
+        """The name of the file for the failure, which is different for each plan."""
         digest = hashlib.blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
         return f"{self.law}-{digest}.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A chunk of cases of one law: how many, what broke first, and how many were like failures known already."""
+    """The outcome of a chunk of cases.
+
+    Attributes:
+        law: the name of the law.
+        cases: the number of cases that were tried.
+        failure: the first failure; None if there was none.
+        alike: the number of failures of a kind that was found `MOST_ALIKE` times before.
+    """
 
     law: str
     cases: int
@@ -99,13 +107,13 @@ class Round:
 
 
 def search(laws: Sequence[Law], seconds: float, seed: int, *, chunk: int = CHUNK) -> Iterator[Round]:
-    """Try the laws in turn, until the time is over. The same seed tries the same cases, as far as the time goes.
+    """Try the laws in turn until the time is over. The same seed gives the same cases, as far as the time allows.
 
     Args:
-        laws: which, in this order.
-        seconds: how long, but for what it takes to make a failure small.
+        laws: the laws, in the order in which they are tried.
+        seconds: the time of the search, without the time for shrinking failures.
         seed: any integer.
-        chunk: cases in a round.
+        chunk: the number of cases in a round.
 
     Yields:
         A `Round` for each chunk.
@@ -121,11 +129,14 @@ def search(laws: Sequence[Law], seconds: float, seed: int, *, chunk: int = CHUNK
 
 
 class _Over(BaseException):
-    """The time is over. Hypothesis lets it through, as it does an interruption."""
+    """The time is over. Hypothesis does not handle this exception, because it is not an `Exception`."""
 
 
 class _Chunk:
-    """One round. What broke is kept by case: an answer that depended on time must not change while it is made small."""
+    """Runs one round.
+
+    Failures are stored by case, because an outcome that depends on the time must not change while a case is shrunk.
+    """
 
     def __init__(self, law: Law, seed: str, ends: float, known: Counter[str]) -> None:
         self.law = law
@@ -165,7 +176,7 @@ class _Chunk:
         )
 
     def breaks(self, case: Case) -> bool:
-        """Whether a case breaks the law, in the way of the first that did."""
+        """Whether a case breaks the law, in the same way as the first case that broke it."""
         key = repr(case)
         if key in self.broken:
             return True
@@ -187,7 +198,7 @@ class _Chunk:
         return True
 
     def shorter(self, case: Case) -> Case:
-        """Lines taken out while the law stays broken, blocks freed of what they stand under."""
+        """Shrink a case: remove lines and blocks, and replace compound statements by their bodies."""
         self.ends = time.monotonic() + SHRINKING / 2
         try:
             place = 0
@@ -208,20 +219,20 @@ class _Chunk:
     def broken_by(self, case: Case) -> LawBroken | None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # odd plans make the parser warn, tools leave coroutines unawaited
+                warnings.simplefilter("ignore")  # odd plans make the parser warn, and coroutines are not awaited
                 self.law.check(*case)
         except PlanRejected:
             return None
         except LawBroken as error:
             return error
-        except Exception as error:  # what no law foresees is the worst breach of all
+        except Exception as error:  # an error that no law allows breaks the law as well
             message = f"unexpected {type(error).__name__}: {str(error)[:300]}"
             return LawBroken(self.law.name, case[0], message)
         return None
 
 
 def _block_end(lines: list[str], place: int) -> int:
-    """The line after the block that stands under a line."""
+    """The index of the first line after the block that belongs to a line."""
     margin = _margin(lines[place])
     return next((at for at in range(place + 1, len(lines)) if _margin(lines[at]) <= margin), len(lines))
 
@@ -240,7 +251,7 @@ def _freed(lines: list[str], place: int) -> list[str]:
 
 
 def write_failure(failure: Finding, folder: Path) -> Path:
-    """Write a failure as a plan, with all there is to know in comments above it. The path of the file."""
+    """Write a failure as a file with the plan below comments that describe the failure. Returns the path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / failure.name
     lines = [f"law: {failure.law}", f"found by: pyrag fuzz, version {__version__}, seed {failure.seed}"]
@@ -274,7 +285,7 @@ _ENDLESS = (
 
 
 def any_text() -> st.SearchStrategy[str]:
-    """Plans, replies, what is almost a plan, and what is nothing of the kind."""
+    """A strategy for texts of all kinds: plans, replies of models, texts that are almost plans, and random texts."""
     bricks = st.tuples(st.sampled_from(_BRICKS), st.sampled_from((1, 1, 1, 2, 3, 50, 1000, 20_000)))
     walls = st.lists(bricks, max_size=12).map(lambda parts: "".join(brick * times for brick, times in parts))
     short = plans(max_statements=8)
@@ -289,7 +300,7 @@ def any_text() -> st.SearchStrategy[str]:
 
 
 def accepted_texts() -> st.SearchStrategy[str]:
-    """Plans, long and short, and mutants, without sets: the order of those is CPython's own affair."""
+    """A strategy for short and long plans, and for mutants without sets, whose order is not defined."""
     broken = mutants(plans(max_statements=8), most=2).filter(lambda text: "set(" not in text and "{" not in text)
     return st.one_of(plans(), plans(max_statements=30), plans(with_errors=False), broken)
 
@@ -309,7 +320,7 @@ _HIGH = Limits(steps=200_000, tool_calls=200, recursion=120, events=20_000, inte
 
 @st.composite
 def limit_pairs(draw: st.DrawFn) -> tuple[Limits, Limits]:
-    """Limits of which some are low, about what plans use, and the same with some of those raised."""
+    """A strategy for pairs of limits: some are as low as what plans use, and the second pair raises some of these."""
     scale = draw(st.sampled_from((1, 4, 16, 64)))
     low = draw(st.sets(st.sampled_from(_RAISABLE), min_size=1))
     raised = draw(st.sets(st.sampled_from(sorted(low)), min_size=1))
@@ -319,7 +330,10 @@ def limit_pairs(draw: st.DrawFn) -> tuple[Limits, Limits]:
 
 @st.composite
 def dear_plans(draw: st.DrawFn) -> str:
-    """Loops over words of the language and operands that are hard to price; what fits is used on what it has made."""
+    """A strategy for plans that repeat words of the language on operands that are hard to charge for.
+
+    Often a word is used on the result of the word before.
+    """
     (kind, _, lines), (_, _, more) = draw(st.tuples(*[st.sampled_from(list(all_operands()))] * 2))
     known = st.sampled_from(uses(kind)) | st.sampled_from(uses(kind, own=True))
     steps = [f"W = {use}" for use in draw(st.lists(known, max_size=3))]
@@ -370,4 +384,4 @@ LAWS = (
     ),
     Law("priced", check_priced, lambda: st.tuples(dear_plans()), "check_priced(text)"),
 )
-"""All laws, with their cases."""
+"""All laws with their cases."""

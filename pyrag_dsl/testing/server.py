@@ -1,15 +1,15 @@
-"""`ScriptedModelServer`: an OpenAI-compatible server on a loopback port that says what it was told to say.
+"""`ScriptedModelServer`: an OpenAI-compatible server on a loopback port, whose replies are given by a script.
 
-For tests of anything that talks to a language model over HTTP, yours included: real sockets and real HTTP, no
-model, no patching. It plays a list of turns, or calls a function of yours with each request, and keeps what
-it was asked.
+It is for tests of programs that use a language model over HTTP: sockets and HTTP are real, and no model and no patching
+is needed. The script is a list of turns, or a function that is called with each request. The server records the
+requests.
 
     with ScriptedModelServer(["<answer>Paris</answer>", status(429, retry_after=0.01), "Lyon"]) as server:
         client = ChatModel("any-name", server.base_url)
         ...
         assert server.requests[0].messages[-1]["content"].startswith("Question")
 
-Serves `POST /v1/chat/completions`, `POST /v1/completions` and `GET /v1/models`. Standard library only.
+It serves `POST /v1/chat/completions`, `POST /v1/completions` and `GET /v1/models`, and uses only the standard library.
 """
 
 from __future__ import annotations
@@ -27,13 +27,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the server does with one request.
+    """The response to one request.
 
-    text: the model's words (None: null content); used unless `body` is given. body: the exact bytes of the
-    response instead. usage: (prompt, completion, cached) tokens; by default words are counted, None leaves
-    usage out. delay: seconds before the response begins. cut_after: close the connection after so many bytes
-    of the body. drip: seconds between single bytes of the body. reasoning: value of `reasoning_content`
-    beside the text. calls: the tools that it asks for, as pairs of a name and its arguments (a text stands for itself).
+    Attributes:
+        text: the text of the reply; None for null content. It is not used if `body` is given.
+        status: the HTTP status.
+        finish_reason: the reason why the reply ends.
+        usage: the numbers of prompt, completion and cached tokens; a negative number to count words instead; None to
+            leave usage out.
+        delay: the seconds before the response begins.
+        body: the exact bytes of the response, in place of a completion.
+        content_type: the content type.
+        headers: further headers, as pairs of name and value.
+        cut_after: the number of bytes of the body after which the connection is closed; a negative number to close it
+            before the response; None to send everything.
+        drip: the seconds between single bytes of the body.
+        reasoning: the value of `reasoning_content` beside the text.
+        calls: the tool calls of the reply, as pairs of a name and arguments. A text is sent as it is, and other
+            arguments as JSON.
     """
 
     text: str | None = ""
@@ -52,7 +63,15 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that was received. `headers`: names in lower case. `body`: the parsed JSON, or None."""
+    """A request that was received.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path, with the query string.
+        headers: the headers, with names in lower case.
+        raw: the bytes of the body.
+        body: the body as a JSON object; None if it is not one.
+    """
 
     method: str
     path: str
@@ -62,12 +81,12 @@ class Request:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The chat messages (empty for other requests)."""
+        """The chat messages; empty for other requests."""
         return list((self.body or {}).get("messages") or [])
 
     @property
     def prompt(self) -> str:
-        """All text that the model is shown: contents of the messages, or the prompt of a plain completion."""
+        """All text for the model: the contents of the messages, or the prompt of a plain completion."""
         plain = (self.body or {}).get("prompt")
         if isinstance(plain, str):
             return plain
@@ -78,29 +97,29 @@ Script = Iterable["Turn | str"] | Callable[[Request], "Turn | str"]
 
 
 def truncated(text: str) -> Turn:
-    """A reply cut off at the token limit (`finish_reason` "length")."""
+    """A reply that was cut at the limit of tokens (`finish_reason` "length")."""
     return Turn(text, finish_reason="length")
 
 
 def status(code: int, *, retry_after: float | str | None = None, message: str = "scripted error") -> Turn:
-    """An HTTP error with an OpenAI-style body, and a `Retry-After` header if asked for."""
+    """An HTTP error with a body as OpenAI sends it, and a header `Retry-After` if `retry_after` is given."""
     body = json.dumps({"error": {"message": message, "type": "scripted", "code": code}}).encode()
     headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
     return Turn(status=code, body=body, headers=headers)
 
 
 def dropped(after: int = 20, text: str = "never arrives") -> Turn:
-    """A reply whose connection is lost after `after` bytes of its body; -1: before anything is sent."""
+    """A reply whose connection is closed after `after` bytes of its body; with -1, before anything is sent."""
     return Turn(text, cut_after=after)
 
 
 def malformed(body: bytes = b'{"choices": [{"message": {"content": "half') -> Turn:
-    """Status 200 and a body that is not JSON."""
+    """A reply with status 200 and a body that is not JSON."""
     return Turn(body=body)
 
 
 def html(page: str = "<!DOCTYPE html><html><body>Sign in to continue</body></html>") -> Turn:
-    """Status 200 and a web page, as captive portals and wrong paths give."""
+    """A reply with status 200 and a web page, as from a captive portal or a wrong path."""
     return Turn(body=page.encode(), content_type="text/html; charset=utf-8")
 
 
@@ -120,15 +139,20 @@ def oversized(size: int = 1 << 20) -> Turn:
 
 
 class ScriptedModelServer:
-    """A scripted model on `127.0.0.1`; use it as a context manager, or `start` and `close` it.
+    """A scripted model on `127.0.0.1`. Use it as a context manager, or call `start` and `close`.
 
-    script: turns played in the order in which requests come in, a plain string being a reply with that text;
-    or a function from `Request` to turn, called in the thread of the request (possibly several at once).
-    Requests beyond the end of the script get status 400 and are counted in `unexpected`. models: names that
-    `/v1/models` lists. port: 0 takes a free one.
+    Args:
+        script: the turns for the requests in the order of their arrival, where a text is a reply with this text; or a
+            function from a `Request` to a turn, which is called in the thread of the request, perhaps in several at
+            once. Requests after the end of the script, and those for which the function raises, get status 400.
+        models: the names that `/v1/models` lists.
+        port: the TCP port; 0 for a free one.
 
-    requests: what was received on the completion paths, in order of arrival. peak: most requests under way at
-    once.
+    Attributes:
+        models: the names that `/v1/models` lists.
+        requests: the requests for completions, in the order of their arrival.
+        unexpected: the number of requests for which the script had no turn.
+        peak: the most requests that were in progress at the same time.
     """
 
     def __init__(self, script: Script = (), *, models: tuple[str, ...] = ("scripted",), port: int = 0) -> None:
@@ -151,16 +175,16 @@ class ScriptedModelServer:
 
     @property
     def base_url(self) -> str:
-        """What a client takes as its base URL."""
+        """The base URL for clients."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     def start(self) -> ScriptedModelServer:
-        """Begin to serve."""
+        """Begin to serve. Returns the server."""
         self._thread.start()
         return self
 
     def close(self) -> None:
-        """Stop: end delays, close all connections, end all threads. May be called twice."""
+        """Stop the server: end all delays, connections and threads. A second call does nothing."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -179,7 +203,7 @@ class ScriptedModelServer:
         self.close()
 
     def _take(self, request: Request) -> Turn:
-        """Record `request` and say what to do with it."""
+        """Record a request, and return the turn for it."""
         with self._lock:
             self.requests.append(request)
             turn = next(self._turns, None) if self._script is None else None
@@ -212,7 +236,7 @@ class ScriptedModelServer:
 
 
 class _Server(ThreadingHTTPServer):
-    """The listening socket, which knows its open connections so that closing ends them."""
+    """The HTTP server. It knows its open connections, so that `hang_up` can end them."""
 
     daemon_threads = False
     block_on_close = True
@@ -234,10 +258,10 @@ class _Server(ThreadingHTTPServer):
                 self._open.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error of ours, and tests want a quiet stderr."""
+        """Print nothing. A client that closes its connection is not an error of the server."""
 
     def hang_up(self) -> None:
-        """Shut all open connections down, so that the threads that read from them end."""
+        """Shut down all open connections, so that the threads that read from them end."""
         with self._open_lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
@@ -250,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Requests are kept, not printed."""
+        """Print nothing. Requests are recorded instead."""
 
     def do_GET(self) -> None:
         owner = self.server.owner
@@ -312,7 +336,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _streamed(whole: dict[str, Any]) -> bytes:
-    """A completion as server-sent events, a few characters in each."""
+    """A completion as server-sent events, each with a few characters of the text."""
     choice = whole["choices"][0]
     message = choice.get("message")
     text = (choice["text"] if message is None else message["content"]) or ""

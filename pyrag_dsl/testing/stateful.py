@@ -1,8 +1,8 @@
-"""Plans full of state: what is changed inside expressions, under other names, by iterators that live on.
+"""Writes plans with much mutable state, which change objects in expressions, through aliases, and by iterators.
 
-Such plans are where a concurrent run can go wrong: it goes on past a call that has not come back, and must know what
-the part that it skips would have changed. So every plan here changes things beside its calls, and asks later about
-what it has changed. Most are nonsense, and many fail; none runs long.
+A concurrent run can go wrong in such plans: it continues after a call that has not come back, and must know which
+objects the code that it skips would have changed. Therefore every plan here changes objects beside its calls, and later
+makes calls whose arguments depend on these objects. Most plans make no sense, and many fail. None runs long.
 
     text = stateful_plan(random.Random(7))  # or the strategy `stateful_plans()`
 """
@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ..grammar.diagnostics import PlanRejected
 from ..grammar.vet import parse
 
-# In a phrase, `$text` is a hole for a smaller phrase, `$in.text` for one in which the variable `x` of a loop may
-# stand, and `%l` a variable of that kind.
+# In a phrase, `$text` is a hole for a smaller phrase of the kind "text", `$in.text` is a hole whose phrase may use the
+# loop variable `x`, and `%l` is a variable from the list "l" of `_VARIABLES`.
 _HOLE = re.compile(r"\$(in\.)?([a-z]+)|%([a-z])\b")
 _VARIABLES = {
     "s": "a b c", "l": "xs ys zs", "d": "d e", "t": "seen done", "i": "it jt", "n": "n m", "f": "f g h", "q": "dq",
@@ -142,7 +142,11 @@ _FORMS = _table({**_PHRASES, "assignment": _ASSIGNMENTS, "change": _CHANGES, "en
 
 
 class StatefulWriter:
-    """Writes one plan. `pick(k)` chooses a number from 0 to k - 1."""
+    """Writes one plan.
+
+    Args:
+        pick: a function that chooses a number from 0 to k - 1, where k is its argument.
+    """
 
     def __init__(self, pick: Callable[[int], int]) -> None:
         self.pick = pick
@@ -155,7 +159,7 @@ class StatefulWriter:
         return choices[self.pick(len(choices))]
 
     def phrase(self, kind: str, depth: int, inside: bool = False) -> str:
-        """A phrase of this kind. `inside`: a loop around it binds `x`."""
+        """A phrase of this kind. `inside` says that a loop around it binds `x`."""
         table = _LEAVES if depth <= 0 and kind in _LEAVES else _FORMS
 
         def fill(match: re.Match[str]) -> str:
@@ -229,7 +233,7 @@ class StatefulWriter:
         self.block(2)
         if not self.pick(3):
             self.line(self.one("else:", "finally:"))
-            loops, self.loops = self.loops, 0  # no jumps out of a `finally`
+            loops, self.loops = self.loops, 0  # a `finally` block must not contain jumps
             self.block(1)
             self.loops = loops
 
@@ -271,12 +275,17 @@ class StatefulWriter:
 
 
 def stateful_plan(source: random.Random, statements: int = 6) -> str:
-    """The text of a plan, by choices of this source; it may be one that the vetter refuses."""
+    """The text of a plan, by the choices of `source`. The vetter may not accept it.
+
+    Args:
+        source: the source of random numbers.
+        statements: the most statements at the top level, beside those that every plan begins and ends with.
+    """
     return StatefulWriter(source.randrange).write(1 + source.randrange(statements))
 
 
 def stateful_plans(statements: int = 6) -> st.SearchStrategy[str]:
-    """Such plans, those that the vetter accepts."""
+    """A strategy for the texts of `stateful_plan` that the vetter accepts."""
     return st.randoms(use_true_random=False).map(lambda source: stateful_plan(source, statements)).filter(_vets)
 
 

@@ -1,4 +1,4 @@
-"""Stand-ins for tools and for the time they take: deterministic functions of a seed that Hypothesis draws."""
+"""Stub tools and latencies: deterministic functions of a seed, which Hypothesis draws."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def _hash(*parts: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StubTools:
-    """Tools whose results depend on a seed and on their arguments only.
+    """Tools whose results depend only on a seed and on their arguments.
 
-    `stub(tool, arguments)` is the result of one call; `stub.functions()` is what can be given to
-    `pyrag_dsl.run(..., tools=...)` or to `exec`. The same calls get the same results.
+    `stub(tool, arguments)` is the result of one call. `stub.functions()` returns tools for `pyrag_dsl.run` or `exec`.
+
+    Attributes:
+        seed: the seed of the results.
 
     >>> tools = StubTools(seed=1)
     >>> tools("answer", {"query": "Who?", "docs": None}) == tools.functions()["answer"]("Who?")
@@ -45,11 +47,11 @@ class StubTools:
 
         Args:
             tool: the name of the tool.
-            arguments: every argument by name, defaults filled in.
-            returns: the declared type of the result; that of `retrieve` and `answer` is known.
+            arguments: all arguments by name, defaults included.
+            returns: the declared type of the result; "" for that of `retrieve` or `answer`, or else a text.
 
         Returns:
-            A list of 0 to 5 passages, no more than the argument `topk` if there is one; or one short text.
+            A value of the declared type. A list has 0 to 5 passages, and at most `topk` if there is such an argument.
         """
         returns = returns or (DEFAULT_SIGNATURES[tool].returns if tool in DEFAULT_SIGNATURES else "str")
         draw = _hash(self.seed, tool, sorted(arguments.items()))
@@ -65,7 +67,7 @@ class StubTools:
         return ANSWERS[draw % len(ANSWERS)]
 
     def functions(self, signatures: Mapping[str, Signature] | None = None) -> dict[str, Callable[..., Any]]:
-        """The tools as plain functions, by name."""
+        """The tools as plain functions, by name; `retrieve` and `answer` if no signatures are given."""
         found = DEFAULT_SIGNATURES if signatures is None else signatures
         return {name: self._function(signature) for name, signature in found.items()}
 
@@ -88,7 +90,11 @@ class StubTools:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How long each call takes, in seconds: a function of a seed and what names the call (node, order).
+    """The seconds that each call takes. They depend only on a seed and on the value that identifies the call.
+
+    Attributes:
+        seed: the seed.
+        most: the longest latency, in seconds.
 
     >>> Latencies(seed=3, most=0.01)("answer@3:8") <= 0.01
     True
@@ -98,13 +104,13 @@ class Latencies:
     most: float
 
     def __call__(self, call: object) -> float:
-        """Seconds for one call; about a quarter of all calls take none."""
+        """The seconds of one call. About a quarter of all calls take none."""
         draw = _hash(self.seed, call) % 64
         return 0.0 if draw < 16 else self.most * (draw - 15) / 48
 
 
 def tool_results() -> st.SearchStrategy[StubTools]:
-    """Stub tools of every temper: sentinels, dates, numbers, empty lists, other alphabets, several lines.
+    """A strategy for stub tools. Their results are sentinels, dates, numbers, empty lists, non-ASCII texts and others.
 
     >>> from hypothesis import given
     >>> @given(tool_results())
@@ -116,7 +122,7 @@ def tool_results() -> st.SearchStrategy[StubTools]:
 
 
 def latencies(most: float = 0.01) -> st.SearchStrategy[Latencies]:
-    """Schedules of latencies, the longest `most` seconds. They change the order in which calls end.
+    """A strategy for latencies of at most `most` seconds. They change the order in which calls end.
 
     >>> from hypothesis import given
     >>> @given(latencies(most=1.0))

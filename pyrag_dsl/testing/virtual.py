@@ -1,4 +1,4 @@
-"""An event loop whose clock is virtual: sleeping takes no time, and elapsed time is exact."""
+"""An event loop with a virtual clock: sleeping takes no real time, and the elapsed time is exact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class _Selector:
-    """A selector that does not wait: it moves its clock by as much as it was asked to wait."""
+    """A selector that does not wait. Instead, it advances its clock by the time for which it should wait."""
 
     def __init__(self) -> None:
         self.inner = selectors.DefaultSelector()
@@ -27,7 +27,7 @@ class _Selector:
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For coroutines that wait for nothing but timers and each other: there are no threads in virtual time."""
+    """An event loop for coroutines that wait only for timers and for each other, and not for threads or sockets."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -38,7 +38,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> tuple[T, float]:
-    """The result of a coroutine, and the virtual seconds that it took.
+    """Run a coroutine. Returns its result and the virtual seconds that it took.
 
     >>> run_virtually(asyncio.sleep(3600.0, "done"))
     ('done', 3600.0)

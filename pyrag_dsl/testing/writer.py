@@ -1,4 +1,4 @@
-"""Writes plans statement by statement: what is bound where, how often code can run, how large values grow."""
+"""Writes plans statement by statement, and tracks which names are bound and how often code can run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .phrases import (
     PhraseScope,
 )
 
-# Bounds on what is assigned where code may run more than once.
+# Expressions that bound the size of a value, for assignments that may run more than once.
 _CLIPS = {"str": "{}[:40]", "docs": "{}[:5]", "ints": "{}[:5]", "int": "{} % 1000"}
 _PLAIN = re.compile(r"[\w.]+\Z|-?\d+\Z")
 _CAUGHT = (
@@ -76,7 +76,7 @@ class Writer(Phrases):
         self.lines.append("    " * self.indent + text)
 
     def block(self, most: int, scope: PhraseScope | None = None) -> PhraseScope:
-        """An indented block; what is bound when it ends."""
+        """Write an indented block of at most `most` statements. Returns the scope at its end."""
         outer = self.scope
         self.scope = scope or outer.copy()
         self.indent += 1
@@ -87,8 +87,11 @@ class Writer(Phrases):
         return inner
 
     def statements(self, most: int) -> None:
-        """One to `most` statements. Each is a group of choices with the choice to write it at all, so that
-        Hypothesis can leave it out when it shrinks a plan."""
+        """Write one to `most` statements.
+
+        The choice to write a further statement is in one group with the choices in it, so that Hypothesis can remove
+        the statement as a whole when it shrinks a plan.
+        """
         odds = 6 if self.indent else 16
 
         def another() -> bool:
@@ -110,7 +113,7 @@ class Writer(Phrases):
         getattr(self, f"write_{kind}")()
 
     def target(self, type_: str) -> str:
-        """A name of this type that may be bound here."""
+        """A name for a variable of this type that may be bound here."""
         names = [name for name in self.scope.own if self.scope.variables.get(name) == type_]
         suffix = f"_{self.scope.level}" if self.scope.level else ""
         names = [name + suffix for name in NAMES[type_]] + sorted(names)
@@ -121,7 +124,7 @@ class Writer(Phrases):
         self.scope.variables[name] = type_
 
     def value(self, type_: str, depth: int = 2) -> str:
-        """What is assigned: bounded where it may be assigned again and again."""
+        """An expression to assign. Its size is bounded if the assignment may run more than once."""
         text = self.expression(type_, depth, bare=True)
         clip = _CLIPS.get(type_)
         if clip is None or _PLAIN.match(text) or (self.scope.work == 1 and not self.scope.level):
@@ -184,7 +187,7 @@ class Writer(Phrases):
         outer = self.scope
         self.scope = outer.copy()
         form = self.one(forms)
-        # What is changed is the first variable; only names of this scope can be.
+        # The statement changes its first variable, which must be a name of this scope.
         hole = next((part for part in form.parts if isinstance(part, Slot) and part.variable), None)
         hidden = {n: t for n, t in outer.variables.items() if hole and t == hole.type and not self.mine(n)}
         for name in hidden:
@@ -238,7 +241,10 @@ class Writer(Phrases):
         self.merge(ends)
 
     def merge(self, ends: list[PhraseScope]) -> None:
-        """After branches: what each of them binds; with errors, now and then what only one of them does."""
+        """Set the scope after branches: the names that all of them bind and, sometimes, names that only one binds.
+
+        The latter can fail at runtime, so they are used only if errors are wanted.
+        """
         leaky = self.risky and self.maybe(odds=8)
         variables = dict(self.scope.variables)
         for name, type_ in ends[0].variables.items():
@@ -285,7 +291,7 @@ class Writer(Phrases):
             return self.write_ask()
         self.serial += 1
         way = self.pick(4)
-        if way == 3:  # a queue of its own, which nothing else can lengthen
+        if way == 3:  # the name of the queue is new, so no other statement can lengthen it
             queue, name = f"queue{self.serial}", self.target("str")
             self.line(f"{queue} = {self.expression('docs', 1)}[:3]")
             self.line(f"while {queue}:")
@@ -376,7 +382,7 @@ class Writer(Phrases):
         return None
 
     def write_use(self, name: str) -> None:
-        """What a function is there for: a call, in a list where it cannot run too often, or alone."""
+        """Write an assignment with a call of a function, or with two calls if these are not too expensive."""
         function = self.scope.functions[name]
         if self.scope.work * function.cost > MAX_WORK:
             return
@@ -436,7 +442,7 @@ class Writer(Phrases):
         self.scope.functions[name] = PhraseFunction((("x", "str", ""), ("n", "int", "default")), returns, cost)
 
     def write_recursion(self, name: str) -> None:
-        """A function that calls itself, no more than three times."""
+        """Write a function that calls itself at most three times."""
         self.line(f"def {name}(n, text):")
         with self.inside([("n", "int"), ("text", "str")]):
             step = self.call("str", 1)
@@ -447,7 +453,7 @@ class Writer(Phrases):
         self.scope.functions[name] = PhraseFunction((("n", "small", ""), ("text", "str", "")), "str", MAX_ROUNDS)
 
     def write_counter(self, name: str) -> None:
-        """A function that counts its calls in a variable outside of it."""
+        """Write a function that counts its calls in a variable of the scope around it."""
         count = f"count_{self.serial}"
         if self.scope.level:
             self.line(f"{count} = 0")
@@ -464,7 +470,7 @@ class Writer(Phrases):
         self.scope.functions[name] = PhraseFunction((("x", "str", ""),), "str", 1)
 
     def finish(self) -> str:
-        """The text of the plan: its answer at its end, its imports at its beginning."""
+        """The text of the plan, with the final answer at its end and the imports at its beginning."""
         if self.maybe("return", 8):
             self.line(f"return {self.expression('str', bare=True)}")
         else:
