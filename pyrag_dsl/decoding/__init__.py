@@ -1,12 +1,13 @@
-"""Constrained decoding: grammars under which a model can write nothing but plans.
+"""Constrained decoding: grammars with which a model can write only plans.
 
     text = decoding_grammar("llguidance", level="wide")
     fields = request_fields("vllm", text)       # add them to the body of the request
 
-There are three levels, from one lexicon: *wide*, the whole surface of the language; *safe*, a part of it in which
-every text vets; and *names*, a little less than wide, of which every text vets if a reader beside the grammar masks
-tokens. See `texts.py` for the list of them, `wide.py`, `safe.py` and `name_reader.py` for their shapes, `dialects.py`
-for how they are written, `servers.py` for where they go. `SHAPES` tells a model about each, which is worth doing.
+There are three levels, which share a lexicon. *wide* is the whole syntax of the language. *safe* is a part of the
+language in which the vetter accepts every text. *names* is a little less than wide, and the vetter accepts every text
+if a reader of names masks tokens beside the grammar. `texts.py` has the list of levels, `wide.py`, `safe.py`,
+`named.py` and `name_reader.py` define them, `dialects.py` writes them as text, and `servers.py` has the fields of
+requests. `SHAPES` has a paragraph about each level for the prompt of the model.
 """
 
 from __future__ import annotations

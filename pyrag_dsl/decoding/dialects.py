@@ -1,6 +1,6 @@
-"""Rules as text, in the dialects that engines of constrained decoding read.
+"""Writes rules as text, in the dialects that the libraries of constrained decoding read.
 
-The rules are the same in each; what differs is how a rule, a terminal and a name are written.
+The rules are the same in all dialects. Only the notation of rules, terminals and names differs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ _SPECIAL = frozenset("\\.+*?()|[]{}^$/")
 
 
 def lark(rules: Rules) -> str:
-    """The Lark dialect of llguidance, in the part that OpenAI's custom tools take too: terminals are one regular
-    expression each, without lookaround, priorities, templates or `%` lines."""
+    """The rules in Lark, in the part that both llguidance and the custom tools of OpenAI accept.
+
+    Each terminal is one regular expression without lookaround. There are no priorities, templates or `%` lines.
+    """
     lines = []
     for name, part in rules.parts.items():
         lines.append(
@@ -24,12 +26,12 @@ def lark(rules: Rules) -> str:
 
 
 def llguidance(rules: Rules) -> str:
-    """`lark` with the header by which servers that take several dialects know this one."""
+    """The rules as by `lark`, with a header by which servers with several dialects recognise this one."""
     return "%llguidance {}\n" + lark(rules)
 
 
 def gbnf(rules: Rules) -> str:
-    """GBNF, the dialect of llama.cpp and, as EBNF, of xgrammar and SGLang."""
+    """The rules in GBNF, the dialect of llama.cpp. xgrammar and SGLang read it as EBNF."""
     lines = []
     for name, part in rules.parts.items():
         lines.append(f"{_gbnf_name(name, rules)} ::= {_write(part, lambda atom: _gbnf_atom(atom, rules))}")
@@ -40,7 +42,7 @@ DIALECTS: dict[str, Callable[[Rules], str]] = {"llguidance": llguidance, "gbnf":
 
 
 def _write(part: Part, atom: Callable[[Part], str]) -> str:
-    """A rule in the notation that the dialects share; ``atom`` writes what they do not."""
+    """A rule in the notation that all dialects share. `atom` writes literals, character classes and names."""
     if isinstance(part, Choice):
         return " | ".join(_write(option, atom) for option in part.options)
     if isinstance(part, Sequence):
@@ -84,7 +86,7 @@ def _gbnf_atom(part: Part, rules: Rules) -> str:
 
 
 def _gbnf_name(name: str, rules: Rules) -> str:
-    """Letters, digits and hyphens. Terminals are told from rules by more than their case."""
+    """The name of a rule in GBNF, which allows letters, digits and hyphens. A prefix marks terminals."""
     if name == rules.start:
         return "root"
     plain = name.lower().replace("_", "-")
@@ -92,7 +94,7 @@ def _gbnf_name(name: str, rules: Rules) -> str:
 
 
 def regular_expression(part: Part, rules: Rules) -> str:
-    """A terminal as a regular expression of the plainest kind; other terminals in it are written out."""
+    """A terminal as a regular expression with only basic syntax. Other terminals in it are inserted."""
     if isinstance(part, Literal):
         return "".join("\\n" if char == "\n" else "\\" * (char in _SPECIAL) + char for char in part.text)
     if isinstance(part, Chars):

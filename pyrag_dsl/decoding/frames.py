@@ -1,4 +1,4 @@
-"""What a reader of names remembers of the brackets and functions around the place where it is."""
+"""The state of a reader of names: the scopes and the open brackets around its place in the text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BESIDE["list"] = frozenset({"text", "number"})
 
 
 def refused_by(kind: str) -> frozenset[str]:
-    """The kinds of literals that a parameter of this type does not take."""
+    """The kinds of literals that a parameter of this type does not accept."""
     return _LITERALS.difference(ACCEPTED.get(kind, _LITERALS))
 
 
@@ -24,12 +24,13 @@ def refused_beside(kind: str) -> frozenset[str]:
 
 
 class BoundNames(NamedTuple):
-    """The names of a function, or of the module.
+    """The scope of a function or of the module.
 
     Attributes:
-        names: that are bound here so far.
-        borrowed: that were read here and are bound outside, so that they may not be bound here any more.
-        indent: of the line that begins the function; -1 for the module.
+        names: the names that are bound here so far.
+        borrowed: the names that were read here and are bound outside. They must not be bound here afterwards.
+        indent: the indentation of the line that begins the function; -1 for the module.
+        up: the scope around; None for the module.
     """
 
     names: frozenset[str]
@@ -38,41 +39,55 @@ class BoundNames(NamedTuple):
     up: BoundNames | None = None
 
     def sees(self, name: str) -> bool:
-        """Whether a name is bound here or outside."""
+        """Whether a name is bound here or in a scope around."""
         return name in self.names or (self.up is not None and self.up.sees(name))
 
     def reading(self, name: str) -> BoundNames:
-        """The scopes after a name that is bound outside was read."""
+        """The scopes after a name was read."""
         if self.up is None or name in self.names:
             return self
         return self._replace(borrowed=self.borrowed | {name}, up=self.up.reading(name))
 
 
 class Frame(NamedTuple):
-    """A bracket that is open, the braces of an f-string, or the line around all of them; and its item at hand.
+    """An open bracket, the braces of an f-string, or the line around them, with the current item in it.
 
     Attributes:
         kind: "line", "(", "[", "{", "call", "tool", "index", "params", "hole".
-        brackets: how many may still be opened inside.
-        quote: of the f-string around, where this is inside its braces.
-        operand: whether an operand may come next; else an operator or the end.
-        fresh: nothing of the item has been read.
-        sole: no operator has been read, so that the item may be a bare literal.
-        refused: kinds of literals that may not come next; ``limits``: that the whole may not be.
-        left, only: the kind of the literal that `+` would be applied to, and of the item if that is a bare literal.
-        arithmetic: the operator before binds as `+` does or closer.
+        up: the frame around; None for a line.
+        brackets: the number of brackets that may still be opened inside, one in another.
+        quote: the quote of the f-string around, if this is inside its braces.
+        operand: whether an operand comes next; otherwise an operator or the end.
+        fresh: whether nothing of the item has been read.
+        sole: whether no operator has been read, so that the item may be a single literal.
+        refused: the kinds of literals that must not come next.
+        limits: the kinds of literals that the whole bracket must not be.
+        left: the kind of the literal to which a following `+` would be applied.
+        only: the kind of the item if it is a single literal.
+        arithmetic: whether the last operator binds at least as strongly as `+`.
         negatable: whether `not` may come next.
-        choices: how many `if` wait for their `else`.
-        texted: a string was read last, which another may follow.
+        choices: the number of `if` without their `else` so far.
+        texted: whether a string was read last, which another string may follow.
         last: the name or attribute that was read last.
-        element: the first item may be that of a comprehension; ``pending``: names in it that a `for` has to bind.
-        owed: names that a comprehension around has to bind.
-        clause: "", "target", "source"; ``arriving`` are bound behind the source, ``bound`` are visible.
-        commas: how many were read. pair: a colon was read in a display.
-        tool: whose call this is; ``callee``: the name of another function.
-        given: arguments by name; ``named``: only such may follow; ``value``: the item is what is behind `=` or a colon.
-        lambda_: "", "params", "body", with its ``params``.
-        above, ops, tallest, most: how high the expression around, this item and the others are, at most.
+        element: whether the first item may be the element of a comprehension.
+        pending: the names in the first item that a `for` in this bracket must bind.
+        owed: the names that a comprehension around must bind.
+        clause: the part of a `for` clause that is read: "", "target" or "source".
+        arriving: the names of its target, which are bound after the source.
+        bound: the names that the clauses have bound.
+        commas: the number of commas that were read.
+        pair: whether a colon or `**` was read in a display.
+        tool: the tool, in a call of a tool.
+        callee: the name of the function, in another call.
+        given: the names of the arguments that were given.
+        named: whether only arguments by name may follow.
+        value: whether the item is the part after `=` or a colon.
+        lambda_: the part of a lambda that is read: "", "params" or "body".
+        params: the parameters of the lambda.
+        above: a bound on the height of the expression around.
+        ops: the number of operators in the item, which bounds its height.
+        tallest: the height of the tallest operand in the item.
+        most: the height of the tallest item so far.
     """
 
     kind: str
@@ -113,7 +128,7 @@ class Frame(NamedTuple):
 
     @property
     def gathers(self) -> bool:
-        """Whether a name that nothing binds may be bound by a `for` that comes in these brackets."""
+        """Whether a `for` that follows in this bracket may bind a name that nothing has bound."""
         return self.element and not self.clause and not self.commas
 
     @property
@@ -121,7 +136,7 @@ class Frame(NamedTuple):
         return max(self.most, self.ops + self.tallest + 1)
 
     def capable(self) -> bool:
-        """Whether these brackets gather, or some around them."""
+        """Whether `gathers` holds for this bracket or one around it."""
         frame: Frame | None = self
         while frame is not None:
             if frame.gathers:
@@ -130,7 +145,7 @@ class Frame(NamedTuple):
         return False
 
     def sees(self, name: str) -> bool:
-        """Whether a comprehension or lambda around binds a name."""
+        """Whether a comprehension or lambda around has bound a name."""
         frame: Frame | None = self
         while frame is not None:
             if name in frame.bound or (name in frame.params and frame.lambda_ == "body"):
@@ -139,7 +154,7 @@ class Frame(NamedTuple):
         return False
 
     def item(self, **changes: object) -> Frame:
-        """At the beginning of the next item."""
+        """The frame at the beginning of the next item, with these changes."""
         again = self._replace(
             operand=True, fresh=True, sole=True, refused=NOTHING, left="", only="", arithmetic=False, negatable=True,
             choices=0, texted=False, last="", lambda_="", params=NOTHING, ops=0, tallest=0, most=self.height,

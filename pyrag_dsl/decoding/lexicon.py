@@ -1,7 +1,7 @@
-"""What the words of a plan are made of, at both levels: characters, strings, comments, the ends of lines, names.
+"""The lexicon of all levels: characters, numbers, strings, comments and names.
 
-Engines read a terminal as one lexeme, the longest that fits, and never go back. So white space belongs to a terminal
-before or after it, such that no two terminals that may stand at one place differ only in what follows them.
+The libraries read a terminal as one lexeme, the longest that fits, and never backtrack. Therefore white space is part
+of the terminal before or after it, so that two terminals at one place never differ only in what follows them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from .rules import Chars, Choice, OptionalPart, Part, Repeat, choice, many, maybe, seq
 
-# Letters beyond ASCII, without those that hide or reorder text, in plain escapes, which every dialect has. The ranges
-# end where UTF-8 carries over: engines work on bytes, and each ragged end costs them states.
+# Characters beyond ASCII, without those that hide or reorder text, in plain escapes, which every dialect has. The
+# ranges end at boundaries of UTF-8 sequences, because the libraries work on bytes, and other ends cost them states.
 BEYOND_ASCII = (
     r"\u00A1-\u00AC\u00AE-\u05FF\u0620-\u167F\u1E00-\u1FFF\u2010-\u2027\u2080-\uD7BF\uF900-\uFDFF"
     r"\uFF00-\uFFBF\U00010000-\U0003FFFF"
@@ -33,12 +33,15 @@ def spaces(least: int = 0) -> Part:
 
 
 def text(without: str = "") -> Chars:
-    """Any character that can be seen, and the space, without these of ASCII."""
+    """Any visible character or the space, except the ASCII characters in `without`."""
     return Chars(_ranges(set(map(chr, range(32, 127))) - set(without)) + BEYOND_ASCII, "x")
 
 
 def _ranges(chars: Iterable[str]) -> str:
-    """ASCII characters as the body of a class, in the few escapes that all dialects have: a hyphen stands first."""
+    """The body of a character class with these ASCII characters.
+
+    It uses only the escapes that all dialects have, and a hyphen comes first.
+    """
     codes = sorted(map(ord, chars))
     body, hyphen = "", ""
     while codes:
@@ -57,7 +60,7 @@ def comment(characters: Part) -> Part:
 
 
 def one_of(words: Iterable[str]) -> Part:
-    """One of the words, as a tree: each character is looked at once."""
+    """One of the words, as a prefix tree, in which each character is compared once."""
     found = sorted(set(words))
     heads: dict[str, list[str]] = {}
     for word in found:
@@ -75,10 +78,15 @@ def one_of(words: Iterable[str]) -> Part:
 
 
 def name_without(words: Iterable[str], rest: Part) -> Part:
-    """A name in ASCII that is none of these words and does not begin with two underscores; ``rest``: its long tail."""
+    """A name in ASCII that is not one of these words and does not begin with two underscores.
+
+    Args:
+        words: the words.
+        rest: the part for the characters that follow once the name differs from all words.
+    """
 
     def after(endings: list[str], allowed: str) -> Part:
-        """What may follow the beginning that these words share."""
+        """The characters that may follow the common beginning of these words."""
         heads: dict[str, list[str]] = {}
         for word in endings:
             heads.setdefault(word[:1], []).append(word[1:])
@@ -107,7 +115,7 @@ ESCAPE = seq(
 
 
 def quoted(quote: str) -> Part:
-    """A string on one line, and a raw one."""
+    """A string on one line, which may be raw."""
     raw = choice(text(quote + "\\"), seq("\\", text()))
     return choice(
         seq(quote, many(choice(text(quote + "\\"), ESCAPE)), quote),
@@ -116,12 +124,13 @@ def quoted(quote: str) -> Part:
 
 
 def long_quoted(quote: str) -> Part:
-    """A string in three quotes: one or two may stand inside, and not at the end."""
+    """A string in triple quotes. One or two quotes may be inside, but not at the end."""
     inside = choice(text(quote + "\\"), "\n", ESCAPE)
     return seq(quote * 3, many(choice(inside, seq(quote, maybe(quote), inside))), quote * 3)
 
 
-# What may stand behind the colon in the braces of an f-string. No digit is followed by letters: `5if` looks like code.
+# The format specification after the colon in the braces of an f-string. Several letters never follow a digit, because
+# `5if` looks like code.
 FORMAT = choice(
     seq(
         Repeat(choice(Chars("-+<>=^,.-9:_ ", "9"), seq("%", Chars("A-Za-z", "d"))), 1, None),

@@ -1,15 +1,16 @@
-"""A reader of plans that are being written, which knows the names: what a context-free grammar cannot say.
+"""The reader of names: it checks names in a plan while a model writes it, which a context-free grammar cannot do.
 
-It goes over a text of level *names* (`named.py`) once, character by character, with the names that are bound so far,
-the tools and the modules, and refuses the first character after which no text could vet: one of a name that nothing has
-bound, of a parameter that a tool does not have, of a member that a module does not have. Laws: every text of the
-grammar that it reads to its end vets; whatever it has read goes on to such an end (but for the limits of size).
+It reads a text of level *names* (`named.py`) once, character by character, and knows the names that are bound so far,
+the tools and the modules. It refuses the first character after which the vetter could accept no text: for example in a
+name that nothing has bound, in a parameter that a tool does not have, in a member that a module does not have. Two laws
+hold. The vetter accepts every text of the grammar that the reader has read to its end. Every text that it has read so
+far can be continued to such an end, except for the limits of size.
 
-It is stricter than the vetter where that keeps it simple. A name is bound above its use in the text. What the language
-knows by name (builtins, modules) is given no other meaning. A function does not bind a name that it has read from
-outside. Calls of builtins and methods take the keywords in `KEYWORDS`, those of functions of the plan too.
+It is stricter than the vetter where this keeps it simple. A name must be bound above its use in the text. Builtins and
+modules cannot get another meaning. A function does not bind a name that it has read from outside. Calls of builtins and
+methods take the keywords in `KEYWORDS`, and so do calls of functions of the plan.
 
-Bytes beyond ASCII may be given one by one, as characters of Latin-1: they only stand in strings and comments.
+Bytes beyond ASCII may be given one by one, as characters of Latin-1, because they only occur in strings and comments.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ from ..grammar.scan import MAX_LINE, MAX_SOURCE
 from .frames import NOTHING, BoundNames, Frame, refused_beside, refused_by
 from .wide_expressions import BRACKETS, HOLE_BRACKETS
 
-CAP = 40  # characters of a name
-# Beyond these, only what has to follow may follow. The limits of the vetter are further off.
+CAP = 40  # the most characters of a name
+# Beyond these bounds, the reader allows only characters that are necessary to end the line. The vetter allows more.
 MOST_HEIGHT, MOST_MARKS, MOST_ELIFS = 44, 300, 40
 KEYWORDS = frozenset(
     "base count day days default end ensure_ascii fillvalue flags hour hours indent initial initializer iterable key"
     " keepends maxlen maxsplit microsecond microseconds milliseconds minute minutes month ndigits new old pos repeat"
     " reverse second seconds sep separators sort_keys start step strict tzinfo weeks year".split()
 )
-# Calls that take a generator: an unbound name in the first argument may be one that a `for` behind it binds.
+# Functions that take a generator. A `for` that follows may bind an unbound name in their first argument.
 _GATHER = frozenset(
     "all any sum min max sorted list set tuple dict frozenset next enumerate join extend update Counter deque".split()
 )
@@ -66,17 +67,19 @@ _CLOSED = {")": ("(", "call", "tool", "params"), "]": ("[", "index"), "}": ("{",
 
 
 class NameReader:
-    """What was read of a text of level *names*. Reading on makes another, so that any number of ways can be tried.
+    """The state after reading a part of a text of level *names*.
+
+    `after` returns a new reader and does not change this one, so that any number of continuations can be tried.
 
     Attributes:
-        answered: the text says what its answer is.
+        answered: whether the text binds its answer or returns it.
     """
 
     def __init__(self, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES, inputs: Iterable[str] = ("question",)):
         """
         Args:
             tools: the signatures of the tools.
-            inputs: names that are bound before the text begins.
+            inputs: the names that are bound before the text begins.
         """
         given = frozenset(name for name in inputs if name.isascii() and len(name) <= CAP)
         self.tools = dict(tools)
@@ -85,24 +88,24 @@ class NameReader:
         self.modules: dict[str, str] = {}  # names that stand for modules, which never change their meaning
         self.members: frozenset[str] = NOTHING  # names that `from ... import` has bound
         self.implied: frozenset[str] = NOTHING  # modules and members that were used without an import
-        self.bound: frozenset[str] = NOTHING  # somewhere in the text
-        self.seen = given  # in any role
-        self.keywords = KEYWORDS  # what arguments of functions may be named
+        self.bound: frozenset[str] = NOTHING  # names that were bound somewhere in the text
+        self.seen = given  # names that were read or bound
+        self.keywords = KEYWORDS  # names of arguments in calls of functions
         self.answered = False
         self.characters = self.line_characters = self.marks = self.elifs = self.indent = 0
-        self.opening = True  # at the beginning of a line
+        self.opening = True  # whether the place is at the beginning of a line
         self.mode = "code"
         self.word = ""
         self.role = ""
         self.quote, self.run, self.formatted, self.escaped = "", 0, False, False
         self.must = ""  # the only character that may come next
-        self.module: str | None = None  # behind a dot: the module whose member comes, "" for an attribute
+        self.module: str | None = None  # after a dot: the module whose member comes next, or "" for an attribute
         self.converting = False
         self.begin()
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> NameReader:
-        """The reader of a table that `names_table` made. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
+        """The reader for a table from `names_table`. Raises `KeyError`, `TypeError` or `ValueError` for other data."""
         tools = {}
         for name, params in table["tools"].items():
             made = tuple(ToolParam(param, kind, REQUIRED if needed else None) for param, kind, needed in params)
@@ -110,16 +113,16 @@ class NameReader:
         return cls(tools, table["inputs"])
 
     def begin(self) -> None:
-        """At the beginning of a statement."""
+        """Set the state at the beginning of a statement."""
         self.frame = Frame("line", brackets=BRACKETS)
         self.part = "start"
-        self.held = ""  # a name that may be read or bound, as what follows says
+        self.held = ""  # a name of which the next characters decide whether it is read or bound
         self.targets: tuple[str, ...] = ()
         self.source = ""  # the module that is imported from
         self.grouped = False
 
     def after(self, text: str) -> NameReader | None:
-        """The reader after more text; None where no text that goes on so could vet."""
+        """The reader after more text; None if the vetter could accept no text that continues like this."""
         made = NameReader.__new__(NameReader)
         made.__dict__.update(self.__dict__)
         step = made.step
@@ -129,14 +132,14 @@ class NameReader:
         return made
 
     def refusal(self, text: str) -> int:
-        """How many characters of the text may come next."""
+        """The index of the first character of the text that is refused; its length if all of it may come next."""
         made = NameReader.__new__(NameReader)
         made.__dict__.update(self.__dict__)
         return next((at for at, char in enumerate(text) if not made.step(char)), len(text))
 
     @property
     def may_end(self) -> bool:
-        """Whether the text vets, if it is one of the grammar."""
+        """Whether the text may end here: the vetter accepts it if the grammar derives it."""
         made = self.after("\n")
         return made is not None and made.answered and made.part == "start" and made.mode == "code" and made.fits
 
@@ -148,7 +151,11 @@ class NameReader:
     # ------------------------------------------------------------------------------------------- characters
 
     def step(self, char: str) -> bool:
-        """Read one character; whether it may stand here."""
+        """Read one character. Returns whether it is allowed here.
+
+        The methods `in_*`, `*_word` and those for single marks likewise read something and return whether it is
+        allowed.
+        """
         self.characters += 1
         self.line_characters += 1
         return getattr(self, f"in_{self.mode}")(char)  # type: ignore[no-any-return]
@@ -171,7 +178,7 @@ class NameReader:
         return True
 
     def in_quote(self, char: str) -> bool:
-        """Behind one quote, or two, which may be the first of three."""
+        """After one or two quotes, which may be the first of three."""
         if char == self.quote:
             self.run += 1
             if self.run == 3:
@@ -291,21 +298,21 @@ class NameReader:
 
     @property
     def apart(self) -> bool:
-        """Whether a space may stand here: behind a test or in braces only an operator follows it."""
+        """Whether a space is allowed here. After a test or in braces, only an operator may follow a space."""
         frame = self.frame
         ends = frame.kind == "hole" or (frame.kind == "line" and self.part in _TESTS)
         return frame.operand or not ends or frame.choices > 0 or not self.tight
 
     @property
     def tight(self) -> bool:
-        """Whether only what has to follow may follow: the line is as involved as it may be."""
+        """Whether only necessary characters are allowed, because the line is as complex as it may be."""
         frame = self.frame
         return frame.above + frame.ops + frame.tallest >= MOST_HEIGHT or self.marks >= MOST_MARKS
 
     def operand_done(self, kind: str, *, texted: bool = False, last: str = "") -> None:
-        """An operand was read: of this kind, if it is a literal."""
+        """Note that an operand was read. `kind` is its kind if it is a literal."""
         frame = self.frame
-        if not frame.operand:  # a string behind a string
+        if not frame.operand:  # a string that follows a string
             return
         self.frame = frame._replace(
             operand=False, fresh=False, refused=NOTHING, negatable=False, texted=texted, last=last,
@@ -313,11 +320,11 @@ class NameReader:
         )  # fmt: skip
 
     def trailed(self, last: str = "") -> None:
-        """What was read belongs to the operand before."""
+        """Note that an attribute, item or call of the operand before was read."""
         self.frame = self.frame._replace(operand=False, left="", only="", sole=False, texted=False, last=last)
 
     def apply(self, operator: str, *, negatable: bool = False) -> bool:
-        """An operator was read."""
+        """An operator between operands was read."""
         frame = self.frame
         if self.tight and operator != "else":
             return False
@@ -329,7 +336,7 @@ class NameReader:
         return True
 
     def trail(self, char: str, *, required: bool = False) -> bool:
-        """A dot, or a bracket behind an operand; required: as it has to be behind a module or a tool."""
+        """A dot or a bracket after an operand. `required` says that it must follow, after a module or a tool."""
         if self.held and not self.read_held():
             return False
         frame = self.frame
@@ -351,10 +358,10 @@ class NameReader:
         return True
 
     def operator_begins(self) -> bool:
-        """Whether an operator may begin so."""
+        """Whether an operator that begins with the characters so far is allowed here."""
         frame, word = self.frame, self.word
         if frame.kind == "line" and self.part in ("held", "targets"):
-            if not self.held:  # behind a comma, an item or a name with a star
+            if not self.held:  # after a comma, an item or a name with a star
                 return word == ("*" if frame.operand else "=")
             if not self.may_bind(self.held):
                 return False
@@ -424,7 +431,7 @@ class NameReader:
         return False
 
     def named_argument(self) -> bool:
-        """The name of an argument was read, and `=`."""
+        """The name of an argument and `=` were read."""
         frame, name = self.frame, self.held
         self.held = ""
         refused = NOTHING
@@ -506,7 +513,7 @@ class NameReader:
         return True
 
     def kind_of(self, frame: Frame, empty: bool) -> str:
-        """What kind of literal a display is."""
+        """The kind of literal that a bracket is."""
         if frame.kind == "[":
             return "list"
         if frame.kind == "{":
@@ -518,13 +525,13 @@ class NameReader:
         return "tuple" if frame.commas or empty else frame.only
 
     def complete(self) -> bool:
-        """Whether the call of a tool that ends here has all that it needs."""
+        """Whether the tool call that ends here has all required arguments."""
         frame = self.argued()
         assert frame.tool is not None
         return all(param.default is not REQUIRED or param.name in frame.given for param in frame.tool.params)
 
     def argued(self) -> Frame:
-        """The frame of a call of a tool, with the argument at hand among those that are given."""
+        """The frame, where the current argument of a tool call is added to those that were given."""
         frame = self.frame
         if frame.tool is None or frame.operand or frame.value or frame.named:
             return frame
@@ -631,12 +638,12 @@ class NameReader:
         self.answered = self.answered or (name in RESULT_NAMES and self.scope.up is None)
 
     def imported(self) -> bool:
-        """One more module, or member of one, is imported."""
+        """A module or a member of a module was imported."""
         name, alias = (*self.targets, "", "")[:2]
         self.targets = ()
         self.frame = self.frame.item()
         if not name:
-            return self.grouped  # a comma behind the last
+            return self.grouped  # a comma after the last name
         if self.part == "import":
             if (alias or name) in self.tools or (name in self.members and not alias):
                 return False
@@ -657,7 +664,7 @@ class NameReader:
     # --------------------------------------------------------------------------------------------- words
 
     def role_of_word(self) -> str:
-        """What a word that begins here is."""
+        """The role of a word that begins here, which names the method that reads it."""
         frame, part = self.frame, self.part
         if self.module is not None:
             return "attribute"
@@ -686,7 +693,7 @@ class NameReader:
         return "load"
 
     def begins(self) -> bool:
-        """Whether a word of the role may begin so."""
+        """Whether a word of the current role that begins with the characters so far is allowed here."""
         word, role = self.word, self.role
         if role == "load":
             return self.reads(word)
@@ -746,7 +753,7 @@ class NameReader:
         self.held = word
         if self.may_bind(word):
             return True
-        self.must = "["  # an item of what cannot be bound itself
+        self.must = "["  # the name cannot be bound, but one of its items can be
         return self.module_of(word) is None and self.read_held()
 
     def bind_word(self, word: str) -> bool:
@@ -821,7 +828,7 @@ class NameReader:
     # --------------------------------------------------------------------------------------------- names
 
     def between(self) -> Iterator[str]:
-        """Words that may stand behind an operand."""
+        """The words that may follow an operand."""
         frame, line = self.frame, self.frame.kind == "line"
         if frame.texted and not self.tight:
             yield from _PREFIXES
@@ -843,7 +850,7 @@ class NameReader:
             yield "for"
 
     def may_gather(self, frame: Frame) -> bool:
-        """Whether `for` may come in these brackets."""
+        """Whether `for` may follow in this bracket."""
         if frame.kind not in ("(", "[", "{", "call") or frame.commas or (self.tight and not frame.pending):
             return False
         if frame.kind == "(":
@@ -852,12 +859,12 @@ class NameReader:
 
     @property
     def plain(self) -> bool:
-        """Whether only names may stand here: in what a handler catches."""
+        """Whether only names are allowed here, because these are the exceptions that a handler catches."""
         return self.part == "except"
 
     @property
     def lambdas(self) -> bool:
-        """Whether a lambda may stand here."""
+        """Whether a lambda is allowed here."""
         frame = self.frame
         if frame.lambda_ == "body" or frame.clause or self.tight or not (frame.sole and frame.negatable):
             return False
@@ -866,13 +873,13 @@ class NameReader:
         return frame.kind == "call" or (frame.kind == "line" and self.part == "value" and not frame.commas)
 
     def module_of(self, name: str) -> str | None:
-        """The module that a name stands for, if it does."""
+        """The module that a name stands for; None if it stands for none."""
         if name in self.modules:
             return self.modules[name]
         return name if name in IMPLICIT and name not in self.members and name not in self.tools else None
 
     def visible(self, name: str) -> bool:
-        """Whether some binding of a name is visible here."""
+        """Whether a binding of a name is visible here."""
         if self.frame.sees(name):
             return True
         if name in self.targets and name not in self.scope.names:
@@ -880,7 +887,7 @@ class NameReader:
         return self.scope.sees(name) and name not in self.modules
 
     def names(self) -> Iterator[str]:
-        """Names that are bound above or around."""
+        """The names that are bound above or around."""
         frame: Frame | None = self.frame
         while frame is not None:
             yield from frame.bound
@@ -892,7 +899,7 @@ class NameReader:
             scope = scope.up
 
     def may_bind(self, name: str, *, inner: bool = False) -> bool:
-        """Whether a plan may give a meaning to a name here. inner: in a lambda, a comprehension or a signature."""
+        """Whether a plan may bind a name here. `inner` says that a lambda, a comprehension or a signature binds it."""
         return (
             not iskeyword(name)
             and name not in _TAKEN
@@ -903,7 +910,7 @@ class NameReader:
         )
 
     def may_read(self, name: str) -> bool:
-        """Whether a name may stand for a value here, or be called, or begin a path."""
+        """Whether a name may be read here: as a value, or at the beginning of a call or a path."""
         if name in self.tools:
             return bool(self.frame.brackets) and not self.plain and not self.tight
         if self.module_of(name):
@@ -917,11 +924,11 @@ class NameReader:
         return self.gathered(name)
 
     def gathered(self, name: str) -> bool:
-        """Whether a name that nothing binds may stand here, since a `for` that follows can bind it."""
+        """Whether an unbound name is allowed here because a `for` that follows can bind it."""
         return len(name) <= CAP and self.frame.capable() and not self.tight and self.may_bind(name, inner=True)
 
     def reads(self, word: str) -> bool:
-        """Whether something that may be read here begins so."""
+        """Whether a word that may be read here begins with these characters."""
         frame = self.frame
         if frame.named and not frame.value and frame.fresh:
             return False
@@ -944,7 +951,7 @@ class NameReader:
         return not tight and frame.capable() and (len(word) < CAP or self.gathered(word))
 
     def read(self, name: str) -> bool:
-        """A name was read where a value stands."""
+        """A name was read as a value."""
         if not self.may_read(name):
             return False
         module = self.module_of(name)
@@ -976,14 +983,14 @@ class NameReader:
         return True
 
     def read_held(self) -> bool:
-        """What could have been bound or named is read."""
+        """The held name is read: it was neither bound nor the name of an argument."""
         name, self.held = self.held, ""
         if self.part == "held" and self.frame.kind == "line":
             self.part = "path"
         return not (self.frame.named and not self.frame.value) and self.read(name)
 
     def arguments(self, word: str) -> Iterable[str]:
-        """Names of arguments that may begin so."""
+        """The names of arguments that may begin with these characters; perhaps also others."""
         frame = self.frame
         if frame.tool is not None:
             return [param.name for param in frame.tool.params if self.names_argument(param.name)]
@@ -992,7 +999,7 @@ class NameReader:
         return self.keywords - frame.given
 
     def names_argument(self, name: str) -> bool:
-        """Whether an argument may be given by this name."""
+        """Whether this may be the name of an argument here."""
         frame = self.frame
         if frame.kind not in ("call", "tool") or frame.value or not frame.fresh or name in frame.given:
             return False
@@ -1004,7 +1011,7 @@ class NameReader:
 
 
 def names_table(tools: Mapping[str, Signature], inputs: Iterable[str] = ("question",)) -> dict[str, Any]:
-    """What a reader of names begins with, as data for the body of a request."""
+    """The tools and inputs of a reader of names, as data for the body of a request."""
     return {
         "tools": {
             name: [[param.name, param.type, param.default is REQUIRED] for param in tool.params]

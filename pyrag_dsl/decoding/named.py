@@ -1,9 +1,9 @@
-"""The grammar of level *names*: level wide without what a reader of names does not follow.
+"""The grammar of level *names*: level wide without the syntax that a reader of names does not support.
 
-A context-free grammar cannot look a name up, so this one is half of the level: `NameReader` is the other half. What is
-left out here need not be refused there: `global` and `nonlocal`, decorators, `:=`, `del`, chained assignments, targets
-in brackets (but for those of loops), annotations of variables and annotations beyond the builtin types, defaults of a
-lambda, `*` and `**` in calls of tools.
+A context-free grammar cannot look up a name, so this grammar is one half of the level, and `NameReader` the other.
+These parts of wide are missing here, so the reader need not refuse them: `global` and `nonlocal`, decorators, `:=`,
+`del`, chained assignments, targets in brackets (except those of loops), annotations of variables, annotations other
+than builtin types, defaults of a lambda, and `*` and `**` in calls of tools.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def named_rules(tools: Mapping[str, Signature]) -> Rules:
 
 
 class _Named(Wide):
-    """What is narrower than in level wide."""
+    """The statements and expressions that are narrower than in level wide."""
 
     def test(self) -> Part:
         return self.expression(TOP)
@@ -62,7 +62,7 @@ class _Named(Wide):
         return self.rules.rule("more_targets", make)
 
     def type_(self, brackets: int) -> Part:
-        """Builtin types, and unions of two."""
+        """An annotation: a builtin type, perhaps with types in brackets, or a union of two types."""
 
         def make() -> Part:
             types = [name for name in _TYPES if name not in self.tools]

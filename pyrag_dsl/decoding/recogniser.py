@@ -1,4 +1,7 @@
-"""Whether a text is one of the rules, or the beginning of one: read as engines do, each terminal as far as it goes."""
+"""Decides whether rules derive a text, or a text that begins with it.
+
+As in the libraries of constrained decoding, a terminal always reads the longest match.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +18,32 @@ _NOWHERE: _Ends = frozenset()
 
 
 class Recogniser:
-    """Reads texts by a set of rules, up to the length that a plan may have."""
+    """Reads texts by a set of rules. A text that is longer than a plan may be is refused."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._terminals: dict[str, Any] = {}
 
     def reads(self, text: str) -> bool:
-        """Whether the text is one of the rules."""
+        """Whether the rules derive the text."""
         return len(text) <= MAX_SOURCE and len(text) in _Recognition(self, text).ends()
 
     def begins(self, text: str) -> bool:
-        """Whether a text of the rules may begin with this one."""
+        """Whether the rules derive a text that begins with this one."""
         if len(text) > MAX_SOURCE:
             return False
         reader = _Recognition(self, text)
         return len(text) in reader.ends() or reader.goes_on
 
     def terminal(self, name: str) -> Any:
-        """A terminal as an expression that matches the longest text it can."""
+        """A terminal as a compiled regular expression that finds the longest match."""
         if name not in self._terminals:
             self._terminals[name] = regex.compile(f"(?p){regular_expression(self.rules.parts[name], self.rules)}")
         return self._terminals[name]
 
 
 class _Recognition:
-    """One text. `ends` of a rule at a place are remembered, so that no rule reads a place twice."""
+    """Reads one text. The ends of each rule at each place are cached, so that no rule is tried twice at a place."""
 
     def __init__(self, recogniser: Recogniser, text: str) -> None:
         self.parts = recogniser.rules.parts
@@ -48,10 +51,10 @@ class _Recognition:
         self.recogniser = recogniser
         self.text = text
         self.known: dict[tuple[str, int], _Ends] = {}
-        self.goes_on = False  # some way of reading came to the end of the text with more to read
+        self.goes_on = False  # whether some derivation reached the end of the text and can continue
 
     def ends(self) -> _Ends:
-        """Where a derivation that begins with the text may end; nowhere in a text that is nested beyond reading."""
+        """The places at which a derivation from the beginning of the text can end; none if it is nested too deeply."""
         try:
             return self.of(Ref(self.start), 0)
         except RecursionError:

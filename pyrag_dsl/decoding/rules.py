@@ -1,6 +1,7 @@
-"""Grammars as data: the parts that a rule is made of, and the texts that rules derive.
+"""Grammars as data: the parts of rules, and the texts that rules derive.
 
-No rule of *safe* counts without bound, so that its longest text can be computed and decoding by it always ends.
+No rule of level *safe* repeats a part without bound. Therefore its longest text can be computed, and decoding always
+ends.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """This text. It may not be empty: a lexeme of no characters is refused by some engines."""
+    """This text. It must not be empty, because some libraries refuse an empty lexeme."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chars:
-    """One character of a class, written as regular expressions and GBNF both write it between brackets.
+    """One character of a class.
 
-    example: a character of the class, for the longest text.
+    Attributes:
+        body: the class without brackets, in the notation that regular expressions and GBNF share.
+        example: a character of the class, for the longest text.
     """
 
     body: str
@@ -32,7 +35,7 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What the rule of this name derives. Names in capitals are terminals: engines may read them as one lexeme."""
+    """The texts of the rule of this name. A name in capitals is a terminal, which may be read as one lexeme."""
 
     name: str
 
@@ -60,7 +63,10 @@ class OptionalPart:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The part ``least`` to ``most`` times; None for any number. Only terminals may count to more than that."""
+    """The part, at least `least` and at most `most` times, or any number of times if `most` is None.
+
+    Outside terminals, `least` is 0 or 1 and `most` is None.
+    """
 
     part: Part
     least: int
@@ -71,13 +77,13 @@ Part: TypeAlias = "Literal | Chars | Ref | Sequence | Choice | OptionalPart | Re
 
 
 def seq(*parts: Part | str | None) -> Part:
-    """The parts in order, those that are text as literals; None is left out."""
+    """The parts in order. A text becomes a literal, and None is left out."""
     made = tuple(Literal(part) if isinstance(part, str) else part for part in parts if part is not None)
     return made[0] if len(made) == 1 else Sequence(made)
 
 
 def choice(*options: Part | str | None) -> Part:
-    """One of the options that there are: None stands for one that a scope does not have."""
+    """One of the options. A text becomes a literal, and None is left out. Raises `ValueError` if no option is left."""
     made = tuple(Literal(option) if isinstance(option, str) else option for option in options if option is not None)
     if not made:
         raise ValueError("a choice of nothing")
@@ -95,7 +101,7 @@ def many(*parts: Part | str | None) -> Part:
 
 
 def upto(most: int, *parts: Part | str) -> Part:
-    """The parts in order, 0 to ``most`` times, in a form that every dialect has."""
+    """The parts in order, 0 to `most` times, in a form that every dialect has."""
     made = seq(*parts)
     found: Part = OptionalPart(made)
     for _ in range(most - 1):
@@ -105,23 +111,30 @@ def upto(most: int, *parts: Part | str) -> Part:
 
 @dataclass(slots=True)
 class Rules:
-    """Rules by name, in order of definition; ``start`` is the name of the first."""
+    """The rules of a grammar.
+
+    Attributes:
+        start: the name of the first rule.
+        parts: the rules by name, in the order of their definition.
+    """
 
     start: str
     parts: dict[str, Part] = field(default_factory=dict)
 
     def rule(self, name: str, make: Callable[[], Part]) -> Ref:
-        """The rule of this name, made when first asked for."""
+        """A reference to the rule of this name. The rule is made by `make` if it does not exist."""
         if name not in self.parts:
-            self.parts[name] = Literal("?")  # a rule may ask for itself while it is made
+            self.parts[name] = Literal("?")  # a rule may refer to itself while it is made
             self.parts[name] = make()
         return Ref(name)
 
 
 def longest(rules: Rules, weigh: Callable[[str], int] = len) -> str:
-    """The longest text, or the one that weighs most by a measure that adds up over concatenation.
+    """The longest text of rules that repeat no part without bound.
 
-    Only of rules that do not count without bound.
+    Args:
+        rules: the rules.
+        weigh: the measure of a text. The measure of a concatenation must be the sum of those of its parts.
     """
 
     @cache
@@ -153,11 +166,15 @@ def sample(
     mean: float = 5,
     size: int | None = None,
 ) -> str:
-    """A random text: every option is as likely as the others.
+    """A random text of the rules. All options of a choice have the same probability.
 
-    characters: for the body of a class, the characters to draw from; its example alone where it is not named. often:
-    how likely what is optional is. mean: how often, on the average, what may be repeated is. size: characters after
-    which the text goes the shortest way to its end.
+    Args:
+        rules: the rules.
+        rng: the source of random numbers.
+        characters: the characters to draw from, by the body of a class; for other classes, their example is used.
+        often: the probability of an optional part.
+        mean: the mean number of repetitions.
+        size: the number of characters after which the text ends by the shortest way; None for no such limit.
     """
     drawn = characters or {}
     least = _least(rules) if size is not None else {}
@@ -186,7 +203,7 @@ def sample(
             if not hurried and rng.random() < often:
                 stack.append(part.part)
         else:
-            # Short texts more often than long ones: what goes wrong goes wrong early.
+            # Few repetitions are more likely than many, because most errors show in short texts.
             count = part.least + (0 if hurried else int(rng.expovariate(1 / mean)))
             stack.extend([part.part] * (count if part.most is None else min(part.most, count)))
     return "".join(out)

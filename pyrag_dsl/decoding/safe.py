@@ -1,10 +1,10 @@
 """Level *safe*: a part of the language in which every text is a plan.
 
-A context-free grammar cannot know which names are bound, so the shape says it. A plan is a chain of hops; hop *i*
-binds `docs_i`, a list, and `fact_i`, a text, and every rule is made once for each *scope*: how many of the two are
-bound, and how many loops are open. A name that is not bound yet, a tool that is not registered, an argument that it
-does not take and a tool that is given another meaning cannot be written down. Nothing nests without bound, so the
-longest plan is known and within the limits of the scan. Loops are over new lists, so that every plan ends.
+A context-free grammar cannot know which names are bound, so fixed names are used. A plan is a chain of hops. Hop *i*
+binds `docs_i`, a list, and `fact_i`, a text. Each rule exists once for each *scope*: the numbers of these names that
+are bound, and the number of open loops. So a model cannot write a name that is not bound yet, a tool that is not
+registered, an argument that a tool does not take, or a new meaning for the name of a tool. Nesting is bounded, so the
+longest plan is known, and it is within the limits of the scan. Loops are over new lists, so every plan ends.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .safe_expressions import RuleScope, SafeExpressions, scoped
 HOPS = 6
 DEPTH = 2
 MAX_DEPTH = 3
-MAX_HOPS = 9  # one digit: no name begins another
-LOOPS = 2  # `for` in `for`
+MAX_HOPS = 9  # with one digit, no name is the beginning of another
+LOOPS = 2  # the deepest nesting of `for` loops
 
 
 def safe_rules(
@@ -29,9 +29,15 @@ def safe_rules(
 ) -> Rules:
     """The rules of level *safe* over these tools.
 
-    hops: pairs of a list and a fact at most, 1 to 9; as many as fit, up to 6, if None. depth: nested blocks at most,
-    0 to 3. inputs: names that are bound to texts before the plan begins. Raises ``ValueError`` for other numbers, for a
-    tool whose name a plan cannot call or itself must bind, and where a plan could be too long to be read.
+    Args:
+        tools: the signatures of the tools.
+        hops: the most pairs of a list and a fact, 1 to 9; None for as many as fit, up to 6.
+        depth: the deepest nesting of blocks, 0 to 3.
+        inputs: the names that are bound to texts before the plan begins.
+
+    Raises:
+        ValueError: a number is out of range, a plan cannot call a tool of this name or itself binds the name, or a plan
+            could be longer than the limits of the scan.
     """
     if hops is not None and not 1 <= hops <= MAX_HOPS:
         raise ValueError(f"hops must be 1 to {MAX_HOPS}, not {hops}")
@@ -55,7 +61,7 @@ def safe_rules(
 
 
 class _Safe(SafeExpressions):
-    """The statements, over the expressions. Each line but the first begins with the end of the one before."""
+    """The rules of statements. Each line except the first begins with the line break before it."""
 
     def __init__(self, tools: Mapping[str, Signature], hops: int, depth: int, inputs: Iterable[str]) -> None:
         super().__init__(tools, inputs)
@@ -68,11 +74,11 @@ class _Safe(SafeExpressions):
         return self.rules
 
     def break_(self, depth: int) -> Ref:
-        """The end of a line, before one that is indented so many times."""
+        """The line break before a line with this indentation."""
         return self.terminal(f"LINE_{depth}")
 
     def after(self, hop: int) -> Part:
-        """What may come once ``hop`` hops are done: the next one, or the answer."""
+        """The rest of a plan after `hop` hops: the next hop, or the final answer."""
         scope = RuleScope(hop, hop)
         final = seq("final_answer = ", self.last(scope), maybe(self.terminal("TAIL")))
         following = choice(self.hop(hop + 1) if hop < self.hops else None, final)
@@ -83,7 +89,7 @@ class _Safe(SafeExpressions):
         return seq(maybe(line, self.line(scope)), compound, line, following)
 
     def hop(self, number: int) -> Part:
-        """The two lines of a hop, and all that may come after."""
+        """The two lines of a hop, and the rest of the plan."""
         return self.rules.rule(
             f"hop_{number}",
             lambda: seq(
@@ -97,7 +103,7 @@ class _Safe(SafeExpressions):
         )
 
     def line(self, scope: RuleScope) -> Part:
-        """A statement that gives a bound name a new value, or adds to a list."""
+        """A statement that assigns to a bound name, or adds to a list."""
         return self.rules.rule(
             scoped("line", scope.facts, scope.items),
             lambda: choice(
@@ -113,7 +119,7 @@ class _Safe(SafeExpressions):
         )
 
     def compound(self, scope: RuleScope, depth: int) -> Part:
-        """`if` or `for`, its headers indented ``depth`` times. The indentation of the first line is the caller's."""
+        """A statement `if` or `for`, whose lines are indented `depth` times. The caller indents the first line."""
         line = self.break_(depth)
         arm = self.arm(scope, depth + 1)
         conditions = self.conditions(scope)
@@ -129,7 +135,7 @@ class _Safe(SafeExpressions):
         )
 
     def body(self, scope: RuleScope, depth: int) -> Part:
-        """Lines, then a nested block, then a way out of the loop: some of it, and nothing that cannot be reached."""
+        """The body of a statement: lines, a nested block and a jump, in this order, of which some may be missing."""
         line = seq(self.break_(depth), self.line(scope))
         nested = seq(self.break_(depth), self.compound(scope, depth)) if depth < self.depth else None
         jump = self.jump(scope, depth)
@@ -142,7 +148,7 @@ class _Safe(SafeExpressions):
         return self.rules.rule(scoped("body", depth, scope.facts, scope.items), make)
 
     def arm(self, scope: RuleScope, depth: int) -> Part:
-        """What stands under `elif` and `else`: one line, or a way out of the loop, or both."""
+        """The body of `elif` and `else`: one line, a jump, or both."""
         jump = self.jump(scope, depth)
         line = seq(self.break_(depth), self.line(scope))
         return self.rules.rule(

@@ -1,4 +1,4 @@
-"""What may stand in a line of a decoded plan, by what is bound there: names, texts, lists, conditions, calls."""
+"""Expressions of level *safe*, for each scope: names, texts, lists, conditions, numbers and calls."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ..grammar.language import REQUIRED, Signature, ToolParam
 from . import lexicon
 from .rules import Chars, Literal, OptionalPart, Part, Ref, Repeat, Rules, choice, maybe, seq, upto
 
-STRING = 120  # characters of a string
-SHORT = 30  # of one that is compared, or looked for
-HOLES = 3  # of an f-string; of the last one of a plan, twice as many
-# Neither `"` nor backslash, so that nothing need be escaped; neither `<` nor backtick, so that no reply that is a plan
-# looks like one with a fence or a train of thought in it; in f-strings, no brace.
+STRING = 120  # the most characters of a string
+SHORT = 30  # the most characters of a string that is compared or searched for
+HOLES = 3  # the most names in an f-string; twice as many in the last line of a plan
+# Strings contain no `"` and no backslash, so that nothing must be escaped. They contain no `<` and no backtick, so that
+# a reply with a plan never looks like one with a fence or reasoning in it. The texts in f-strings contain no braces.
 _IN_STRING = lexicon.text('"\\<`')
 _IN_FSTRING = lexicon.text('"\\<`{}')
 
 
 def _line(most: int, length: int, depth: int) -> Part:
-    """The end of a line, some lines that are blank or a comment, and the indentation of the next."""
+    """A line break, at most `most` lines that are blank or a comment, and the indentation of the next line."""
     comments = lexicon.comment(Repeat(lexicon.text("<`"), 0, length))
     indent = lexicon.INDENT * depth
     return seq(
@@ -61,7 +61,13 @@ _LISTS = frozenset({"docs", "list[str]", "list"})
 
 @dataclass(frozen=True, slots=True)
 class RuleScope:
-    """What is bound: ``fact_1`` to ``fact_<facts>``, ``docs_1`` to ``docs_<lists>``, ``item_1`` to ``item_<items>``."""
+    """The names that are bound at a place.
+
+    Attributes:
+        facts: the names `fact_1` to `fact_<facts>` are bound.
+        lists: the names `docs_1` to `docs_<lists>` are bound.
+        items: the names `item_1` to `item_<items>` of loops are bound.
+    """
 
     facts: int
     lists: int
@@ -73,7 +79,7 @@ class RuleScope:
 
 
 class SafeExpressions:
-    """Makes each rule when it is first asked for, so that only rules in use exist."""
+    """The rules of expressions. Each rule is made when it is first used, so that only used rules exist."""
 
     def __init__(self, tools: Mapping[str, Signature], inputs: Iterable[str]) -> None:
         self.tools = dict(tools)
@@ -81,7 +87,7 @@ class SafeExpressions:
         self.rules = Rules("start")
 
     def offers(self, name: str) -> bool:
-        """Whether a name of the language still means what it says: a tool may have taken it."""
+        """Whether a name of the language has its usual meaning, because no tool has this name."""
         return name not in self.tools
 
     def terminal(self, name: str) -> Ref:
@@ -100,7 +106,7 @@ class SafeExpressions:
         return self.rules.rule(f"{name}_upto_{count}", lambda: choice(*(f"{name}_{i + 1}" for i in range(count))))
 
     def named(self, scope: RuleScope) -> Part | None:
-        """A name that is bound to a text."""
+        """A name that is bound to a text; None if there is none."""
         if not scope.facts + scope.items + len(self.inputs):
             return None
         return self.rules.rule(
@@ -115,7 +121,7 @@ class SafeExpressions:
     # ------------------------------------------------------------------------------------------------ texts
 
     def word(self, scope: RuleScope, *, long: bool = False) -> Part:
-        """A text that needs no call: what queries are made of."""
+        """A text without a call: a string, an f-string or a name. Queries are made of these."""
         string = self.terminal("STRING")
         named = self.named(scope)
         if named is None:
@@ -137,7 +143,7 @@ class SafeExpressions:
         return self.rules.rule("method", lambda: choice(*(f".{each}()" for each in METHODS)))
 
     def methods(self) -> Part:
-        """One or two methods of a text that give a text, or none."""
+        """At most two method calls that return a text."""
         short = self.terminal("SHORT")
         cut = seq(choice(*(f".{each}(" for each in CUTS)), short, ")")
         split = seq(".split(", short, ")", choice("[0]", "[-1]"))
@@ -146,7 +152,7 @@ class SafeExpressions:
         return self.rules.rule("text_methods", lambda: upto(2, each))
 
     def text(self, scope: RuleScope) -> Part:
-        """A text, by one call at most."""
+        """A text with at most one tool call."""
         string, named = self.terminal("SHORT"), self.named(scope)
 
         def make() -> Part:
@@ -165,12 +171,12 @@ class SafeExpressions:
         return self.rules.rule(scoped("text", *key(scope)), make)
 
     def last(self, scope: RuleScope) -> Part:
-        """The answer: any text, or a call with a long one that tells all facts."""
+        """The final answer: any text, or a tool call with a long text that can contain all facts."""
         calls = [seq(call, self.methods()) for call in self.calls(scope, lists=False, long=True)]
         return choice(self.value(scope), *(calls if self.named(scope) is not None else ()))
 
     def value(self, scope: RuleScope) -> Part:
-        """A text, or one of two."""
+        """A text, or a choice between two by `if` and `else`."""
         text = self.text(scope)
         if self.named(scope) is None and not scope.lists:
             return text
@@ -179,7 +185,7 @@ class SafeExpressions:
     # ------------------------------------------------------------------------------------------------ lists
 
     def copied(self, scope: RuleScope) -> Part:
-        """A new list of what is known. Loops are over such: one that grows the list that it reads never ends."""
+        """A new list of known values. Loops are over new lists, because a loop must not append to its own list."""
         string, named = self.terminal("SHORT"), self.named(scope)
 
         def make() -> Part:
@@ -192,11 +198,11 @@ class SafeExpressions:
         return self.rules.rule(scoped("copied", *key(scope)), make)
 
     def gathered(self, scope: RuleScope) -> Part:
-        """A list of what is known already."""
+        """A list of known values, new or bound to a name."""
         return choice(self.copied(scope), self.lists(scope) if scope.lists else None)
 
     def asked(self, scope: RuleScope) -> Part:
-        """A list by calls of tools, or of what is known."""
+        """A list from one or two tool calls, or a list of known values."""
         gathered, calls = self.gathered(scope), self.calls(scope, lists=True)
         if not calls:
             return gathered
@@ -206,7 +212,7 @@ class SafeExpressions:
         )
 
     def listing(self, scope: RuleScope) -> Part:
-        """A list, in every form there is."""
+        """A list in any form of this level."""
         named, gathered = self.named(scope), self.gathered(scope)
 
         def make() -> Part:
@@ -238,7 +244,7 @@ class SafeExpressions:
     # ------------------------------------------------------------------------------------- tests and numbers
 
     def conditions(self, scope: RuleScope) -> Part:
-        """One condition, or two. Only where there is a name to ask about."""
+        """One condition or two. The scope must have a name."""
         made = self.condition(scope)
         return seq(made, OptionalPart(seq(choice(" and ", " or "), made)))
 
@@ -255,7 +261,7 @@ class SafeExpressions:
         return self.rules.rule(scoped("condition", *key(scope)), make)
 
     def tests(self, scope: RuleScope) -> Part | None:
-        """Conditions on texts."""
+        """Conditions on texts; None if no name is bound to a text."""
         string, named = self.terminal("SHORT"), self.named(scope)
         if named is None:
             return None
@@ -304,7 +310,7 @@ class SafeExpressions:
     # ------------------------------------------------------------------------------------------------ tools
 
     def calls(self, scope: RuleScope, *, lists: bool, long: bool = False) -> list[Part]:
-        """A call of each tool that gives a list, or of each that gives anything else, as a text."""
+        """A call of each tool that returns a list or, without `lists`, a call of each other tool, as a text."""
         made: list[Part] = []
         for name, signature in self.tools.items():
             if (signature.returns in _LISTS) is not lists:
@@ -317,7 +323,10 @@ class SafeExpressions:
         return made
 
     def call(self, name: str, signature: Signature, scope: RuleScope, *, long: bool = False) -> Part:
-        """Required arguments by place, the others by name; the first of those also by place. long: in texts."""
+        """A tool call. Required arguments are given by position, the others by name, and the first of these either way.
+
+        With `long`, texts among the required arguments may be long.
+        """
 
         def make() -> Part:
             required = [param for param in signature.params if param.default is REQUIRED]
@@ -340,7 +349,7 @@ class SafeExpressions:
         )
 
     def _place(self, name: str) -> int:
-        """Tells tools apart whose names differ in case only."""
+        """The index of a tool, which distinguishes tools whose names differ only in case."""
         return list(self.tools).index(name)
 
     def argument(self, param: ToolParam, scope: RuleScope, *, long: bool = False) -> Part:
@@ -362,7 +371,7 @@ class SafeExpressions:
         return self.word(scope, long=long)
 
     def given_list(self, scope: RuleScope) -> Part:
-        """A list of what is known, or a call that gives one from texts alone: `answer("...", retrieve("..."))`."""
+        """A list as an argument: known values, or a tool call without lists, as in `answer("...", retrieve("..."))`."""
         options: list[Part] = [
             self.call(name, signature, scope)
             for name, signature in self.tools.items()
@@ -375,7 +384,7 @@ class SafeExpressions:
         return choice(*options) if options else self.gathered(scope)
 
     def of_lists(self, scope: RuleScope) -> Part:
-        """A new list of what lists hold."""
+        """A new list of the items of bound lists: a slice of one or the sum of two."""
         lists = self.lists(scope)
         return seq(lists, choice(seq("[:", self.terminal("COUNT"), "]"), seq(" + ", lists)))
 

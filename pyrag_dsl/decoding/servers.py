@@ -1,7 +1,7 @@
-"""Where in a request each server looks for a grammar.
+"""The fields in which each server expects a grammar.
 
-A field under the wrong name is ignored without a word by some servers (vLLM answers 200 and decodes freely), so that a
-reply says nothing about whether its grammar was used: vet every reply.
+Some servers ignore unknown fields silently (vLLM answers 200 and decodes freely). A reply alone does not prove that its
+grammar was used, so vet every reply.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ _DESCRIPTION = "Writes the plan, a Python program."
 
 
 class Server(NamedTuple):
-    """dialects: those it reads, the best first. fields: the fields of a request, from the text of a grammar."""
+    """A kind of server.
+
+    Attributes:
+        dialects: the dialects that it reads, the best first.
+        fields: a function that makes the fields of a request from the text of a grammar.
+    """
 
     dialects: tuple[str, ...]
     fields: Callable[[str], dict[str, Any]]
@@ -41,30 +46,35 @@ def _chat(grammar: str) -> dict[str, Any]:
 
 
 SERVERS: dict[str, Server] = {
-    # From 0.12 on. Its backend chooses by the header: llguidance takes Lark, xgrammar takes GBNF.
+    # Version 0.12 and later. It chooses a library by the header: llguidance for Lark, xgrammar for GBNF.
     "vllm": Server(("llguidance", "gbnf"), lambda grammar: {"structured_outputs": {"grammar": grammar}}),
-    # Lark only where it was started with `--grammar-backend llguidance`.
+    # It reads Lark only if it was started with `--grammar-backend llguidance`.
     "sglang": Server(("gbnf", "llguidance"), lambda grammar: {"ebnf": grammar}),
-    # Lark only where it was built with llguidance.
+    # It reads Lark only if it was built with llguidance.
     "llama.cpp": Server(("gbnf", "llguidance"), lambda grammar: {"grammar": grammar}),
-    # In this process, by llguidance: the same field.
+    # The model runs in this process with llguidance, and the field is the same as for vLLM.
     "transformers": Server(("llguidance", "openai"), lambda grammar: {"structured_outputs": {"grammar": grammar}}),
-    # The plan is the input of a call of the custom tool `plan`.
+    # The reply has the plan as the input of a call of the custom tool `plan`.
     "openai": Server(("openai",), _responses),
     "openai-chat": Server(("openai",), _chat),
 }
 
 MASKING = "transformers"
-"""The server that has tokens masked by more than a grammar."""
+"""The only server with which a reader of names can mask tokens beside the grammar."""
 
 
 def request_fields(server: str, grammar: str) -> dict[str, Any]:
     """The fields to add to the body of a request so that its reply is decoded by a grammar.
 
-    With the ``openai`` client pass them as ``extra_body``; with ``ChatModel.complete`` too. server: a key of
-    ``SERVERS``: "vllm" (0.12 or later), "sglang", "llama.cpp", "openai" (Responses) or "openai-chat" (Chat
-    Completions; both OpenAI APIs return the plan as the input of a tool call). grammar: what ``decoding_grammar``
-    gives. Raises ``ValueError`` for another server, and for a dialect that the server does not read.
+    The `openai` client and `ChatModel` take them as `extra_body`.
+
+    Args:
+        server: a key of `SERVERS`: "vllm" (0.12 or later), "sglang", "llama.cpp", "transformers", "openai" (Responses)
+            or "openai-chat" (Chat Completions). Both APIs of OpenAI return the plan as the input of a tool call.
+        grammar: a text from `decoding_grammar`.
+
+    Raises:
+        ValueError: the server is unknown, or does not read the dialect.
     """
     chosen = SERVERS.get(server)
     if chosen is None:
@@ -76,8 +86,11 @@ def request_fields(server: str, grammar: str) -> dict[str, Any]:
 
 
 def server_and_level(chosen: str) -> tuple[str, str]:
-    """A server and a level, from "SERVER" (level wide) or "SERVER:LEVEL". Raises ``ValueError`` for others, and for
-    level names of a server that lets nobody mask tokens."""
+    """The server and the level in "SERVER" (level wide) or "SERVER:LEVEL".
+
+    Raises:
+        ValueError: one of them is unknown, or a reader of names cannot mask tokens with this server.
+    """
     server, _, level = chosen.partition(":")
     if server not in SERVERS:
         raise ValueError(f"unknown server {server!r}: one of {', '.join(SERVERS)}")
@@ -85,16 +98,21 @@ def server_and_level(chosen: str) -> tuple[str, str]:
         raise ValueError(f"unknown level {level!r}: one of {', '.join(LEVELS)}")
     if level == "names" and server != MASKING:
         raise ValueError(
-            f"level names needs a reader beside the grammar, which {server} does not have: take {MASKING}:names, with "
+            f"level names needs a reader beside the grammar, which {server} does not have: use {MASKING}:names, with "
             f"the model in this process, or {server}:wide or {server}:safe"
         )
     return server, level or "wide"
 
 
 def constrained_fields(chosen: str, tools: Mapping[str, Signature] = DEFAULT_SIGNATURES) -> dict[str, Any]:
-    """``request_fields`` with the grammar of plans over these tools, in the dialect that the server reads best.
+    """The fields of `request_fields` for the grammar of plans over these tools, in the best dialect of the server.
 
-    chosen: a server, or one with a level: "vllm", "vllm:safe".
+    Args:
+        chosen: a server, or a server with a level: "vllm", "vllm:safe".
+        tools: the signatures of the tools.
+
+    Raises:
+        ValueError: the server or the level is unknown, or they do not fit together.
     """
     server, level = server_and_level(chosen)
     fields = request_fields(server, decoding_grammar(SERVERS[server].dialects[0], tools, level=level))
@@ -104,7 +122,7 @@ def constrained_fields(chosen: str, tools: Mapping[str, Signature] = DEFAULT_SIG
 
 
 def dialect_of(grammar: str) -> str:
-    """The dialect that a grammar of ours is written in."""
+    """The dialect of a text from `decoding_grammar`."""
     if grammar.startswith("%llguidance"):
         return "llguidance"
     return "gbnf" if "::=" in grammar.partition("\n")[0] else "openai"

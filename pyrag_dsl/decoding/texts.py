@@ -1,4 +1,4 @@
-"""The levels: their rules, their grammars as texts that engines read, and what a model is told of each."""
+"""The levels: their rules, their grammars as texts, and their descriptions for the prompt of a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ Write the program alone, without a fence, as a chain of hops. Hop 1 is two lines
 with `if` and `for item_1 in ...:`. End with `final_answer = ...`. Use double quotes, and f"..." to put facts into
 queries. The question is in `question`.""",
 }
-"""What a model is told of each level: one that wants to write something else is held to the form, not to the sense."""
+"""The description of each level for the prompt. Without it, a model that wants to write something else is forced into
+the form of the grammar, and its plan may make no sense."""
 
 
 def plan_rules(
@@ -37,13 +38,13 @@ def plan_rules(
     depth: int | None = None,
     inputs: Iterable[str] = INPUTS,
 ) -> Rules:
-    """The rules of a level over these tools; see ``decoding_grammar``."""
+    """The rules of a level over these tools. Arguments and errors are those of `decoding_grammar`."""
     if level not in LEVELS:
         raise ValueError(f"unknown level {level!r}: one of {', '.join(LEVELS)}")
     if level == "safe":
         return safe_rules(tools, hops, DEPTH if depth is None else depth, inputs)
     if hops is not None or depth is not None:
-        raise ValueError(f"hops and depth are of level safe: level {level} has no hops")
+        raise ValueError(f"only level safe has hops and depth: level {level} has no hops")
     return wide_rules(tools) if level == "wide" else named_rules(tools)
 
 
@@ -59,19 +60,19 @@ def decoding_grammar(
     """The grammar of plans over these tools.
 
     Args:
-        dialect: "llguidance" (Lark with its header: vLLM, SGLang, llama.cpp built for it), "gbnf" (llama.cpp,
-            xgrammar, SGLang's EBNF) or "openai" (Lark for custom tools).
-        tools: the signatures of the tools; their names and keywords are the only ones that can be written.
-        level: "wide", the whole surface of the language, of which the vetter may refuse a text for its names and kinds
-            only; "safe", of which every text vets; or "names", a little less than wide, of which every text vets that
-            `NameReader` has read to its end.
-        hops: of level safe, pairs of a list and a fact at most, 1 to 9; if None, as many as leave the longest plan
-            short enough to be read, up to 6.
-        depth: of level safe, nested blocks at most, 0 to 3; 2 if None.
-        inputs: of level safe, names that are bound to texts before the plan begins. To the others they are like any.
+        dialect: "llguidance" (Lark with a header, for vLLM, SGLang, and llama.cpp if it was built with llguidance),
+            "gbnf" (for llama.cpp, xgrammar, and SGLang as EBNF) or "openai" (Lark for custom tools).
+        tools: the signatures of the tools. A text can call only these tools, with the names of their parameters.
+        level: "wide", the whole syntax of the language, where the vetter may refuse a text only for its names and the
+            kinds of its values; "safe", where it accepts every text; or "names", a little less than wide, where it
+            accepts every text that `NameReader` has read to its end.
+        hops: for level safe, the most pairs of a list and a fact, 1 to 9; None for as many as the limits on the length
+            of a plan allow, up to 6.
+        depth: for level safe, the deepest nesting of blocks, 0 to 3; None for 2.
+        inputs: for level safe, the names that are bound to texts before the plan begins. Other levels ignore them.
 
     Raises:
-        ValueError: for another dialect, level or number, and where the rules cannot be made over these tools.
+        ValueError: the dialect, the level or a number is wrong, or no rules can be made for these tools.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"unknown dialect {dialect!r}: one of {', '.join(DIALECTS)}")

@@ -1,8 +1,8 @@
-"""Level *wide*: the whole surface of the language, as far as a context-free grammar can say it.
+"""Level *wide*: the whole syntax of the language, as far as a context-free grammar can express it.
 
-Names are the model's own, so what they mean is left to the vetter: it may refuse a text of this level for its names and
-for the kinds of its values, and for nothing else but the sizes that hold for every text. Blocks nest to a bounded
-depth, each depth with rules of its own, since layout is not context-free.
+The model chooses its own names, which only the vetter can check. The vetter may refuse a text of this level for its
+names, for the kinds of its values, and for the sizes that are limited for every text, but for nothing else. Indentation
+is not context-free, so each depth of blocks has its own rules, and the depth is bounded.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .rules import Part, Ref, Repeat, Rules, choice, many, maybe, seq
 from .wide_expressions import Place, WideExpressions
 
 NAMES_AND_KINDS = frozenset("PLAN204 PLAN206 PLAN207 PLAN208 PLAN209 PLAN210 PLAN211 PLAN213 PLAN214 PLAN218".split())
-"""Codes for which the vetter may refuse a text of this level: names that are not bound, bound twice or mean a tool, a
-module or a builtin (of PLAN213, a `global` or `nonlocal` that names a parameter or nothing; of PLAN211, that no name
-says the answer), and arguments and literals of the wrong kind."""
+"""The codes for which the vetter may refuse a text of this level. They are about names that are not bound, bound twice,
+or belong to a tool, a module or a builtin; about arguments and literals of the wrong kind; about a `global` or
+`nonlocal` that names a parameter or nothing (PLAN213); and about a plan that binds no name for its answer (PLAN211)."""
 
-BLOCKS = 6  # one in another
+BLOCKS = 6  # the deepest nesting of blocks
 TOP = Place()
 _LINE = seq(lexicon.spaces(), maybe(lexicon.comment(many(lexicon.text()))), "\n")
-_ANNOTATION = 3  # brackets of a type, one in another
+_ANNOTATION = 3  # the deepest nesting of brackets in an annotation
 
 
 def wide_rules(tools: Mapping[str, Signature]) -> Rules:
@@ -31,15 +31,15 @@ def wide_rules(tools: Mapping[str, Signature]) -> Rules:
 
 
 class Wide(WideExpressions):
-    """The statements, over the expressions."""
+    """The rules of statements."""
 
     def made(self) -> Rules:
-        # The start comes first in the text, but is known last.
+        # The start comes first in the text, but is complete last.
         self.rules.rule("start", self.program)
         return self.rules
 
     def program(self) -> Part:
-        """Statements that do something. What the text begins and ends with may be comments and blank lines."""
+        """A plan with at least one statement other than `pass`. It may begin and end with comments and blank lines."""
         line = self.line_break(0)
         docs = seq(self.string(), line)
         future = seq("from __future__ import annotations", line)
@@ -63,12 +63,12 @@ class Wide(WideExpressions):
     # --------------------------------------------------------------------------------------------------- layout
 
     def line_break(self, depth: int) -> Ref:
-        """The end of a line, blank lines, comments, and the indentation of the next statement."""
+        """The end of a line, blank lines and comments, and the indentation of the next statement."""
         indent = lexicon.INDENT * depth
         return self.token(f"LINE_{depth}", seq(Repeat(_LINE, 1, None), indent or None))
 
     def block(self, depth: int, *, loop: bool) -> Part:
-        """What stands behind a header at this depth: statements below it, or on its own line."""
+        """The block of a header at this depth: statements on the lines below it, or on its own line."""
         inner = depth + 1
 
         def make() -> Part:
@@ -115,11 +115,11 @@ class Wide(WideExpressions):
         ]
 
     def word(self, word: str) -> Ref:
-        """A word, and the space behind it."""
+        """A word with the space after it."""
         return self.token(f"BEGIN_{word.upper()}", seq(word, lexicon.spaces(1)))
 
     def test(self) -> Part:
-        """A value, or one that is named on the way: `if m := re.search(...)`."""
+        """The test of `if` and `while`: an expression, which `:=` may bind to a name: `if m := re.search(...)`."""
 
         def make() -> Part:
             inner = TOP.within()
@@ -276,13 +276,13 @@ class Wide(WideExpressions):
         return made
 
     def after_first_name(self) -> Part:
-        """What makes a statement of a name: it is bound, declared, added to, or a path to a call."""
+        """The rest of a statement that begins with a name: an assignment, with an annotation perhaps, or a call."""
         equal = self.spaced("EQUAL", TOP, "=")
         typed = seq(self.spaced("COLON", TOP, ":"), self.type_(_ANNOTATION), equal, self.values(TOP))
         return choice(maybe(self.after_target()), typed)
 
     def after_target(self) -> Part:
-        """Behind a name or an item, which can be bound."""
+        """The rest of a statement after a name or an item, to which a value can be assigned."""
 
         def make() -> Part:
             operators = choice(*sorted({f"{op}=" for op in BINARY.values()}, key=len, reverse=True))
@@ -296,7 +296,7 @@ class Wide(WideExpressions):
         return self.rules.rule("after_target", make)
 
     def after_path(self) -> Part:
-        """Behind a call or an attribute, which cannot."""
+        """The rest of a statement after a call or an attribute, to which no value can be assigned."""
         return self.rules.rule("after_path", lambda: choice(*self.paths()))
 
     def paths(self) -> list[Part]:
@@ -306,12 +306,12 @@ class Wide(WideExpressions):
         ]
 
     def assigned(self) -> Part:
-        """`= value`, `= name = value`."""
+        """An assignment after its first target: `= value`, `= name = value`."""
         equal = self.spaced("EQUAL", TOP, "=")
         return self.rules.rule("assigned", lambda: seq(equal, many(self.name(), equal), self.values(TOP)))
 
     def more_targets(self) -> Part:
-        """`, name, *rest`: one star at most."""
+        """Further targets after the first, as in `, name, *rest`. At most one has a star."""
 
         def make() -> Part:
             comma = self.comma(TOP)
@@ -329,7 +329,7 @@ class Wide(WideExpressions):
         return self.rules.rule("more_targets", make)
 
     def unpacking(self) -> Part:
-        """Targets that do not begin with a name."""
+        """An assignment whose targets begin with a bracket or a star."""
         comma, name = self.comma(TOP), self.name()
         item = seq(name, many(self.index(TOP)))
         inner = choice(item, seq("(", item, many(comma, item), ")"))

@@ -1,8 +1,8 @@
-"""Expressions of level *wide*: all that plans may write, whatever the names mean.
+"""Expressions of level *wide*: all that plans may contain, without regard to the meaning of names.
 
-Operators bind in no order here: a text is an expression by any order if it is one by the right one. What depends on the
-place is how deep brackets may still nest, whether lines go on (between brackets they do) and which quote is taken (in
-the braces of an f-string, its own).
+The precedence of operators is ignored, because it does not matter for the question whether a text is an expression. The
+rules depend on the place: how many brackets may still be opened, whether the expression may continue on the next line
+(it may in brackets), and which quote the f-string around uses.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..grammar.language import ATTRIBUTES, BINARY, COMPARE, MODULES, REQUIRED, S
 from . import lexicon
 from .rules import Chars, Part, Ref, Repeat, Rules, choice, many, maybe, seq
 
-NAME = 40  # characters of a name, or a few more
-BRACKETS = 5  # one in another
-HOLE_BRACKETS = 2  # in the braces of an f-string
+NAME = 40  # the approximate most characters of a name
+BRACKETS = 5  # the deepest nesting of brackets
+HOLE_BRACKETS = 2  # the same in the braces of an f-string
 _SYMBOLS = sorted(
     {op for op in (*BINARY.values(), *COMPARE.values()) if not op[0].isalpha()}, key=lambda op: (-len(op), op)
 )
@@ -27,10 +27,12 @@ _LINES_GO_ON = many(choice(Chars(r" \n", " "), seq(lexicon.comment(many(lexicon.
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an expression stands.
+    """The place of an expression.
 
-    brackets: how many may still be opened, one in another. quote: of the f-string around, "" for none. lines: whether
-    the end of a line is no more than a space here.
+    Attributes:
+        brackets: the number of brackets that may still be opened, one in another.
+        quote: the quote of the f-string around; "" for none.
+        lines: whether the end of a line counts as white space.
     """
 
     brackets: int = BRACKETS
@@ -39,16 +41,16 @@ class Place:
 
     @property
     def name(self) -> str:
-        """What tells rules of this place from those of another."""
+        """The suffix of the names of rules for this place."""
         return f"{self.brackets}{'b' if self.lines else ''}{ {'': '', chr(34): 'd', chr(39): 's'}[self.quote] }"
 
     def within(self) -> Place:
-        """The place between brackets that are opened here."""
+        """The place inside a bracket that is opened here."""
         return replace(self, brackets=self.brackets - 1, lines=not self.quote)
 
 
 class WideExpressions:
-    """Makes each rule when it is first asked for."""
+    """The rules of expressions. Each rule is made when it is first used."""
 
     def __init__(self, tools: Mapping[str, Signature]) -> None:
         self.tools = dict(tools)
@@ -68,7 +70,15 @@ class WideExpressions:
         return _LINES_GO_ON if place.lines else lexicon.spaces()
 
     def spaced(self, name: str, place: Place, word: Part | str, *, apart: bool = False, after: bool = True) -> Ref:
-        """A word with the space around it. apart: there must be some on both sides. after: whether any may follow."""
+        """A word with the white space around it.
+
+        Args:
+            name: the name of the terminal.
+            place: the place of the word.
+            word: the word.
+            apart: whether white space is required on both sides.
+            after: whether white space after the word belongs to the terminal.
+        """
         found = self.space(place)
         assert isinstance(found, Repeat)
         some = Repeat(found.part, 1, None) if apart else found
@@ -78,7 +88,7 @@ class WideExpressions:
         return self.spaced("COMMA", place, ",")
 
     def opened(self, bracket: str, place: Place) -> Ref:
-        """An opening bracket, and the space inside; ``place`` is between the brackets."""
+        """An opening bracket with the white space after it. `place` is the place inside the bracket."""
         name = {"(": "ROUND", "[": "SQUARE", "{": "CURLY"}[bracket]
         return self.token(f"{name}_B" if place.lines else name, seq(bracket, self.space(place)))
 
@@ -87,7 +97,7 @@ class WideExpressions:
         return self.spaced(name, place, bracket, after=False)
 
     def listed(self, first: Part, more: Part, bracket: str, place: Place) -> Part:
-        """Parts between commas, a comma behind the last allowed, and the bracket that closes the list."""
+        """Parts with commas between them, perhaps a comma after the last, and the closing bracket."""
         comma = self.comma(place)
         return seq(first, many(comma, more), choice(self.closed(bracket, place), seq(comma, bracket)))
 
@@ -129,7 +139,7 @@ class WideExpressions:
         return self.rules.rule(f"function_{place.name}", make)
 
     def expression(self, place: Place) -> Part:
-        """A chain of operators, or one of two."""
+        """A chain of operators, or a choice by `if` and `else`."""
 
         def make() -> Part:
             chain = self.chain(place)
@@ -139,7 +149,7 @@ class WideExpressions:
         return self.rules.rule(f"expression_{place.name}", make)
 
     def chain(self, place: Place) -> Part:
-        """Operands between operators; `not` stands only where Python lets it."""
+        """Operands with operators between them. `not` is only allowed where Python allows it."""
 
         def make() -> Part:
             operand = self.operand(place)
@@ -165,7 +175,7 @@ class WideExpressions:
         return self.token("NOT", seq("not", lexicon.spaces(1)))
 
     def membership(self, place: Place) -> Part:
-        """`in` and `not in`. The former stands in comprehensions, too."""
+        """The operators `in` and `not in`. The terminal of `in` is also used in comprehensions and loops."""
         apart = self.space(place)
         assert isinstance(apart, Repeat)
         some = Repeat(apart.part, 1, None)
@@ -197,7 +207,7 @@ class WideExpressions:
     # ---------------------------------------------------------------------------------- attributes, items, calls
 
     def trailers(self, place: Place) -> Part:
-        """Attributes, items and calls behind a value."""
+        """Attributes, items and calls after a value."""
         return self.rules.rule(
             f"trailers_{place.name}",
             lambda: many(choice(self.attribute(place), *self.bracketed(place))),
@@ -207,7 +217,7 @@ class WideExpressions:
         return [self.index(place), self.call(place)] if place.brackets else []
 
     def tail_of_literal(self, place: Place) -> Part:
-        """What may follow a display or a string: no call, and no `format`, whose fields could reach for attributes."""
+        """Trailers of a display or a string: no call, and no `format`, whose fields could access attributes."""
 
         def make() -> Part:
             index = self.index(place) if place.brackets else None
@@ -259,13 +269,13 @@ class WideExpressions:
         return self.rules.rule(f"call_{inner.name}", make)
 
     def keywords(self, inner: Place, names: Part, *, spread: bool = True) -> Part:
-        """`name=value, ...`, `**values` among them."""
+        """Arguments by name: `name=value, ...`. With `spread`, `**values` may be among them."""
         one = seq(names, self.spaced("EQUAL", inner, "="), self.value(inner))
         each = choice(one, seq("**", self.chain(inner))) if spread else one
         return seq(each, many(self.comma(inner), each))
 
     def tool_calls(self, place: Place) -> list[Part]:
-        """A call of each tool, by the names of its parameters and with no more arguments than it has."""
+        """A call of each tool, with the names of its parameters, and with at most as many arguments as parameters."""
         if not place.brackets:
             return []
         inner = place.within()
@@ -296,7 +306,7 @@ class WideExpressions:
         return choice(self.value(place), seq("*", self.operand(place)))
 
     def round(self, inner: Place) -> Part:
-        """An expression in brackets, a tuple, a generator (which no f-string may hold by itself)."""
+        """An expression in round brackets, a tuple, or a generator, which must not be in the braces of an f-string."""
 
         def make() -> Part:
             end, comma, item = self.closed(")", inner), self.comma(inner), self.items(inner)
@@ -343,7 +353,7 @@ class WideExpressions:
         return self.rules.rule(f"curly_{inner.name}", make)
 
     def clauses(self, inner: Place) -> Part:
-        """`for x in xs if c`, once or more."""
+        """The clauses of a comprehension: `for x in xs if c`, once or more."""
 
         def make() -> Part:
             clause = seq(
@@ -358,7 +368,7 @@ class WideExpressions:
         return self.rules.rule(f"clauses_{inner.name}", make)
 
     def loop_target(self, place: Place) -> Part:
-        """A name, or several: in brackets or not."""
+        """The target of a loop: one name or several, with or without brackets."""
         comma, name = self.comma(place), self.name()
         group = seq("(", name, comma, name, many(comma, name), ")")
         each = choice(name, group)
@@ -367,7 +377,7 @@ class WideExpressions:
     # -------------------------------------------------------------------------------------------------- strings
 
     def text(self, place: Place) -> Part:
-        """A string or an f-string, or several, one behind the other."""
+        """A string or an f-string, or several that follow one another."""
         if place.quote:
             other = "'" if place.quote == '"' else '"'
             inside = many(lexicon.text(without="\"'\\{}#"))
@@ -390,13 +400,13 @@ class WideExpressions:
         return self.token("STRING", _STRING)
 
     def formatted(self, place: Place) -> Part:
-        """A string whose fields reach for no attribute, and `.format(...)`."""
+        """A call of `.format(...)` on a string whose fields access no attribute."""
         parts = many(choice(lexicon.text('"\\{}'), seq("{", many(lexicon.text('"\\{}.')), "}")))
         template = self.token("TEMPLATE", seq('"', parts, '"'))
         return seq(template, self.dot(place), "format", self.call(place), self.trailers(place))
 
     def f_strings(self, suffix: str, apart: Part | None) -> list[Part]:
-        """All kinds of f-strings; one behind another string begins with the space between the two."""
+        """F-strings of all kinds. After another string, the white space between the two (`apart`) comes first."""
         made: list[Part] = []
         for quote in ('"', "'", '"""', "'''"):
             for raw in (False, True):
@@ -407,7 +417,7 @@ class WideExpressions:
         return made
 
     def f_string(self, kind: str, quote: str) -> Part:
-        """Texts and holes, without the quotes around."""
+        """The texts and braces of an f-string, without its quotes."""
         without = "\\{}" + quote[0]
         long = len(quote) == 3
         escape = seq("\\", lexicon.text("{}")) if kind.endswith("R") else lexicon.ESCAPE
