@@ -1,8 +1,7 @@
 """Passages in PostgreSQL (extra `postgres`): full-text search, or search of vectors by pgvector.
 
 A table has the columns id, title, text, words (the lexemes, those of the title with weight A) and, if it was loaded
-with an embedder, vector. The ranking of PostgreSQL ignores how rare a word is, so it is weaker than BM25
-(docs/retrieval.md has figures).
+with an embedder, vector. The ranking of PostgreSQL ignores how rare a word is, so it is weaker than BM25.
 """
 
 from __future__ import annotations
