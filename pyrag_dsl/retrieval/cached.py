@@ -71,7 +71,7 @@ class CachedRetriever(Retriever):
         return self._print
 
     def __getattr__(self, name: str) -> Any:
-        # Other attributes (the size, passages by id, an address) are those of the other retriever.
+        # Other attributes (passages by id, an address) are those of the other retriever.
         if name == "_retriever":
             raise AttributeError(name)
         return getattr(self._retriever, name)
