@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from .errors import IndexStorageError
 from .nearest import KINDS, Nearest, engine, kind_for, write_shards
 from .passages import Hit, Passage, Retriever
 from .vectors import Embedded
+from .vectors import blocks as text_blocks
 
 if TYPE_CHECKING:
     from .index import BM25Index
@@ -135,7 +136,7 @@ class _Making:
         """Embed texts and write the index of their vectors. `texts` is called several times."""
         count = sum(1 for _ in texts())
         self._embedded.add(texts(), self._embedder, lambda done: told(name, done, count))
-        places = np.concatenate([self._embedded.places(block) for block in _blocks(texts())])
+        places = np.concatenate([self._embedded.places(block) for block in text_blocks(texts(), _BLOCK)])
         shards = min(shards, count)
         kind = kind or kind_for(-(-count // shards))
 
@@ -297,14 +298,3 @@ def _places(passages: Iterable[Passage], split: Split) -> NDArray[np.int32]:
     rows = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     firsts = np.repeat(np.cumsum(counts) - counts, counts)
     return np.stack([rows, np.arange(len(rows)) - firsts], axis=1).astype(np.int32)
-
-
-def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    block: list[Any] = []
-    for text in texts:
-        block.append(text)
-        if len(block) == _BLOCK:
-            yield block
-            block = []
-    if block:
-        yield block

@@ -104,10 +104,11 @@ class MilvusRetriever(SearchEngine):
         return [found.get(name) for name in names]
 
     def prepare(self, dimension: int | None) -> None:
-        """Create the collection if it is missing. Raises `RetrieverError`."""
+        """Create the collection if it is missing. Raises `RetrieverError`, also if it holds other vectors or none."""
         kinds, milvus = self._milvus.DataType, self._milvus
         with self._told():
             if self._client.has_collection(self._collection):
+                self._check_vectors(dimension)
                 return
             schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("id", kinds.VARCHAR, is_primary=True, max_length=512)
@@ -122,6 +123,15 @@ class MilvusRetriever(SearchEngine):
                 schema.add_field("vector", kinds.FLOAT_VECTOR, dim=dimension)
                 indexes.add_index("vector", index_type="AUTOINDEX", metric_type="IP")
             self._client.create_collection(self._collection, schema=schema, index_params=indexes)
+
+    def _check_vectors(self, dimension: int | None) -> None:
+        fields = self._client.describe_collection(self._collection)["fields"]
+        there = next((int(each["params"]["dim"]) for each in fields if each["name"] == "vector"), None)
+        if there != dimension:
+            held, given = ("no vectors" if n is None else f"vectors of {n} numbers" for n in (there, dimension))
+            problem = f"the collection {self._collection!r} was made for {held}, and this load has {given}"
+            advice = "Load as it was made, or name a new collection: ?collection=NAME"
+            raise RetrieverReplyError(self._shown, problem, advice)
 
     def write(self, rows: Sequence[Passage], vectors: Any) -> None:
         """Write passages. Raises `RetrieverError`, also if a passage is longer than Milvus allows."""

@@ -62,7 +62,7 @@ class Embedded:
         """
         self._cut()
         done = 0
-        for block in _blocks(texts, _BLOCK):
+        for block in blocks(texts, _BLOCK):
             keys = keys_of(block)
             missing = np.unique(keys[~np.isin(keys, self._known)], return_index=False)
             place = {int(key): number for number, key in reversed(list(enumerate(keys)))}
@@ -70,8 +70,8 @@ class Embedded:
             todo = sorted((block[place[int(key)]] for key in missing), key=len)
             done += len(block) - len(todo)
             with self._keys_at.open("ab") as to_keys, self._vectors_at.open("ab") as to_vectors:
-                for part in _blocks(todo, embedder.batch * _FLUSH):
-                    rows = [embedder.passages(batch) for batch in _blocks(part, embedder.batch)]
+                for part in blocks(todo, embedder.batch * _FLUSH):
+                    rows = [embedder.passages(batch) for batch in blocks(part, embedder.batch)]
                     for file, data in ((to_vectors, np.concatenate(rows)), (to_keys, keys_of(part))):
                         file.write(data.tobytes())
                         file.flush()
@@ -116,7 +116,8 @@ def keys_of(texts: list[str]) -> NDArray[np.uint64]:
     return np.frombuffer(digests, np.uint64)
 
 
-def _blocks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+def blocks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Texts in lists of `size`; the last list may be shorter."""
     block: list[str] = []
     for text in texts:
         block.append(text)

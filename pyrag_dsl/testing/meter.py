@@ -274,9 +274,10 @@ def told_by(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
 
 def _confine() -> None:
     """Limit the memory of this process, and write no core file."""
-    with open("/proc/self/statm", encoding="ascii") as file:
+    # Without /proc the memory in use is unknown, and macOS does not keep such a limit.
+    with suppress(FileNotFoundError), open("/proc/self/statm", encoding="ascii") as file:
         present = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (present + GUARD_BYTES,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (present + GUARD_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -138,6 +138,17 @@ def test_a_load_that_was_cut_short_goes_on_and_embeds_nothing_twice(place: Any) 
         assert engine.passages(["p3"]) == [Passage("p3", "New", "Another text.")]
 
 
+def test_a_collection_of_milvus_keeps_the_vectors_that_it_was_made_for(milvus: str) -> None:
+    with search_engine_at(f"{milvus}?collection=plain", timeout=60) as engine:
+        engine.load(ROWS[:2])
+    said = "made for no vectors, and this load has vectors of 8 numbers"
+    with (
+        search_engine_at(f"{milvus}?collection=plain", timeout=60, embed=embed) as engine,
+        pytest.raises(RetrieverError, match=said),
+    ):
+        engine.load(ROWS[:2])
+
+
 def test_threads_share_it(words: Any) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: ids(words.search(f"number{n}", 1)), range(100)))
