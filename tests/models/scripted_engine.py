@@ -117,9 +117,10 @@ def vllm_module(say: Callable[[str], str], calls: list[Any]) -> dict[str, Module
         def get_tokenizer(self) -> Characters:
             return Characters()
 
-    vllm, params = ModuleType("vllm"), ModuleType("vllm.sampling_params")
+    vllm, params, platforms = (ModuleType(name) for name in ("vllm", "vllm.sampling_params", "vllm.platforms"))
+    platforms.__dict__.update(current_platform=SimpleNamespace(is_cpu=lambda: False))
     vllm.__dict__.update(LLM=LLM, SamplingParams=SimpleNamespace)
     params.__dict__.update(
         StructuredOutputsParams=StructuredOutputsParams, RequestOutputKind=SimpleNamespace(FINAL_ONLY="final")
     )
-    return {"vllm": vllm, "vllm.sampling_params": params}
+    return {each.__name__: each for each in (vllm, params, platforms)}

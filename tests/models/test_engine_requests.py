@@ -115,6 +115,13 @@ def test_vllm_is_asked_what_the_request_says(folder: Path, fake_vllm: list[Any])
     assert reply.stop is None
 
 
+def test_vllm_reads_prompts_whole_on_a_cpu(folder: Path, fake_vllm: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["vllm.platforms"].current_platform, "is_cpu", lambda: True)
+    with ChatModel("river", f"vllm:{folder}") as model:
+        model.complete(ASK)
+    assert fake_vllm[0]["enable_chunked_prefill"] is False
+
+
 def test_many_requests_of_many_models_share_one_engine(folder: Path, fake_vllm: list[Any]) -> None:
     place = f"vllm:{folder}"
 
