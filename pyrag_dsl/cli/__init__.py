@@ -1,6 +1,7 @@
-"""The command line: `pyrag-exec` runs a plan, `pyrag` has a verb for everything else.
+"""The command line: `pyrag-exec` runs a plan, and `pyrag` has a verb for everything else.
 
-Both functions take the arguments (those of the process if None) and return the exit status.
+Both functions take the command-line arguments, or use those of the process if `argv` is None, and return the exit
+status.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`pyrag-exec`: run one plan."""
+    """Run `pyrag-exec`, which runs one plan."""
     from .entry import enter
     from .execute import app
 
@@ -17,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def pyrag(argv: Sequence[str] | None = None) -> int:
-    """`pyrag VERB ...`: each verb is a file of `pyrag_dsl.cli.verbs`."""
+    """Run `pyrag VERB ...`. Each verb is a module of `pyrag_dsl.cli.verbs`."""
     from .entry import enter
     from .verbs import app
 

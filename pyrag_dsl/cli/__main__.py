@@ -1,4 +1,4 @@
-"""`python -m pyrag_dsl.cli`: the same as `pyrag`."""
+"""`python -m pyrag_dsl.cli` does the same as `pyrag`."""
 
 from __future__ import annotations
 

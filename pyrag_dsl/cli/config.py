@@ -1,9 +1,11 @@
-"""The configuration file: endpoints, roles, passages, the method and budgets. Options and the environment go before it.
+"""The configuration file: endpoints, roles, passages, the method and budgets.
+
+Command-line options and environment variables take precedence over the file. An example:
 
 [models.answer]
 base_url = "http://localhost:8000/v1"
 model = "qwen"
-api_key_env = "OPENAI_API_KEY"      # the name of a variable; a key itself is never in a file
+api_key_env = "OPENAI_API_KEY"      # the name of a variable; the file never holds the key itself
 
 [models.plan]
 model = "coder"
@@ -53,7 +55,7 @@ class _Section(BaseModel):
 
 
 class ModelSection(_Section):
-    """A model in a role."""
+    """The settings of a model in one role."""
 
     base_url: str | None = None
     model: str | None = None
@@ -62,7 +64,7 @@ class ModelSection(_Section):
 
 
 class ModelsSection(_Section):
-    """Who plays which role; what `plan` leaves out is as for `answer`."""
+    """The model of each role. A setting that `plan` leaves out is taken from `answer`."""
 
     answer: ModelSection = ModelSection()
     plan: ModelSection = ModelSection()
@@ -70,7 +72,7 @@ class ModelsSection(_Section):
 
 
 class RetrievalSection(_Section):
-    """Where passages come from."""
+    """Where passages come from, and how they are searched."""
 
     corpus: Path | None = None
     retriever: str | None = None
@@ -81,7 +83,7 @@ class RetrievalSection(_Section):
 
 
 class MethodSection(_Section):
-    """How questions are answered."""
+    """The method that answers questions, with its inputs and prompts."""
 
     name: str | None = None
     inputs: dict[str, Any] = Field(default_factory=dict)
@@ -89,7 +91,7 @@ class MethodSection(_Section):
 
 
 class BudgetSection(_Section):
-    """What a question may use."""
+    """The limits of one question."""
 
     tokens: int | None = Field(default=None, ge=1)
     cost: float | None = Field(default=None, gt=0)
@@ -98,14 +100,14 @@ class BudgetSection(_Section):
 
 
 class EvaluationSection(_Section):
-    """How `pyrag eval` scores, and how much it asks at once."""
+    """How `pyrag eval` scores answers, and how many requests it makes at the same time."""
 
     normalization: str = "squad"
     concurrency: int | None = Field(default=None, ge=1)
 
 
 class Config(_Section):
-    """A whole file."""
+    """The content of a configuration file."""
 
     models: ModelsSection = ModelsSection()
     retrieval: RetrievalSection = RetrievalSection()
@@ -115,14 +117,21 @@ class Config(_Section):
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The limits that the budget sets, by the names of `Limits`."""
+        """The limits that the section `budget` sets, under the field names of `Limits`."""
         budget = self.budget
         given = {"tokens": budget.tokens, "cost": budget.cost, "tool_calls": budget.calls, "deadline": budget.deadline}
         return {name: value for name, value in given.items() if value is not None}
 
 
 class ModelChoice(NamedTuple):
-    """A model that is to be asked: where it is, its name, the variable of its key, and fields of each request."""
+    """A model that was chosen for a role.
+
+    Attributes:
+        base_url: the address of its server or of an engine in this process; None if none was given.
+        name: the name of the model.
+        api_key_env: the environment variable that holds its key; None if it needs none.
+        options: further fields of each request.
+    """
 
     base_url: str | None
     name: str | None
@@ -131,13 +140,13 @@ class ModelChoice(NamedTuple):
 
     @property
     def engine(self) -> str | None:
-        """The kind of engine in this process that runs it; None for a server."""
+        """The kind of the engine in this process that runs the model; None for a server."""
         found = engine_address(self.base_url)
         return None if found is None else found.kind
 
     @property
     def engine_version(self) -> str | None:
-        """The engine in this process with its version."""
+        """The name and version of the engine in this process; None for a server."""
         from ..models.engines import engine_version
 
         return None if self.engine is None else engine_version(self.engine)
@@ -150,7 +159,7 @@ def answering(
     api_key_env: str | None = None,
     llm: str | None = None,
 ) -> ModelChoice:
-    """The model that answers: by options, else by the environment, else by the configuration. Raises Stop."""
+    """The model that answers, chosen by options, else by the environment, else by the configuration. Raises Stop."""
     section = config.models.answer
     base_url, name = placed(llm, base_url, name)
     place = base_url or os.environ.get("LLM_BASE_URL") or section.base_url
@@ -159,7 +168,7 @@ def answering(
 
 
 def planning(config: Config, answers: ModelChoice, base_url: str | None = None, name: str | None = None) -> ModelChoice:
-    """The model that writes and mends plans; what nobody says is as for the one that answers."""
+    """The model that writes and repairs plans. A setting that is given nowhere is that of the model that answers."""
     section = config.models.plan
     place = base_url or os.environ.get("PLAN_LLM_BASE_URL") or section.base_url or answers.base_url
     called = name or os.environ.get("PLAN_LLM_MODEL") or section.model
@@ -176,9 +185,10 @@ def _own_name(place: str | None) -> str | None:
 def embedding(
     config: Config, base_url: str | None = None, name: str | None = None, api_key_env: str | None = None
 ) -> ModelChoice:
-    """The model that embeds queries: by options, else by the environment, else by the configuration.
+    """The model that embeds queries, chosen by options, else by the environment, else by the configuration.
 
-    Without an address it runs in this process, and without a name it is the one that made the vectors of the index.
+    Without an address, the model runs in this process. Without a name, it is the model that made the vectors of the
+    index.
     """
     section = config.models.embed
     place = base_url or os.environ.get("EMBED_BASE_URL") or section.base_url
@@ -188,7 +198,7 @@ def embedding(
 
 
 def method_inputs(config: Config) -> dict[str, Any]:
-    """The values of the method that the configuration gives, prompts among them. Raises Stop."""
+    """The inputs of the method that the configuration gives, including the texts of prompts. Raises Stop."""
     return {
         **config.method.inputs,
         **{name: read_text(path, "--config") for name, path in config.method.prompts.items()},
@@ -196,9 +206,15 @@ def method_inputs(config: Config) -> dict[str, Any]:
 
 
 def read_config(path: Path | None, base: Mapping[str, Any] | None = None) -> Config:
-    """The file that is named, else the one that PYRAG_CONFIG names, else nothing; paths start at its folder.
+    """Read the configuration. Paths in the file are relative to its folder.
 
-    `base` holds for what it does not say. Raises Stop.
+    Args:
+        path: the file. If None, it is the one that the variable PYRAG_CONFIG names, and if that is not set, the
+            configuration is `base` alone.
+        base: the settings that the file may change, such as those of a preset.
+
+    Raises:
+        Stop: the file cannot be read, or holds a setting that is unknown or wrong.
     """
     named = path or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is None:
@@ -218,7 +234,7 @@ def read_config(path: Path | None, base: Mapping[str, Any] | None = None) -> Con
 
 
 def _over(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `data` says, table by table."""
+    """Return `base`, changed by `data`. Tables in both are merged."""
     tables = {
         name: _over(base[name], value)
         for name, value in data.items()

@@ -1,4 +1,4 @@
-"""From a command line to an exit status: whatever goes wrong is one message, never a traceback."""
+"""Runs a command line and returns its exit status. Every error is shown as one message, never as a traceback."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ClickError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ 
 
 
 def enter(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
-    """Carry out a command line; the exit status."""
-    # What a library logs is for services that set up logging; here it would be noise among the messages.
+    """Carry out a command line and return its exit status."""
+    # Log records of libraries are for services that set up logging. Here they would only disturb the messages.
     logging.getLogger().addHandler(logging.NullHandler())
     _open_streams()
     if sys.stdout is None:
@@ -52,17 +52,17 @@ def enter(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
 
 
 def _open_streams() -> None:
-    """Write to streams that take any text: one that is closed gets no messages, one of an ASCII locale is UTF-8."""
+    """Make the standard streams accept any text. A closed stderr discards messages; an ASCII stream becomes UTF-8."""
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr) if not os.environ.get("PYTHONIOENCODING") else ():
-        with suppress(AttributeError, LookupError, ValueError):  # what stands in for a stream in a test is let alone
+        with suppress(AttributeError, LookupError, ValueError):  # a substitute for a stream in a test stays as it is
             if codecs.lookup(stream.encoding).name == "ascii":
                 stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
 
 
 def _tidy_help(command: Any) -> None:
-    """Help that reads well with any version of typer: some break lines where the source does, and show `<bool>`."""
+    """Make the help look the same with every version of typer: some keep line breaks of the source or show `<bool>`."""
     if command.help:
         command.help = "\n\n".join(" ".join(part.split()) for part in command.help.split("\n\n"))
     help_option = command.get_help_option
@@ -75,7 +75,7 @@ def _tidy_help(command: Any) -> None:
 
 
 def _untyped(param: Any) -> Any:
-    """A parameter beside which no type is shown: it takes no value, or its name says what it is."""
+    """Hide the type of a parameter in the help, because it takes no value or its name says what it is."""
     if param is not None:
         param.display_type_rich = lambda **_context: None
     return param

@@ -1,4 +1,4 @@
-"""What `pyrag eval` is to do, as plain data: it is carried out here or sent to other processes."""
+"""The job of `pyrag eval` as plain data. It is carried out in this process, or sent to other processes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationJob:
-    """A method, what it works with, and where its traces go.
+    """A method with its models, passages and settings, and the folder for its traces.
 
     Attributes:
-        recipe, given: the method and the values that it was given.
+        recipe: the method.
+        given: the inputs that the method was given.
         sources: where passages come from.
-        answers, plans: the models.
-        prices: of both.
-        fields: of each request.
-        limits: of each question.
-        out: the folder.
-        seed, normalization: see `Batch`.
-        concurrency: requests in flight at most.
-        constrained, reader: how plans are decoded and who reads passages, as the options say it.
+        answers: the model that answers.
+        plans: the model that writes and repairs plans.
+        prices: the prices of `answers` and of `plans`; None where a price is not known.
+        fields: further fields of each request.
+        limits: the limits of each question.
+        out: the folder for the traces.
+        seed, normalization: as in `Batch`.
+        concurrency: the largest number of requests in flight.
+        constrained: the value of `--constrained`.
+        reader: the value of `--reader`.
     """
 
     recipe: Recipe
@@ -59,7 +62,18 @@ class EvaluationJob:
     def batch(
         self, questions: Sequence[Example], screen: Screen, parts: int = 1, number: int = 0, **more: Any
     ) -> Iterator[Batch]:
-        """The questions as a batch, with models and passages open: of one of `parts` that share the requests."""
+        """Open the models and passages, and yield the questions as a batch. They are closed at the end.
+
+        Args:
+            questions: the questions of the batch.
+            screen: where messages are shown.
+            parts: how many processes share the requests in flight.
+            number: which of these processes this is, from 0.
+            more: further arguments of `Batch`.
+
+        Raises:
+            Stop: a model or the passages cannot be used as the options say.
+        """
         from ..agents.roles import Models
         from ..evaluation import Batch
 
@@ -95,7 +109,7 @@ class EvaluationJob:
 
 
 def work_on(job: EvaluationJob, part: Portion) -> None:
-    """Ask the questions of a part, in a process of its own; only traces are written."""
+    """Ask the questions of a portion, in a worker process. It writes traces and nothing else."""
     from ..evaluation.batch import ask_all
 
     screen = stderr(quiet=True)

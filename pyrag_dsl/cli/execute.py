@@ -1,4 +1,4 @@
-"""`pyrag-exec`: one plan, one question, one answer."""
+"""`pyrag-exec`: run one plan for one question and print the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What one command line asks for; the options of the same names."""
+    """What one command line asks for. The attributes are the options of the same names."""
 
     plan: str | None
     question: str | None
@@ -62,16 +62,20 @@ class RunRequest:
 def execute(
     plan: Annotated[
         str | None,
-        typer.Argument(metavar="PLAN", help="The file of the plan, or - for standard input; not needed with a trace."),
+        typer.Argument(
+            metavar="PLAN", help="The file of the plan, or - for standard input. Not needed with --replay or --resume."
+        ),
     ] = None,
     question: Annotated[
         str | None,
-        typer.Option("--question", metavar="TEXT", help="What is asked; else `# question: ...` in the plan."),
+        typer.Option(
+            "--question", metavar="TEXT", help="The question; by default, the comment `# question: ...` of the plan."
+        ),
     ] = None,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", metavar="NAME=VALUE", help="A value that the plan reads by this name: JSON, or else text."
+            "--input", metavar="NAME=VALUE", help="A value that the plan reads under this name, as JSON or as text."
         ),
     ] = None,
     corpus: o.Corpus = None,
@@ -93,24 +97,26 @@ def execute(
     strict: o.Strict = False,
     trace: o.TraceOut = None,
     replay: Annotated[
-        Path | None, typer.Option(metavar="TRACE", help="Run on recorded results only; call nothing.")
+        Path | None, typer.Option(metavar="TRACE", help="Run on the recorded results only, without any call.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="TRACE", help="Use recorded results, and call for the rest.")
+        Path | None, typer.Option(metavar="TRACE", help="Use the recorded results, and make only the missing calls.")
     ] = None,
     report: o.ReportOut = None,
     as_json: o.Json = False,
-    check: Annotated[bool, typer.Option("--check", help="Only say whether the plan is accepted.")] = False,
-    fix: Annotated[bool, typer.Option("--fix", help="Apply all safe fixes to the plan first, and say which.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check whether the plan is accepted; do not run it.")
+    ] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply all safe fixes to the plan first, and list them.")] = False,
     quiet: o.Quiet = False,
     version: o.Version = False,  # noqa: ARG001
 ) -> int:
     """Run the plan that a language model wrote.
 
-    The answer goes to standard output, the steps to standard error. Without --llm-base-url the embedded
-    reader answers; without --corpus and --retriever the bundled passages are searched.
+    The answer goes to standard output, and the steps go to standard error. Without --llm-base-url and --llm, the
+    embedded reader answers. Without --corpus, --index and --retriever, the bundled passages are searched.
 
-    Exit status: 0 done, 1 the plan failed, 2 wrong usage, 3 the plan was rejected, 4 a limit was met, 5 a
+    Exit status: 0 done, 1 the plan failed, 2 wrong usage, 3 the plan was rejected, 4 a limit was reached, 5 a
     tool or service failed.
     """
     llm_base_url, model = placed(llm, llm_base_url, model)
@@ -128,7 +134,7 @@ def execute(
 
 
 def carry_out(request: RunRequest) -> int:
-    """Do what is asked and print how it ended; the exit status."""
+    """Carry out a request, print its outcome and return the exit status."""
     screen = stderr(quiet=request.quiet)
     try:
         outcome = attempt(request, screen)
@@ -143,7 +149,7 @@ def carry_out(request: RunRequest) -> int:
 
 
 def tell(outcome: CommandOutcome, request: RunRequest, screen: Screen) -> None:
-    """Print an outcome."""
+    """Print the diagnostics of an outcome, and its answer or its JSON object."""
     if not (request.quiet and outcome.code == status.OK):
         show_diagnostics(screen, outcome.diagnostics, outcome.source, outcome.name)
     if request.as_json:
@@ -153,7 +159,7 @@ def tell(outcome: CommandOutcome, request: RunRequest, screen: Screen) -> None:
 
 
 def attempt(request: RunRequest, screen: Screen) -> CommandOutcome:
-    """The outcome of a request. Raises Stop."""
+    """Carry out a request and return its outcome. Raises Stop."""
     request.sources.check()
     if request.replay and request.resume:
         raise Stop("--replay and --resume: give one of them")
@@ -190,13 +196,13 @@ def _plan(request: RunRequest, recorded: Trace | None, name: str) -> PlanText:
 
 
 def _names(request: RunRequest, recorded: Trace | None) -> frozenset[str]:
-    """The inputs that a plan may read: there is always a question."""
+    """The names of the inputs that a plan may read. `question` is always one of them."""
     kept = recorded.header.inputs if recorded is not None else {}
     return frozenset({"question", *kept, *request.inputs})
 
 
 def _mended(plan: PlanText, inputs: frozenset[str], screen: Screen) -> PlanText:
-    """The plan after its safe fixes, each of which is said."""
+    """The plan after its safe fixes. Each fix is shown on the screen."""
     from ..grammar.fix import fix
 
     fixed = fix(plan.source, inputs=inputs)
@@ -208,7 +214,7 @@ def _mended(plan: PlanText, inputs: frozenset[str], screen: Screen) -> PlanText:
 
 
 def _run(request: RunRequest, plan: PlanText, question: str, recorded: Trace | None, screen: Screen) -> CommandOutcome:
-    """Vet the plan; unless that is all, make the tools and run it."""
+    """Vet the plan. Unless only a check was asked for, open the tools and run it."""
     vetted = _vet(request, plan, question, _signatures(request, recorded), _names(request, recorded))
     if request.check:
         return vetted
@@ -290,7 +296,7 @@ def _perform(
     except KeyboardInterrupt:
         kept = ""
         if request.trace:
-            kept = f"; what was done is in {request.trace}, go on with --resume"
+            kept = f"; the run so far is in {request.trace}, continue with --resume"
             _save(request, CommandOutcome(status.INTERRUPTED, "cancelled", trace=load_trace(request.trace)), screen)
         raise Stop(f"interrupted{kept}", status.INTERRUPTED) from None
     if outcome.trace is not None and not request.quiet:
@@ -306,7 +312,7 @@ def _perform(
 
 
 def _save(request: RunRequest, outcome: CommandOutcome, screen: Screen) -> None:
-    """Write what the engine has not written: the trace of a refused plan, the report."""
+    """Write the files that the engine does not write: the trace of a rejected plan, and the report."""
     if outcome.trace is None:
         return
     try:

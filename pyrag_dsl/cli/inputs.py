@@ -1,4 +1,4 @@
-"""Reading what the user names, and checking what is to be written, before anything is paid for."""
+"""Reads the files that the user names, and checks the outputs before any call that costs something is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..runtime.trace import Trace
 
 MOST_BYTES = 4 * 1024 * 1024
-"""A file that is larger is not read: sixteen times the longest reply that extraction looks into."""
+"""The size of the largest file that is read: sixteen times the longest reply from which a plan is extracted."""
 
 _QUESTION = re.compile(r"[ \t]*#[ \t]*question[ \t]*:[ \t]*(\S.*)", re.IGNORECASE)
 _QUESTION_LINES = 10
@@ -27,7 +27,13 @@ _QUESTION_LINES = 10
 
 @dataclass(frozen=True, slots=True)
 class PlanText:
-    """A plan as read: its code, what to call it, and how much of the text around it was left out."""
+    """A plan as it was read.
+
+    Attributes:
+        source: the code of the plan.
+        name: the name of the plan in messages.
+        left_out: a message about the text around the plan that was left out; empty if nothing was.
+    """
 
     source: str
     name: str
@@ -35,7 +41,7 @@ class PlanText:
 
     @property
     def question(self) -> str:
-        """What a comment `# question: ...` in its first lines says; empty if there is none."""
+        """The question in a comment `# question: ...` in the first lines of the plan; empty if there is none."""
         for line in self.source.split("\n", _QUESTION_LINES)[:_QUESTION_LINES]:
             found = _QUESTION.match(line)
             if found:
@@ -44,9 +50,14 @@ class PlanText:
 
 
 def read_plan(place: str) -> PlanText:
-    """The plan in a file, or on standard input for `-`; taken out of a model's reply where it is in one.
+    """Read a plan from a file. If the file holds a reply of a model, the plan is taken out of it.
 
-    Raises Stop where there is no text, PlanRejected where there is far too much.
+    Args:
+        place: the path of the file, or `-` for standard input.
+
+    Raises:
+        Stop: the file cannot be read, or is not text.
+        PlanRejected: the file is larger than `MOST_BYTES`.
     """
     name = "<stdin>" if place == "-" else place
     raw = _stdin() if place == "-" else _file(Path(place), "plan")
@@ -63,7 +74,7 @@ def read_plan(place: str) -> PlanText:
     text = text.replace("\r\n", "\n")
     code = extract_code(text)
     if code.strip() == text.replace("\r", "\n").strip():
-        return PlanText(text, name)  # with a carriage return that stands alone, which the vetter refuses
+        return PlanText(text, name)  # keeps a carriage return that stands alone, so that the vetter rejects it
     return PlanText(code, name, _left_out(text, code))
 
 
@@ -87,7 +98,7 @@ def _file(path: Path, what: str) -> bytes:
     except OSError as error:
         raise Stop(f"{path}: cannot be read ({error.strerror or type(error).__name__})") from None
     except ValueError as error:
-        raise Stop(f"the path of the {what} is no path: {error}") from None
+        raise Stop(f"the path of the {what} is not valid: {error}") from None
 
 
 def _stdin() -> bytes:
@@ -97,7 +108,7 @@ def _stdin() -> bytes:
 
 
 def load_trace(path: Path) -> Trace:
-    """The trace in a file. Raises Stop."""
+    """Read the trace in a file. Raises Stop."""
     from ..runtime.trace import Trace, TraceError
 
     if path.is_dir():
@@ -109,7 +120,7 @@ def load_trace(path: Path) -> Trace:
 
 
 def read_text(path: Path, option: str) -> str:
-    """The text of a file that an option names. Raises Stop."""
+    """Read the text of a file that an option names. Raises Stop."""
     raw = _file(path, option)
     if len(raw) > MOST_BYTES:
         raise Stop(f"{option} {path}: more than {MOST_BYTES:,} bytes")
@@ -120,7 +131,13 @@ def read_text(path: Path, option: str) -> str:
 
 
 def check_output(path: Path | None, option: str, *, apart_from: Iterable[Path | str | None] = ()) -> None:
-    """Raise Stop unless a file can be written there without doing harm to one that is read."""
+    """Raise Stop unless an output file can be written.
+
+    Args:
+        path: the output file; None if there is none.
+        option: the option that names it, for messages.
+        apart_from: files that the same command uses otherwise and that the output must not replace.
+    """
     if path is None:
         return
     for other in apart_from:
@@ -148,14 +165,14 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def read_inputs(given: Iterable[str], question: str | None, *, option: str = "--input") -> dict[str, Any]:
-    """Inputs by name from texts `NAME=VALUE`: a value that is JSON is read as such, any other is text. Raises Stop."""
+    """Inputs by name from texts `NAME=VALUE`. A value that is not JSON is taken as text. Raises Stop."""
     found: dict[str, Any] = {}
     for each in given:
         name, equals, text = each.partition("=")
         if not equals or not name:
             raise Stop(f"{option} {each}: write it as NAME=VALUE")
         if name in found or (name == "question" and question is not None):
-            raise Stop(f"{option} {name}: it is given twice")
+            raise Stop(f"{option} {name}: this input is given twice")
         try:
             found[name] = json.loads(text)
         except (ValueError, RecursionError):
@@ -164,18 +181,18 @@ def read_inputs(given: Iterable[str], question: str | None, *, option: str = "--
 
 
 def read_prompts(prompts: Iterable[str]) -> dict[str, str]:
-    """The values of `--prompt NAME=FILE`. Raises Stop."""
+    """The texts of the files of `--prompt NAME=FILE`, by name. Raises Stop."""
     found = {}
     for each in prompts:
         name, equals, file = each.partition("=")
         if not equals or not name.isidentifier() or not file:
-            raise Stop(f"--prompt: NAME=FILE, not {each!r}")
+            raise Stop(f"--prompt {each}: write it as NAME=FILE")
         found[name] = read_text(Path(file), "--prompt")
     return found
 
 
 def api_key(variable: str | None) -> str | None:
-    """What the environment variable that `--api-key-env` names holds; None if it names none. Raises Stop."""
+    """The value of the environment variable that `--api-key-env` names; None if none is named. Raises Stop."""
     key = os.environ.get(variable) if variable else None
     if variable and not key:
         raise Stop(f"--api-key-env: the environment variable {variable} is not set")

@@ -1,8 +1,7 @@
-"""What is going on, at the bottom of a terminal: calls under way with their seconds, the plan that a model is writing,
-and what may still be spent.
+"""The live view at the bottom of a terminal: running calls, the plan that a model is writing, and the budget.
 
-Lines for what has happened stand above, as they do where there is no terminal. Text of strangers is data here, never
-markup: it goes out as `Text` of rich, made harmless before.
+The lines about past events stand above it, as they do where there is no terminal. Untrusted text is never read as
+markup: it is made harmless and then printed as `Text` of rich.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from .steps import Steps
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_SHOWN = 12  # calls under way that are shown, and lines of a plan that is being written
+_SHOWN = 12  # the most running calls, and the most lines of an unfinished plan, that are shown
 _PER_SECOND = 8
 
 
 @contextmanager
 def shown(screen: Screen, *, hidden: bool = False) -> Iterator[tuple[Hook, ...]]:
-    """The hooks that show a run on this screen: live where it is a terminal, line by line where it is none.
+    """Yield the hooks that show a run on a screen: live on a terminal, otherwise line by line.
 
     Args:
-        screen: where it is shown.
-        hidden: whether nothing is.
+        screen: where the run is shown.
+        hidden: whether the run is not shown, so that there are no hooks.
     """
     if hidden:
         yield ()
@@ -61,7 +60,7 @@ def shown(screen: Screen, *, hidden: bool = False) -> Iterator[tuple[Hook, ...]]
 
 
 class LiveSteps(Steps):
-    """Steps that know what is under way."""
+    """Steps that also know which calls are running, and what the run has used."""
 
     def __init__(self, screen: Screen, clock: Any = time.monotonic) -> None:
         super().__init__(screen)
@@ -73,7 +72,7 @@ class LiveSteps(Steps):
         self.writing = PlanInProgress()
 
     def on_event(self, event: Event) -> None:
-        """Take note of what has begun and ended, beside its line."""
+        """Show the line of an event, and keep the list of running calls up to date."""
         super().on_event(event)
         self.writing.on_event(event)
         if isinstance(event, RunStarted) and not event.within:
@@ -86,13 +85,13 @@ class LiveSteps(Steps):
                 self.under_way.pop(event.node, None)
 
     def tree(self) -> list[tuple[int, str, float]]:
-        """The calls under way: how deep they are nested, their names, and for how many seconds. Nested ones follow."""
+        """The running calls: depth of nesting, name, seconds so far. A nested call follows the call that it serves."""
         now = self.clock()
         places = sorted(self.under_way.items(), key=lambda each: [*_parents(each[0], self.under_way), each[1][1]])
         return [(node.count("/"), name, max(0.0, now - began)) for node, (name, began) in places]
 
     def budget(self) -> str:
-        """What was spent, and what may still be."""
+        """What the run has used and what is left, as text."""
         spent, limits = self.spent, self.limits
         parts = [f"{spent.calls} call{'' if spent.calls == 1 else 's'}"]
         if spent.tokens:
@@ -111,7 +110,7 @@ class LiveSteps(Steps):
         return ", ".join(parts) + (f"; left: {', '.join(left)}" if left else "")
 
     def below(self, console: Console) -> RenderableType:
-        """What stands at the bottom now."""
+        """The current content of the live view."""
         from rich.text import Text
 
         found = self.tree()
@@ -132,7 +131,7 @@ class LiveSteps(Steps):
 
 
 def _parents(node: str, under_way: dict[str, tuple[str, float]]) -> list[float]:
-    """When the calls began that this one is nested in: what sorts it behind them."""
+    """The start times of the calls in which this call is nested. They sort it behind those calls."""
     parts = node.split("/")
     outer = ["/".join(parts[:deep]) for deep in range(1, len(parts))]
     return [under_way[each][1] for each in outer if each in under_way]

@@ -1,4 +1,4 @@
-"""How a command ended, and what it prints: the answer, or one JSON object."""
+"""The outcome of a command, and how it is printed: as the answer, or as one JSON object."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _MOST_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """What is known at the end of a command.
+    """The outcome of a command.
 
     Attributes:
         code: the exit status.
-        word: "done", "checked", "rejected", "failed", "limit", "tool", "usage" or "cancelled".
-        question: what was asked.
-        source: the plan.
-        name: what the plan is called in messages.
-        diagnostics: warnings too.
-        trace: what happened; None where nothing did.
-        result: of a run that ended well.
-        message: of a usage error.
-        answer: what the method made of the result, where that is a part of what it did.
-        within: the call that the result is of; "" where it is the whole.
+        word: the same as a word: "done", "checked", "rejected", "failed", "limit", "tool", "usage" or "cancelled".
+        question: the question.
+        source: the source of the plan.
+        name: the name of the plan in messages.
+        diagnostics: the diagnostics, warnings included.
+        trace: the trace of the run; None if nothing was run or recorded.
+        result: the result of a run without error; None otherwise.
+        message: the message of a usage error.
+        answer: the final answer of a method; None if it is the final answer of `result`.
+        within: the call whose nested run gave `result`; empty if `result` is that of the whole run.
     """
 
     code: int
@@ -52,14 +52,14 @@ class CommandOutcome:
 
 
 def of_error(error: PlanError, question: str, source: str, name: str, trace: Trace | None = None) -> CommandOutcome:
-    """The outcome of a run that failed, or of a plan that was refused."""
+    """The outcome of a run that failed, or of a plan that was rejected."""
     code, word = status.of_error(error)
     found = trace if error.trace is None else error.trace
     return CommandOutcome(code, word, question, source, name, error.diagnostics, found)
 
 
 def rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
-    """A trace of a run that never began: what was refused, and why."""
+    """The trace of a rejected plan, which did not run: its source and the diagnostics."""
     from dataclasses import asdict
     from datetime import datetime
 
@@ -83,7 +83,7 @@ def rejected_trace(source: str, question: str, rejected: PlanRejected) -> Trace:
 
 
 def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: str, name: str) -> None:
-    """Diagnostics with their places in the source."""
+    """Show diagnostics with their places in the source."""
     found = list(diagnostics)
     if found:
         text = render_terminal(found[:_MOST_SHOWN], source, color=screen.color, width=screen.width, name=name)
@@ -93,7 +93,7 @@ def show_diagnostics(screen: Screen, diagnostics: Iterable[Diagnostic], source: 
 
 
 def print_answer(outcome: CommandOutcome) -> None:
-    """The answer on standard output; nothing where there is none."""
+    """Print the answer on standard output, or nothing if there is no answer."""
     if outcome.code == status.OK and outcome.word == "done":
         write(sys.stdout, answer_text(_answer(outcome)) + "\n")
 
@@ -103,12 +103,12 @@ def _answer(outcome: CommandOutcome) -> Any:
 
 
 def print_json(outcome: CommandOutcome) -> None:
-    """The whole outcome as one JSON object, in ASCII, on standard output."""
+    """Print the whole outcome on standard output, as one JSON object in ASCII."""
     write(sys.stdout, json.dumps(to_json(outcome), ensure_ascii=True, allow_nan=False) + "\n")
 
 
 def to_json(outcome: CommandOutcome) -> dict[str, Any]:
-    """The object that `--json` prints. Values that JSON has no word for are written as in traces."""
+    """The object that `--json` prints. Values that JSON does not have are encoded as in traces."""
     from ..interpreter.codec import encode_shown
 
     result = outcome.result
@@ -133,7 +133,7 @@ def _events(trace: Trace | None) -> list[dict[str, Any]]:
 
 
 def _lineage(outcome: CommandOutcome) -> list[str]:
-    """The nodes that the answer depends on; those of a written plan under the call that ran it."""
+    """The nodes that the answer depends on. Nodes of a nested run begin with the node of the call that made it."""
     if outcome.result is None:
         return []
     within = outcome.within
@@ -141,7 +141,7 @@ def _lineage(outcome: CommandOutcome) -> list[str]:
 
 
 def _calls(outcome: CommandOutcome) -> list[dict[str, Any]]:
-    """Calls in program order; those of a failed run without what they depend on."""
+    """The calls in program order. The calls of a failed run do not say what they depend on."""
     if outcome.result is not None and outcome.answer is None:
         return [call.to_json() for call in outcome.result.calls]
     return [] if outcome.trace is None else [call.to_json() for call in outcome.trace.calls]

@@ -1,4 +1,4 @@
-"""Where a model is: a server's address, or an engine in this process."""
+"""The address of a model: that of a server, or of an engine in this process."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 def placed(llm: str | None, base_url: str | None = None, name: str | None = None) -> tuple[str | None, str | None]:
-    """The address of a model and its name, by `--llm`, `--llm-base-url` and `--model`. Raises Stop."""
+    """The address and the name of a model, from `--llm`, `--llm-base-url` and `--model`. Raises Stop."""
     if llm is not None and base_url is not None:
         raise Stop("--llm and --llm-base-url: give one of them")
     if llm is None:
         return base_url, name
     found = engine_address(llm, "--llm")
     if found is None:
-        raise Stop(f"--llm: vllm:PATH or transformers:PATH, not {llm}; a server is named by --llm-base-url")
+        raise Stop(f"--llm: write it as vllm:PATH or transformers:PATH, not {llm}; name a server with --llm-base-url")
     return llm, name or found.name
 
 
 def engine_address(text: str | None, what: str = "the address of a model") -> EngineAddress | None:
-    """The engine in this process that an address names; None for a server, and for none. Raises Stop."""
+    """The engine in this process that an address names; None for a server or without an address. Raises Stop."""
     if text is None:
         return None
     from ..models.engines import EngineAddress

@@ -1,6 +1,6 @@
-"""What is written to a person: colours only where they are wanted, and nothing that a terminal would obey.
+"""Writes text for people: with colours only where they are wanted, and without control characters.
 
-Text goes out in parts, each with a style by name; there is no markup that a passage could write.
+A line consists of parts, each with the name of a style. There is no markup, so a passage cannot contain any.
 """
 
 from __future__ import annotations
@@ -27,10 +27,15 @@ Part = str | tuple[str, str]
 
 
 class Screen:
-    """A stream for people. One that is closed or broken swallows what is written to it.
+    """A stream for people. What is written to a closed or broken stream is discarded.
 
     Attributes:
-        above: writes a line above what is shown live at the bottom of the terminal, while something is.
+        stream: the stream.
+        quiet: whether `line` writes nothing.
+        terminal: whether the stream is a terminal.
+        color: whether colours are written.
+        above: the function that writes a line above the live view; None while there is no live view.
+        width: the width in characters.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
@@ -42,21 +47,21 @@ class Screen:
         self.width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 160)) if self.terminal else 100
 
     def line(self, *parts: Part) -> None:
-        """A line that `quiet` hides."""
+        """Write a line, unless the screen is quiet."""
         if not self.quiet:
             self.say(*parts)
 
     def say(self, *parts: Part) -> None:
-        """A line that is always shown. Each part is put on one line and made harmless."""
+        """Write a line, even if the screen is quiet. Each part is put on one line and made harmless."""
         self.raw("".join(self.paint(*part) if isinstance(part, tuple) else one_line_kept(part) for part in parts))
 
     def block(self, text: str, indent: str = "") -> None:
-        """Text of any origin on as many lines as it has."""
+        """Write untrusted text with its line breaks, made harmless."""
         for each in visible(text).rstrip("\n").split("\n"):
             self.raw(indent + each)
 
     def raw(self, text: str) -> None:
-        """Text that this program made, with its own colours."""
+        """Write text that this program has made, with its colours."""
         if self.above is not None:
             self.above(text.rstrip())
         else:
@@ -68,18 +73,18 @@ class Screen:
 
 
 def one_line_kept(text: str) -> str:
-    """`text` on one line, harmless, with its spaces."""
+    """Return `text` on one line, made harmless, with its spaces unchanged."""
     return visible(text).replace("\n", " ")
 
 
 def quoted(text: str, limit: int = 100) -> str:
-    """Text of any origin in quotes, on one line, shortened to `limit` characters."""
+    """Return untrusted text in quotes, on one line, shortened to `limit` characters."""
     flat = one_line(text[: limit * 4])
     return f'"{flat}"' if len(flat) <= limit else f'"{flat[: limit - 1]}…"'
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write and flush; a reader that has gone away (`| head`) is no error. Raises Stop where there is no room."""
+    """Write and flush. A closed pipe (`| head`) is not an error. Raises Stop if standard output cannot be written."""
     try:
         try:
             stream.write(text)
@@ -97,7 +102,7 @@ def write(stream: TextIO, text: str) -> None:
 
 
 def answer_text(value: Any) -> str:
-    """The answer as it is printed; harmless in a terminal."""
+    """The answer as text that is harmless in a terminal."""
     return visible(written(value))
 
 
@@ -106,7 +111,7 @@ def stderr(*, quiet: bool = False) -> Screen:
 
 
 def _silence(stream: TextIO) -> None:
-    # What is still buffered would be written, and fail again, when the interpreter ends.
+    # At its end, the interpreter would write what is still buffered, and fail again.
     try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

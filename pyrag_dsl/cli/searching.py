@@ -1,4 +1,4 @@
-"""Searching by meaning from the command line: which model embeds, the vectors of an index made, opened and told of."""
+"""Search by meaning on the command line: chooses the model that embeds; makes, opens and describes vectors."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from ..retrieval.passages import Retriever
     from .config import ModelChoice
 
-_REPLY_BYTES = 256 * 1024 * 1024  # of a server that embeds: numbers as text are long
+_REPLY_BYTES = 256 * 1024 * 1024  # the largest reply of a server that embeds, because numbers as text are long
 
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """What passages are searched with.
+    """The objects that search the passages.
 
     Attributes:
-        retriever: for questions, in the mode that was chosen.
-        chunks: for words, and for single passages.
-        sentences: finds sentences by meaning, from a query and a number; None where none have vectors.
+        retriever: searches passages in the mode that was chosen.
+        chunks: searches words, and returns single passages.
+        sentences: finds sentences by meaning, given a query and a number; None if no sentences have vectors.
     """
 
     retriever: Retriever
@@ -40,7 +40,7 @@ class Searching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
-    """How the vectors of an index are made; the options of the same names."""
+    """How the vectors of an index are made. The attributes are the options of similar names."""
 
     model: str
     kind: str | None = None
@@ -56,7 +56,7 @@ class Embedding:
 def by_meaning(
     mode: str, lexical: BM25Index, home: Path, choice: ModelChoice, screen: Screen, stack: ExitStack
 ) -> Searching:
-    """An index with its vectors, for the modes dense and hybrid; closed with `stack`. Raises Stop."""
+    """Open the vectors of an index, for the modes dense and hybrid. They are closed with `stack`. Raises Stop."""
     with said("--search-mode " + mode), libraries():
         from ..retrieval.dense_files import open_manifest
 
@@ -64,8 +64,8 @@ def by_meaning(
         place = choice.base_url
         if made_by.endpoint and not place:
             raise Stop(
-                f"{home}: its vectors were made by {made_by.name} at {made_by.endpoint}: say where it is, with "
-                "--embed-base-url or EMBED_BASE_URL"
+                f"{home}: its vectors were made by {made_by.name} at {made_by.endpoint}: give the address of that "
+                "model with --embed-base-url or EMBED_BASE_URL"
             )
         opened = embedder_of(
             choice.name or made_by.name,
@@ -85,7 +85,7 @@ def by_meaning(
 
 
 def reranked(retriever: Retriever, model: str) -> Retriever:
-    """What it finds, in the order of a cross-encoder. Raises Stop."""
+    """A retriever that puts the hits of another one in the order of a cross-encoder. Raises Stop."""
     with said("--rerank"), libraries():
         from ..retrieval.hybrid import RerankedRetriever
         from ..retrieval.local_models import LocalReranker
@@ -95,7 +95,7 @@ def reranked(retriever: Retriever, model: str) -> Retriever:
 
 
 def check_sentences(needs: Collection[str], inputs: Mapping[str, Any], sentences: object) -> None:
-    """Raise Stop for a method that compares vectors of sentences where there are none, before it asks a model."""
+    """Raise Stop if a method needs vectors of sentences and there are none, before a model is asked."""
     from ..methods.corpus_tools import NO_VECTORS
 
     if "semantic_search" in needs and inputs.get("semantic") == "vectors" and sentences is None:
@@ -103,14 +103,14 @@ def check_sentences(needs: Collection[str], inputs: Mapping[str, Any], sentences
 
 
 def embed(home: Path, index: BM25Index, wanted: Embedding, screen: Screen) -> None:
-    """Make the vectors of an index, with a bar; what they will take is said before. Raises Stop."""
+    """Make the vectors of an index, with a progress bar, after showing how much space they need. Raises Stop."""
     with said("--dense"), libraries():
         from ..methods.corpus_tools import sentences
         from ..retrieval.dense import embed_index
         from ..retrieval.nearest import KINDS
 
         if wanted.kind is not None and wanted.kind not in KINDS:
-            raise Stop(f"--dense-kind: {', '.join(KINDS)}, not {wanted.kind}")
+            raise Stop(f"--dense-kind: one of {', '.join(KINDS)}, not {wanted.kind}")
         opened = embedder_of(
             wanted.model,
             wanted.base_url,
@@ -137,7 +137,14 @@ def embed(home: Path, index: BM25Index, wanted: Embedding, screen: Screen) -> No
 
 
 def forecast(count: int, dimension: int, kind: str | None = None, shards: int = 1) -> list[str]:
-    """What vectors of so many passages will take, in lines: of the kind that is chosen, and of the others."""
+    """The space that vectors will need on disk and in memory, as lines of text.
+
+    Args:
+        count: the number of passages.
+        dimension: the length of a vector.
+        kind: the kind of the index of vectors; if None, it is chosen by the number of vectors in a shard.
+        shards: the number of shards.
+    """
     from ..retrieval.nearest import KINDS, kind_for, sizes
 
     chosen = kind or kind_for(-(-count // shards))
@@ -148,14 +155,14 @@ def forecast(count: int, dimension: int, kind: str | None = None, shards: int = 
     lines = [
         f"{count:,} x {dimension} numbers, {chosen} ({KINDS[chosen]}){cut}: {_mb(plan.index)} on disk and, once "
         f"read, in memory; {_mb(plan.building)} while it is built{fits}",
-        f"what has been embedded is kept in {_mb(4 * dimension * count)} on disk beside it, to be gone on from",
+        f"finished vectors are also kept, {_mb(4 * dimension * count)} on disk, so that the work can be resumed",
     ]
     others = ", ".join(f"{each} {_mb(sizes(count, dimension, each, shards).index)}" for each in KINDS if each != chosen)
     return [*lines, f"other kinds: {others}"]
 
 
 def told_of(home: Path, index: BM25Index, *, verify: bool = False) -> list[str]:
-    """What vectors an index has, in lines; none where it has none. Raises Stop."""
+    """A description of the vectors of an index, as lines; empty if it has none. Raises Stop."""
     with said("index"):
         from ..retrieval.dense_files import check_files, dense_manifest
 
@@ -175,9 +182,9 @@ def told_of(home: Path, index: BM25Index, *, verify: bool = False) -> list[str]:
                 size = sum(made.files[each].size for each in part.shards)
                 lines.append(f"  {name}: {part.count:,} vectors, {part.kind}{shards}, {_mb(size)} ({made.engine})")
         kept = sum(file.stat().st_size for file in home.glob("embedded-*/*"))
-        lines.append(f"  kept to go on from: {_mb(kept)}")
+        lines.append(f"  kept to resume from: {_mb(kept)}")
         if made.of != index.fingerprint:
-            lines.append("  its passages have changed since: pyrag index embed DIR --dense MODEL embeds what is new")
+            lines.append("  its passages have changed since: pyrag index embed DIR --dense MODEL embeds the new ones")
         return lines
 
 
@@ -191,9 +198,20 @@ def embedder_of(
     batch: int = 32,
     fetch: bool = True,
 ) -> Embedder:
-    """A model that embeds: of a server where there is an address, else one in this process.
+    """Open a model that embeds.
 
-    Raises Stop and EmbeddingError.
+    Args:
+        model: the name of the model, or its folder.
+        base_url: the address of its server. Without one, the model runs in this process.
+        key_variable: the environment variable that holds the key of the server.
+        screen: where waiting is reported.
+        prefixes: the texts before each query and before each passage; those that the model usually has if None.
+        batch: the number of texts that are embedded at once.
+        fetch: whether a model in this process may be downloaded.
+
+    Raises:
+        Stop: the address or the key is wrong.
+        EmbeddingError: the model cannot be loaded, or the server does not answer.
     """
     query, passage = prefixes
     if not base_url:
@@ -241,7 +259,7 @@ def embedder_of(
 
 @contextmanager
 def said(what: str) -> Iterator[None]:
-    """An error of retrieval is a Stop that begins with what was asked."""
+    """Turn an error of retrieval into a Stop whose message begins with `what`."""
     from ..retrieval.errors import RetrievalError
 
     try:
@@ -252,7 +270,7 @@ def said(what: str) -> Iterator[None]:
 
 @contextmanager
 def libraries() -> Iterator[None]:
-    """A missing package of the extra `dense` is a Stop that says how to get it."""
+    """Turn a missing package of the extra `dense` into a Stop that says how to install it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -263,7 +281,7 @@ def libraries() -> Iterator[None]:
 
 @contextmanager
 def _bar(screen: Screen) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to tell how far it is: a bar in a terminal, a line for each tenth elsewhere."""
+    """Yield a function that shows the progress: as a bar on a terminal, as a line for each tenth elsewhere."""
     if screen.terminal and not screen.quiet:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -1,4 +1,4 @@
-"""The tools of a plan or of a method, made of what the command line names: a retriever and models."""
+"""Makes the tools of a plan or of a method from the retriever and the models that the command line names."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _PROBLEMS_SHOWN = 5
 _CLIENT_OPTIONS = ("temperature", "max_tokens", "enable_thinking", "timeout", "deadline", "max_retries")
-_ENGINE_TIMEOUT = 600.0  # seconds: an engine in this process is slow rather than away
+_ENGINE_TIMEOUT = 600.0  # seconds; long, because an engine in this process may be slow but is always reachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where passages and answers come from; the options of the same names."""
+    """Where passages and answers come from. The attributes are the options of the same names."""
 
     corpus: Path | None = None
     retriever: str | None = None
@@ -48,33 +48,33 @@ class Sources:
 
     @property
     def about(self) -> dict[str, str]:
-        """What stands in a trace of where passages and answers came from."""
+        """The names of the model and of the corpus, for the header of a trace."""
         found = self.retriever or str(self.corpus or self.index or "bundled passages")
         return {"model": self.model or "embedded reader", "corpus": found}
 
     def check(self) -> None:
-        """Raise Stop where the options contradict each other or something is missing."""
+        """Raise Stop if options contradict each other, or if one is missing that another needs."""
         if self.corpus and self.retriever:
             raise Stop("--corpus and --retriever: give one of them")
         if self.index and self.retriever:
             raise Stop("--index and --retriever: give one of them")
         if self.search_mode != "lexical" and not (self.corpus or self.index):
-            raise Stop(f"--search-mode {self.search_mode}: give --index, with vectors: pyrag index embed")
+            raise Stop(f"--search-mode {self.search_mode}: give --index, an index with vectors (pyrag index embed)")
         if self.strict_corpus and not self.corpus:
-            raise Stop("--strict-corpus: there is no --corpus")
+            raise Stop("--strict-corpus needs --corpus")
         if self.model and not self.llm_base_url:
-            raise Stop("--model: say where it is, with --llm-base-url")
+            raise Stop("--model: give the address of the model with --llm-base-url")
         if self.llm_base_url and not self.model:
-            raise Stop("--llm-base-url: say which model, with --model")
+            raise Stop("--llm-base-url: name the model with --model")
         if self.api_key_env and not self.llm_base_url:
-            raise Stop("--api-key-env: there is no --llm-base-url to send a key to")
+            raise Stop("--api-key-env: give --llm-base-url too, the address to which the key is sent")
         if not 1 <= self.topk <= MOST_PASSAGES:
             raise Stop(f"--topk: a number from 1 to {MOST_PASSAGES}, not {self.topk}")
 
 
 @contextmanager
 def recorded_tools(sources: Sources, screen: Screen, names: Iterable[str]) -> Iterator[dict[str, Tool]]:
-    """The tools of these names, for a run on record: of a method too. Raises Stop."""
+    """Yield the tools with these names, for a re-run of a plan or of a method. Raises Stop."""
     wanted = set(names)
     if wanted <= {"retrieve", "answer"}:
         with tools_of(sources, screen) as tools:
@@ -96,9 +96,9 @@ def recorded_tools(sources: Sources, screen: Screen, names: Iterable[str]) -> It
 
 @contextmanager
 def tools_of(sources: Sources, screen: Screen) -> Iterator[dict[str, Tool]]:
-    """`retrieve` and `answer` for a run; what they hold is released at the end. Raises Stop."""
+    """Yield `retrieve` and `answer` for a run. Their retriever and model are closed at the end. Raises Stop."""
     with ExitStack() as stack:
-        # The model first: building an index may take minutes, and a missing key should not be found after it.
+        # The model comes first: building an index may take minutes, and a missing key should be found before that.
         answer = _answerer(sources, screen, stack)
         retriever = opened_retriever(sources, screen, stack)
         from ..agents.retrieving import retrieve_tool
@@ -118,7 +118,20 @@ def host_of(
     reader: str | None = None,
     **more: Any,
 ) -> Host:
-    """What a method works with, from the options of the command line; closed with `stack`. Raises Stop."""
+    """The host of a method, made from the options of the command line.
+
+    Args:
+        sources: where passages come from.
+        models: the models by role; None if there is no model.
+        screen: where messages are shown.
+        stack: closes the passages at its end.
+        ladder: the values of top-k for adaptive retrieval; empty for the usual ones.
+        reader: "builtin" if the embedded reader answers although there is a model.
+        more: further arguments of `Host`.
+
+    Raises:
+        Stop: the passages cannot be used as the options say.
+    """
     from ..agents.adaptive import LADDER, AdaptiveRetrieval
     from ..agents.retrieving import retrieve_tool
     from ..methods import Host
@@ -150,13 +163,13 @@ def model_of(
     *,
     price: Price | None = None,
 ) -> Any:
-    """The client of a model that was chosen, in a role, with further fields of each request. Raises Stop."""
+    """The client of a chosen model in a role. `fields` are added to each request. Raises Stop."""
     place, name, key, options = choice
     return chat_model(str(name), str(place), key, role, screen, {**options, **fields}, max_concurrency, price=price)
 
 
 def price_of(given: str | None, option: str) -> Price | None:
-    """What a model costs, from the text of an option. Raises Stop."""
+    """The price of a model, from the text of an option. Raises Stop."""
     from ..models.reply import Price
 
     if given is None:
@@ -181,7 +194,7 @@ def chat_model(
     *,
     price: Price | None = None,
 ) -> Any:
-    """The client of a model, which closes as a context. Raises Stop."""
+    """The client of a model. It is a context manager that closes the client. Raises Stop."""
     from ..models.client import ChatModel
     from ..models.engines import EngineAddress
     from ..models.errors import ModelError
@@ -213,12 +226,12 @@ def chat_model(
 
 
 def opened_retriever(sources: Sources, screen: Screen, stack: ExitStack) -> Retriever:
-    """What the options name: a server, a corpus, or the bundled passages; closed with `stack`. Raises Stop."""
+    """The retriever that the options name, or that of the bundled passages; closed with `stack`. Raises Stop."""
     return opened_search(sources, screen, stack).retriever
 
 
 def opened_search(sources: Sources, screen: Screen, stack: ExitStack) -> Searching:
-    """`opened_retriever`, with what else can be asked of the same passages. Raises Stop."""
+    """As `opened_retriever`, together with the other ways to search the same passages. Raises Stop."""
     from .searching import Searching, by_meaning, reranked
 
     found = _opened(sources, screen, stack)
@@ -245,7 +258,7 @@ def _cached(found: Retriever, cache: Path, screen: Screen, stack: ExitStack) -> 
     except (ValueError, RetrieverError) as error:
         raise Stop(f"--retrieval-cache: {error}") from None
     except IndexStorageError as error:
-        screen.say(("warning: ", "warn"), f"--retrieval-cache {error}; going on without it")
+        screen.say(("warning: ", "warn"), f"--retrieval-cache {error}; the cache is not used")
         return found
 
 
@@ -262,7 +275,7 @@ def _opened(sources: Sources, screen: Screen, stack: ExitStack) -> Any:
     if sources.corpus:
         opened = stack.enter_context(open_corpus(sources.corpus, sources.index, screen))
         if sources.strict_corpus and not opened.report.complete:
-            raise Stop("--strict-corpus: the corpus has rows that are no passages")
+            raise Stop("--strict-corpus: the corpus has rows that are not passages")
         return opened
     if sources.index:
         return stack.enter_context(load_index(sources.index))
@@ -272,7 +285,7 @@ def _opened(sources: Sources, screen: Screen, stack: ExitStack) -> Any:
 
 
 def load_index(directory: Path, *, verify: bool = False) -> BM25Index:
-    """The index in a directory. Raises Stop."""
+    """Open the index in a directory. Raises Stop."""
     from ..retrieval.index import BM25Index
 
     with index_errors():
@@ -282,7 +295,7 @@ def load_index(directory: Path, *, verify: bool = False) -> BM25Index:
 
 @contextmanager
 def index_errors(place: str = "--index") -> Iterator[None]:
-    """What is wrong with a corpus or with the place of an index, which the command line names so, is a Stop."""
+    """Turn an error of a corpus, index or search engine into a Stop. `place` is the name of the index in messages."""
     from ..retrieval.errors import CorpusError, IndexStorageError, RetrieverError
 
     try:
@@ -298,7 +311,7 @@ def index_errors(place: str = "--index") -> Iterator[None]:
 def open_corpus(
     corpus: Path, index: Path | None, screen: Screen, *, rebuild: bool = False, wait: bool = True
 ) -> BM25Index:
-    """The `BM25Index` of a corpus, built with a progress bar where there is none. Raises Stop."""
+    """Open the index of a corpus. It is built, with a progress bar, if there is none. Raises Stop."""
     from ..retrieval.index import BM25Index
 
     built = False
@@ -320,7 +333,7 @@ def open_corpus(
 
 @contextmanager
 def read_corpus(corpus: Path, screen: Screen) -> Iterator[Iterable[Passage]]:
-    """The passages of a corpus, taken with a progress bar; what was wrong with it is told at the end. Raises Stop."""
+    """Yield the passages of a corpus, with a progress bar. Skipped rows are reported at the end. Raises Stop."""
     from ..retrieval.corpus import CorpusReader
 
     with index_errors():
@@ -343,7 +356,7 @@ def _tell_skipped(corpus: Path, report: CorpusReport, screen: Screen) -> None:
 
 @contextmanager
 def _progress(corpus: Path, screen: Screen) -> Iterator[Callable[[int, int], None]]:
-    """A function to call with bytes done and bytes in all: a bar in a terminal, one line elsewhere."""
+    """Yield a function that shows the progress, given the bytes done and the bytes of all: a bar, or one line."""
     if screen.terminal and not screen.quiet:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -394,7 +407,7 @@ def _answerer(sources: Sources, screen: Screen, stack: ExitStack) -> Tool:
     from ..agents.answerer import answer_tool
 
     seconds = sources.call_timeout
-    # It gives up a little before the engine would: its message says why, the engine's only that it took long.
+    # The client stops a little before the engine would, because its message says why; the engine knows the time only.
     patience = {} if seconds is None else {"timeout": seconds, "deadline": 0.9 * seconds}
     model = chat_model(sources.model or "", sources.llm_base_url, sources.api_key_env, "answer", screen, patience)
     return answer_tool(stack.enter_context(model))

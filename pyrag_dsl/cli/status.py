@@ -1,4 +1,4 @@
-"""Exit statuses, and the one way to say that the user must change something."""
+"""Exit statuses, and `Stop`, the exception that ends a command with a message to the user."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _OF_ERROR: dict[type[PlanError], tuple[int, str]] = {
 
 
 def of_error(error: PlanError) -> tuple[int, str]:
-    """The exit status of a run that ended so, and the word for it that traces use."""
+    """The exit status of a run that ended with this error, and the word for it that traces use."""
     return next((pair for kind, pair in _OF_ERROR.items() if isinstance(error, kind)), (FAILED, "failed"))
 
 
 class Stop(Exception):
-    """End the command with one message and, unless told otherwise, the status of wrong usage."""
+    """Ends the command with one message. The exit status is that of wrong usage, unless another is given."""
 
     def __init__(self, message: str, status: int = USAGE) -> None:
         super().__init__(message)

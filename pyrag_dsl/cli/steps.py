@@ -1,4 +1,4 @@
-"""Calls and variables for people: as they happen, and from a trace."""
+"""Shows calls and variables to people, while a run continues and from a trace."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PASSAGES_SHOWN = 10
 
 
 class CallNames:
-    """Names of calls while they are made: what they ask, and never one name for two.
+    """Names for the calls of a run that has not ended: the tool and what it asks. No two calls have the same name.
 
-    Short names such as `retrieve#3` count in program order, which nobody knows before the run has ended.
+    Aliases such as `retrieve#3` count in program order, which is not known before the run has ended.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class CallNames:
         self._taken: set[str] = set()
 
     def begun(self, event: CallStarted) -> str:
-        """The name of a call that is made."""
+        """Give a name to a call that begins, and return it."""
         asked = asked_of(event.arguments)
         name = f"{event.tool} {quoted(asked, 90)}" if asked else event.tool
         number = 1
@@ -47,11 +47,11 @@ class CallNames:
         return found
 
     def named(self, node: str) -> str:
-        """The name that a call was given last."""
+        """The last name given to the call at a node, or the node if it has none."""
         return self._asked.get(node, node)
 
     def ended(self, event: CallFinished) -> str:
-        """The name of a call that has come back; one that was not made here is named as a call that is made."""
+        """The name of a call that has ended. A call that did not begin here is named in the same way."""
         found = self._asked.get(event.node)
         if found is None:
             asked = asked_of(event.arguments)
@@ -60,14 +60,14 @@ class CallNames:
 
 
 class Steps(Hook):
-    """Shows each call of a run when it begins and when it ends; those of nested runs further in."""
+    """Shows each call of a run when it begins and when it ends. Calls of nested runs are indented."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self.names = CallNames()
 
     def on_event(self, event: Event) -> None:
-        """One line for a call that begins; the result, and the passages found, when it ends."""
+        """Show a line for a call that begins, and its result or passages when it ends."""
         if isinstance(event, CallStarted):
             show_start(self.screen, event, self.names.begun(event))
         elif isinstance(event, CallFinished):
@@ -76,11 +76,11 @@ class Steps(Hook):
             show_event(self.screen, event)
 
 
-_TEXTS = {"retrieve": ("passage", "passages"), "decompose": ("query", "queries")}  # what a list of texts is
+_TEXTS = {"retrieve": ("passage", "passages"), "decompose": ("query", "queries")}  # what the texts in a list result are
 
 
 def show_start(screen: Screen, event: CallStarted, name: str = "") -> None:
-    """What a call asks. `name`: with what it asks in it, if it is to have another than its short one."""
+    """Show what a call asks. `name` is the name that is shown instead of the alias; it says what the call asks."""
     where = f"  line {event.span.line}"
     indent = "  " * event.node.count("/")
     given = {each: value for each, value in event.arguments.items() if not name or value != asked_of(event.arguments)}
@@ -90,7 +90,7 @@ def show_start(screen: Screen, event: CallStarted, name: str = "") -> None:
 
 
 def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
-    """What a call returned: the titles of passages by rank, the parts of a question, or the answer."""
+    """Show what a call returned: the titles of passages by rank, the parts of a question, or the answer."""
     name = name or event.alias or event.node
     indent = "  " * event.node.count("/")
     time = "recorded" if event.cached else f"{event.elapsed:.3f} s"
@@ -112,14 +112,14 @@ def show_end(screen: Screen, event: CallFinished, name: str = "") -> None:
 
 
 def _outcome(result: Any) -> Any:
-    """A result without the text of a plan, which is shown by itself: whether it is good, and what is wrong."""
+    """The result of a call that wrote a plan, without the text of the plan, which is shown elsewhere."""
     if not isinstance(result, dict) or "ok" not in result or "source" not in result:
         return result
     return {name: value for name, value in result.items() if name not in ("source", "fixed", "flagged") and value}
 
 
 def title_of(document: str, limit: int = 90) -> str:
-    """The first line of a document, which is its title where it has one."""
+    """The first line of a document, which is its title if it has one."""
     return quoted(document.lstrip().split("\n", 1)[0], limit)[1:-1]
 
 
@@ -138,7 +138,7 @@ def _arguments(arguments: Mapping[str, Any]) -> str:
 
 
 def show_variables(screen: Screen, names: Mapping[str, str]) -> None:
-    """Variables with previews, one on a line."""
+    """Show variables with previews, one on a line."""
     if not names:
         return
     screen.line(("variables", "dim"))
@@ -148,7 +148,7 @@ def show_variables(screen: Screen, names: Mapping[str, str]) -> None:
 
 
 def bound(events: Iterable[Event]) -> dict[str, str]:
-    """Variables that statements bound, with the last preview of each, in the order of their first binding."""
+    """The variables that statements bound, with the last preview of each, in the order of their first binding."""
     names: dict[str, str] = {}
     for event in events:
         if isinstance(event, StatementEnded):
@@ -157,13 +157,13 @@ def bound(events: Iterable[Event]) -> dict[str, str]:
 
 
 def show_trace(screen: Screen, events: Iterable[Event]) -> None:
-    """All that a trace says, in program order."""
+    """Show all events, in program order."""
     for event in events:
         show_event(screen, event)
 
 
 def show_event(screen: Screen, event: Event) -> None:
-    """One event in a few words."""
+    """Show one event in a few words."""
     show = _SHOW.get(type(event))
     if show is not None:
         show(screen, event)
@@ -208,7 +208,7 @@ def _printed(screen: Screen, event: Printed) -> None:
 
 
 def show_printed(screen: Screen, text: str) -> None:
-    """What the plan printed."""
+    """Show what the plan printed."""
     if text and not screen.quiet:
         screen.line(("printed", "dim"))
         screen.block(text, "    ")

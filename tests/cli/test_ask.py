@@ -174,7 +174,7 @@ def test_the_methods_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) ->
     assert pyrag(["methods", "show", "iter-retgen", "--inputs"]) == 0
     assert json.loads(capsys.readouterr().out) == {"topk": 5, "turns": 3}
     assert pyrag(["methods", "show", "nope"]) == 2
-    assert "nope is none of direct, " in capsys.readouterr().err
+    assert "nope is not one of direct, " in capsys.readouterr().err
 
 
 def test_a_question_goes_on_where_it_was_killed_and_a_call_of_it_is_made_again(
@@ -274,7 +274,7 @@ def test_a_configuration_stands_behind_environment_and_options(
         ("[models.answer\n", "not TOML"),
         ("[models.answer]\napi_key = 's3cret'\n", "models.answer.api_key: there is no such setting"),
         ("[budget]\ntokens = 0\n", "budget.tokens: "),
-        ("[method]\nname = 'nope'\n", "nope is none of"),
+        ("[method]\nname = 'nope'\n", "nope is not one of"),
     ],
 )
 def test_what_is_wrong_with_a_configuration_is_said(

@@ -126,7 +126,7 @@ def test_an_interrupt_while_the_run_goes_on_loses_nothing_that_was_done(tmp_path
         code, out, err = running.interrupt()
         assert (code, out) == (130, ""), err
         assert "Traceback" not in err
-        assert f"go on with --resume {trace}" in err
+        assert f"continue with --resume {trace}" in err
         assert free(address)
         done = [*["decompose", "write_plan"], *["retrieve"] * 2, *["answer"] * 2]
         assert sorted(answers(trace)) == sorted(done), "all that came back, and not what was under way"

@@ -96,12 +96,12 @@ def test_an_evaluation_says_which_engine_it_used(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--llm", "smollm2"], "--llm: vllm:PATH or transformers:PATH, not smollm2"),
-        (["--llm", "http://127.0.0.1:9/v1"], "a server is named by --llm-base-url"),
+        (["--llm", "smollm2"], "--llm: write it as vllm:PATH or transformers:PATH, not smollm2"),
+        (["--llm", "http://127.0.0.1:9/v1"], "name a server with --llm-base-url"),
         (["--llm", "vllm:nowhere"], "--llm: vllm:nowhere: there is no such file or folder"),
         (["--llm", "vllm:{folder}?batch=many"], "batch must be a whole number"),
         (["--llm", "vllm:{folder}", "--llm-base-url", "http://127.0.0.1:9/v1"], "--llm and --llm-base-url"),
-        (["--llm", "vllm:{folder}", "--constrained", "llama.cpp"], "is run by vllm, which is to be named"),
+        (["--llm", "vllm:{folder}", "--constrained", "llama.cpp"], "name vllm instead, which runs"),
         (["--llm-base-url", "http://h/v1", "--model", "m", "--constrained", "transformers"], "must be in this process"),
         (
             ["--llm", "vllm:{folder}", "--constrained", "tgi"],

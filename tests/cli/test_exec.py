@@ -173,8 +173,8 @@ def test_inputs_are_named_on_the_command_line(pyrag_exec, plan, tmp_path):
     assert pyrag_exec("--replay", trace, "-q").out == "Who? a 4\n"
     for wrong, told in (
         (("--input", "most"), "--input most: write it as NAME=VALUE"),
-        (("--input", "most=1", "--input", "most=2"), "--input most: it is given twice"),
-        (("--input", "question=1"), "--input question: it is given twice"),
+        (("--input", "most=1", "--input", "most=2"), "--input most: this input is given twice"),
+        (("--input", "question=1"), "--input question: this input is given twice"),
         (("--input", "len=1"), "an input cannot be named 'len'"),
     ):
         ended = pyrag_exec(text, "--question", "Who?", *wrong)

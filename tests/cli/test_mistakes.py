@@ -199,4 +199,4 @@ def test_a_corpus_that_is_half_broken_is_searched_with_a_warning_or_refused(pyra
     ended = pyrag_exec(older, "--corpus", corpus, "--strict-corpus")
     assert (ended.status, ended.out) == (2, "")
     assert "line 2: not JSON" in ended.err
-    assert "--strict-corpus: the corpus has rows that are no passages" in ended.err
+    assert "--strict-corpus: the corpus has rows that are not passages" in ended.err

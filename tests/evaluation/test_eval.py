@@ -132,7 +132,7 @@ def test_a_folder_holds_one_run(data: Path, tmp_path: Path, capsys: pytest.Captu
     with ScriptedModelServer(script) as server:
         assert pyrag(command(data, tmp_path / "run", server.base_url)) == 0
         assert pyrag(command(data, tmp_path / "run", server.base_url, "--seed", "5")) == 2
-    assert "it holds another run, whose seed is 0" in capsys.readouterr().err
+    assert "the folder holds another run, whose seed is 0" in capsys.readouterr().err
 
 
 def calls_on_record(path: Path) -> int:
@@ -237,7 +237,7 @@ def test_runs_are_compared_by_type_of_question() -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--method", "nope"], "nope is none of"),
+        (["--method", "nope"], "nope is not one of"),
         (["--data", "none.jsonl"], "No such file"),
         (["--shard", "4/3"], "--shard"),
         (["--max-cost", "1"], "give --price"),
@@ -269,7 +269,7 @@ def test_an_evaluation_stops_when_its_budget_is_spent(
         arguments = command(data, out, server.base_url, "--concurrency", "1", "--price", "1,10")
         assert pyrag([*arguments, "--max-tokens", "350"]) == 4
         told = capsys.readouterr()
-        assert "the same command with more goes on" in told.err
+        assert "the same command with a higher limit resumes" in told.err
         first = len(server.requests)
         assert 4 <= first <= 5, "no question is begun once it is spent; two are under way at a time"
         assert pyrag([*arguments, "--max-tokens", "350"]) == 4

@@ -66,7 +66,7 @@ def test_a_judgement_is_paid_for_once(data: Path, tmp_path: Path, capsys: pytest
         assert said == {"accuracy": 3 / 8, "asked": 6, "failed": 2}, "what has no verdict is wrong"
         assert pyrag(judging(out, server.base_url)) == 0
         assert len(asked) == 8, "only what had no verdict is asked about again"
-        assert "asked about 2, 4 were known" in capsys.readouterr().out
+        assert "2 asked now, 4 judged before" in capsys.readouterr().out
         assert pyrag(judging(out, server.base_url, "--json")) == 0
         assert len(asked) == 8
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -87,7 +87,7 @@ def test_options_go_before_a_preset_and_a_configuration_between(
     assert (body["model"], body["temperature"]) == ("mine", 0)
     assert (manifest["inputs"]["topk"], manifest["normalization"]) == (2, "exact")
     assert pyrag(["eval", "--preset", "gpt-9", "--data", str(data), "--out", str(tmp_path / "x")]) == 2
-    assert "gpt-9 is none of" in capsys.readouterr().err
+    assert "gpt-9 is not one of" in capsys.readouterr().err
     assert pyrag(["presets"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(presets())
     assert pyrag(["presets", "show", "a-rag"]) == 0

@@ -175,5 +175,5 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "no.jsonl").write_text("nothing\n")
     assert pyrag(["view", str(tmp_path / "no.jsonl")]) == 2
     said = capsys.readouterr().err
-    assert "there is no folder and no file" in said
+    assert "there is no such folder or file" in said
     assert "Traceback" not in said

@@ -1,4 +1,4 @@
-"""Presets of `pyrag eval`: configurations that come with the package, each as a paper has it."""
+"""Presets of `pyrag eval`: configurations that come with the package, each with the settings of a paper."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ else:
 
 
 ABOUT = ("source", "summary", "serve", "retriever", "data", "metrics", "unstated", "differs", "run")
-"""Of a preset: where its settings come from, what it does, what is to be served, on which questions, which scores the
-paper prints, what it does not state, in what we differ, and whether we have run it."""
+"""The facts about a preset: the source of its settings, what it does, the model to serve, the retriever, the questions,
+the scores that the paper reports, what the paper does not state, how the preset differs, and whether we have run it."""
 
 
 class Preset(NamedTuple):
-    """A configuration, and what a person has to know of it.
+    """A configuration, and the facts that its user has to know.
 
     Attributes:
-        name: as `--preset` takes it.
-        about: what a person has to know, as text: `ABOUT`.
-        config: as in a configuration file.
-        text: of its file.
+        name: the name, as `--preset` takes it.
+        about: the facts as text, under the names of `ABOUT`.
+        config: the settings, as in a configuration file.
+        text: the text of its file.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Preset(NamedTuple):
 
 
 def presets() -> dict[str, Preset]:
-    """All of them, by name."""
+    """All presets, by name."""
     found = {}
     for file in sorted(files(__package__).iterdir(), key=lambda each: each.name):
         if file.name.endswith(".toml"):
@@ -48,10 +48,10 @@ def presets() -> dict[str, Preset]:
 
 
 def read_preset(name: str | None) -> dict[str, Any] | None:
-    """The configuration of a preset; None where none is named. Raises Stop."""
+    """The configuration of a preset; None if `name` is None. Raises Stop."""
     if name is None:
         return None
     known = presets()
     if name not in known:
-        raise Stop(f"--preset: {name} is none of {', '.join(known)}")
+        raise Stop(f"--preset: {name} is not one of {', '.join(known)}")
     return known[name].config

@@ -1,4 +1,4 @@
-"""The verbs of `pyrag`: every file here is one, and adds itself with its function `add(app)`."""
+"""The verbs of `pyrag`. Each module here is one verb, which its function `add(app)` adds to the command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..options import Version
 
 
 def app() -> typer.Typer:
-    """The command with all its verbs."""
+    """The command `pyrag` with all its verbs."""
     made = typer.Typer(
         pretty_exceptions_enable=False,
         no_args_is_help=True,

@@ -1,4 +1,4 @@
-"""`pyrag ask`: a question answered by a method: PyRAG, another that comes with the package, or one of the user's."""
+"""`pyrag ask`: answer a question by a method: PyRAG, another method of the package, or a plan of the user."""
 
 from __future__ import annotations
 
@@ -43,22 +43,24 @@ def add(app: typer.Typer) -> None:
 
 def ask(
     question: Annotated[
-        str | None, typer.Argument(metavar="QUESTION", help="What to find out; not needed with --resume.")
+        str | None, typer.Argument(metavar="QUESTION", help="The question. Not needed with --resume.")
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE.plan", help="How (see `pyrag methods`), or a plan of your own; pyrag if none."),
+        typer.Option(metavar="NAME|FILE.plan", help="The method (see `pyrag methods`), or a plan of your own (pyrag)."),
     ] = None,
     llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     plan_llm_base_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where the planning model is, if elsewhere.", rich_help_panel=_PLANNING),
+        typer.Option(
+            metavar="URL", help="The address of the planning model, if it has another.", rich_help_panel=_PLANNING
+        ),
     ] = None,
     plan_model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The model that writes and mends plans.", rich_help_panel=_PLANNING),
+        typer.Option(metavar="NAME", help="The model that writes and repairs plans.", rich_help_panel=_PLANNING),
     ] = None,
     api_key_env: o.ApiKeyEnv = None,
     model_options: Annotated[
@@ -79,30 +81,37 @@ def ask(
     strict_corpus: o.StrictCorpus = False,
     topk: Annotated[
         int | None,
-        typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a search; the method's if none."),
+        typer.Option(
+            min=1,
+            max=o.MOST_PASSAGES,
+            metavar="N",
+            help="The number of passages of a search; by default, that of the method.",
+        ),
     ] = None,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", metavar="NAME=VALUE", help="A value of the method (see `pyrag methods show NAME --inputs`)."
+            "--input", metavar="NAME=VALUE", help="An input of the method (see `pyrag methods show NAME --inputs`)."
         ),
     ] = None,
     prompts: Annotated[
         list[str] | None,
-        typer.Option("--prompt", metavar="NAME=FILE", help="A value of the method that is the text of a file."),
+        typer.Option("--prompt", metavar="NAME=FILE", help="An input of the method whose value is the text of a file."),
     ] = None,
     adaptive: Annotated[
         str | None,
-        typer.Option(metavar="selective|rerun|none", help="What to do about an answer that says there is none."),
+        typer.Option(metavar="selective|rerun|none", help='What to do about an answer that is a sentinel ("unknown").'),
     ] = None,
     ladder: Annotated[
-        str | None, typer.Option(metavar="K,K,...", help="Values of top-k that adaptive retrieval climbs (5,10,20).")
+        str | None,
+        typer.Option(metavar="K,K,...", help="The rising values of top-k that adaptive retrieval tries (5,10,20)."),
     ] = None,
     repairs: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="How often a model may mend a plan (2).")
+        int | None, typer.Option(min=0, metavar="N", help="How often a model may repair a plan (2).")
     ] = None,
     always_answer: Annotated[
-        bool, typer.Option("--always-answer", help="Have the last step answer in any case, from the facts found.")
+        bool,
+        typer.Option("--always-answer", help="Make the last step give an answer in any case, from the facts found."),
     ] = False,
     constrained: o.Constrained = None,
     reader: o.Reader = None,
@@ -110,38 +119,42 @@ def ask(
     deadline: o.Deadline = None,
     max_calls: o.MaxCalls = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Tokens that all models may use.", rich_help_panel="Limits")
+        int | None,
+        typer.Option(min=1, metavar="N", help="The most tokens, of all models together.", rich_help_panel="Limits"),
     ] = None,
     call_timeout: o.CallTimeout = None,
     isolation: o.IsolationOption = o.Isolation.none,
     output_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a folder for the question, as PyRAG does.")
+        Path | None, typer.Option(metavar="DIR", help="Write a folder for the question into DIR, as PyRAG does.")
     ] = None,
     trace: o.TraceOut = None,
     resume: Annotated[
         Path | None,
-        typer.Option(
-            metavar="TRACE", help="Go on with this question, asking only what is missing; in place if no --trace."
-        ),
+        typer.Option(metavar="TRACE", help="Resume the question of this trace. Without --trace, the file is updated."),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Endpoints, passages, method and budgets; PYRAG_CONFIG names it too."),
+        typer.Option(
+            metavar="FILE.toml",
+            help="Endpoints, passages, method and budgets; by default, the file that PYRAG_CONFIG names.",
+        ),
     ] = None,
     report: o.ReportOut = None,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Show the run in a browser as it goes on, and keep the page until Ctrl-C."),
+        typer.Option("--live", help="Show the run in a browser while it continues, and keep the page until Ctrl-C."),
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="Of --live; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="P", help="The port of --live; 0 takes a free one.")
+    ] = 0,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
     """Answer a question by a method.
 
-    The environment is read for LLM_MODEL, LLM_BASE_URL, PLAN_LLM_MODEL and PLAN_LLM_BASE_URL where the options of
-    these names are missing, and the configuration where these are missing too. Without a model the embedded reader
-    answers, in methods that need nothing else.
+    Where the options that name models are missing, the variables LLM_MODEL, LLM_BASE_URL, PLAN_LLM_MODEL and
+    PLAN_LLM_BASE_URL are read, and where these are missing too, the configuration. Without a model, the embedded
+    reader answers. This works only with methods that need no other model.
     """
     settings = read_config(config)
     answers = answering(settings, llm_base_url, model, api_key_env, llm)
@@ -155,7 +168,7 @@ def ask(
     asked = _question(question, recorded)
     recipe = chosen(method, recorded)
     if adaptive not in (None, "selective", "rerun", "none"):
-        raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
+        raise Stop(f"--adaptive: one of selective, rerun and none, not {adaptive}")
     check_roles(constrained, reader, plans)
     changes = {"adaptive": adaptive, "repairs": repairs, "topk": topk if "topk" in recipe.inputs else None}
     given = {
@@ -239,7 +252,7 @@ def ask(
 
 @contextmanager
 def _watched(question: str, port: int) -> Iterator[Any]:
-    """The run of a question, shown in a browser. Raises Stop."""
+    """Serve the page that shows the run of a question, and yield the hook that fills it. Raises Stop."""
     try:
         from ...serving import Watched, watching_at
     except ImportError:
@@ -255,7 +268,7 @@ def _watched(question: str, port: int) -> Iterator[Any]:
 
 
 def _again(watched: Any, tools: Any, options: Any, screen: Screen) -> None:
-    """Make the re-runs that the page asks for, until somebody interrupts."""
+    """Make the re-runs that the page asks for, until Ctrl-C."""
     from ...runtime.api import rerun
 
     screen.line(("The page stays until Ctrl-C.", "dim"))
@@ -278,7 +291,7 @@ def _again(watched: Any, tools: Any, options: Any, screen: Screen) -> None:
 
 
 def _listen(host: Host, hooks: Iterable[Any]) -> None:
-    """Have the models that write plans tell those who show a plan as it is written; where nobody does, nothing."""
+    """Send the text of a plan, while a model writes it, to the hooks that show it. Without such hooks, do nothing."""
     hear = [hook.writing.hear for hook in hooks if hasattr(hook, "writing")]
 
     def listener(text: str) -> None:
@@ -287,7 +300,7 @@ def _listen(host: Host, hooks: Iterable[Any]) -> None:
 
     if hear and host.models is not None:
         for model in (host.models.plan, host.models.repair):
-            model.listener = listener  # type: ignore[attr-defined]  # of a `ChatModel`, as `model_of` makes them
+            model.listener = listener  # type: ignore[attr-defined]  # it is a `ChatModel`, because `model_of` made it
 
 
 def _leave(
@@ -298,7 +311,7 @@ def _leave(
     output_dir: Path | None,
     as_json: bool,
 ) -> int:
-    """Write and print how it ended; the exit status. Raises Stop where somebody has interrupted it."""
+    """Write and print the outcome, and return the exit status. Raises Stop if the run was interrupted."""
     if outcome.trace is not None:
         if place is not None and outcome.word == "rejected":
             outcome.trace.save(place)
@@ -308,8 +321,8 @@ def _leave(
             write_report(outcome.trace, report)
     if outcome.code == status.INTERRUPTED:
         kept = [str(path) for path in (place, report, output_dir) if path is not None and outcome.trace is not None]
-        go_on = f"; go on with --resume {place}" if place is not None else ""
-        raise Stop("interrupted" + (f"; what was done is in {', '.join(kept)}{go_on}" if kept else ""), outcome.code)
+        go_on = f"; continue with --resume {place}" if place is not None else ""
+        raise Stop("interrupted" + (f"; the run so far is in {', '.join(kept)}{go_on}" if kept else ""), outcome.code)
     if not (screen.quiet and outcome.code == status.OK):
         show_diagnostics(screen, outcome.diagnostics, outcome.source, "the plan")
     (print_json if as_json else print_answer)(outcome)
@@ -317,14 +330,14 @@ def _leave(
 
 
 def check_model(recipe: Recipe, answers: ModelChoice) -> None:
-    """Raise Stop where a method needs a model and there is none."""
+    """Raise Stop if a method needs a model and there is none."""
     if not answers.base_url and recipe.needs & {"chat", "complete", "decompose", "write_plan"}:
         ways = "give --llm-base-url and --model or --llm, or set LLM_BASE_URL and LLM_MODEL"
         raise Stop(f"the method {recipe.name} needs a model: {ways}")
 
 
 def check_roles(constrained: str | None, reader: str | None, plans: ModelChoice) -> None:
-    """Raise Stop where `--constrained` or `--reader` say what cannot be."""
+    """Raise Stop if the values of `--constrained` or `--reader` are wrong, or do not fit the model that plans."""
     if constrained is not None:
         from ...decoding import server_and_level
 
@@ -334,9 +347,11 @@ def check_roles(constrained: str | None, reader: str | None, plans: ModelChoice)
             raise Stop(f"--constrained: {error}") from None
         if server not in _DECODING:
             named = ", ".join(_DECODING)
-            raise Stop(f"--constrained: the plan is read from the text of a reply, by {named}, not {server}")
+            raise Stop(
+                f"--constrained: the plan is read from the text of a reply, so name one of {named}, not {server}"
+            )
         if server != (plans.engine or server):
-            raise Stop(f"--constrained {server}: the model that plans is run by {plans.engine}, which is to be named")
+            raise Stop(f"--constrained {server}: name {plans.engine} instead, which runs the model that plans")
         if server == "transformers" and plans.engine is None:
             raise Stop("--constrained transformers: the planning model must be in this process: --llm transformers:DIR")
     if reader not in (None, "model", "builtin"):
@@ -353,30 +368,30 @@ def _rungs(ladder: str | None) -> tuple[int, ...]:
         raise Stop(f"--ladder: numbers from 1 to {o.MOST_PASSAGES} with commas between them, not {ladder}")
     rungs = tuple(map(int, texts))
     if list(rungs) != sorted(set(rungs)):
-        raise Stop(f"--ladder: it must rise, and {ladder} does not")
+        raise Stop(f"--ladder: the numbers must rise, and {ladder} does not")
     return rungs
 
 
 def _question(question: str | None, recorded: Trace | None) -> str:
-    """What is asked: the recorded question, where there is one. Raises Stop."""
+    """The question: the one of the trace if a run is resumed, else the argument. Raises Stop."""
     if recorded is not None:
         if question is not None and question != recorded.header.question:
-            raise Stop(f"--resume: the trace is of another question: {recorded.header.question}")
+            raise Stop(f"--resume: the trace has another question: {recorded.header.question}")
         return recorded.header.question
     if question is None or not question.strip():
-        raise Stop("the question is empty" if question is not None else "no question: what is to be found out?")
+        raise Stop("the question is empty" if question is not None else "no question: give one as the argument")
     return question
 
 
 def chosen(method: str | None, recorded: Trace | None = None) -> Recipe:
-    """The method that is named, or that a trace is of. Raises Stop."""
+    """The method that is named, or else the one that was recorded, or else PyRAG. Raises Stop."""
     from ...methods import Recipe, recipes
 
     known = recipes()
     if method is not None and (method.endswith(".plan") or os.sep in method):
         found = Recipe(method, "file", read_text(Path(method), "--method"))
     elif method is not None and method not in known:
-        raise Stop(f"--method: {method} is none of {', '.join(known)}, and no file of a plan (FILE.plan)")
+        raise Stop(f"--method: {method} is not one of {', '.join(known)}, and not the file of a plan (FILE.plan)")
     elif method is not None or recorded is None:
         found = known[method or "pyrag"]
     else:
@@ -400,7 +415,7 @@ def _answer(
 
     console = Console(None if screen.quiet else screen.raw)
     narrator = Narrator(console, int(recipe.given(settings["inputs"]).get("repairs", 0)))
-    kept: list[Any] = []  # what was made, where the question ends before its answer
+    kept: list[Any] = []  # what was done before an error ended the question
 
     async def ask_it() -> Any:
         try:

@@ -1,4 +1,4 @@
-"""`pyrag check`: whether a plan is accepted, and if not why not."""
+"""`pyrag check`: say whether a plan is accepted, and if it is not, why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check(
     strict: o.Strict = False,
     as_json: o.Json = False,
     prompt: Annotated[
-        bool, typer.Option("--prompt", help="Print what a model needs to know in order to repair the plan.")
+        bool, typer.Option("--prompt", help="Print the diagnostics as a prompt from which a model can repair the plan.")
     ] = False,
     quiet: o.Quiet = False,
 ) -> int:

@@ -1,4 +1,4 @@
-"""`pyrag compare`: what runs of `pyrag eval` differ in, and whether that can be believed."""
+"""`pyrag compare`: compare runs of `pyrag eval`, and say whether the differences are significant."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ def add(app: typer.Typer) -> None:
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders that `pyrag eval --out` has written.")],
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="The seed of the bootstrap.")] = 0,
     html: Annotated[
-        Path | None, typer.Option(metavar="OUT.html", help="Write a page with plots and the questions, too.")
+        Path | None, typer.Option(metavar="OUT.html", help="Also write a page with plots and the questions.")
     ] = None,
     traces: Annotated[
-        bool, typer.Option("--traces/--no-traces", help="Beside the page, write a page for each trace that it shows.")
+        bool,
+        typer.Option("--traces/--no-traces", help="With --html: also write a page for each trace that the page shows."),
     ] = True,
     as_json: o.Json = False,
 ) -> int:
-    """Compare runs on the questions that they have in common: the first is what the others are compared with.
+    """Compare the other runs with the first run, on the questions that they have in common.
 
-    The table is Markdown. Intervals are of the bootstrap (95 %); p is of the exact test of McNemar, corrected for the
-    number of comparisons.
+    The table is Markdown. Intervals come from the bootstrap (95 %). The value p comes from the exact test of McNemar,
+    and is corrected for the number of comparisons.
     """
     from ...evaluation.comparison import compare as compared
     from ...evaluation.comparison import markdown, read_results
@@ -61,7 +62,10 @@ def compare(
 
 
 def _pages(html: Path) -> Callable[[str], str | None]:
-    """Write the page of a trace into a folder beside the comparison; its address from there."""
+    """A function that writes the page of a trace into a folder beside the comparison, and returns its address.
+
+    The address is relative to the comparison. It is None if the trace cannot be read or the page cannot be written.
+    """
     from ...report import write_report
     from ...runtime.trace import Trace, TraceError
 

@@ -1,4 +1,4 @@
-"""`pyrag doctor`: what is installed, what is missing, and whether endpoint and retriever answer."""
+"""`pyrag doctor`: say what is installed and what is missing, and whether the model and the retriever answer."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ def doctor(
     model: o.Model = None,
     api_key_env: o.ApiKeyEnv = None,
     retriever: o.Retriever = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="As for `pyrag ask`.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="The configuration, as in `pyrag ask`.")
+    ] = None,
 ) -> int:
-    """Say what is installed and what is missing, and ask the model and the retriever that are named.
+    """Say what is installed and what is missing, and test the model and the retriever that are named.
 
-    Exit status: 0 if all that was named answers, 5 if something does not.
+    Exit status: 0 if everything that was named answers, 5 if something does not answer.
     """
     settings = read_config(config)
     answers = answering(settings, llm_base_url, model, api_key_env, llm)
@@ -62,7 +64,7 @@ def doctor(
 
 
 def _extras(screen: Screen) -> None:
-    """Each extra with what it lacks, read from the package's own metadata."""
+    """Show each extra with the packages that it lacks, according to the metadata of this package."""
     from packaging.requirements import Requirement
 
     wanted: dict[str, list[str]] = {}
@@ -82,7 +84,7 @@ def _extras(screen: Screen) -> None:
 
 
 def _installed(name: str) -> bool:
-    if engine_version(name) is not None:  # vLLM comes by several names
+    if engine_version(name) is not None:  # vLLM has several package names
         return True
     try:
         version(name)
@@ -92,7 +94,7 @@ def _installed(name: str) -> bool:
 
 
 def _isolation(screen: Screen) -> bool:
-    """Whether the second wall stands here."""
+    """Show whether isolation in a process works on this machine. Return True, because it is not needed."""
     from ...isolation.pool import IsolationUnavailable
     from ...runtime.api import run
 
@@ -123,7 +125,7 @@ def _model(choice: ModelChoice) -> str:
     with model_of(choice, "answer", stderr(quiet=True), {"max_tokens": 16}) as client:
         client.max_retries = 0
         reply: Any = client.complete([{"role": "user", "content": "Say hello."}])
-    counted = "tokens are counted" if reply.usage.known else "it counts no tokens: budgets of tokens will not work"
+    counted = "tokens are counted" if reply.usage.known else "it counts no tokens: limits of tokens will not work"
     return f"it answers, as {reply.model}; {counted}"
 
 

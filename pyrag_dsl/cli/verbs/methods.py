@@ -1,4 +1,4 @@
-"""`pyrag methods`: the methods that come with the package, and what they read."""
+"""`pyrag methods`: list the methods of the package, and show their plans and inputs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,12 @@ def listed(context: typer.Context) -> int:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A method, or the file of a plan.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a method, or the file of a plan.")],
     inputs: Annotated[
-        bool, typer.Option("--inputs", help="Print what the plan reads, as JSON, instead of it.")
+        bool,
+        typer.Option(
+            "--inputs", help="Print the inputs of the plan with their defaults, as JSON, instead of the plan."
+        ),
     ] = False,
 ) -> int:
     """Print the plan of a method."""

@@ -27,8 +27,8 @@ def listed(context: typer.Context) -> int:
     return status.OK
 
 
-def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A preset.")]) -> int:
-    """Print a preset: what to serve, what the paper states, what differs, what was run; and its settings."""
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a preset.")]) -> int:
+    """Print a preset: the model to serve, what the paper states, what differs, whether it was run, and the settings."""
     presets.read_preset(name)
     write(sys.stdout, presets.presets()[name].text)
     return status.OK

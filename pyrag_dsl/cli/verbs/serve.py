@@ -37,7 +37,10 @@ def retriever(
     corpus: o.Corpus = None,
     index: Annotated[Path | None, typer.Option(metavar="DIR", help="An index: see `pyrag index build`.")] = None,
     behind: Annotated[
-        str | None, typer.Option("--retriever", metavar="URL", help="Another server, postgresql:// or milvus://.")
+        str | None,
+        typer.Option(
+            "--retriever", metavar="URL", help="Pass the queries on to another server, postgresql:// or milvus://."
+        ),
     ] = None,
     retrieval_cache: o.RetrievalCache = None,
     mode: o.SearchOnlyMode = o.SearchMode.lexical,
@@ -45,16 +48,20 @@ def retriever(
     dense: o.Dense = None,
     embed_base_url: o.EmbedBaseUrl = None,
     embed_key_env: o.EmbedKeyEnv = None,
-    host: Annotated[str, typer.Option(metavar="H", help="The address to listen at.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="H", help="The address on which to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="The port; 0 takes a free one.")] = 8000,
     topk: Annotated[
-        int, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages of a request that does not say.")
+        int,
+        typer.Option(
+            min=1, max=o.MOST_PASSAGES, metavar="N", help="The number of passages for a request that names none."
+        ),
     ] = 3,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Searches at once.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="The number of searches at the same time.")] = 2,
 ) -> int:
-    """Search passages for others: Search-R1's POST /retrieve, R1-Searcher's POST /queries, GET /health, /metrics.
+    """Serve searches: Search-R1's POST /retrieve, R1-Searcher's POST /queries, GET /health and GET /metrics.
 
-    The address is printed when it is ready. SIGINT and SIGTERM end it when the requests under way are answered.
+    The address is printed when the service is ready. After SIGINT or SIGTERM, the service answers the running requests
+    and ends.
     """
     if corpus is None and index is None and behind is None:
         raise Stop("nothing to search: give --corpus, --index or --retriever")

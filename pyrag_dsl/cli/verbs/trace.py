@@ -1,4 +1,4 @@
-"""`pyrag trace`: look at a recorded run, run it again, or change one call of it."""
+"""`pyrag trace`: inspect a recorded run, run it again, or change one of its calls."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..status import Stop
 if TYPE_CHECKING:
     from ...runtime.trace import Trace
 
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace, as --trace writes it.")]
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="A trace that --trace has written.")]
 
 
 def add(app: typer.Typer) -> None:
-    verbs = typer.Typer(no_args_is_help=True, help="Look at a recorded run, run it again, change one call of it.")
+    verbs = typer.Typer(no_args_is_help=True, help="Inspect a recorded run, run it again, or change one of its calls.")
     verbs.command(epilog=o.examples("pyrag trace show run.jsonl", "pyrag trace show run.jsonl --report run.html"))(show)
     verbs.command(epilog=o.examples("pyrag trace replay run.jsonl"))(replay)
     verbs.command(epilog=o.examples("pyrag trace rerun run.jsonl 'retrieve#1' --topk 10 --out new.jsonl"))(rerun)
@@ -39,9 +39,11 @@ def add(app: typer.Typer) -> None:
 
 def show(
     file: _File,
-    report: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page instead of printing.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write a report, an HTML page, instead of printing.")
+    ] = None,
 ) -> int:
-    """Print what happened, in program order."""
+    """Print the events of a run in program order."""
     trace = load_trace(file)
     if report is not None:
         from ...report import write_report
@@ -57,13 +59,15 @@ def show(
 
 def export(
     file: _File,
-    otlp: Annotated[str, typer.Option("--otlp", metavar="URL", help="A receiver of OTLP over HTTP.")],
-    conventions: Annotated[str, typer.Option(metavar="NAME", help="gen_ai, or openinference for Phoenix.")] = "gen_ai",
-    content: Annotated[bool, typer.Option("--content", help="Send questions, arguments and results, too.")] = False,
+    otlp: Annotated[str, typer.Option("--otlp", metavar="URL", help="The address of a receiver of OTLP over HTTP.")],
+    conventions: Annotated[
+        str, typer.Option(metavar="NAME", help="The names of attributes: gen_ai, or openinference for Phoenix.")
+    ] = "gen_ai",
+    content: Annotated[bool, typer.Option("--content", help="Send questions, arguments and results too.")] = False,
 ) -> int:
     """Send a run as spans to OpenTelemetry. Needs `pip install 'pyrag_dsl[otel]'`.
 
-    Exit status: 0 if they were taken, 5 if the receiver did not take them.
+    Exit status: 0 if the receiver accepted the spans, 5 if it did not.
     """
     if not otlp.startswith(("http://", "https://")):
         raise Stop(f"--otlp takes a URL such as http://localhost:4318, not {quoted(otlp, 60)}")
@@ -83,7 +87,7 @@ def export(
 
 
 def stats(file: _File, as_json: o.Json = False) -> int:
-    """Add up what a run has asked, by tool: calls, those taken from a record, seconds, tokens and cost."""
+    """Show the totals of a run by tool: calls, how many of them were recorded before, seconds, tokens and cost."""
     rows = totals(load_trace(file))
     if as_json:
         write(sys.stdout, json.dumps(rows) + "\n")
@@ -98,8 +102,10 @@ def stats(file: _File, as_json: o.Json = False) -> int:
 
 
 def totals(trace: Trace) -> dict[str, dict[str, float]]:
-    """What each tool was asked and what that has cost, then all of them. A call that runs a plan takes the time of its
-    calls, so it is left out of the sum of seconds."""
+    """The calls, recorded calls, seconds, tokens and cost of each tool, and of all tools under "all".
+
+    The time of a call that runs a plan contains the times of the calls of that plan. The sum of seconds leaves it out.
+    """
     found: dict[str, dict[str, float]] = {}
     nesting = {call.node.rpartition("/")[0] for call in trace.calls}
     whole = dict.fromkeys(("calls", "recorded", "seconds", "tokens", "cost"), 0.0)
@@ -127,7 +133,7 @@ def diff(
     before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A trace.")],
     after: Annotated[Path, typer.Argument(metavar="AFTER", help="A trace of the same plan or method.")],
 ) -> int:
-    """Say what two runs have asked and found otherwise, call by call. Exit status: 0 if nothing, 1 if anything."""
+    """Show the differences between two runs, call by call. Exit status: 0 if there is none, 1 otherwise."""
     from ...report.differences import differences
 
     found = differences(load_trace(before), load_trace(after))
@@ -154,7 +160,7 @@ def replay(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Run the recorded plan on its recorded results. Needs no tool and no network."""
+    """Run the recorded plan on its recorded results. This needs no tools and no network."""
     return carry_out(
         RunRequest(
             plan=None,
@@ -175,9 +181,9 @@ def rerun(
         str, typer.Argument(metavar="NODE", help="The call: retrieve#2, run_plan#1/retrieve#2, or a node.")
     ],
     topk: Annotated[
-        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="How many passages it shall find.")
+        int | None, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="The new number of passages.")
     ] = None,
-    query: Annotated[str | None, typer.Option(metavar="TEXT", help="What it shall ask instead.")] = None,
+    query: Annotated[str | None, typer.Option(metavar="TEXT", help="The new query.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write the trace of the new run.")] = None,
     corpus: o.Corpus = None,
     retriever: o.Retriever = None,
@@ -193,7 +199,7 @@ def rerun(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Make one call again with other arguments, and what depended on it; keep the rest."""
+    """Make one call again with other arguments. Calls that depend on it are made again, and the rest is kept."""
     changes: dict[str, Any] = {name: value for name, value in (("topk", topk), ("query", query)) if value is not None}
     if not changes:
         raise Stop("nothing to change: give --topk or --query")

@@ -1,4 +1,4 @@
-"""`pyrag train`: data sets for trainers, and the commands that start them."""
+"""`pyrag train`: make data sets for training, and train models."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from ...training.sets import HeldOut
 
 _Traces = Annotated[
-    list[Path] | None, typer.Option("--traces", metavar="DIR", help="A folder of `pyrag eval`; may be given again.")
+    list[Path] | None, typer.Option("--traces", metavar="DIR", help="A folder of `pyrag eval`; may be repeated.")
 ]
 _Results = Annotated[
     list[Path] | None,
-    typer.Option("--results", metavar="FILE", help="A result file of PyRAG (JSON Lines); may be given again."),
+    typer.Option("--results", metavar="FILE", help="A result file of PyRAG (JSON Lines); may be repeated."),
 ]
 _Exclude = Annotated[
     list[Path] | None,
-    typer.Option("--exclude", metavar="FILE", help="Questions of an evaluation, none of which is trained on."),
+    typer.Option("--exclude", metavar="FILE", help="Questions of an evaluation. They are left out of the data."),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Count, show a row, and write nothing.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the counts and one row, and write nothing.")]
 
 
 class SetName(str, Enum):
@@ -43,7 +43,7 @@ class SetName(str, Enum):
 
 
 class Stage(str, Enum):
-    """A stage of the curriculum, in its order."""
+    """The stages of the curriculum, in their order."""
 
     answer = "answer"
     plan = "plan"
@@ -51,7 +51,7 @@ class Stage(str, Enum):
 
 
 class Category(str, Enum):
-    """What the last answer of an episode was."""
+    """How the last answer of an episode is judged."""
 
     correct = "correct"
     wrong_facts_ok = "wrong_facts_ok"
@@ -59,7 +59,7 @@ class Category(str, Enum):
 
 
 def add(app: typer.Typer) -> None:
-    verbs = typer.Typer(no_args_is_help=True, help="Train the models behind plans: data sets and launches.")
+    verbs = typer.Typer(no_args_is_help=True, help="Make data sets from plans, and train models with them.")
     verbs.command(
         epilog=o.examples(
             "pyrag train data --traces runs/hotpot --questions nq.jsonl --exclude dev.jsonl --out verl_data",
@@ -84,41 +84,57 @@ def add(app: typer.Typer) -> None:
 
 
 def data(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the sets are written, a folder for each.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder for the data sets; each set gets a folder in it.")
+    ],
     traces: _Traces = None,
     results: _Results = None,
     questions: Annotated[
         list[Path] | None,
-        typer.Option("--questions", metavar="FILE", help="Questions with golden answers, perhaps with passages."),
+        typer.Option("--questions", metavar="FILE", help="Questions with golden answers, with or without passages."),
     ] = None,
     exclude: _Exclude = None,
-    sets: Annotated[list[SetName] | None, typer.Option("--set", help="A set to make; all four if not given.")] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the split, the order and --topk-choice.")] = 42,
+    sets: Annotated[list[SetName] | None, typer.Option("--set", help="A set to make; all four by default.")] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="The seed of the split, of the order and of --topk-choice.")
+    ] = 42,
     val_ratio: Annotated[
-        float, typer.Option(min=0.0, max=1.0, metavar="R", help="Share of the questions for validation.")
+        float, typer.Option(min=0.0, max=1.0, metavar="R", help="The share of the questions for validation.")
     ] = 0.02,
-    topk: Annotated[int, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="Passages in a prompt.")] = 5,
+    topk: Annotated[
+        int, typer.Option(min=1, max=o.MOST_PASSAGES, metavar="N", help="The number of passages in a prompt.")
+    ] = 5,
     topk_choices: Annotated[
         list[int] | None,
-        typer.Option("--topk-choice", min=1, max=o.MOST_PASSAGES, metavar="N", help="One of these for each row."),
+        typer.Option(
+            "--topk-choice",
+            min=1,
+            max=o.MOST_PASSAGES,
+            metavar="N",
+            help="One of several numbers of passages, drawn for each row; may be repeated.",
+        ),
     ] = None,
     data_source_filter: Annotated[
-        str, typer.Option(metavar="NAME", help="Only questions whose data_source is this become answer_with_docs.")
+        str, typer.Option(metavar="NAME", help="Use only questions with this data_source for answer_with_docs.")
     ] = "",
     max_per_input: Annotated[
-        int, typer.Option(min=-1, metavar="N", help="Rows of answer_with_docs from one file; -1 for all.")
+        int, typer.Option(min=-1, metavar="N", help="The most rows of answer_with_docs from one file; -1 for all.")
     ] = -1,
     keep_categories: Annotated[
         list[Category] | None,
-        typer.Option("--keep-category", help="Of answer_no_docs; correct and wrong_facts_ok if not given."),
+        typer.Option(
+            "--keep-category", help="A category to keep in answer_no_docs; correct and wrong_facts_ok by default."
+        ),
     ] = None,
-    only_correct: Annotated[bool, typer.Option("--only-correct", help="Leave out plans of wrong answers.")] = False,
+    only_correct: Annotated[
+        bool, typer.Option("--only-correct", help="Leave out plans that gave wrong answers.")
+    ] = False,
     dry_run: _DryRun = False,
     quiet: o.Quiet = False,
 ) -> int:
     """Make the four data sets of PyRAG-RL, as verl reads them.
 
-    Questions of evaluations are left out, by id and by their words; a question is in one split, whichever set it is in.
+    The questions of --exclude are left out, recognized by id or by text. A question is in the same split in every set.
     """
     from ...evaluation import DataError, read_questions
     from ...training.rows import CATEGORIES
@@ -156,18 +172,18 @@ def data(
 
 
 def sft_data(
-    out: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="Where the rows are written.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="The file for the rows.")],
     traces: _Traces = None,
     results: _Results = None,
     exclude: _Exclude = None,
-    per_question: Annotated[int, typer.Option(min=1, metavar="N", help="Plans of one question at most.")] = 1,
+    per_question: Annotated[int, typer.Option(min=1, metavar="N", help="The most plans of one question.")] = 1,
     dry_run: _DryRun = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Make rows for supervised fine-tuning: of each question the shortest plan that is right for good reasons.
+    """Make rows for supervised fine-tuning: for each question, the shortest plan with a right, supported answer.
 
-    Folders of several seeds give several plans for a question to choose from. A plan counts whose answer is a golden
-    one and rests on passages; it is run again on its record to see that.
+    With folders of several seeds, there are several plans for a question to choose from. The answer of a plan must be a
+    golden one, and must depend on passages. To check that, the plan is run again on its trace.
     """
     from ...runtime.trace import replace_file
     from ...training.sft import chosen
@@ -188,25 +204,26 @@ def sft_data(
 
 
 def launch(
-    stage: Annotated[Stage, typer.Option(help="Which role is trained.")],
-    start: Annotated[str, typer.Option("--from", metavar="CKPT", help="The model to start from.")],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="What `pyrag train data` has written.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where checkpoints are kept.")],
+    stage: Annotated[Stage, typer.Option(help="The role that is trained.")],
+    start: Annotated[str, typer.Option("--from", metavar="CKPT", help="The model from which training starts.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The folder that `pyrag train data` has written.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for checkpoints.")],
     reward: Annotated[
         list[str] | None,
         typer.Option("--reward", metavar="NAME=VALUE", help="A setting of the reward: retriever, answer_url, ..."),
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[OVERRIDE]...", help="Further overrides of verl's configuration.")
+        list[str] | None,
+        typer.Argument(metavar="[OVERRIDE]...", help="Further overrides of the configuration of verl."),
     ] = None,
     repairs: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Times that a policy may mend a failed plan in its rollout.")
+        int, typer.Option(min=0, metavar="N", help="How often a policy may repair a failed plan in its rollout.")
     ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command and do not start it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, and do not start it.")] = False,
 ) -> int:
     """Train one role with verl, with the settings of PyRAG-RL.
 
-    The stages follow each other, each from the model that the last has left: answer, plan, decompose.
+    The order of the stages is answer, plan, decompose. Each stage starts from the model of the stage before.
     """
     import os
     import shlex
@@ -218,7 +235,7 @@ def launch(
     for each in reward or ():
         name, equals, value = each.partition("=")
         if not equals or not name:
-            raise Stop(f"--reward: NAME=VALUE was expected, not {each}")
+            raise Stop(f"--reward {each}: write it as NAME=VALUE")
         given[name] = value
     try:
         command = Launch(stage.value, start, data, out, given, repairs=repairs, more=overrides or ()).command(
@@ -233,22 +250,24 @@ def launch(
     return subprocess.call(command)
 
 
-_Start = Annotated[str, typer.Option(metavar="MODEL", help="A folder as transformers has it, or a name on a hub.")]
-_Left = Annotated[Path, typer.Option(metavar="DIR", help="Where the model and its history are written.")]
+_Start = Annotated[
+    str, typer.Option(metavar="MODEL", help="A folder in the format of transformers, or a name on the hub.")
+]
+_Left = Annotated[Path, typer.Option(metavar="DIR", help="The folder for the model and its history.")]
 
 
 def sft(
     model: _Start,
-    data: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="What `pyrag train sft-data` has written.")],
+    data: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="The file that `pyrag train sft-data` has written.")],
     out: _Left,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of the optimizer.")] = 100,
-    rank: Annotated[int, typer.Option(min=1, metavar="N", help="Of the adapter (LoRA).")] = 16,
+    rank: Annotated[int, typer.Option(min=1, metavar="N", help="The rank of the adapter (LoRA).")] = 16,
     lr: Annotated[float, typer.Option(metavar="X", help="Learning rate.")] = 2e-4,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Rows in a step.")] = 4,
-    length: Annotated[int, typer.Option(min=16, metavar="N", help="Tokens of a row at most.")] = 2048,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the order and the adapter.")] = 42,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="The number of rows in a step.")] = 4,
+    length: Annotated[int, typer.Option(min=16, metavar="N", help="The most tokens of a row.")] = 2048,
+    seed: Annotated[int, typer.Option(metavar="S", help="The seed of the order and of the adapter.")] = 42,
 ) -> int:
-    """Fine-tune a model on plans by LoRA, on this machine: on its GPU if it has one. Needs the extra `train`."""
+    """Fine-tune a model on plans with LoRA, on this machine and its GPU, if it has one. Needs the extra `train`."""
     from ...evaluation import DataError
     from ...training.steps import TrainingUnavailable, fine_tune
 
@@ -268,13 +287,13 @@ def grpo(
     retriever: o.Retriever = None,
     index: o.Index = None,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of the optimizer.")] = 10,
-    generations: Annotated[int, typer.Option(min=2, metavar="N", help="Replies to a prompt.")] = 4,
-    tokens: Annotated[int, typer.Option(min=8, metavar="N", help="Of a reply at most.")] = 512,
+    generations: Annotated[int, typer.Option(min=2, metavar="N", help="The number of replies to a prompt.")] = 4,
+    tokens: Annotated[int, typer.Option(min=8, metavar="N", help="The most tokens of a reply.")] = 512,
     lr: Annotated[float, typer.Option(metavar="X", help="Learning rate.")] = 1e-6,
-    form: Annotated[bool, typer.Option("--form", help="Pay 1 more for a reply that is a plan at all.")] = False,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the order and of sampling.")] = 42,
+    form: Annotated[bool, typer.Option("--form", help="Add 1 to the reward of a reply that is a valid plan.")] = False,
+    seed: Annotated[int, typer.Option(metavar="S", help="The seed of the order and of sampling.")] = 42,
 ) -> int:
-    """Train a model by GRPO and the reward of plans, on this machine, with its GPU if it has one. Extra: `train`.
+    """Train a model with GRPO and the reward of plans, on this machine and its GPU, if any. Needs the extra `train`.
 
     Passages come from --corpus or --retriever. The embedded reader answers, unless PYRAG_REWARD_ANSWER_URL and
     PYRAG_REWARD_ANSWER_MODEL name a model.
@@ -287,7 +306,7 @@ def grpo(
     from ...training.steps import TrainingUnavailable, reinforce, vets
 
     if (corpus is None) == (retriever is None):
-        raise Stop("name where the passages are: --corpus FILE or --retriever URL, one of them")
+        raise Stop("give either --corpus FILE or --retriever URL, from which the passages come")
     named = {"corpus": corpus, "retriever": retriever, "index": index}
     settings = {name: str(value) for name, value in named.items() if value is not None}
     try:
@@ -305,19 +324,19 @@ def grpo(
 def _read(
     traces: list[Path] | None, results: list[Path] | None, exclude: list[Path] | None, *, needed: bool
 ) -> tuple[list[Episode], HeldOut]:
-    """The episodes that the options name, and what must not be trained on. Raises Stop."""
+    """The episodes that the options name, and the questions that must be left out. Raises Stop."""
     from ...evaluation import DataError
     from ...training.episodes import read_episodes
     from ...training.sets import HeldOut
 
     if needed and not traces and not results:
-        raise Stop("name what to train on: --traces DIR or --results FILE")
+        raise Stop("no data for training: give --traces DIR or --results FILE")
     for folder in traces or ():
         if not folder.is_dir():
             raise Stop(f"--traces {folder}: there is no such folder")
     for file in results or ():
         if file.is_dir():
-            raise Stop(f"--results {file}: this is a folder; one of `pyrag eval` goes to --traces")
+            raise Stop(f"--results {file}: this is a folder; give a folder of `pyrag eval` with --traces")
     try:
         episodes = [each for place in [*(traces or ()), *(results or ())] for each in read_episodes(place)]
         return episodes, HeldOut(exclude or ())

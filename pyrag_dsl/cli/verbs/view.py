@@ -1,4 +1,4 @@
-"""`pyrag view`: many traces, or one, in a browser."""
+"""`pyrag view`: show many traces, or one, in a browser."""
 
 from __future__ import annotations
 
@@ -24,28 +24,32 @@ def add(app: typer.Typer) -> None:
 
 
 def view(
-    place: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="A folder with traces at any depth, or one trace.")],
+    place: Annotated[
+        Path, typer.Argument(metavar="DIR|FILE", help="A folder with traces, also in its subfolders, or one trace.")
+    ],
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="The port; 0 takes a free one.")] = 8765,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Keep the index here, and not among the traces (.pyrag-view.sqlite)."),
+        typer.Option(
+            metavar="DIR", help="Keep the index in this folder, and not among the traces (.pyrag-view.sqlite)."
+        ),
     ] = None,
 ) -> int:
-    """Look at traces in a browser, on this machine alone: list, search, sort, open, compare two.
+    """Show traces in a browser on this machine: list, search, sort and open them, and compare two of them.
 
-    The address is printed when it is ready; Ctrl-C ends it. What changes in the folder is seen when the list is loaded
-    again. An index makes that quick; it can be deleted at any time. Where the folder cannot be written, the index is
-    kept in memory and made anew each time.
+    The address is printed when the service is ready. Ctrl-C ends it. Reload the list to see changes of the folder. An
+    index makes the list quick, and can be deleted at any time. If the folder cannot be written, the index is kept in
+    memory and is built again at each start.
     """
     try:
         from ...serving import Catalog, browser_app, serve
     except ImportError:
         raise Stop("a page needs starlette and uvicorn: pip install 'pyrag_dsl[serve]'") from None
     if not place.exists():
-        raise Stop(f"there is no folder and no file {place}")
+        raise Stop(f"{place}: there is no such folder or file")
     single = "" if place.is_dir() else place.name
     if single:
-        load_trace(place)  # what is no trace is said at once
+        load_trace(place)  # an error in the trace is reported before the service starts
         from ...serving.browser import single_app
 
         application, catalog = single_app(place), None
