@@ -1,4 +1,4 @@
-"""A run as one page of HTML that needs nothing else: no network, no script, no other file.
+"""Writes the report of a run: one HTML page that loads nothing, neither from the network nor from other files.
 
 from pyrag_dsl.report import write_report
 
@@ -18,7 +18,7 @@ __all__ = ["render_report", "write_report"]
 
 
 def render_report(trace: Trace) -> str:
-    """The page as text. Everything in it that comes from the run is shown as text and nothing else."""
+    """The page as text. All values from the run are escaped, so that they are shown as plain text."""
     from .page import fill
     from .view import view_of
 
@@ -26,14 +26,14 @@ def render_report(trace: Trace) -> str:
 
 
 def write_report(trace: Trace, path: str | os.PathLike[str]) -> None:
-    """Write the page, whole or not at all.
+    """Write the page to a file, in one step.
 
     Args:
-        trace: of any run, also one that failed, was refused or was cut short.
-        path: the file, usually `....html`; replaced if it is there.
+        trace: the trace of any run, also of one that failed, was rejected or did not end.
+        path: the file, usually `....html`. A file that exists is replaced.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: the file cannot be written.
     """
     from ..runtime.trace import replace_file
 

@@ -1,4 +1,4 @@
-"""Which calls a call and the final answer came from: learnt by running the plan again on its recorded results."""
+"""Finds the calls on which a call and the final answer depend, by a replay of the run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from ..runtime.trace import Trace, TraceError, read_header
 
 _REPLAY_SECONDS = 10.0
 _MOST_CALLS = 300
-"""Dependences take a pass for each call; a page of more calls does without them."""
+"""The dependences of a run of more calls are not computed, because they need one pass for each call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A call and the calls that it came from directly. `again`: it stands on the page already, in full."""
+    """A call in the tree of dependences.
+
+    Attributes:
+        node: the node of the call.
+        alias: its alias.
+        again: whether the call is in the tree before, with its children.
+        children: the calls on which it depends directly.
+    """
 
     node: str
     alias: str
@@ -24,7 +31,7 @@ class Branch:
 
 
 class Ancestry:
-    """Dependences between the calls of a run, without those that follow from others."""
+    """The direct dependences between the calls of a run. A dependence that follows from others is left out."""
 
     def __init__(self, lineage: tuple[str, ...], ancestors: Mapping[str, tuple[str, ...]], aliases: Mapping[str, str]):
         self.lineage = frozenset(lineage)
@@ -33,12 +40,12 @@ class Ancestry:
         self._roots = _nearest(lineage, ancestors)
 
     def parents(self, node: str) -> tuple[str, ...]:
-        """Nodes that a call depends on directly, in program order."""
+        """The nodes of the calls on which a call depends directly, in program order."""
         return self._parents.get(node, ())
 
     @property
     def branches(self) -> tuple[Branch, ...]:
-        """What the final answer came from, as a tree; each call is unfolded once."""
+        """The calls on which the final answer depends, as a tree. The children of a call are listed once."""
         seen: set[str] = set()
         return tuple(self._branch(node, seen) for node in self._roots)
 
@@ -52,7 +59,7 @@ class Ancestry:
 
 
 def ancestry_of(trace: Trace, source: str) -> Ancestry | None:
-    """The dependences of a run that ended well; None where they cannot be had."""
+    """The dependences of a run that ended without error; None if a replay cannot find them."""
     from ..runtime.api import run
     from ..runtime.events import CallFinished
 
@@ -68,6 +75,6 @@ def ancestry_of(trace: Trace, source: str) -> Ancestry | None:
 
 
 def _nearest(nodes: tuple[str, ...], ancestors: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Those of the nodes that no other of them came from."""
+    """The nodes on which no other of these nodes depends."""
     further = {ancestor for node in nodes for ancestor in ancestors.get(node, ())}
     return tuple(node for node in nodes if node not in further)

@@ -1,4 +1,4 @@
-"""The rows of the chart: each call that was made, each attempt in vain, with true times and what it has cost."""
+"""The rows of the chart: all calls and failed attempts, with their times and their cost."""
 
 from __future__ import annotations
 
@@ -13,33 +13,42 @@ from ..runtime.nesting import Spending
 from ..runtime.trace import Trace
 
 KINDS = ("call", "replaced", "unused", "retried", "failed", "running")
-"""What a row is: a call whose result counts; one whose place a re-ask has taken; one that the plan did not come to; an
-attempt that was followed by another; one that was given up; a call that has not come back."""
+"""The kinds of rows.
+
+- call: a call whose result counts;
+- replaced: a call that a re-run has replaced;
+- unused: a call that the plan did not reach;
+- retried: a failed attempt that was followed by another one;
+- failed: the last attempt of a call that failed, or a call without a result in a run that has ended;
+- running: a call that has not come back.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One row.
+    """One row of the chart.
 
     Attributes:
-        key: its id on the page: `c7` of a call, `f2` of an attempt in vain.
-        kind: see `KINDS`.
-        tool: the tool's name.
-        node: the call.
-        alias: short for it; "" where the plan did not come to it.
-        asked: what it asks, in one text.
-        arguments: of the call.
-        result: what came back.
-        line: in the plan of its run; None where that is not known.
-        within: the call whose run it is part of; "" for the run of the trace.
-        wanted, started, ended: seconds since the question began; None where another run made the call, or nobody.
-        elapsed: seconds that the tool took, whichever run made it; None if nothing came back.
-        spent: what it has cost; nothing where another call has paid for it.
-        usage: as the tool reports it.
-        shared: the node of the call that was made for it too, or has paid for it; "" if itself.
-        cached: whether its result came from a record.
+        key: its id on the page: `c7` for a call, `f2` for a failed attempt.
+        kind: one of `KINDS`.
+        tool: the name of the tool.
+        node: the node of the call.
+        alias: the alias of the call; empty if the plan did not reach it.
+        asked: what the call asks, as one text.
+        arguments: the arguments of the call.
+        result: the result; None if there is none.
+        line: the line in the plan of its run; None if it is not known.
+        within: the node of the call that made its nested run; empty for the run of the trace.
+        wanted: when the plan wanted the call, in seconds since the question began; None if this run did not make it.
+        started: when the call was made, in the same unit.
+        ended: when its result came back, or when it failed, in the same unit.
+        elapsed: the seconds that the tool took, in this run or in an earlier one; None if nothing came back.
+        spent: the cost of the call; nothing if it is counted at another call.
+        usage: the usage that the tool reports.
+        shared: the node of the call whose result this call shares; empty if it has its own.
+        cached: whether its result was recorded before.
         error: the name of the exception.
-        nests: whether it ran a plan.
+        nests: whether the call ran a plan.
     """
 
     key: str
@@ -65,17 +74,17 @@ class Bar:
 
     @property
     def depth(self) -> int:
-        """Runs around the run that it is part of."""
+        """How deep its run is nested; 0 for the run of the trace."""
         return self.within.count("/") + 1 if self.within else 0
 
 
 def chart_of(trace: Trace, begun: Mapping[str, float] | None = None, now: float | None = None) -> tuple[Bar, ...]:
-    """The rows in the order in which the calls were made; those of a nested run follow the call that it serves.
+    """The rows in the order in which the calls were made. The rows of a nested run follow the call that it serves.
 
     Args:
-        trace: of any run.
-        begun: of a run that goes on: when calls were made that have not come back, by node.
-        now: then: how many seconds it has taken so far.
+        trace: the trace of any run.
+        begun: for a run that has not ended: when the running calls were made, in seconds, by node.
+        now: for a run that has not ended: the seconds that it has taken so far.
     """
     runs = {event.within for event in trace.events if isinstance(event, RunStarted)}
     failed = [event for event in trace.events if isinstance(event, CallFailed)]
@@ -103,7 +112,7 @@ def chart_of(trace: Trace, begun: Mapping[str, float] | None = None, now: float 
 
 
 def paid(bars: Iterable[Bar]) -> Spending:
-    """What the rows have cost together."""
+    """The sum of the calls, tokens and cost of rows."""
     whole = Spending()
     for bar in bars:
         whole.calls += bar.spent.calls
@@ -113,9 +122,10 @@ def paid(bars: Iterable[Bar]) -> Spending:
 
 
 def as_it_goes(events: Sequence[Event]) -> Trace:
-    """A trace of events in the order of happening, as hooks are told of them: also of a run that goes on.
+    """Make a trace from events in the order in which hooks receive them, also of a run that has not ended.
 
-    What was asked again is there once as what counts, and before that as what a re-ask took the place of.
+    A call that was made again is in the trace with the result that counts, and with the results that were replaced,
+    which are marked as speculative.
     """
     last: dict[str, int] = {}
     before: dict[str, int] = {}
@@ -132,7 +142,7 @@ def as_it_goes(events: Sequence[Event]) -> Trace:
             last[event.node] = place
             ends.setdefault(event.node, []).append(place)
         elif isinstance(event, CallFailed) and event.final and event.node in before:
-            last.setdefault(event.node, before[event.node])  # what was there before stands
+            last.setdefault(event.node, before[event.node])  # the earlier result still counts
         elif isinstance(event, HookDecided) and event.decision == "undo" and event.seen is not None:
             asked = event.seen
             alike = [each for each in ends.get(event.node, ()) if _asks(events[each], asked)]
@@ -167,14 +177,14 @@ def _asks(event: Event, arguments: Mapping[str, Any]) -> bool:
 
 
 def spent_of(usage: Mapping[str, Any], *, calls: int = 1) -> Spending:
-    """What a call with this usage has cost."""
+    """The tokens and cost of a usage, counted as `calls` calls."""
     found = Spending()
     found.add(usage, calls)
     return found
 
 
 def _failure_of(call: CallRecord, failed: Iterable[CallFailed]) -> CallFailed | None:
-    """How a call ended that did not come back."""
+    """The failure that ended a call; None if the call came back, or did not end."""
     if call.ended:
         return None
     found = [event for event in failed if event.final and event.node == call.node]
@@ -248,8 +258,10 @@ def _attempt(key: str, event: CallFailed, lines: Mapping[str, int], aliases: Map
 
 
 def _worked(bars: Sequence[Bar]) -> list[Bar]:
-    """The rows as they were worked on: one flight is the work of the first call that it serves, and a call that was
-    made again begins where the last attempt in vain ended.
+    """Correct the rows of calls that shared one execution, and of calls that were retried.
+
+    An execution for several calls belongs to the first of them, and the others share its result. A retried call starts
+    at the end of its last failed attempt.
     """
     vain: dict[str, list[Bar]] = {}
     for bar in bars:
@@ -276,7 +288,7 @@ def _worked(bars: Sequence[Bar]) -> list[Bar]:
 
 
 def _nested(bars: Sequence[Bar], within: str) -> Iterable[Bar]:
-    """The rows of one run in the order of their times, each followed by those of the run that it has made."""
+    """The rows of one run in the order of their times, each followed by the rows of its nested run."""
     inside: dict[str, list[Bar]] = {}
     for bar in bars:
         inside.setdefault(bar.within, []).append(bar)
@@ -288,7 +300,7 @@ def _nested(bars: Sequence[Bar], within: str) -> Iterable[Bar]:
                 yield from follow(bar.node)
 
     yield from follow(within)
-    for run in list(inside):  # of calls that the trace does not hold
+    for run in list(inside):  # runs of calls that are not in the trace
         yield from follow(run)
 
 

@@ -1,4 +1,4 @@
-"""What two runs have asked and found otherwise, call by call."""
+"""The differences between two runs, call by call."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..runtime.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class CallChange:
-    """A call that only one run has made ("-" the first, "+" the second), or both otherwise ("~").
+    """A difference at one call.
 
     Attributes:
-        mark: one of the three.
-        name: of the call.
-        said: of a call that one run has made: what it asked and found.
-        details: of the others: what is otherwise, in the first run and in the second.
+        mark: "-" if only the first run made the call, "+" if only the second did, "~" if both made it differently.
+        name: the alias of the call, or its node.
+        said: the arguments and result of a call that only one run made.
+        details: what differs in a call of both runs: its name, the first value and the second value.
     """
 
     mark: str
@@ -30,7 +30,13 @@ class CallChange:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How two runs differ. `answers`: of both, where they do; None where they agree."""
+    """The differences between two runs. It is false if there are none.
+
+    Attributes:
+        plans: whether the plans differ.
+        changes: the differences between the calls.
+        answers: the answers of both runs; None if they are equal.
+    """
 
     plans: bool
     changes: tuple[CallChange, ...]
@@ -72,7 +78,7 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterable[CallChan
 
 
 def brief(value: Any, limit: int = 100) -> str:
-    """A value on one line, harmless, in so many characters."""
+    """A value as text on one line, made harmless, of at most `limit` characters."""
     try:
         text = one_line(repr(value)[: limit * 4])
     except ValueError:  # CPython writes no integer of more than 4,300 digits

@@ -3,7 +3,7 @@
   const $ = (id) => document.getElementById(id);
   const rows = () => document.querySelectorAll(".call");
 
-  // A link to what is folded unfolds it.
+  // A link to a folded element unfolds it.
   const reveal = (id) => {
     const target = id && $(id);
     if (!target) return;
@@ -16,7 +16,7 @@
     if (link && link.hash === location.hash) reveal(decodeURIComponent(link.hash.slice(1)));
   });
 
-  // What a call came from and what came from it, when the pointer or the focus is on it.
+  // Highlight the calls on which a call depends, and the calls that depend on it, under the pointer or the focus.
   let graph = null;
   const build = () => {
     graph = { at: new Map(), up: new Map(), down: new Map() };
@@ -113,7 +113,7 @@
     }
   });
 
-  // On paper nothing can be unfolded.
+  // Unfold everything before printing, because it cannot be unfolded on paper.
   addEventListener("beforeprint", () => { if (rows().length <= 200) for (const each of document.querySelectorAll("details")) each.open = true; });
   if (location.hash) reveal(decodeURIComponent(location.hash.slice(1)));
 })();

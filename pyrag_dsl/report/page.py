@@ -1,4 +1,4 @@
-"""From the view to HTML. The template is a file of ours; what comes from a run is only ever a value in it."""
+"""Makes the HTML page from the view. Data of a run is only put into the template as escaped values."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from ..quoting import visible
 from .view import View
 
 PARTS = ("head", "errors", "lineage", "plan", "time", "paid", "repairs", "calls", "run")
-"""The parts of the page, each of which may be shown anew while a run goes on."""
+"""The parts of the page. Each of them can be updated while a run continues."""
 
 
 def fill(view: View, *, script: str = "", policy: str = "") -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
-        view: what it shows.
-        script: what a server adds to the page's own script.
-        policy: what a server's page may do beside running that, as part of a Content-Security-Policy.
+        view: the data that the page shows.
+        script: a script of a server, added to the script of the page.
+        policy: further directives of the Content-Security-Policy, for the script of a server.
     """
     style, own = _file("page.css"), _file("page.js") + script
-    # The policy allows this one style sheet and this one script by their hashes: no request of any kind.
+    # The policy allows this style sheet and this script by their hashes, and no request of any kind.
     allowed = (
         f"default-src 'none'; style-src 'sha256-{digest(style)}'; script-src 'sha256-{digest(own)}'; {policy}"
         "base-uri 'none'; form-action 'none'"
     )
     parts_of = [(name, getattr(_module(), f"part_{name}")(view)) for name in PARTS]
     made = str(_module().whole(view, allowed, parts_of, bool(script)))
-    # What is put in comes from files of ours, and where it goes stands before and behind all that comes from a run.
+    # One marker is before all data of the run and the other is after it, so markers in the data have no effect.
     head, _, rest = made.lstrip().partition("/*STYLE*/")
     body, _, end = rest.rpartition("/*SCRIPT*/")
     return f"{head}{style}{body}{own}{end}"
 
 
 def parts(view: View) -> dict[str, str]:
-    """The parts of the page by name, as they stand in it."""
+    """The parts of the page as HTML, by name."""
     return {name: str(getattr(_module(), f"part_{name}")(view)) for name in PARTS}
 
 
@@ -50,7 +50,7 @@ def digest(text: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time in a unit that suits it."""
+    """A number of seconds as text, in a suitable unit."""
     if value < 0.001:
         return f"{value * 1e6:.0f} µs"
     if value < 1:
@@ -59,7 +59,7 @@ def seconds(value: float) -> str:
 
 
 def stylesheet() -> str:
-    """The style of the page, for pages beside it."""
+    """The style sheet of the page, for other pages of the package."""
     return _file("page.css")
 
 
@@ -83,6 +83,6 @@ def _module() -> Any:
 
 
 def harmless(value: Any) -> Any:
-    """Every value on its way into the page: no control character, no invisible or reordering one."""
-    # Not of `Markup`, which only the template itself makes.
+    """Remove control characters, invisible characters and reordering characters from a text for the page."""
+    # `Markup` stays as it is: only the template itself makes it.
     return visible(value) if type(value) is str else value

@@ -1,4 +1,4 @@
-"""Passages as the page shows them: where each was found first, and the span of it that the answer was read from."""
+"""Passages as the page shows them: where each was found first, and the words from which the answer was read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .chart import Bar
 from .source import Piece
 
 LONGEST_TEXT = 20_000
-"""Characters of one text on the page; the trace has the rest."""
+"""The most characters of one text on the page; the trace has the rest."""
 _SHORT = 600
-"""The same of a passage, on a page of very many calls."""
+"""The most characters of a passage on a page of very many calls."""
 _MOST_MARKS = 20
 
 
@@ -24,13 +24,13 @@ class ShownPassage:
     """A document that a call found or read.
 
     Attributes:
-        rank: from 1.
-        title: its first line.
-        pieces: the rest; the style "hit" marks what the answer was read from.
-        cited: whether there is such a span.
-        key: where it stands on the page in full: of the row that found it; "" if here.
-        id: in the corpus; "" where that is not on record.
-        score: of the search; "" where that is not on record.
+        rank: the rank, from 1.
+        title: the first line.
+        pieces: the rest; the style "hit" marks the words from which an answer was read.
+        cited: whether there are such words.
+        key: the key of the row that shows the whole document; empty if it is this one.
+        id: the id in the corpus; empty if it was not recorded.
+        score: the score of the search; empty if it was not recorded.
     """
 
     rank: int
@@ -43,7 +43,7 @@ class ShownPassage:
 
 
 class Readings:
-    """What the calls of a page found and read."""
+    """The passages that the calls of a page found and read."""
 
     def __init__(self, bars: Sequence[Bar], *, short: bool = False) -> None:
         self._limit = _SHORT if short else LONGEST_TEXT
@@ -57,7 +57,10 @@ class Readings:
                     self._answers.setdefault(document, set()).add(bar.result.strip())
 
     def of(self, bar: Bar) -> tuple[tuple[ShownPassage, ...] | None, tuple[ShownPassage, ...], str]:
-        """What a call found (None if it found no list of texts), what it read, and what it said else."""
+        """The passages that a call found, the documents that it read, and its answer.
+
+        The first is None if the result is not a list of texts. In the other case, the last is empty.
+        """
         listed = isinstance(bar.result, list) and all(isinstance(item, str) for item in bar.result)
         found = self._passages(bar.result, bar, whole=True) if listed else None
         read = self._passages(bar.arguments.get("docs"), bar, whole=False)
@@ -95,7 +98,7 @@ class Readings:
 
 
 def _marked(text: str, answers: Iterable[str]) -> Iterable[Piece]:
-    """A text in pieces, with the answers that stand in it marked."""
+    """A text in pieces, in which the answers are marked."""
     pattern = _pattern(answers)
     place = 0
     for number, found in enumerate(() if pattern is None else pattern.finditer(text)):
@@ -129,7 +132,7 @@ def _at(values: Any, place: int) -> str:
 
 
 def _said(value: Any) -> str:
-    """What a call said: of a turn of a chat its content, and the tools that the model asks for."""
+    """The result of a call as text. For a turn of a chat, it is the content and the tools that the model asks for."""
     if not _is_turn(value):
         return shown(value)
     asks = [f"{written(each.get('name'))}: {written(each.get('arguments'))}" for each in _asks(value)]
@@ -137,7 +140,7 @@ def _said(value: Any) -> str:
 
 
 def beside(value: Any) -> dict[str, Any]:
-    """What a turn of a chat holds beside what was said; nothing of any other result."""
+    """The other fields of a turn of a chat; empty for any other result."""
     return {name: each for name, each in value.items() if name not in ("content", "calls")} if _is_turn(value) else {}
 
 
@@ -151,14 +154,14 @@ def _asks(turn: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def shown(value: Any) -> str:
-    """A value as text: text as it is, mappings and lists as Python writes them."""
+    """A value as text, cut if it is long. Mappings with names as keys get one line for each key."""
     if isinstance(value, Mapping) and value and all(isinstance(each, str) for each in value):
         return cut("\n".join(f"{name}: {cut(written(each))}" for name, each in value.items()))
     return cut(written(value))
 
 
 def cut(text: str, limit: int = LONGEST_TEXT) -> str:
-    """A text, or its beginning with a word on how much is left out."""
+    """A text, or its beginning and the number of characters that are left out."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n[{len(text) - limit:,} more characters in the trace]"

@@ -1,4 +1,4 @@
-"""A plan as lines of coloured pieces, and what became of it from draft to draft."""
+"""A plan as lines of coloured pieces, and the differences between its drafts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 LONGEST = 200_000
-"""Characters of a plan that is coloured; a longer one is shown plain."""
+"""The most characters of a plan that is coloured; a longer one is shown without colours."""
 
 Piece = tuple[str, str]
-"""A style by name ("" for none) and a text."""
+"""The name of a style ("" for none), and a text."""
 
 _STYLES = (
     ("Token.Comment", "com"),
@@ -25,21 +25,26 @@ _STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line of a difference. `mark`: "+" was added, "-" was taken out, " " stayed, "@" stands for what is left out."""
+    """A line of a difference.
+
+    Attributes:
+        mark: "+" if the line was added, "-" if it was removed, " " if it is in both, "@" in place of lines left out.
+        text: the line.
+    """
 
     mark: str
     text: str
 
 
 def coloured(source: str, tools: Sequence[str] = ()) -> list[list[Piece]]:
-    """The lines of a plan in pieces; the names of its tools have a style of their own."""
+    """The lines of a plan, each as coloured pieces. The names of tools have their own style."""
     if len(source) > LONGEST:
         return [[("", line)] for line in source.split("\n")]
-    from pygments.lexers.python import PythonLexer  # rich brings it
+    from pygments.lexers.python import PythonLexer  # a dependency of rich
 
     lines: list[list[Piece]] = [[]]
     names = frozenset(tools)
-    # What the lexer would do to line ends must not move a line.
+    # The lexer would treat a carriage return as the end of a line, and so change the line numbers.
     for kind, text in PythonLexer(stripnl=False, ensurenl=False).get_tokens(source.replace("\r", " ")):
         name = str(kind)
         style = "tool" if text in names else next((style for begin, style in _STYLES if name.startswith(begin)), "")
@@ -52,7 +57,7 @@ def coloured(source: str, tools: Sequence[str] = ()) -> list[list[Piece]]:
 
 
 def difference(before: str, after: str, around: int = 2) -> tuple[DiffLine, ...]:
-    """What has changed from one text to the other, with some lines around."""
+    """The difference between two texts, with `around` unchanged lines before and after each change."""
     old, new = before.rstrip("\n").split("\n"), after.rstrip("\n").split("\n")
     made: list[DiffLine] = []
     for group in SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > 2_000).get_grouped_opcodes(around):

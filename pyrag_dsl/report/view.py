@@ -1,4 +1,4 @@
-"""What the page shows, computed from a trace: plain data, nothing of HTML in it."""
+"""The data that the page shows, computed from a trace. It contains no HTML."""
 
 from __future__ import annotations
 
@@ -22,16 +22,22 @@ from .passages import Readings, ShownPassage, beside, cut, shown
 from .source import DiffLine, Piece, coloured, difference
 
 _GROUPED = 30
-"""Calls of one run beyond which they are folded by the line that made them."""
+"""If a run has more calls than this, they are folded by the line that made them."""
 _HUGE = 400
-"""Rows beyond which a page shows less of each passage."""
+"""If a page has more rows than this, it shows only the beginning of each passage."""
 _BADGES = 3
-"""Calls that a line names one by one."""
+"""The most calls that a line of a plan names one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedPrompt:
-    """What a model is told in every call of a tool. `key`: its id on the page."""
+    """The fixed text that a model receives in every call of a tool.
+
+    Attributes:
+        key: its id on the page.
+        tool: the name of the tool.
+        text: the text.
+    """
 
     key: str
     tool: str
@@ -40,13 +46,25 @@ class FixedPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCard:
-    """A row of the chart, with all that is known of it.
+    """A row of the chart with the details of the call.
 
-    `start`, `begin`, `end` place its bar in thousandths of the question's time: wanted, made, answered. `again` says
-    why another row asks the same; `needed` whether the final answer depends on it, and is None where nobody knows.
-    `topk` is the number of passages that a retrieval can be asked for again with, None of any other row. `prompt` is
-    the fixed text that a model was told, which stands on the page once, `told` what it was told beside; `raw` is the
-    whole of its reply, where that is more than the answer.
+    Attributes:
+        bar: the row.
+        name: the alias of the call in its run, or its node.
+        start, begin, end: when the call was wanted, made and answered, in thousandths of the time of the question.
+        arguments: the arguments as texts, by name, without documents and messages that are shown elsewhere.
+        passages: the passages that the call found; None if its result is not a list of texts.
+        documents: the documents that the call read.
+        answer: the result as text; empty if it is a list of texts.
+        again: what became of the call: why it was replaced or retried, why it failed, or whose result it shares.
+        parents: the keys of the rows on which it depends directly.
+        needed: whether the final answer depends on it; None if that is not known.
+        usage: the usage as texts, by name.
+        topk: the number of passages of a retrieve that can be made again with another number; None for other rows.
+        run: the node of the call that made its nested run; empty for the run of the trace.
+        prompt: the fixed text that a model received, which is on the page only once; None if there is none.
+        told: the other texts that the model received.
+        raw: the whole reply of the model if it is more than the answer; else empty.
     """
 
     bar: Bar
@@ -71,7 +89,16 @@ class CallCard:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of a plan: its text in colours, the values that it bound, the calls that it made, what is wrong."""
+    """A line of a plan.
+
+    Attributes:
+        number: the number of the line, from 1.
+        pieces: the text as coloured pieces.
+        values: the names that the line bound, with previews of their last values.
+        calls: the calls that it made; only the first if there are many.
+        more: the number of calls if there are many; else 0.
+        severity: the severity of the diagnostic at this line; empty if there is none.
+    """
 
     number: int
     pieces: tuple[Piece, ...]
@@ -83,7 +110,14 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class CallGroup:
-    """Calls that one line made; `title` is empty where they are not folded."""
+    """Calls of a tool that one line made, or all calls of a run, with their seconds and tokens.
+
+    Attributes:
+        title: the line and the tool; empty if the calls are not folded.
+        cards: the calls.
+        seconds: the sum of their seconds.
+        tokens: the sum of their tokens.
+    """
 
     title: str
     cards: tuple[CallCard, ...]
@@ -93,13 +127,19 @@ class CallGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """One run of a plan: the trace's own, or one that a call has made.
+    """One run of a plan: the run of the trace, or a nested run.
 
     Attributes:
         key: its id on the page.
-        call: the card of the call that made it; None for the trace's own.
+        call: the card of the call that made the nested run; None for the run of the trace.
         status: how it ended, in words.
-        failed: whether something is wrong with how it ended.
+        failed: whether it ended with an error.
+        lines: the lines of its plan.
+        groups: its calls.
+        diagnostics: its diagnostics, each with an excerpt of the source.
+        decisions: the decisions of hooks, each with its details.
+        printed: what the plan printed.
+        branches: the calls on which its answer depends; None if that is not known.
     """
 
     key: str
@@ -116,7 +156,14 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """How one draft of a plan became the next. `card`: the call that the new one came from."""
+    """How one draft of a plan became the next.
+
+    Attributes:
+        title: what was done.
+        why: the reason.
+        lines: the difference between the drafts.
+        card: the call that made or ran the new draft; None if it is not known.
+    """
 
     title: str
     why: str
@@ -126,7 +173,17 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRow:
-    """What one tool, or one role of a model, was asked and has cost; `busy` and `waited` are seconds of its calls."""
+    """The calls and the cost of one tool.
+
+    Attributes:
+        name: the name of the tool; "all" for the sum.
+        calls: the calls that were paid for.
+        vain: the rows whose result was not used: failed attempts, replaced calls and calls that were not needed.
+        busy: the seconds that its calls took.
+        waited: the seconds for which its calls waited for a free place.
+        tokens: the tokens.
+        cost: the cost.
+    """
 
     name: str
     calls: int
@@ -139,11 +196,35 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Everything on the page.
+    """The data of the whole page.
 
-    `mood` is "good", "unknown" (the run ended well and says that it has no answer), "bad" or "going". `cards` are those
-    that count, by node; `run_of` has the keys of runs by the nodes that made them, `inner` by the keys of their cards.
-    `writing` is a plan that a model has not written to its end.
+    Attributes:
+        question: the question.
+        mood: "good", "unknown" (the run ended without an error and found no answer), "bad" (an error ended it) or
+            "going" (it has not ended).
+        status: how the run ended, in words.
+        answer: the final answer as text; None if there is none.
+        started: when the run started.
+        elapsed: the seconds of the run; None if they are not known.
+        reach: the seconds at the right end of the chart.
+        timed: whether the times of calls were recorded.
+        runs: all runs; the run of the trace is the first.
+        main: the run whose plan and calls are shown first.
+        chart: the rows of the chart.
+        cards: the rows that count, by node.
+        by_key: all rows by key.
+        run_of: the keys of runs, by the nodes of the calls that made them.
+        inner: the keys of nested runs, by the keys of the rows that made them.
+        repairs: the changes from draft to draft.
+        costs: the cost by tool.
+        total: the sum of the cost.
+        queries: the sub-queries of the question.
+        writing: the lines of a plan that a model is writing.
+        prompts: the fixed texts that models received.
+        about: the model and the corpus, and what else the header says about the run.
+        inputs: the inputs except the question.
+        limits: the limits.
+        overrides: the changed arguments, by node.
     """
 
     question: str
@@ -177,12 +258,12 @@ _STATUS = {
     "done": "done",
     "rejected": "the plan was rejected",
     "failed": "the plan failed",
-    "limit": "a limit was met",
+    "limit": "a limit was reached",
     "tool": "a tool failed",
     "cancelled": "cancelled",
 }
 _BY = {
-    "plan": "The plan as it was written",
+    "plan": "The plan of the model",
     "fix": "Safe fixes",
     "repair": "Repaired by a model",
     "new plan": "A new plan",
@@ -193,13 +274,13 @@ _BY = {
 def view_of(
     trace: Trace, *, begun: Mapping[str, float] | None = None, now: float | None = None, writing: str = ""
 ) -> View:
-    """The page's data. Runs that ended well are run again on their own results to learn what depended on what.
+    """The data of the page. Runs that ended without an error are replayed, to find the dependences between calls.
 
     Args:
-        trace: of any run.
-        begun: of a run that goes on: when the calls were made that have not come back.
-        now: then: how many seconds it has taken so far.
-        writing: then: the plan that a model is writing, as far as it has.
+        trace: the trace of any run.
+        begun: for a run that has not ended: when the running calls were made, in seconds, by node.
+        now: for a run that has not ended: the seconds that it has taken so far.
+        writing: for a run that has not ended: the part of a plan that a model has written so far.
     """
     bars = chart_of(trace, begun or {}, now)
     header, finished = trace.header, trace.finished
@@ -250,11 +331,11 @@ def view_of(
 
 
 def _going(what: str, now: float | None) -> str:
-    return f"{what} did not end" if now is None else f"{what} goes on"
+    return f"{what} did not end" if now is None else f"{what} is not finished yet"
 
 
 def mood_of(trace: Trace) -> str:
-    """How a run ended, at a glance; see `View`."""
+    """How a run ended, as in `View.mood`."""
     finished = trace.finished
     if finished is None:
         return "going"
@@ -280,7 +361,7 @@ def _ancestry(trace: Trace) -> Ancestry | None:
 
 
 def _main(answered: Answered, runs: Sequence[RunView]) -> RunView:
-    """The run that counts: of a method that writes plans, the written plan that came to the answer, else the last."""
+    """The run that counts: that of the plan which gave the answer, or of the last plan, if a method wrote plans."""
     counts = answered.run
     node = None if counts is None else counts.node
     return next((run for run in runs if run.call is not None and run.call.bar.node == node), runs[0])
@@ -352,7 +433,7 @@ _SAID_ELSEWHERE = frozenset({"passages", "scores", "dropped", "reasons", "fixes"
 
 
 def _told(bar: Bar) -> list[str]:
-    """What a model was told in a call, the fixed text first ("" if there is none): its messages, or what it reports."""
+    """The texts that a model received in a call, from the messages or the usage. The first is the fixed one, or ""."""
     messages = bar.arguments.get("messages")
     if not isinstance(messages, list) or not all(isinstance(each, Mapping) for each in messages):
         return _texts(bar.usage.get("prompts"))
@@ -362,25 +443,25 @@ def _told(bar: Bar) -> list[str]:
 
 
 def _message(message: Mapping[str, Any]) -> str:
-    """A message of a chat: who says it, and what it holds beside."""
+    """A message of a chat as text: its role, its content and its other fields."""
     known = {name: value for name, value in message.items() if name not in ("role", "content") and value}
     said = f"{written(message.get('role', ''))}: {written(message.get('content', ''))}"
     return said + "".join(f"\n{name}: {written(value)}" for name, value in known.items())
 
 
 def _topk(bar: Bar) -> int | None:
-    # A trace may say anything: no other value than a small whole number is one that the page can offer to change.
+    # A trace may hold any value here. The page offers to change only a small whole number.
     asked = bar.arguments.get("topk")
     return asked if bar.kind == "call" and bar.alias and type(asked) is int and 0 < asked < 1_000_000 else None
 
 
 def _name(bar: Bar) -> str:
-    """The short name of a call without those of the calls around it."""
+    """The alias of a call, without those of the calls in which it is nested."""
     return (bar.alias or bar.node).rpartition("/")[2]
 
 
 def _guessed(bars: Sequence[Bar], ancestries: Mapping[str, Ancestry | None]) -> dict[str, tuple[float, float]]:
-    """When calls began and ended where no times are on record: as soon as what they depend on was there."""
+    """Guess when calls began and ended if no times were recorded: as soon as the calls before them had ended."""
     places: dict[str, tuple[float, float]] = {}
     ends: dict[str, float] = {}
     clock = 0.0
@@ -396,7 +477,7 @@ def _guessed(bars: Sequence[Bar], ancestries: Mapping[str, Ancestry | None]) -> 
 
 
 def _reasons(trace: Trace) -> dict[str, list[str]]:
-    """Why calls were asked again, by node, in order."""
+    """Why calls were made again, by node, in order."""
     found: dict[str, list[str]] = {}
     why = ""
     for event in trace.events:
@@ -412,22 +493,22 @@ def _again(bar: Bar, why: Mapping[str, list[str]], names: Mapping[str, str]) -> 
     if bar.kind == "replaced":
         reasons = why.get(bar.node)
         if not reasons:
-            return "asked again, as what it asks has changed"
-        said = f"asked again with {'; then '.join(reasons)}"
+            return "made again, because its arguments have changed"
+        said = f"made again with {'; then '.join(reasons)}"
         return re.sub(r"[\w.]+@[\d:,\[\]]+", lambda found: _aliased(bar.within, found.group(), names), said)
     if bar.kind == "retried":
-        return f"raised {bar.error}, and was made again"
+        return f"raised {bar.error}, and was retried"
     if bar.kind == "failed":
         return f"raised {bar.error}" if bar.error else "did not come back"
     if bar.kind == "unused":
-        return "the plan did not come to it"
+        return "the plan did not reach this call"
     if bar.shared:
-        return f"has the result of {_aliased(bar.within, bar.shared, names)}, which was made for both"
+        return f"shares the result of {_aliased(bar.within, bar.shared, names)}"
     return ""
 
 
 def _aliased(within: str, node: str, names: Mapping[str, str]) -> str:
-    """The short name of a call that a run knows by this node."""
+    """The alias of the call that has this node in its run."""
     beside = f"{within}/{node}" if within else node
     return names.get(beside) or names.get(node) or node
 
@@ -495,13 +576,13 @@ def _lines(trace: Trace, cards: Sequence[CallCard], found: Iterable[Diagnostic])
 
 
 def _written(source: str, header: RunStarted) -> tuple[LineView, ...]:
-    """The lines of a plan that is not whole yet."""
+    """The lines of an unfinished plan."""
     lines = enumerate(coloured(cut(source), tuple(header.signatures)), start=1) if source else ()
     return tuple(LineView(number, tuple(pieces), (), (), 0, "") for number, pieces in lines)
 
 
 def _groups(cards: Sequence[CallCard]) -> tuple[CallGroup, ...]:
-    """The calls of a run: as they are, or folded by line where there are many."""
+    """The calls of a run, folded by line if there are many."""
     if len(cards) <= _GROUPED:
         return (_group("", cards),) if cards else ()
     by_line: dict[tuple[int, str], list[CallCard]] = {}
@@ -531,7 +612,7 @@ def _decisions(trace: Trace) -> Iterable[tuple[str, str]]:
 
 
 def _repairs(answered: Answered, of: Mapping[str, CallCard], cards: Sequence[CallCard]) -> tuple[Repair, ...]:
-    """From draft to draft: what a model wrote and dropped, what was fixed, repaired, or written anew."""
+    """The changes from draft to draft: drafts that a model replaced, safe fixes, repairs and new plans."""
     attempts = {each.node: each for each in answered.attempts}
     by_node = {card.bar.node: card for card in cards if card.bar.kind == "call"}
     before, why = "", ""
@@ -579,7 +660,7 @@ def _costs(bars: Sequence[Bar]) -> tuple[CostRow, ...]:
 
 
 def _cost(name: str, bars: Sequence[Bar], timed: Sequence[Bar]) -> CostRow:
-    """A row of the table. A call that runs a plan takes the time of its calls, so `timed` leaves it out of a sum."""
+    """A row of the table of costs. `timed` are the bars whose seconds count; calls that ran a plan are not in the sum."""
     whole = paid(bars)
     return CostRow(
         name=name,

@@ -167,7 +167,7 @@ def test_a_search_that_was_asked_again_says_why_and_was_paid() -> None:
     trace = run_in(world, plan_of(["Ann", "Bob"], False), [])
     replaced = [card for card in view_of(trace).chart if card.bar.kind == "replaced"]
     assert [card.bar.tool for card in replaced] == ["retrieve", "answer"]
-    assert replaced[0].again.startswith("asked again with topk: 10: answer#2 answered 'unknown'")
+    assert replaced[0].again.startswith("made again with topk: 10: answer#2 answered 'unknown'")
     assert paid(chart_of(trace)).tokens == world.cost == 21
     assert view_of(trace).total.vain == 2
 

@@ -313,7 +313,7 @@ def test_a_trace_without_prompts_or_with_nonsense_for_them_is_shown(tmp_path, pr
     path.write_text("\n".join(map(json.dumps, lines)))
     trace = pd.Trace.load(path)
     page = inert(render_report(trace))
-    assert "What the model was told" not in page.text
+    assert "What was sent to the model" not in page.text
     assert pd.run(trace.source, journal=trace, replay=True).final_answer == "Ann"
 
 
