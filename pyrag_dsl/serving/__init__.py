@@ -1,4 +1,4 @@
-"""Services over HTTP (extra `serve`): a retriever in the protocols that the field has, and traces in a browser."""
+"""Services over HTTP (extra `serve`): a retriever with the usual protocols, and traces in a browser."""
 
 from .browser import browser_app
 from .catalog import Catalog

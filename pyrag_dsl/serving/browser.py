@@ -1,4 +1,4 @@
-"""Many traces in a browser: the list, one trace, two compared. For this machine only; it reads and never writes."""
+"""Many traces in a browser: a list, single traces, and comparisons of two. For this machine only, without changes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ..runtime.trace import Trace, TraceError
 from .catalog import MOODS, SORTS, Catalog
 
 LOCAL = ["127.0.0.1", "localhost", "[::1]"]
-"""The names that this machine has for itself: a page of another name that leads here is not answered."""
+"""The host names of this machine. Requests for other host names that lead to this machine are refused."""
 _MOST = 100  # traces on a page
-_NAMES = {"good": "answered", "unknown": "without an answer", "bad": "failed", "going": "without an end"}
+_NAMES = {"good": "answered", "unknown": "no answer found", "bad": "failed", "going": "unfinished"}
 
 
 def browser_app(catalog: Catalog) -> Starlette:
-    """The ASGI application over a `Catalog`. Each look at the list takes in what has changed in the folder."""
+    """The ASGI application for a `Catalog`. Each request for the list first reads what has changed in the folder."""
     reading = threading.Lock()
 
     def refresh() -> None:
@@ -41,7 +41,7 @@ def browser_app(catalog: Catalog) -> Starlette:
             reading.release()
 
     def look() -> None:
-        """Take in what has changed, for as long as a person waits gladly; the rest goes on meanwhile."""
+        """Read what has changed, but wait for less than a second. The rest is read in the background."""
         if reading.acquire(blocking=False):
             worker = threading.Thread(target=refresh, daemon=True)
             worker.start()
@@ -79,7 +79,7 @@ def browser_app(catalog: Catalog) -> Starlette:
     def compare(request: Request) -> Response:
         names = request.query_params.getlist("t")
         if len(names) != 2:
-            return _page("wrong", 400, args=("Tick two traces, to compare them.",))
+            return _page("wrong", 400, args=("Select two traces to compare them.",))
         try:
             one, other = map(catalog.load, names)
         except TraceError as error:
@@ -112,7 +112,7 @@ def _template() -> Any:
 
 
 def single_app(path: Path) -> Starlette:
-    """The ASGI application of one trace, read anew each time."""
+    """The ASGI application for one trace, which is read again for each request."""
 
     def trace(_request: Request) -> Response:
         try:

@@ -1,7 +1,8 @@
-"""The traces of a folder as a table that is sorted and searched at once: an index on disk, by SQLite.
+"""The traces of a folder as a table that can be sorted and searched quickly: an index on disk, made with SQLite.
 
-A file is read again when its size or its time of change is another than in the index. The index can be deleted at any
-time. It stands in the folder, or where it is said; where that cannot be written, it is kept in memory for this once.
+A file is read again if its size or its time of change differs from the index. The index can be deleted at any time. It
+is in the folder of the traces, or in another folder that is named. If that folder cannot be written, the index is kept
+in memory until the process ends.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..runtime.trace import Trace, TraceError
 
 FILE = ".pyrag-view.sqlite"
 _VERSION = 1
-_BATCH = 200  # files that are read before the table has them
+_BATCH = 200  # files after which the rows are written to the table
 SORTS = ("path", "started", "seconds", "calls", "tokens", "cost", "repairs", "status", "question")
 MOODS = ("good", "unknown", "bad", "going")
 
@@ -34,15 +35,19 @@ class Listed:
     """A trace in the list.
 
     Attributes:
-        path: from the folder, with `/`.
-        mtime, size: of the file when it was read: nanoseconds and bytes.
-        mood: "good", "unknown", "bad" or "going" (it has no end); "" for a file that is no trace.
-        status: how it ended, as `RunFinished` has it.
-        question, answer, problem: in a few words; `problem` is the error that ended it, or why it cannot be read.
-        started: the time of day.
-        seconds, calls, tokens, cost: what it took and was paid, over all levels.
-        repairs: plans that were mended or written anew, and searches that were made again.
-        about: the model and the corpus, where they are on record.
+        path: the path from the folder, with `/`.
+        mtime: the time of change of the file when it was read, in nanoseconds.
+        size: the size of the file when it was read, in bytes.
+        mood: "good", "unknown", "bad" or "going" (unfinished), as in `View.mood`; "" for a file that is not a trace.
+        status: how the run ended, as in `RunFinished`; "" if it has not ended.
+        question: the question, shortened.
+        answer: the final answer, shortened; "" if there is none.
+        problem: the error that ended the run, or why the file cannot be read; "" if there is none.
+        started: when the run started, in ISO format.
+        seconds: the time of the run.
+        calls, tokens, cost: the calls, tokens and cost of the run, nested runs included.
+        repairs: how many plans were repaired or written again, and how many searches were made again.
+        about: the model and the corpus, if they were recorded.
     """
 
     path: str
@@ -66,7 +71,7 @@ _COLUMNS = tuple(each.name for each in fields(Listed))
 
 
 def listed(folder: Path, path: str) -> Listed | None:
-    """The row of a file; None if it is gone."""
+    """The row of a file; None if the file does not exist any more."""
     try:
         state = (folder / path).stat()
     except OSError:
@@ -112,15 +117,16 @@ def _text(value: Any) -> str:
 
 
 class Catalog:
-    """The traces below a folder.
+    """The traces in a folder and its subfolders.
 
     Args:
-        folder: where the traces are, at any depth.
-        cache: a folder for the index, if it is not to stand beside the traces.
+        folder: the folder of the traces.
+        cache: another folder for the index; if None, the index is in `folder`.
 
     Attributes:
-        place: the file of the index; "" where it could not be written and is in memory.
-        waiting: files that are still to be read.
+        folder: the folder of the traces.
+        place: the file of the index; "" if it could not be written, so that the index is in memory.
+        waiting: the number of files that have not been read yet.
     """
 
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
@@ -143,7 +149,7 @@ class Catalog:
         table = sqlite3.connect(place, check_same_thread=False, isolation_level=None)
         try:
             version = table.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.DatabaseError:  # something else, or damaged: it is only an index
+        except sqlite3.DatabaseError:  # not an index, or damaged; it can be built again
             table.close()
             os.unlink(place)
             table, version = sqlite3.connect(place, check_same_thread=False, isolation_level=None), 0
@@ -153,17 +159,21 @@ class Catalog:
             table.execute(f"PRAGMA user_version = {_VERSION}")
         columns = ", ".join(f"{each.name} {_TYPES[str(each.type)]}" for each in fields(Listed))
         table.execute(f"CREATE TABLE IF NOT EXISTS traces ({columns}, PRIMARY KEY (path)) WITHOUT ROWID")
-        table.execute("BEGIN IMMEDIATE")  # a file that can be read and not written fails here
+        table.execute("BEGIN IMMEDIATE")  # raises an error if the file can be read but not written
         table.execute("COMMIT")
         return table
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Close the index."""
         with self._lock:
             self._table.close()
 
     def refresh(self, told: Callable[[int], object] = lambda _left: None) -> None:
-        """Read what is new or has changed since, forget what is gone. `told`: how many files are still to be read."""
+        """Read new and changed files, and remove files that do not exist any more.
+
+        Args:
+            told: called with the number of files that have not been read yet.
+        """
         here = dict(_files(self.folder))
         with self._lock:
             known = {
@@ -197,15 +207,15 @@ class Catalog:
         first: int = 0,
         most: int = 100,
     ) -> tuple[int, list[Listed]]:
-        """How many traces there are of this kind, and some of them.
+        """Search the traces. Return the number of traces found, and the rows of one page of them.
 
         Args:
-            words: all of them stand in the question, the answer, the problem, the path or what it was made with.
-            mood: see `Listed`; any if none.
-            sort: one of `SORTS`.
-            down: from the largest.
-            first: how many are left out before.
-            most: how many are given.
+            words: words that must all be in the question, the answer, the problem, the path, the model or the corpus.
+            mood: the mood of the traces, as in `Listed`; any mood if empty.
+            sort: the column by which the rows are sorted, one of `SORTS`.
+            down: whether the largest value comes first.
+            first: the number of rows before the page.
+            most: the most rows of the page.
         """
         where, given = ["mood = ?" if mood in MOODS else "mood != ''"], [mood] if mood in MOODS else []
         for word in words.split()[:20]:
@@ -223,12 +233,12 @@ class Catalog:
         return int(count), [Listed(*row) for row in found]
 
     def totals(self) -> dict[str, int]:
-        """How many traces there are of each mood; "" stands for files that are none."""
+        """The number of traces of each mood; that of "" is the number of files that are not traces."""
         with self._lock:
             return dict(self._table.execute("SELECT mood, count(*) FROM traces GROUP BY mood").fetchall())
 
     def load(self, path: str) -> Trace:
-        """A trace of the list. Raises `TraceError` where it is not in the list, or cannot be read."""
+        """Load a trace of the list. Raises `TraceError` if the trace is not in the list or cannot be read."""
         with self._lock:
             known = self._table.execute("SELECT 1 FROM traces WHERE path = ? AND mood != ''", [path]).fetchone()
         if known is None:
@@ -240,7 +250,10 @@ _TYPES = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
 
 
 def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The files that may be traces, with their states. Links are not followed: they may lead out, or in a circle."""
+    """Yield the files that may be traces, with time of change and size.
+
+    Links are not followed, because they may lead out of the folder or in a circle.
+    """
     open_ = [""]
     while open_:
         below = open_.pop()

@@ -1,6 +1,6 @@
 (() => {
-  // The parts of the page as the run goes on. What is there already stays, as the same element: so what is unfolded stays
-  // unfolded, what was typed stays typed, and nothing flickers.
+  // Update the parts of the page while the run continues. Elements that exist are kept and changed in place: unfolded
+  // elements stay unfolded, typed text stays, and nothing flickers.
   const name = (node) => node.nodeType === 1 ? node.dataset.node || node.id : "";
   const ours = (node) => node.nodeType === 1 && node.classList.contains("again");
   const untouched = new Set(["open", "hidden", "data-opened"]);
@@ -40,7 +40,7 @@
     }
     fit(section, made.content);
   };
-  // What is read stays where it is on the screen, whatever grows above it.
+  // Keep the element at the top of the screen in its place if the page grows above it.
   document.documentElement.style.overflowAnchor = "none";
   const steady = (change) => {
     const shows = (each) => each.getClientRects().length > 0 && each.getBoundingClientRect().top >= 0;
@@ -51,14 +51,14 @@
   };
   let ended = false;
   const offer = () => {
-    // A search that may be made again with another top-k.
+    // Offer to make a search again with another top-k.
     for (const card of document.querySelectorAll(".call[data-topk]")) {
       const body = card.querySelector(".body");
       if (body.querySelector(".again")) continue;
       const row = document.createElement("p"), field = document.createElement("input"), button = document.createElement("button");
       row.className = "tools again";
       field.type = "number"; field.min = "1"; field.max = "100"; field.value = card.dataset.topk; field.setAttribute("aria-label", "top-k");
-      button.type = "button"; button.textContent = "Ask again with this top-k"; button.disabled = !ended;
+      button.type = "button"; button.textContent = "Search again with this top-k"; button.disabled = !ended;
       button.addEventListener("click", async () => {
         button.disabled = true;
         const answer = await fetch("rerun", { method: "POST", headers: { "Content-Type": "application/json", "X-Pyrag": "1" }, body: JSON.stringify({ node: card.dataset.node, topk: Number(field.value) }) });

@@ -1,7 +1,7 @@
-"""A run in a browser while it goes on: its page, filled as it goes, for this machine and whoever has the address.
+"""Shows a run in a browser while it continues, on this machine, to everyone who has the address.
 
-The address has a token that nobody can guess, so that no other page in the same browser can drive it; names that lead
-to this machine from elsewhere are not answered.
+The address contains a random token, so that no other page in the same browser can control the run. Requests for other
+host names that lead to this machine are refused.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from ..runtime.hooks import Hook
 from ..runtime.trace import Trace
 from .browser import LOCAL
 
-_PAUSE = 0.3  # seconds between two looks
-_QUIET = 10.0  # seconds after which something is said in any case
-_SHARE = 4  # a page that takes long to make is made so much less often
+_PAUSE = 0.3  # seconds between two checks for changes
+_QUIET = 10.0  # seconds after which a message is sent even without a change
+_SHARE = 4  # pause after a page is made, as a multiple of the time that this took
 _MOST_BYTES = 10_000
 
 
 class RerunRequest(BaseModel):
-    """What `POST rerun` takes: a call of the run, and how many passages it is to find."""
+    """The body of `POST rerun`: the node of a call, and the new number of passages."""
 
     model_config = ConfigDict(extra="forbid")
     node: Annotated[str, Field(min_length=1, max_length=2_000)]
@@ -55,15 +55,15 @@ class RerunRequest(BaseModel):
 
 @dataclass
 class Watched(Hook):
-    """A run that is watched. Its hooks may be asked in any thread.
+    """A hook that keeps the state of a run for its page. Its methods may be called from any thread.
 
     Attributes:
-        question: what is asked.
-        token: what the address holds.
-        jobs: re-runs that were asked for.
+        question: the question.
+        token: the token in the address.
+        jobs: the re-runs that the page has asked for.
         writing: the plan that a model is writing.
-        ended: whether the run has.
-        closed: whether nobody is to be told any more.
+        ended: whether the run has ended.
+        closed: whether the server is closed, so that no more changes are sent.
     """
 
     question: str
@@ -78,7 +78,7 @@ class Watched(Hook):
         self.start()
 
     def start(self) -> None:
-        """A run begins, perhaps another one than before."""
+        """Forget the state, because a run begins: the first one or a re-run."""
         first = RunStarted(
             source="", inputs={"question": self.question}, started=datetime.now().isoformat(), signatures={}, limits={}
         )
@@ -90,7 +90,7 @@ class Watched(Hook):
             self.ended = False
 
     def on_event(self, event: Event) -> None:
-        """Take note of what happens."""
+        """Record an event."""
         self.writing.on_event(event)
         with self._lock:
             self.events.append(event)
@@ -102,13 +102,13 @@ class Watched(Hook):
                 self.begun.pop(event.node, None)
 
     def finish(self, trace: Trace | None) -> None:
-        """The run has ended; from now on the page is that of its trace."""
+        """Record that the run has ended. From now on, the page is that of its trace."""
         with self._lock:
             self.trace = trace
             self.ended = True
 
     def state(self) -> tuple[Any, ...]:
-        """What changes when there is something new to show; with calls under way that is so each second."""
+        """A value that changes if there is something new to show. While calls are running, it changes each second."""
         with self._lock:
             return (
                 id(self.events),
@@ -119,7 +119,7 @@ class Watched(Hook):
             )
 
     def view(self) -> View:
-        """What the page shows now."""
+        """The data that the page shows now."""
         with self._lock:
             trace, events, begun, now = self.trace, list(self.events), dict(self.begun), time.monotonic() - self.began
             ended = self.ended
@@ -130,7 +130,7 @@ class Watched(Hook):
 
 
 def live_app(watched: Watched) -> Starlette:
-    """The ASGI application over a run that is watched. All paths begin with its token."""
+    """The ASGI application for the page of a run. All paths begin with its token."""
 
     def page(_request: Request) -> Response:
         made = fill(watched.view(), script=_script(), policy="connect-src 'self'; ")
@@ -141,19 +141,19 @@ def live_app(watched: Watched) -> Starlette:
         return StreamingResponse(told(watched), media_type="text/event-stream", headers=headers)
 
     async def rerun(request: Request) -> Response:
-        if request.headers.get("x-pyrag") != "1":  # no form of another page can say this
-            return JSONResponse({"error": "this is for the page alone"}, 403)
+        if request.headers.get("x-pyrag") != "1":  # a form of another page cannot send this header
+            return JSONResponse({"error": "only the page of the run may ask for this"}, 403)
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
             if len(body) > _MOST_BYTES:
-                return JSONResponse({"error": "too long"}, 413)
+                return JSONResponse({"error": "the request is too long"}, 413)
         try:
             wanted = RerunRequest.model_validate_json(bytes(body))
         except ValidationError as error:
             return JSONResponse({"error": error.errors(include_url=False, include_input=False)[0]["msg"]}, 422)
         if not watched.ended or watched.trace is None:
-            return JSONResponse({"error": "the run goes on"}, 409)
+            return JSONResponse({"error": "the run is not finished yet"}, 409)
         if wanted.node not in {call.node for call in watched.trace.calls}:
             return JSONResponse({"error": "there is no such call"}, 404)
         watched.start()
@@ -181,7 +181,7 @@ def live_app(watched: Watched) -> Starlette:
 
 
 async def told(watched: Watched) -> AsyncIterator[str]:
-    """Server-sent events: the parts of the page that have changed, until nobody is to be told any more."""
+    """Yield server-sent events with the parts of the page that have changed, until the server is closed."""
     known: dict[str, str] = {}
     seen: tuple[Any, ...] = ()
     silent = time.monotonic()
@@ -203,7 +203,7 @@ async def told(watched: Watched) -> AsyncIterator[str]:
 
 @contextlib.contextmanager
 def watching_at(watched: Watched, port: int) -> Iterator[str]:
-    """Serve the page of a run in a thread of its own, and give its address. Raises `OSError` where it cannot be had."""
+    """Serve the page of a run in a thread, and yield its address. Raises `OSError` if the port cannot be used."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))

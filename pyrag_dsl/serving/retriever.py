@@ -1,7 +1,7 @@
 """A retriever as a server: Search-R1's `POST /retrieve`, R1-Searcher's `POST /queries`, `GET /health`, `GET /metrics`.
 
-Requests that wait are searched for together: a worker takes whatever has queued while it was busy, so a lone client
-waits for nobody. When too much waits, further requests are told to come back later (429).
+Queries are searched in batches. A worker takes all queries that have queued while it was busy, so that a single client
+never waits for a batch to fill. If the queue is full, further requests are refused with status 429.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MOST_QUERIES = 1_024
 MOST_TOPK = 100
 MOST_BYTES = 4 * 1024 * 1024
 MOST_WAITING = 4_096
-"""Queries that wait at most."""
-_TOGETHER = 64  # queries that one worker searches for at once
-_AGAIN = "1"  # seconds after which a client may come back
+"""The most queries in the queue."""
+_TOGETHER = 64  # the most queries in one batch of a worker
+_AGAIN = "1"  # seconds after which a refused client may retry
 
 Answers = Callable[[Request], Awaitable[Response]]
 Text = Annotated[str, Field(max_length=20_000)]
-# JSON has no integers of its own: 3.0 is one too.
+# JSON does not distinguish integers from other numbers, so 3.0 is accepted too.
 Count = Annotated[
     int,
     Field(ge=0, le=MOST_TOPK),
@@ -39,7 +39,7 @@ Count = Annotated[
 
 
 class RetrieveRequest(BaseModel):
-    """What `POST /retrieve` takes. `topk`: of each query; 0 or none is the server's own."""
+    """The body of `POST /retrieve`. `topk` is the number of passages of each query; 0 or null means the default."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
     queries: Annotated[list[Text], Field(min_length=1, max_length=MOST_QUERIES)]
@@ -48,7 +48,7 @@ class RetrieveRequest(BaseModel):
 
 
 class QueriesRequest(BaseModel):
-    """What `POST /queries` takes."""
+    """The body of `POST /queries`. `k` is the number of passages of each query; 0 means the default of the server."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
     queries: Annotated[list[Text], Field(min_length=1, max_length=MOST_QUERIES)]
@@ -56,7 +56,7 @@ class QueriesRequest(BaseModel):
 
 
 class Overloaded(Exception):
-    """Too much waits."""
+    """The queue is full."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Waiting:
 
 
 class Searches:
-    """Queries on their way to the retriever, together where they meet."""
+    """The queue of queries, and the workers that search for them in batches."""
 
     def __init__(self, retriever: Any, workers: int) -> None:
         self.retriever = retriever
@@ -77,7 +77,7 @@ class Searches:
         self.queue: asyncio.Queue[Waiting] = asyncio.Queue()
 
     async def search(self, queries: Sequence[str], topk: int) -> list[Any]:
-        """The hits of each query. Raises `Overloaded`, and what the retriever raises."""
+        """Return the hits of each query. Raises `Overloaded`, and the errors of the retriever."""
         if self.queue.qsize() + len(queries) > MOST_WAITING:
             raise Overloaded
         loop = asyncio.get_running_loop()
@@ -91,7 +91,7 @@ class Searches:
                 each.found.cancel()
 
     async def work(self) -> None:
-        """Search for what waits, until cancelled."""
+        """Search for the queries in the queue, until this is cancelled."""
         while True:
             batch = [await self.queue.get()]
             while len(batch) < _TOGETHER and not self.queue.empty():
@@ -116,12 +116,12 @@ class Searches:
 
 
 def retriever_app(retriever: Any, *, topk: int = 3, workers: int = 2) -> Starlette:
-    """The ASGI application over a `Retriever`.
+    """The ASGI application for a `Retriever`.
 
     Args:
-        retriever: what searches; safe for threads.
-        topk: passages of a request that does not say how many.
-        workers: searches at once.
+        retriever: the retriever, which must be thread-safe.
+        topk: the number of passages for a request that names none.
+        workers: the number of searches at the same time.
     """
     searches = Searches(retriever, workers)
     fingerprint = getattr(retriever, "fingerprint", "")
@@ -184,11 +184,11 @@ def retriever_app(retriever: Any, *, topk: int = 3, workers: int = 2) -> Starlet
 
 
 class TooLarge(Exception):
-    """A body of more bytes than are read."""
+    """The body of a request is larger than `MOST_BYTES`."""
 
 
 async def body_of(request: Request) -> bytes:
-    """The body of a request. Raises `TooLarge`."""
+    """Read the body of a request. Raises `TooLarge`."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
@@ -198,7 +198,7 @@ async def body_of(request: Request) -> bytes:
 
 
 async def answered(answer: Answers, request: Request) -> Response:
-    """The response to a request, whatever is wrong with it or with the retriever."""
+    """The response to a request. Errors of the request and of the retriever become responses too."""
     try:
         return await answer(request)
     except ValidationError as error:
@@ -207,31 +207,33 @@ async def answered(answer: Answers, request: Request) -> Response:
         where = ".".join(map(str, problems[0]["loc"])) or "body"
         return JSONResponse({"error": f"{where}: {problems[0]['msg']}", "detail": told}, 422)
     except TooLarge:
-        return JSONResponse({"error": f"the body has more than {MOST_BYTES} bytes: send fewer queries at once"}, 413)
+        return JSONResponse(
+            {"error": f"the body has more than {MOST_BYTES} bytes: send fewer queries in one request"}, 413
+        )
     except Overloaded:
-        return JSONResponse({"error": "too many queries wait: come back later"}, 429, {"Retry-After": _AGAIN})
+        return JSONResponse({"error": "too many queries are waiting: try again later"}, 429, {"Retry-After": _AGAIN})
     except Exception as error:
         said = getattr(error, "public_message", None) or f"the search failed ({type(error).__name__})"
         return JSONResponse({"error": said}, 503)
 
 
 def _shown(hit: Any, scored: bool) -> dict[str, Any]:
-    """A hit in Search-R1's shape."""
+    """A hit in the format of Search-R1."""
     passage = hit.passage
     document = {"id": passage.id, "contents": f'"{passage.title}"\n{passage.text}' if passage.title else passage.text}
     return {"document": document, "score": hit.score} if scored else document
 
 
 def description() -> dict[str, Any]:
-    """The service as OpenAPI 3.1."""
+    """The description of the service in OpenAPI 3.1."""
     text, number = {"type": "string"}, {"type": ["number", "null"]}
     document = _object({"id": text, "contents": text})
     scored = _object({"document": document, "score": number})
     error = _object({"error": text}, detail={"type": "array"})
     refused = {
         "413": _reply("The body is too large.", error),
-        "422": _reply("The request is not understood.", error),
-        "429": _reply("Too much waits: come back after the seconds in Retry-After.", error)
+        "422": _reply("The request is not valid.", error),
+        "429": _reply("The queue is full: try again after the seconds in Retry-After.", error)
         | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
         "503": _reply("The search failed.", error),
     }
@@ -253,7 +255,7 @@ def description() -> dict[str, Any]:
         "paths": {
             "/retrieve": posted(
                 RetrieveRequest,
-                "Search-R1's protocol; without `return_scores` the documents alone.",
+                "Search-R1's protocol. Without `return_scores`, the documents have no scores.",
                 _object({"result": _lists({"anyOf": [document, scored]})}),
             ),
             "/queries": posted(
@@ -261,7 +263,7 @@ def description() -> dict[str, Any]:
                 "R1-Searcher's protocol.",
                 _object({"queries": {"type": "array", "items": text}, "answers": _lists(text)}),
             ),
-            "/health": got("Whether it is ready.", _reply("It is.", ready)),
+            "/health": got("Whether the service is ready.", _reply("The service is ready.", ready)),
             "/metrics": got("For Prometheus.", {"description": "Text.", "content": {"text/plain": {"schema": text}}}),
         },
     }

@@ -1,4 +1,4 @@
-"""Running an ASGI application until somebody ends it."""
+"""Serves an ASGI application until a signal ends it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from typing import Any
 
 import uvicorn
 
-_GRACE = 10  # seconds that requests have to end when the server is told to
+_GRACE = 10  # seconds in which running requests can finish after a signal
 
 
 def serve(app: Any, host: str, port: int, ready: Callable[[int], object]) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are answered first.
+    """Serve until SIGINT or SIGTERM, and finish the running requests before the end.
 
-    `ready` is told the port, which is a free one for 0, as soon as connections are accepted. Raises `OSError` where the
-    address cannot be had.
+    Args:
+        app: the ASGI application.
+        host: the address on which to listen.
+        port: the port; 0 takes a free one.
+        ready: called with the port as soon as connections are accepted.
+
+    Raises:
+        OSError: the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named: asyncio turns off the delay of small packets only where it is.
+    # The protocol is named because otherwise asyncio does not turn off the delay of small packets.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
@@ -29,7 +35,7 @@ def serve(app: Any, host: str, port: int, ready: Callable[[int], object]) -> Non
 
 
 class _Announced(uvicorn.Server):
-    """A server that says when it is ready."""
+    """A server that reports when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
         super().__init__(config)

@@ -122,7 +122,7 @@ def test_an_interrupt_while_the_run_goes_on_loses_nothing_that_was_done(tmp_path
         address = running.address
         assert reached.wait(60)
         told = requests.get(f"{address}events", stream=True, timeout=30)  # somebody is listening
-        assert b"the run goes on" in next(told.iter_content(1 << 20))
+        assert b"the run is not finished yet" in next(told.iter_content(1 << 20))
         code, out, err = running.interrupt()
         assert (code, out) == (130, ""), err
         assert "Traceback" not in err

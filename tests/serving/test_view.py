@@ -147,7 +147,7 @@ def test_the_pages_list_show_and_compare(tmp_path: Path) -> None:
     with client(catalog) as browser:
         page = browser.get("/", params={"sort": "tokens", "down": "1"}).text
         assert page.index("Who is new?") < page.index("Who is old?")
-        assert "1 file that is no trace" in page
+        assert "1 file that is not a trace" in page
         assert browser.get("/trace", params={"path": "old.jsonl"}).text == render_report(TEXTS["old"])
         compared = browser.get("/compare", params={"t": ["old.jsonl", "new.jsonl"]}).text
         assert "unknown" in compared
