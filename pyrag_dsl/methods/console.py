@@ -1,4 +1,4 @@
-"""The lines that PyRAG prints during a question. Text of strangers cannot look like one of them."""
+"""The lines that PyRAG prints during a question. Untrusted text cannot look like one of them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Narrator(Hook):
         elif tool == "write_plan":
             self.writing += 1
             if self.writing > 1:
-                self.console.retry("no repair helped: planning anew")
+                self.console.retry("no repair helped: a new plan is written")
             self.console.doing("a model writes the plan")
         elif tool == "mend_plan":
             self.rounds += 1
@@ -113,7 +113,7 @@ class Narrator(Hook):
             self.console.doing("a model writes the repair")
         elif tool == "run_plan" and arguments.get("boost"):
             names = ", ".join(map(str, arguments["boost"]))
-            self.console.retry(f"an answer says that there is none: once more, with more passages for {names}")
+            self.console.retry(f"an answer is a sentinel: the plan is run again, with more passages for {names}")
 
     def done(self, tool: str, result: Any, usage: Mapping[str, Any]) -> None:
         """Show a call that has returned."""

@@ -37,16 +37,19 @@ class PyRAG:
     """Answers questions by plans. One instance may answer any number of questions at the same time.
 
     Args:
-        retriever: a `Retriever`, or the `retrieve` tool: a `Tool` or a callable `(query, topk)`. model: the model for
-        all roles without a model of their own; it always answers. plan_model: the model that writes and repairs plans.
-        decompose_model: the model that splits questions. repair_model: the model that repairs plans, in place of
-        `plan_model`. decompose: whether questions are split before a plan is written. adaptive: "selective" repeats a
-        retrieve for more passages as soon as an answer from them is a sentinel, and then
-            only the calls that depend on it; "rerun" executes the whole plan once more, as the published code does;
-            None does neither.
-        ladder: the values of top-k for "selective". sentinels: the answers that count as no answer. repairs: how often
-        a model is asked to repair a plan that failed; after that, a new plan is written once. With 0,
-            neither is done.
+        retriever: a `Retriever`, or the `retrieve` tool: a `Tool` or a callable `(query, topk)`.
+        model: the model for all roles without a model of their own; it always answers.
+        plan_model: the model that writes and repairs plans.
+        decompose_model: the model that splits questions.
+        repair_model: the model that repairs plans, in place of `plan_model`.
+        decompose: whether questions are split before a plan is written.
+        adaptive: "selective" repeats a retrieve for more passages as soon as an answer from them is a sentinel, and
+            then only the calls that depend on it; "rerun" executes the whole plan once more, as the published code
+            does; None does neither.
+        ladder: the values of top-k for "selective".
+        sentinels: the answers that count as no answer.
+        repairs: how often a model is asked to repair a plan that failed; after that, a new plan is written once. With
+            0, neither is done.
         output_dir: a folder in which each question gets its own folder, with PyRAG's files and the trace.
         topk: the number of passages for a retrieve that does not give one.
         limits: the limits of the question; `steps` and `memory` hold for each run.

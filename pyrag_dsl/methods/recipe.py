@@ -155,27 +155,27 @@ _PUBLISHED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "direct": ("no retrieval", "The model answers from what it knows.", {"system": prompts.DIRECT}),
     "vanilla": (
         "Lewis et al. 2020, arXiv 2005.11401",
-        "One search with the question; the passages stand in the system prompt.",
+        "One search with the question. The passages are in the system prompt.",
         {"system": prompts.VANILLA, "topk": 5},
     ),
     "self-ask": (
         "Press et al. 2023, arXiv 2210.03350",
-        "The model asks itself follow-up questions, each of which is searched for.",
+        "The model asks itself follow-up questions, each of which is a query.",
         {"examples": prompts.SELF_ASK, "topk": 5, "turns": 5},
     ),
     "ircot": (
         "Trivedi et al. 2023, arXiv 2212.10509",
-        "Each sentence of a chain of thought is searched with; a separate reader answers.",
+        "Each sentence of a chain of thought is a query. A separate reader answers.",
         {"system": prompts.IRCOT, "topk": 4, "steps": 10, "most": 15, "reader": True},
     ),
     "iter-retgen": (
         "Shao et al. 2023, arXiv 2305.15294",
-        "The last answer helps to search for the passages of the next.",
+        "Each answer is added to the query for the next answer.",
         {"topk": 5, "turns": 3},
     ),
     "pyrag": (
         "arXiv 2605.12975",
-        "A model writes a plan, which is run, with adaptive retrieval, and mended where it fails.",
+        "A model writes a plan. It is run with adaptive retrieval, and repaired if it fails.",
         {"split": True, "repairs": 2, "adaptive": "selective"},
     ),
     "a-rag-naive": (

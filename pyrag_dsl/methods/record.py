@@ -1,7 +1,7 @@
 """The record of a question in the format of PyRAG (arXiv 2605.12975), and the folder to which it is written.
 
-People and unknown tools read the folder. Therefore the texts of strangers (questions, passages, replies) are written on
-single lines without control characters, so that none looks like a line of ours.
+People and unknown tools read the folder. Therefore untrusted texts (questions, passages, replies) are written on
+single lines without control characters, so that none of them looks like a line of this program.
 """
 
 from __future__ import annotations

@@ -660,7 +660,7 @@ def _costs(bars: Sequence[Bar]) -> tuple[CostRow, ...]:
 
 
 def _cost(name: str, bars: Sequence[Bar], timed: Sequence[Bar]) -> CostRow:
-    """A row of the table of costs. `timed` are the bars whose seconds count; calls that ran a plan are not in the sum."""
+    """A row of the table of costs. `timed` are the bars whose seconds count; in the sum, none of them ran a plan."""
     whole = paid(bars)
     return CostRow(
         name=name,

@@ -131,7 +131,7 @@ def test_console_tells_of_repairs_and_retries() -> None:
     assert marked == [
         "[Fix round 1/2]",
         "[Fix round 2/2]",
-        "[Retry] no repair helped: planning anew",
+        "[Retry] no repair helped: a new plan is written",
         "[Retry] an answer says that there is non",
     ]
 
