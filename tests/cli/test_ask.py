@@ -203,7 +203,7 @@ def test_a_question_goes_on_where_it_was_killed_and_a_call_of_it_is_made_again(
     assert capsys.readouterr().out == "John William Henry II\n" * 4
     assert pyrag(["trace", "replay", str(trace), "-q"]) == 0
     assert pyrag(["ask", "Another?", "--resume", str(trace), *models]) == 2
-    assert "the trace is of another question" in capsys.readouterr().err
+    assert "the trace has another question" in capsys.readouterr().err
 
 
 def test_a_method_is_chosen_with_its_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ def files(tmp_path: Path) -> Path:
         (["latin.py"], "not UTF-8 text (byte 9)"),
         (["utf16.py"], "UTF-16"),
         (["binary.py"], "binary"),
-        (["a\0b"], "no path"),
+        (["a\0b"], "is not valid"),
         (["good.py"], "no question"),
         (["good.py", "--question", "  "], "no question"),
         (["good.py", "--question", "q", "--corpus", "other.jsonl", "--retriever", URL], "--corpus and --retriever"),

@@ -131,8 +131,8 @@ def test_console_tells_of_repairs_and_retries() -> None:
     assert marked == [
         "[Fix round 1/2]",
         "[Fix round 2/2]",
-        "[Retry] no repair helped: a new plan is written",
-        "[Retry] an answer says that there is non",
+        "[Retry] no repair helped: a new plan is ",
+        "[Retry] an answer is a sentinel: the pla",
     ]
 
 

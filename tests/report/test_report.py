@@ -298,8 +298,8 @@ def test_what_models_were_told_and_said_is_text_and_a_fixed_prompt_stands_there_
 
 
 def test_a_reply_that_is_the_answer_is_not_shown_twice():
-    assert "in full" in render_report(told("Fixed", raw="<answer>Ann</answer>"))
-    assert "in full" not in render_report(told("Fixed", raw=" Ann\n"))
+    assert "The whole reply of the model" in render_report(told("Fixed", raw="<answer>Ann</answer>"))
+    assert "The whole reply of the model" not in render_report(told("Fixed", raw=" Ann\n"))
 
 
 @pytest.mark.parametrize("prompts", [None, 7, "text", [], [7], [None]])

@@ -168,7 +168,7 @@ def ask(
     asked = _question(question, recorded)
     recipe = chosen(method, recorded)
     if adaptive not in (None, "selective", "rerun", "none"):
-        raise Stop(f"--adaptive: one of selective, rerun and none, not {adaptive}")
+        raise Stop(f"--adaptive: selective, rerun or none, not {adaptive}")
     check_roles(constrained, reader, plans)
     changes = {"adaptive": adaptive, "repairs": repairs, "topk": topk if "topk" in recipe.inputs else None}
     given = {

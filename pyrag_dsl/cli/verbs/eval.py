@@ -165,7 +165,7 @@ def evaluate(
     if how not in NORMALIZATIONS:
         raise Stop(f"--normalization: one of {', '.join(NORMALIZATIONS)}, not {how}")
     if engine not in ("processes", "ray"):
-        raise Stop(f"--engine: one of processes and ray, not {engine}")
+        raise Stop(f"--engine: processes or ray, not {engine}")
     sources = Sources(
         corpus=_whole(corpus),
         retriever=retriever,
