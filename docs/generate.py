@@ -50,7 +50,7 @@ _PHASES = {
     "syntax": ("1xx: the text is not a program", "Found before anything runs; all of them, not only the first."),
     "vet": ("2xx: Python, but not a plan", "Found before anything runs, too."),
     "run": ("3xx: the plan raised", "With the variables that the failing expression read."),
-    "limit": ("4xx: a limit was met", "A plan cannot catch a limit."),
+    "limit": ("4xx: a limit was reached", "A plan cannot catch a limit."),
     "tool": ("5xx: a tool", "A plan cannot catch the failure of a tool."),
 }
 

@@ -83,7 +83,7 @@ _STATUSES = {
     status.FAILED: "the plan failed, or what was looked for was found (`check`, `diff`, `fuzz`)",
     status.USAGE: "wrong usage: the message says what to change",
     status.REJECTED: "the plan was rejected before anything was called",
-    status.LIMIT: "a limit was met",
+    status.LIMIT: "a limit was reached",
     status.TOOL: "a tool, a model or a service failed",
     status.INTERNAL: "an internal error: please report it",
     status.INTERRUPTED: "interrupted",

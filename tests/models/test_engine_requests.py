@@ -117,7 +117,7 @@ def test_vllm_is_asked_what_the_request_says(folder: Path, fake_vllm: list[Any])
 
 def test_vllm_reads_prompts_whole_on_a_cpu(folder: Path, fake_vllm: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["vllm.platforms"].current_platform, "is_cpu", lambda: True)
-    with ChatModel("river", f"vllm:{folder}") as model:
+    with ChatModel("river", f"vllm:{folder}", max_tokens=20) as model:
         model.complete(ASK)
     assert fake_vllm[0]["enable_chunked_prefill"] is False
 
