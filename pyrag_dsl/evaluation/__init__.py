@@ -1,4 +1,4 @@
-"""Evaluation: questions with golden answers, a method, a folder of traces, and what it adds up to."""
+"""Evaluation: ask the questions of a data set by a method, keep a trace of each, and score the answers."""
 
 from .batch import Allowance, Batch, BatchProgress, evaluate
 from .datasets import DataError, Example, read_questions

@@ -1,4 +1,4 @@
-"""Many questions by one method: each has a trace, and the same call goes on with what has no end."""
+"""Many questions by one method. Each question has a trace, and the same call resumes the unfinished questions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,25 @@ from .projection import Row
 
 
 class Allowance(NamedTuple):
-    """What an evaluation may spend in all, earlier calls included; None is without end.
+    """The budget of a whole evaluation. It includes what earlier calls have spent.
 
-    No question is begun once it is spent. Those under way are finished, so it may be passed by what they take.
+    No question is started once the budget is spent. Questions in progress are finished, so the evaluation may spend
+    more than its budget by what these questions take.
+
+    Attributes:
+        tokens: tokens of all models; None for no limit.
+        cost: the cost in the currency of the prices; None for no limit.
     """
 
     tokens: float | None = None
     cost: float | None = None
 
     def covers(self, tokens: float, cost: float) -> bool:
-        """Whether something is left."""
+        """Whether a part of the budget is left after this spending."""
         return (self.tokens is None or tokens < self.tokens) and (self.cost is None or cost < self.cost)
 
     def without(self, tokens: float, cost: float, parts: int = 1) -> Allowance:
-        """One of equal parts of what is left."""
+        """What is left of the budget after this spending, divided into equal parts: one of them."""
         return Allowance(
             None if self.tokens is None else (self.tokens - tokens) / parts,
             None if self.cost is None else (self.cost - cost) / parts,
@@ -45,15 +50,15 @@ UNLIMITED = Allowance()
 
 @dataclass(slots=True)
 class BatchProgress:
-    """How far it has come: told after each question.
+    """The progress of an evaluation.
 
     Attributes:
-        questions: how many there are.
-        ended: how many have an end.
-        earlier: how many of those had it before.
-        right: the sum of exact matches.
-        tokens: of all models, in this call.
-        cost: in this call, in the currency of the prices; None as soon as some is unknown.
+        questions: the number of questions.
+        ended: the number of finished questions.
+        earlier: the number of questions that were finished before this call.
+        right: the sum of exact matches of the finished questions.
+        tokens: the tokens of all models for the questions that were finished in this call.
+        cost: the cost of the same questions, in the currency of the prices; None if that of one of them is unknown.
     """
 
     questions: int
@@ -64,7 +69,7 @@ class BatchProgress:
     cost: float | None = 0.0
 
     def add(self, row: Row) -> None:
-        """Count a question that has come to its end."""
+        """Count a question that was finished in this call."""
         self.ended += 1
         self.right += row.em
         self.tokens += row.tokens
@@ -72,27 +77,27 @@ class BatchProgress:
 
     @classmethod
     def of(cls, folder: RunFolder) -> BatchProgress:
-        """Where a call of today begins."""
+        """The progress at the beginning of a call, by the rows of the folder."""
         ended = len(folder.rows)
         return cls(len(folder.questions), ended, ended, sum(row.em for row in folder.rows.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What is to be done.
+    """An evaluation that is to be carried out.
 
     Attributes:
         recipe: the method.
-        questions: in the order in which they are asked.
-        host: what the method works with.
-        folder: where traces, `results.jsonl` and `summary.json` are written.
-        seed: of the requests; it stands in every row.
-        at_once: questions under way at once.
-        inputs, limits, options: as for `pyrag_dsl.methods.ask.answer`.
-        retry_errors: whether questions that failed are asked again.
-        told: called with the progress after each question.
-        normalization: what scores make equal, by name; see `pyrag_dsl.evaluation.metrics`.
-        allowance: what may be spent in all.
+        questions: the questions, in the order in which they are asked.
+        host: the models, the retriever and the tools of the method.
+        folder: the folder in which traces, `results.jsonl` and `summary.json` are written.
+        seed: the seed of the requests to the models. It is recorded in each row.
+        at_once: questions in progress at the same time, at most.
+        inputs, limits, options: arguments for each question; see `pyrag_dsl.methods.ask.answer`.
+        retry_errors: whether questions with the status "failed" are asked again.
+        told: called with the progress after each question that is finished.
+        normalization: the name of the normalization for scores; see `pyrag_dsl.evaluation.metrics`.
+        allowance: the budget of the whole evaluation.
     """
 
     recipe: Recipe
@@ -110,7 +115,7 @@ class Batch:
     allowance: Allowance = UNLIMITED
 
     def opened(self) -> RunFolder:
-        """Its folder, with the rows of what has an end; what is to be asked again has none."""
+        """The folder, with a row for each finished question that is not to be asked again."""
         return opened(
             self.folder, self.questions, self.recipe.name, self.seed, self.normalization, retry=self.retry_errors
         )
@@ -119,7 +124,16 @@ class Batch:
 def opened(
     path: Path, questions: Sequence[Example], method: str, seed: int, normalization: str, *, retry: bool
 ) -> RunFolder:
-    """A folder with the rows of what has an end; `retry` forgets what has failed."""
+    """Open the folder of an evaluation, with a row for each finished question.
+
+    Args:
+        path: the folder. It is made if there is none.
+        questions: the questions, in the order of the rows.
+        method: the name of the method.
+        seed: the seed of the requests to the models.
+        normalization: the name of the normalization for scores.
+        retry: whether to remove the traces and rows of questions that failed, so that they are asked again.
+    """
     folder = RunFolder(path, questions, method, seed, normalization)
     folder.refresh()
     if retry:
@@ -131,7 +145,10 @@ def opened(
 
 
 async def evaluate(batch: Batch) -> dict[str, Any]:
-    """Ask every question that has no end yet; the summary. Cancelled, it leaves a folder that goes on."""
+    """Ask the unfinished questions until all are finished or the budget is spent, and return the summary.
+
+    If this is cancelled, the results so far are in the folder, and the same call resumes from them.
+    """
     folder = batch.opened()
     try:
         with (batch.folder / "results.jsonl").open("a", encoding="utf-8") as results:
@@ -151,7 +168,7 @@ async def evaluate(batch: Batch) -> dict[str, Any]:
 async def ask_all(
     batch: Batch, folder: RunFolder, told: Callable[[BatchProgress, Row], object] = lambda *_: None
 ) -> None:
-    """Ask what has no end, and write nothing but traces."""
+    """Ask the unfinished questions, and write only traces. `told` gets the progress and each new row."""
     progress = BatchProgress.of(folder)
     todo = folder.todo()
     waiting = iter(todo)
@@ -170,7 +187,10 @@ async def ask_all(
 
 
 async def side_by_side(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
-    """Do `work`, which takes from what waits, so many times at once. What one raises ends the others too."""
+    """Run `count` concurrent tasks of `work`, which takes items from a shared queue until it is empty.
+
+    If a task raises an exception, the others are cancelled and the exception is raised.
+    """
     workers = [asyncio.ensure_future(work()) for _ in range(count)]
     try:
         await asyncio.gather(*workers)
@@ -187,7 +207,7 @@ async def _ask(batch: Batch, folder: RunFolder, question: Example) -> Answered |
         try:
             resume = Answered.load(path).trace
         except TraceError:
-            resume = None  # killed before its first line was whole
+            resume = None  # the process was killed while it wrote the first line
     try:
         return await answer(
             batch.recipe,
@@ -200,5 +220,5 @@ async def _ask(batch: Batch, folder: RunFolder, question: Example) -> Answered |
             **batch.options,
         )
     except PlanError as error:
-        # How it ended is in the trace.
+        # The failure is in the trace, from which the row is made.
         return getattr(error, "answered", None)

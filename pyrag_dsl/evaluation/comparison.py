@@ -1,4 +1,4 @@
-"""Runs of several methods beside each other: intervals, and whether a difference can be believed. By scipy."""
+"""The comparison of several evaluations: scores with intervals, and tests of their differences. It needs scipy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """The rows of one folder by the ids of their questions, how many questions it is of, and how they were scored."""
+    """The results of one evaluation, called a run in comparisons.
+
+    Attributes:
+        name: the path of the folder.
+        method: the name of the method.
+        rows: the rows of the finished questions, as JSON data, by id.
+        questions: the number of all questions.
+        normalization: the name of the normalization with which the rows were scored.
+    """
 
     name: str
     method: str
@@ -25,12 +33,12 @@ class RunResults:
     normalization: str = "squad"
 
     def kind(self, question: str) -> str:
-        """The type of a question, as its data set names it; "" if it does not."""
+        """The type of a question; "" if its data set names none."""
         return str(self.rows[question].get("kind") or "")
 
 
 def read_results(folder: Path) -> RunResults:
-    """What `pyrag eval` has left in a folder. Raises `DataError`."""
+    """The results that `pyrag eval` has written to a folder. Raises `DataError` if they cannot be read."""
     try:
         lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -46,11 +54,20 @@ def read_results(folder: Path) -> RunResults:
 
 
 def compare(runs: Sequence[RunResults], seed: int = 0) -> list[dict[str, Any]]:
-    """A line for each run: scores with bootstrap intervals, cost, and the difference of exact match to the first run.
+    """Compare runs on the questions that are finished in all of them.
 
-    Only questions that all runs have an end for are compared. `p` is of the exact test of McNemar between the two runs,
-    corrected for the number of comparisons (Benjamini and Hochberg). Raises `DataError` where there is nothing to
-    compare, and `ImportError` without scipy.
+    Args:
+        runs: the runs. All are compared with the first.
+        seed: the seed of the bootstrap.
+
+    Returns:
+        A line for each run: scores with bootstrap intervals, calls, tokens and seconds for each question, and the
+        difference of exact match to the first run. All lines except the first have `p`, the p-value of McNemar's exact
+        test against the first run, corrected for the number of comparisons (Benjamini and Hochberg).
+
+    Raises:
+        DataError: the runs have no question in common, or were scored with different normalizations.
+        ImportError: scipy is not installed.
     """
     from scipy import stats
 
@@ -59,7 +76,7 @@ def compare(runs: Sequence[RunResults], seed: int = 0) -> list[dict[str, Any]]:
         raise DataError("these folders have no question in common")
     if len({run.normalization for run in runs}) > 1:
         ways = ", ".join(f"{run.name}: {run.normalization}" for run in runs)
-        raise DataError(f"these folders are scored in different ways ({ways}): score them anew by --normalization")
+        raise DataError(f"these folders are scored in different ways ({ways}): score them with one --normalization")
     judges = sorted(
         set.intersection(*({j for row in run.rows.values() for j in row.get("judged", ())} for run in runs))
     )
@@ -93,7 +110,7 @@ def compare(runs: Sequence[RunResults], seed: int = 0) -> list[dict[str, Any]]:
 
 
 def _interval(values: Sequence[float], seed: int) -> tuple[float, float]:
-    """The percentile interval of the mean."""
+    """The percentile bootstrap interval of the mean."""
     import numpy as np
     from scipy import stats
 
@@ -114,9 +131,9 @@ MOST_KINDS = 12
 
 
 def by_kind(runs: Sequence[RunResults], seed: int = 0) -> dict[str, list[dict[str, Any]]]:
-    """Exact match with its interval by type of question (hops, as data sets name them), for each run in their order.
+    """The exact match with its interval by type of question, such as "2hop", for each run in the given order.
 
-    The types with the most questions, at most `MOST_KINDS`; none where the data set names no types.
+    These are the `MOST_KINDS` types with the most questions. The mapping is empty if the data set names no types.
     """
     ids = sorted(set.intersection(*(set(run.rows) for run in runs)))
     kinds: dict[str, list[str]] = {}
@@ -135,7 +152,7 @@ def by_kind(runs: Sequence[RunResults], seed: int = 0) -> dict[str, list[dict[st
 
 
 def markdown(lines: Sequence[dict[str, Any]]) -> str:
-    """The comparison as a table."""
+    """The comparison as a table in Markdown."""
     judges = list(lines[0]["judged"])
     heads = ["run", "method", "questions", "EM", "F1", *(f"judged by {judge}" for judge in judges), "difference of EM"]
     heads += ["p", "evidence", "calls", "tokens", "seconds"]
@@ -162,5 +179,5 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def with_interval(value: float, interval: tuple[float, float]) -> str:
-    """A figure and its interval."""
+    """A figure and its interval as text: `0.500 (0.400 to 0.600)`."""
     return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

@@ -1,8 +1,8 @@
 """Questions with golden answers, from the formats in which data sets are published.
 
-JSON Lines of Search-R1 and FlashRAG (`id`, `question`, `golden_answers`), the JSON of HotpotQA and 2WikiMultihopQA,
-MuSiQue's JSON Lines, A-RAG's questions, PopQA's and Bamboogle's tables (.csv, .tsv), TriviaQA and NQ, and Parquet
-(extra `parquet`); from the hub by the extra `hub`.
+The formats are the JSON Lines of Search-R1 and FlashRAG (`id`, `question`, `golden_answers`), the JSON of HotpotQA and
+2WikiMultihopQA, the JSON Lines of MuSiQue, the questions of A-RAG, the tables (.csv, .tsv) of PopQA and Bamboogle,
+TriviaQA, NQ, and Parquet (extra `parquet`). Data sets of the Hugging Face hub need the extra `hub`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MORE = ("answer_aliases", "aliases", "Aliases", "NormalizedAliases")
 
 
 class DataError(ValueError):
-    """A file or a row of it is no data set that is known. The message names the row."""
+    """Data are missing, or in no known format. The message tells what is wrong, and names the row if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Example:
     """A question of a data set.
 
     Attributes:
-        id: unique in its file.
-        text: the question.
-        golden_answers: at least one.
-        metadata: everything else that its row says.
+        id: the id, unique in the data set.
+        text: the text of the question.
+        golden_answers: the golden answers, at least one.
+        metadata: the other fields of the row.
     """
 
     id: str
@@ -54,7 +54,7 @@ def read_questions(path: str | os.PathLike[str]) -> list[Example]:
         for where, row in hub_rows(str(path)) if hub else _rows(place):
             made = _question(where, row)
             if made.id in found:
-                raise DataError(f"{where}: the id {made.id!r} was there before")
+                raise DataError(f"{where}: the id {made.id!r} belongs to an earlier row")
             found[made.id] = made
     except HubError as error:
         raise DataError(str(error)) from None
@@ -63,7 +63,7 @@ def read_questions(path: str | os.PathLike[str]) -> list[Example]:
     except UnicodeDecodeError as error:
         raise DataError(f"{place}: not UTF-8 text (byte {error.start + 1})") from None
     if not found:
-        raise DataError(f"{place}: no question is in it")
+        raise DataError(f"{place}: it holds no question")
     return list(found.values())
 
 
@@ -117,7 +117,7 @@ def _question(where: str, row: Any) -> Example:
     golden = [answer for name in _ANSWERS if name in row for answer in _texts(row[name])]
     golden += [answer for name in _MORE if name in row for answer in _texts(row[name])]
     if not golden:
-        reward = row.get("reward_model")  # as verl keeps it
+        reward = row.get("reward_model")  # the format of verl
         golden = list(_texts(reward.get("ground_truth"))) if isinstance(reward, Mapping) else []
     if not golden:
         raise DataError(f"{where}: no golden answer: one of {', '.join(_ANSWERS)} is expected")
@@ -129,7 +129,7 @@ def _question(where: str, row: Any) -> Example:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Golden answers in whatever shape: a text, a list, JSON of a list, or an object that holds them."""
+    """The golden answers in a value: a text, a number, a truth value, a list, JSON of a list, or an object of these."""
     if isinstance(value, str):
         if value.startswith("["):
             try:

@@ -1,6 +1,7 @@
-"""What a run has found of the evidence that a data set names, and whether its answer stands in what it depends on.
+"""How much evidence a run has found, and whether a passage on which its answer depends contains the answer.
 
-Passages are known by the ids that lie in the trace, or by title where a data set names no ids.
+The evidence of a question is the passages that its data set names, by id or else by title. The trace holds the ids and
+the titles of the passages that were found.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from .metrics import Normalization, text_of
 
 
 def evidence_found(question: Example, answered: Answered) -> tuple[float | None, float | None]:
-    """Recall and precision of what was retrieved.
+    """The recall and the precision of the passages that were found. Each passage counts once.
 
-    Recall is the share of the evidence that some search has found, precision the share of the passages found that are
-    evidence; each passage counts once. None where the data set names no evidence, or nothing was found.
+    The recall is the share of the evidence that some search has found. The precision is the share of the found passages
+    that are evidence; it is None if no passage was found. Both are None if the data set names no evidence.
     """
     wanted = _wanted(question)
     found: dict[Any, set[tuple[str, str]]] = {}
@@ -34,10 +35,10 @@ def evidence_found(question: Example, answered: Answered) -> tuple[float | None,
 
 
 def supported(answered: Answered, normalization: Normalization) -> bool | None:
-    """Whether the final answer stands in a passage that it depends on, by data or by control.
+    """Whether a passage on which the final answer depends, by data or by control, contains it.
 
-    Of a method that writes plans this is asked of the plan that counts. None where there is no answer, or one that no
-    passage can hold: yes or no.
+    If the method writes plans, these are the passages of the plan in `Answered.run`. None if there is no answer, if the
+    answer is yes or no, which no passage can support, or if there is no result whose lineage could be asked.
     """
     said = normalization(text_of(answered.final_answer)) if answered.status == "done" else ""
     trace = answered.trace if answered.run is None else answered.run.trace
@@ -46,7 +47,7 @@ def supported(answered: Answered, normalization: Normalization) -> bool | None:
     made = [call for call in trace.calls if not call.speculative]
     holding = [call for call in made if any(said in normalization(each) for each in _texts(call))]
     if not holding:
-        return False  # and nothing has to be interpreted again
+        return False  # before `answered.result`, which interprets the plan again
     result = answered.result
     return None if result is None else any(result.depends_on(call.node) for call in holding)
 
@@ -55,13 +56,13 @@ _SEARCHES = frozenset(("retrieve", "keyword_search", "semantic_search", "chunk_r
 
 
 def _texts(call: CallRecord) -> Iterator[str]:
-    """The passages that a call has brought."""
+    """The passages that a search has returned; nothing for calls of other tools."""
     if call.tool in _SEARCHES:
         yield from map(str, call.result) if isinstance(call.result, list) else [str(call.result or "")]
 
 
 def _passages(call: CallRecord) -> Iterator[set[tuple[str, str]]]:
-    """The names of each passage that a call has found: its id, and its title where the call brings it whole."""
+    """The names of each passage that a call has found: its id, and its title if `retrieve` has returned it."""
     ids = call.usage.get("passages")
     ids = [str(each) for each in ids] if isinstance(ids, list) else []
     whole = call.result if call.tool == "retrieve" and isinstance(call.result, list) else []
@@ -73,10 +74,10 @@ def _passages(call: CallRecord) -> Iterator[set[tuple[str, str]]]:
 
 
 def _wanted(question: Example) -> list[set[tuple[str, str]]]:
-    """What names each passage of the evidence, as data sets have it: its id or, where there is none, its title."""
+    """The name of each passage of the evidence: its id or, if the data set gives none, its title."""
     data = question.metadata
     named = data.get("supporting") or data.get("supporting_facts") or data.get("paragraphs") or ()
-    if isinstance(named, Mapping):  # the hub keeps lists of pairs as a pair of lists
+    if isinstance(named, Mapping):  # the hub stores a list of pairs as an object of two lists
         named = [{"title": each} for each in named.get("title") or ()]
     found: list[set[tuple[str, str]]] = []
     for each in named if isinstance(named, (list, tuple)) else ():
@@ -89,7 +90,7 @@ def _wanted(question: Example) -> list[set[tuple[str, str]]]:
 def _names(each: Any) -> set[tuple[str, str]]:
     if isinstance(each, Mapping):
         if not each.get("is_supporting", True):
-            return set()  # a paragraph of MuSiQue that only distracts
+            return set()  # a distractor of MuSiQue
         if each.get("id"):
             return {("id", str(each["id"]))}
         return {("title", str(each["title"]).casefold())} if each.get("title") else set()

@@ -1,7 +1,7 @@
-"""The folder of one run: a trace for each question, and the rows and the summary that they add up to.
+"""The folder of one evaluation: a trace for each question, and the rows and the summary that are derived from them.
 
-The traces are what there is; `results.jsonl` and `summary.json` are written anew from them. Each trace has one writer
-at a time, who replaces it whole, so that anybody may read the folder meanwhile.
+`results.jsonl` and `summary.json` are rewritten from the traces and the verdicts of judges. Only one process at a time
+writes a trace, and a trace can be read while it is written, so other processes may read the folder at any time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ JUDGEMENTS = "judgements.jsonl"
 
 
 class RunFolder:
-    """What is known of the questions of a run.
+    """The folder of an evaluation, and what was read from its traces so far.
 
     Attributes:
         path: the folder.
-        questions: in the order of the rows.
-        rows: of the questions that have an end, by id.
-        tokens: of all models, for all that lies in the folder.
-        cost: of the same, in the currency of the prices; what is unknown counts nothing.
+        questions: the questions, in the order of the rows.
+        method: the name of the method.
+        seed: the seed of the requests to the models.
+        normalization: the name of the normalization for scores.
+        rows: the rows of the finished questions, by id.
+        tokens: the tokens of all models, over the traces of finished and unfinished questions.
+        cost: the cost of the same traces, in the currency of the prices. An unknown cost counts as 0.
     """
 
     def __init__(
@@ -49,11 +52,11 @@ class RunFolder:
         (path / "traces").mkdir(parents=True, exist_ok=True)
 
     def trace_of(self, question: Example) -> Path:
-        """The file of a question."""
+        """The trace file of a question."""
         return self.path / trace_name(question)
 
     def take(self, question: Example, answered: Answered) -> Row | None:
-        """Keep the row of a question that was asked; None if it has no end."""
+        """Keep and return the row of a question that was asked, and count its spending; None if it is unfinished."""
         row = row_of(question, answered, self.method, self.seed, trace_name(question), self.normalization)
         spent = answered.spent
         self._count(question.id, spent.usage.prompt_tokens + spent.usage.completion_tokens, spent.cost or 0.0)
@@ -62,7 +65,7 @@ class RunFolder:
         return row
 
     def refresh(self, told: Callable[[Row], object] | None = None) -> None:
-        """Look at the traces that have been written since the last time; `told` hears of each new row."""
+        """Read the traces of unfinished questions that have changed. `told` is called with each new row."""
         for question in self.questions:
             path = self.trace_of(question)
             try:
@@ -72,19 +75,19 @@ class RunFolder:
                     continue
                 answered = Answered.load(path)
             except (OSError, TraceError):
-                continue  # not begun, or killed before its first line was whole
+                continue  # not started, or killed while the first line was written
             self._stamps[question.id] = stamp
             row = self.take(question, answered)
             if row is not None and told is not None:
                 told(row)
 
     def forget(self, question: Example) -> None:
-        """Remove what became of a question, so that it is asked again."""
+        """Remove the trace and the row of a question, so that it is asked again."""
         self.trace_of(question).unlink()
         del self.rows[question.id]
 
     def todo(self) -> list[Example]:
-        """The questions without an end."""
+        """The unfinished questions."""
         return [question for question in self.questions if question.id not in self.rows]
 
     def _count(self, name: str, tokens: int, cost: float) -> None:
@@ -94,7 +97,7 @@ class RunFolder:
         self.cost += cost - before[1]
 
     def project(self) -> dict[str, Any]:
-        """Write `results.jsonl` and `summary.json` anew; the summary."""
+        """Rewrite `results.jsonl` and `summary.json`, and return the summary."""
         verdicts = read_judgements(self.path)
         rows = []
         for question in self.questions:
@@ -110,16 +113,17 @@ class RunFolder:
 
 
 def trace_name(question: Example) -> str:
-    """The file of a question, from the folder: readable, safe, and another for every id."""
+    """The trace file of a question, relative to the folder: a readable and safe name, different for each id."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", question.id)[:80].strip(".") or "q"
     safe = plain if plain == question.id else f"{plain}-{blake2b(question.id.encode(), digest_size=4).hexdigest()}"
     return f"traces/{safe}.jsonl"
 
 
 def read_judgements(folder: Path) -> dict[tuple[str, str], dict[str, bool | None]]:
-    """What judges have said, by question and prediction: a verdict holds for the answer that it is about.
+    """The verdicts of judges by the id of the question and its prediction, and then by the name of the judge.
 
-    The last line of a judge counts. A torn line is none.
+    A verdict holds only for the prediction that was judged. The last verdict of a judge counts, and None means that the
+    judge gave none. An incomplete line is ignored.
     """
     found: dict[tuple[str, str], dict[str, bool | None]] = {}
     try:
@@ -138,9 +142,14 @@ def read_judgements(folder: Path) -> dict[tuple[str, str], dict[str, bool | None
 
 
 def read_rows(folder: Path) -> list[Mapping[str, Any]]:
-    """The rows of a folder, as they were written. Raises `OSError` and `ValueError`."""
+    """The rows of `results.jsonl` as JSON data.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a line is not a row.
+    """
     lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines if line.strip()]
     if not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
-        raise ValueError("a row is no object with an id")
+        raise ValueError("a row is not an object with an id")
     return rows

@@ -1,4 +1,4 @@
-"""Data sets from the hub by the `datasets` library: `hub:NAME[/CONFIG]:SPLIT`."""
+"""Data sets of the Hugging Face hub, read by the library `datasets`: `hub:NAME[/CONFIG]:SPLIT`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ PREFIX = "hub:"
 
 
 class HubError(ValueError):
-    """A data set of the hub cannot be had. The message says why."""
+    """A data set of the hub cannot be read. The message tells why."""
 
 
 def hub_rows(place: str) -> Iterator[tuple[str, Any]]:
-    """The rows of a data set with where each stands. Raises `HubError`.
+    """The rows of a data set, each after its place for messages: "hub:NAME:SPLIT, row 3".
 
-    place: `hub:OWNER/NAME:SPLIT`, `hub:OWNER/NAME/CONFIG:SPLIT`, or for a data set on this machine `hub:DIR:SPLIT`, a
-    directory that `datasets` has saved or that holds its files.
+    Args:
+        place: `hub:OWNER/NAME:SPLIT`, `hub:OWNER/NAME/CONFIG:SPLIT`, or `hub:DIR:SPLIT` for a directory of this machine
+            that `datasets` has saved or that holds the files of a data set.
+
+    Raises:
+        HubError: the data set cannot be read.
     """
     name, colon, split = place.removeprefix(PREFIX).rpartition(":")
     if not colon or not name or not split:
@@ -28,7 +32,7 @@ def hub_rows(place: str) -> Iterator[tuple[str, Any]]:
         raise HubError(f"{place}: the hub needs `datasets`: pip install 'pyrag_dsl[hub]'") from None
     try:
         found = _loaded(datasets, name, split)
-    except Exception as error:  # of many kinds: no network, no such name, another format
+    except Exception as error:  # `datasets` raises many types: no network, no such name, another format
         first = str(error).strip().splitlines() or [""]
         raise HubError(f"{place}: {type(error).__name__}: {first[0][:300]}") from None
     for number, row in enumerate(found, 1):

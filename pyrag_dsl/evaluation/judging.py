@@ -1,7 +1,8 @@
-"""Accuracy as a model judges it: it is shown a question, the golden answers and an answer, and says one word.
+"""Accuracy as judged by a model, which reads a question, the golden answers and an answer, and replies with one word.
 
-A judgement is a line of `judgements.jsonl` beside the traces, and holds for one answer by one judge: a model with a
-prompt. What has been said is not asked again, also where the run goes on or is scored anew.
+A verdict is a line of `judgements.jsonl` in the folder of the evaluation. It holds for one answer and one judge, which
+is a model with a prompt. A judge is never asked twice for a verdict that it has given, even if the evaluation resumes
+or its answers are scored again.
 """
 
 from __future__ import annotations
@@ -42,12 +43,15 @@ _WRONG = frozenset(("incorrect", "false", "no"))
 
 @dataclass(frozen=True)
 class Judge:
-    """Who judges.
+    """A model that judges answers, with its prompt.
 
     Attributes:
-        model: is asked.
-        model_name: as it is asked for.
-        prompt: with `{question}`, `{golden_answers}` and `{prediction}` in it.
+        model: the model.
+        model_name: its name, as in the requests.
+        prompt: the prompt, which contains `{question}`, `{golden_answers}` and `{prediction}`.
+
+    Raises:
+        ValueError: one of the three is missing in the prompt.
     """
 
     model: Completes
@@ -57,17 +61,17 @@ class Judge:
     def __post_init__(self) -> None:
         missing = [each for each in _PLACES if each not in self.prompt]
         if missing:
-            raise ValueError(f"the prompt of a judge holds {', '.join(_PLACES)}: {missing[0]} is missing")
+            raise ValueError(f"the prompt of a judge must contain {', '.join(_PLACES)}: {missing[0]} is missing")
 
     @property
     def name(self) -> str:
-        """Of the model, and of the prompt where that is another than ours."""
+        """The name of the judge: that of the model and, if the prompt is not `PROMPT`, a hash of the prompt."""
         if self.prompt == PROMPT:
             return self.model_name
         return f"{self.model_name}/{blake2b(self.prompt.encode(), digest_size=3).hexdigest()}"
 
     def asked(self, row: Mapping[str, Any]) -> str:
-        """The prompt for a row. What stands in an answer is never taken for a place of the prompt."""
+        """The prompt for a row. Text like `{question}` inside an answer is not replaced."""
         texts = {
             "{question}": str(row["question"]),
             "{golden_answers}": " | ".join(map(str, row["golden_answers"])),
@@ -77,22 +81,22 @@ class Judge:
 
 
 def verdict_of(reply: str) -> bool | None:
-    """What a judge has said: its reply is one word, whatever its case and the marks around it. None for any other."""
+    """The verdict in a reply that is one word, in any case, with or without marks around it; else None."""
     word = reply.strip().strip(".!*'\"`").strip().lower()
     return True if word in _RIGHT else False if word in _WRONG else None
 
 
 @dataclass(slots=True)
 class Judged:
-    """What a call of `judge_folder` has done.
+    """The outcome of a call of `judge_folder`.
 
     Attributes:
-        asked: answers that were judged in this call.
-        failed: of how many of them the judge did not say, or could not be asked.
-        known: answers that had been judged before.
-        usage: tokens of this call.
-        cost: in the currency of the prices; None where it is unknown.
-        summary: of the folder, as it is now.
+        asked: the number of answers that the judge was asked about in this call.
+        failed: the number of these without a verdict: the reply was no verdict, or the request failed.
+        known: the number of answers that had a verdict before.
+        usage: the tokens of this call.
+        cost: the cost of this call, in the currency of the prices; None if it is unknown.
+        summary: the new summary of the folder.
     """
 
     asked: int = 0
@@ -106,10 +110,19 @@ class Judged:
 async def judge_folder(
     folder: Path, judge: Judge, at_once: int = 8, told: Callable[[int, int], object] | None = None
 ) -> Judged:
-    """Judge the answers of a run that this judge has given no verdict on, and write rows and summary anew.
+    """Ask a judge about all answers that it has given no verdict on, and rewrite `results.jsonl` and `summary.json`.
 
-    Questions without an answer are wrong, and are not asked about. An answer on which there is no verdict counts as
-    wrong too, and is asked about by the next call. Raises `DataError`.
+    Only questions with the status "answered" are judged; all others count as wrong. An answer for which the judge gives
+    no verdict counts as wrong, and the next call asks about it again.
+
+    Args:
+        folder: the folder of an evaluation.
+        judge: the judge.
+        at_once: requests in progress at the same time, at most.
+        told: called after each verdict with the number of answers asked about so far and in all.
+
+    Raises:
+        DataError: the folder holds no results of an evaluation.
     """
     try:
         rows = read_rows(folder)
@@ -161,7 +174,7 @@ async def _judged(judge: Judge, row: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def _projected(folder: Path, rows: list[Mapping[str, Any]], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Rows and summary with what has been said."""
+    """Rewrite the rows and the summary with all verdicts, and return the summary."""
     said = read_judgements(folder)
     made = [Row.of_json({**row, "judged": said.get((row["id"], row["prediction"]), {})}) for row in rows]
     found = summary_of(made, int(before["questions"]), str(before.get("normalization", "squad")))

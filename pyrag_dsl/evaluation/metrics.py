@@ -1,7 +1,8 @@
-"""Scores of an answer against golden answers: the best over them counts.
+"""Scores of an answer against golden answers. The best score over the golden answers counts.
 
-Values become text before they are scored: text is itself, None is "", yes and no stand for truth values, a list is its
-items joined by ", ", and anything else is its `str`. What is compared is that text in one of `NORMALIZATIONS`.
+A value becomes a text before it is scored: a text stays as it is, None becomes "", a truth value "yes" or "no", a list
+its items joined by ", ", and any other value its `str`. Both texts are normalised by one of `NORMALIZATIONS` and then
+compared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _SPACED = str.maketrans(dict.fromkeys(string.punctuation, " "))
 
 
 def text_of(value: Any) -> str:
-    """An answer as text."""
+    """The text of an answer, by the rules of this module."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -32,24 +33,24 @@ def text_of(value: Any) -> str:
 
 
 def normalised(text: str) -> str:
-    """As SQuAD compares answers (Rajpurkar et al. 2016): lower case, no punctuation, no articles, single spaces."""
+    """Normalise as SQuAD does (Rajpurkar et al. 2016): lower case, no punctuation, no articles, single spaces."""
     return _without_articles(text.lower().translate(_PUNCTUATION))
 
 
 def spaced(text: str) -> str:
-    """As R1-Searcher does: punctuation separates words, so that "2,000" is two and "well-known" too."""
+    """Normalise as R1-Searcher does: as SQuAD, but punctuation becomes a space, so that "2,000" is two words."""
     return _without_articles(text.lower().translate(_SPACED))
 
 
 def of_any_script(text: str) -> str:
-    """Case, accents, width and punctuation of any script are gone, so that "Malmö" equals "Malmo"."""
+    """Ignore case, accents, width, articles, and the punctuation and symbols of any script: "Malmö" equals "Malmo"."""
     apart = unicodedata.normalize("NFKD", text).casefold()
     kinds = ((ch, unicodedata.category(ch)) for ch in apart)
     return _without_articles("".join(" " if kind[0] in "PSZ" else ch for ch, kind in kinds if kind != "Mn"))
 
 
 def as_it_is(text: str) -> str:
-    """Nothing but white space is made equal."""
+    """Normalise only white space."""
     return " ".join(text.split())
 
 
@@ -59,7 +60,7 @@ NORMALIZATIONS: dict[str, Callable[[str], str]] = {
     "unicode": of_any_script,
     "exact": as_it_is,
 }
-"""What is made equal before texts are compared, by name."""
+"""The functions that normalise texts before they are compared, by name."""
 
 
 def _without_articles(text: str) -> str:
@@ -70,13 +71,13 @@ Normalization = Callable[[str], str]
 
 
 def exact_match(prediction: Any, golden: Sequence[str], normalization: Normalization = normalised) -> float:
-    """1.0 if the answer is a golden one but for case, punctuation and articles."""
+    """1.0 if the answer equals a golden one, both normalised, else 0.0."""
     said = normalization(text_of(prediction))
     return float(any(said == normalization(each) for each in golden))
 
 
 def f1(prediction: Any, golden: Sequence[str], normalization: Normalization = normalised) -> float:
-    """Overlap of words with the golden answer that fits best; yes, no and "noanswer" fit themselves only."""
+    """The best F1 of words with a golden answer, from 0 to 1; "yes", "no" and "noanswer" match only themselves."""
     said = normalization(text_of(prediction))
     return max((_overlap(said, normalization(each)) for each in golden), default=0.0)
 
@@ -90,18 +91,18 @@ def _overlap(said: str, gold: str) -> float:
 
 
 def contains(prediction: Any, golden: Sequence[str], normalization: Normalization = normalised) -> float:
-    """1.0 if a golden answer stands in the answer, both normalised."""
+    """1.0 if the text of a golden answer is part of the answer, both normalised, else 0.0."""
     said = normalization(text_of(prediction))
     return float(any(gold in said for each in golden if (gold := normalization(each))))
 
 
 def cover_exact_match(prediction: Any, golden: Sequence[str], normalization: Normalization = normalised) -> float:
-    """1.0 if all words of a golden answer are among those of the answer (the first cover-EM of R1-Searcher)."""
+    """1.0 if the answer has all words of a golden one, in any order, else 0.0 (the first cover-EM of R1-Searcher)."""
     words = set(normalization(text_of(prediction)).split())
     return float(any(gold <= words for each in golden if (gold := set(normalization(each).split()))))
 
 
 def cover_in_order(prediction: Any, golden: Sequence[str], normalization: Normalization = normalised) -> float:
-    """1.0 if the words of a golden answer stand in the answer one behind the other (the second cover-EM)."""
+    """1.0 if the answer has the words of a golden one as a sequence, else 0.0 (the second cover-EM of R1-Searcher)."""
     said = f" {normalization(text_of(prediction))} "
     return float(any(f" {gold} " in said for each in golden if (gold := normalization(each))))

@@ -1,4 +1,4 @@
-"""A comparison as one page without network: the table, plots by matplotlib, and the questions, differences first."""
+"""A comparison as one HTML page that needs no network: a table, plots by matplotlib, and the questions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ MOST_QUESTIONS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture: SVG, encoded for a page."""
+    """A plot.
+
+    Attributes:
+        title: the title.
+        data: the picture as SVG, in Base64.
+    """
 
     title: str
     data: str
@@ -27,9 +32,15 @@ class Plot:
 def comparison_page(
     lines: Sequence[dict[str, Any]], runs: Sequence[RunResults], links: Callable[[str], str | None] = lambda _: None
 ) -> str:
-    """The page. `links`: the address of the page of a trace; None where there is none.
+    """The HTML text of the page. It shows the first `MOST_QUESTIONS` questions, those in which the runs differ first.
 
-    Raises `ImportError` without matplotlib.
+    Args:
+        lines: the lines of `compare`.
+        runs: the runs that were compared.
+        links: gives the address of the page of a trace; None if there is none.
+
+    Raises:
+        ImportError: matplotlib is not installed.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -48,17 +59,17 @@ def comparison_page(
 
 
 def _harmless(value: Any) -> Any:
-    """What strangers wrote, without control characters and without what hides or reorders text."""
+    """A text without control characters and characters that hide or reorder text, because it may come from anyone."""
     return visible(value) if type(value) is str else value
 
 
 def _label(line: dict[str, Any]) -> str:
-    """The last part of a folder's name: the whole may be long."""
+    """A short label for a run: the last part of the path of its folder, cut at 30 characters."""
     return PurePath(str(line["run"])).name[:30]
 
 
 def _questions(runs: Sequence[RunResults]) -> list[dict[str, Any]]:
-    """The questions that all runs have, those first in which they differ."""
+    """The questions that are finished in all runs. Those in which the exact match of the runs differs come first."""
     out = []
     for name in sorted(set.intersection(*(set(run.rows) for run in runs))):
         rows = [run.rows[name] for run in runs]
@@ -80,7 +91,7 @@ def _questions(runs: Sequence[RunResults]) -> list[dict[str, Any]]:
 
 
 def _plots(lines: Sequence[dict[str, Any]], kinds: Mapping[str, Sequence[dict[str, Any]]]) -> list[Plot]:
-    """Exact match with intervals, by type of question, and beside what it costs in calls, tokens and seconds."""
+    """Plots of exact match with intervals: of the runs, by type of question, and against calls, tokens and seconds."""
     made = [_bars(lines)]
     if len(kinds) > 1:
         made.append(_grouped(lines, kinds))
@@ -134,7 +145,10 @@ def _frontier(lines: Sequence[dict[str, Any]], name: str) -> Plot:
 
 
 def _beats(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
-    """Whether a run is at least as right for less, or more right for no more: then the other is behind the frontier."""
+    """Whether a run is better than another in exact match or in cost, and not worse in either.
+
+    The other run is then not on the frontier.
+    """
     least = one["em"] >= other["em"] and one[name] <= other[name]
     return bool(least and (one["em"] > other["em"] or one[name] < other[name]))
 

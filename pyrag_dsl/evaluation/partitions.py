@@ -1,8 +1,8 @@
-"""One run in several processes: its questions are dealt out, and what has no end after that is dealt out again.
+"""An evaluation in several processes, in rounds. Each round divides the unfinished questions into portions.
 
-A part is a list of questions. Whoever works on it writes their traces into the one folder, and nothing else; who deals
-them out looks at the folder. So a process that dies costs no question and none is counted twice: what has no end is in
-the next round, and goes on from its trace.
+A process that works on a portion writes only traces, all into the same folder. The parent process reads the folder to
+learn which questions are finished. So if a process dies, no question is lost or counted twice: an unfinished question
+is in the next round, and resumes from its trace.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from .folder import RunFolder
 from .projection import Row
 
 MOST_VAIN = 3
-"""Rounds in which processes died and no question came to its end, after which it is given up."""
+"""The evaluation gives up after so many rounds in a row in which processes failed and no question was finished."""
 
-_LOOK = 1.0  # seconds between looks at the folder
+_LOOK = 1.0  # seconds between two readings of the folder
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What one process works on.
+    """The questions that one process works on in one round.
 
     Attributes:
-        questions: without an end.
-        allowance: what it may spend.
-        number: of the part, from 0; there are `parts`.
+        questions: unfinished questions.
+        allowance: the budget of the portion.
+        number: the number of the portion, from 0.
+        parts: the number of portions in the round.
     """
 
     questions: tuple[Example, ...]
@@ -44,14 +45,17 @@ class Portion:
 
 
 Work = Callable[[Portion], object]
-"""Asks the questions of a part. It is sent to other processes: a function of a module, or a `partial` of one."""
+"""Asks the questions of a portion. It is sent to other processes, so it is a function of a module, or a `partial`."""
 
 Spread = Callable[[Work, Sequence[Portion], Callable[[], object]], "list[str]"]
-"""Works on parts at once, calling the last argument now and then; what went wrong, one text for each that did."""
+"""Works on several portions at the same time, and calls the last argument every second or so.
+
+Returns one text for each portion whose process failed: how it failed.
+"""
 
 
 class WorkersFailed(Exception):
-    """Processes die, and nothing comes to its end. The message says what they left."""
+    """Processes failed again and again, and no question was finished. The message tells how they failed."""
 
 
 def evaluate_spread(
@@ -62,9 +66,23 @@ def evaluate_spread(
     allowance: Allowance,
     told: Callable[[BatchProgress], object] | None = None,
 ) -> dict[str, Any]:
-    """Bring all questions of a folder to their end, or spend what may be spent; the summary.
+    """Ask the unfinished questions of a folder until all are finished or the budget is spent.
 
-    Raises `WorkersFailed`.
+    Questions that stay unfinished although no process failed are left unfinished.
+
+    Args:
+        folder: the folder of the evaluation.
+        work: the function that asks the questions of a portion.
+        workers: portions in a round, at most.
+        spread: how processes are started: `in_processes` or `on_cluster`.
+        allowance: the budget of the whole evaluation.
+        told: called with the progress after each question that is finished.
+
+    Returns:
+        The summary; see `pyrag_dsl.evaluation.folder.RunFolder.project`.
+
+    Raises:
+        WorkersFailed: processes fail again and again, and no question is finished.
     """
     progress = BatchProgress.of(folder)
 
@@ -85,7 +103,7 @@ def evaluate_spread(
             look()
             vain = vain + 1 if len(folder.todo()) == len(todo) else 0
             if vain and not failed:
-                break  # what is left cannot come to an end
+                break  # another round would leave the same questions unfinished
             if vain >= MOST_VAIN:
                 raise WorkersFailed("; ".join(dict.fromkeys(failed)))
     finally:
@@ -95,7 +113,7 @@ def evaluate_spread(
 
 
 def in_processes(work: Work, parts: Sequence[Portion], look: Callable[[], object]) -> list[str]:
-    """Work on parts in processes of this machine. Whatever ends this one ends them."""
+    """Work on each portion in a process of this machine. These processes end when this one ends, for any reason."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_process, args=(work, part), daemon=True) for part in parts]
     try:
@@ -120,7 +138,7 @@ def in_processes(work: Work, parts: Sequence[Portion], look: Callable[[], object
 
 
 def _process(work: Work, part: Portion) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that deals out decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process, which ends this one
 
     def with_parent() -> None:
         parent = multiprocessing.parent_process()
@@ -133,15 +151,16 @@ def _process(work: Work, part: Portion) -> None:
 
 
 def on_cluster(work: Work, parts: Sequence[Portion], look: Callable[[], object]) -> list[str]:
-    """Work on parts by Ray, on the cluster that RAY_ADDRESS names or that this process is connected to.
+    """Work on each portion in a task of Ray, on the cluster that RAY_ADDRESS names or that this process is part of.
 
-    All its machines have to see the folder and the corpus under the same path. Raises `ImportError` without Ray.
+    All machines of the cluster must see the folder and the corpus under the same path. Raises `ImportError` if Ray is
+    not installed.
     """
     import ray
 
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level="ERROR")
-    # A part whose process or machine is lost is not worked on again as it was: half of it may have come to its end.
+    # Ray must not retry a portion whose process or machine is lost: some of its questions may be finished.
     task = ray.remote(max_retries=0, scheduling_strategy="SPREAD")(_task)
     references = [task.remote(work, part) for part in parts]
     waiting = list(references)

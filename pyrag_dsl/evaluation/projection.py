@@ -1,4 +1,4 @@
-"""What a folder of traces adds up to: a row for each question, and a summary of the rows."""
+"""The results of an evaluation, derived from its traces: a row for each question, and a summary of the rows."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ from .metrics import (
 )
 
 STATUSES = ("answered", "unknown", "failed", "rejected", "limit")
-"""How a question may end."""
+"""The statuses of finished questions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A question and how it ended; a line of `results.jsonl`.
+    """The result of a finished question; a line of `results.jsonl`.
 
     Attributes:
-        id, question, golden_answers: of the data set.
-        prediction: the final answer as text; "" where there is none.
-        em, f1: of the prediction; 0 where there is none.
-        calls: tool calls that were paid for, over all levels.
-        tokens: of all models.
-        seconds: of the last run.
-        status: see `STATUSES`.
-        method, seed: of the folder.
-        trace: the file, from the folder.
+        id, question, golden_answers: the question, as in the data set.
+        prediction: the final answer as text; "" if there is none.
+        em, f1: exact match and F1 of the prediction; 0 if there is none.
+        calls: the number of tool calls, including those of nested runs. Calls whose result was reused do not count.
+        tokens: the tokens of all models.
+        seconds: the wall-clock time of the last run.
+        status: one of `STATUSES`.
+        method, seed: the method and the seed of the folder.
+        trace: the trace file, relative to the folder.
         contains, cover_em, cover_in_order: further scores; see `pyrag_dsl.evaluation.metrics`.
-        cost: in the currency of the prices; None where it is unknown.
-        repaired, boosted: whether a plan was mended, and whether a search was made again for more passages.
+        cost: the cost in the currency of the prices; None if it is unknown.
+        repaired: whether a plan was repaired, or replaced by a new plan.
+        boosted: whether a search was repeated for more passages.
         evidence_recall, evidence_precision: see `evidence_found`.
-        support: whether the answer stands in a passage that it depends on; see `supported`.
-        models: as their endpoints named those that replied, by role.
-        kind: the type of the question, where the data set names types: "bridge", "2hop".
-        judged: by the name of a judge, whether that took the answer for right; None where it could not be asked.
+        support: whether a passage on which the answer depends contains it; see `supported`.
+        models: the names of the models that replied, as their endpoints gave them, by role.
+        kind: the type of the question, such as "bridge" or "2hop"; "" if the data set names no types.
+        judged: whether a judge found the answer correct, by the name of the judge; None if the judge gave no verdict.
     """
 
     id: str
@@ -76,13 +77,13 @@ class Row:
     kind: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As a line of `results.jsonl`."""
+        """The data of the row for a line of `results.jsonl`."""
         data = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**data, "golden_answers": list(self.golden_answers)}
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Row:
-        """The inverse of `to_json`. Raises `ValueError`."""
+        """The inverse of `to_json`. Raises `ValueError` if the fields are not those of a row."""
         try:
             return cls(**{**data, "golden_answers": tuple(data["golden_answers"])})
         except (TypeError, KeyError) as error:
@@ -90,7 +91,7 @@ class Row:
 
 
 def status_of(answered: Answered) -> str | None:
-    """How a question ended; None if it goes on."""
+    """The status of a question, one of `STATUSES`; None if it is unfinished."""
     ended = answered.status
     if ended == "done":
         said = answered.final_answer
@@ -107,7 +108,16 @@ def status_of(answered: Answered) -> str | None:
 def row_of(
     question: Example, answered: Answered, method: str, seed: int, trace: str, normalization: str = "squad"
 ) -> Row | None:
-    """The row of a question; None if it has not ended. `normalization`: of `NORMALIZATIONS`, for all scores."""
+    """The row of a question; None if it is unfinished.
+
+    Args:
+        question: the question.
+        answered: its outcome.
+        method: the name of the method.
+        seed: the seed of the requests to the models.
+        trace: the trace file, relative to the folder.
+        normalization: the normalization for all scores, a name in `NORMALIZATIONS`.
+    """
     status = status_of(answered)
     if status is None:
         return None
@@ -149,12 +159,19 @@ SCORES = ("em", "f1", "contains", "cover_em", "cover_in_order")
 
 
 def summary_of(rows: Iterable[Row], questions: int, normalization: str = "squad") -> dict[str, Any]:
-    """Means over all questions: one without an answer counts as wrong.
+    """The summary of an evaluation: counts, and means over all questions. A question without an answer counts as wrong.
 
-    `support` is of the answers of which it can be said, `evidence_*` of the questions whose evidence is known. Seconds
-    are those between the beginning of a question and its end, waiting for a place at the model included. `judged` says
-    of each judge the share that it took for right, how many answers it was asked about, and of how many of those it
-    did not say: they count as wrong.
+    `support`, `evidence_recall` and `evidence_precision` are means over the rows in which they are not None. `seconds`
+    and `latency` are wall-clock times, and include the time that requests wait for a free place at the model.
+
+    `judged` has three figures for each judge: `accuracy`, the share of all questions that it found correct; `asked`,
+    the number of answers that it was asked about; and `failed`, the number of these without a verdict, which count as
+    wrong.
+
+    Args:
+        rows: the rows of the finished questions.
+        questions: the number of all questions.
+        normalization: the name of the normalization with which the rows were scored.
     """
     found = list(rows)
 

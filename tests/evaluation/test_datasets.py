@@ -60,7 +60,7 @@ def test_tables_and_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no question is in it"),
+        ("", "it holds no question"),
         ('{"question": "Who?", "answer": "A"}\n{"question": "Who', "line 2: not JSON"),
         ('{"answer": "A"}', "line 1: no question"),
         ('{"question": "Who?"}', "line 1: no golden answer"),
