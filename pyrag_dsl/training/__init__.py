@@ -1,4 +1,4 @@
-"""Training the models behind plans: rewards, data sets, and commands for the trainers that others keep."""
+"""Training of the models behind plans: rewards, data sets, and commands for the trainers verl and TRL."""
 
 from .referee import Referee, RewardUnavailable
 from .rewards import acompute_score, compute_score, trl_reward

@@ -1,4 +1,4 @@
-"""Episodes: questions that were answered by plans, from our folders of traces and from PyRAG's own result files."""
+"""Episodes: questions that were answered by plans, read from folders of `pyrag eval` or result files of PyRAG."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from .scores import golden_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """A question, the plan that was run for it, and what that came to.
+    """A question, the plan that was run for it, and the outcome.
 
     Attributes:
-        id, question, golden: of the data set.
-        prediction: the final answer as text.
-        queries: sub-queries; empty where the question was not split.
-        fallback: whether it was left whole because splitting failed.
-        source: the plan that counts; "" if there is none.
-        steps: its calls in program order, as PyRAG logs them: {type, query, topk, docs, answer_returned}.
-        error: how it failed; "" if it did not.
-        kind: of the question, where the data set says it.
+        id, question, golden: the id, the text and the golden answers, as in the data set.
+        prediction: the final answer as text; "" if there is none.
+        queries: the sub-queries; empty if the question was not split.
+        fallback: whether splitting failed, so that the question was left whole.
+        source: the text of the plan; "" if there is none.
+        steps: the calls of the plan in program order, in PyRAG's format: {type, query, topk, docs, answer_returned}.
+        error: the error or the status with which the episode failed; "" if it did not fail.
+        kind: the type of the question; "" if it is not known.
     """
 
     id: str
@@ -50,10 +50,10 @@ class Episode:
         return exact_match(self.prediction, self.golden) == 1.0
 
     def replay(self, isolation: Any = "process") -> Result | None:
-        """Its plan, run again on what its calls returned then; None where that does not come to the same answer."""
+        """Run the plan again on the recorded results of its calls. None if it does not give the same answer."""
         recorded = {(each["type"], each["query"]): each for each in self.steps}
 
-        def retrieve(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001  # it may have been boosted
+        def retrieve(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001  # a re-run may have changed topk
             return list(recorded["retrieve", query]["docs"])
 
         def answer(query: str, docs: list[str] | None = None) -> str:  # noqa: ARG001
@@ -82,7 +82,7 @@ def _of_folder(folder: Path) -> Iterator[Episode]:
         except TraceError as error:
             raise DataError(f"{where}: {error}") from None
         except (KeyError, TypeError):
-            raise DataError(f"{where}: not a row that `pyrag eval` has written") from None
+            raise DataError(f"{where}: not a row of `pyrag eval`") from None
         record = answered.record
         split = next((call for call in answered.calls if call.tool == "decompose" and call.ended), None)
         ok = answered.status == "done"
@@ -103,14 +103,14 @@ def _of_results(path: Path) -> Iterator[Episode]:
     for where, row in json_lines(path):
         question = row.get("question") or row.get("original_query")
         if not isinstance(question, str) or not question.strip():
-            raise DataError(f"{where}: no question: a result of PyRAG has `question`")
+            raise DataError(f"{where}: no question: a result of PyRAG has the field `question`")
         golden = golden_of(
             next((row[name] for name in ("gold_answers", "golden_answers", "answers") if name in row), None)
         )
         queries = row.get("sub_queries") or ()
         steps = row.get("execution_log") or ()
         if not _texts(queries) or not isinstance(steps, list | tuple) or not all(map(_is_step, steps)):
-            raise DataError(f"{where}: sub_queries is a list of texts, and execution_log one of steps")
+            raise DataError(f"{where}: sub_queries must be a list of texts, and execution_log a list of steps")
         prediction = row.get("pred_answer", row.get("final_answer"))
         yield Episode(
             id=str(row.get("id", where.rpartition(" ")[2])),
@@ -131,7 +131,7 @@ def _texts(value: Any) -> bool:
 
 
 def _is_step(step: Any) -> bool:
-    """A step that later code may rely on: of a known type with what belongs to it; of another tool anything."""
+    """Whether a step has the fields that its type must have. Steps of other tools may have any fields."""
     if not isinstance(step, Mapping) or not isinstance(step.get("type"), str):
         return False
     if step["type"] == "retrieve":
@@ -143,7 +143,7 @@ def _is_step(step: Any) -> bool:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Objects of a JSON-Lines file with their places. Raises `DataError`."""
+    """The objects of a JSON Lines file, each after its place for messages: "FILE, line 3". Raises `DataError`."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):

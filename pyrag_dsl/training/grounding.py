@@ -1,7 +1,7 @@
-"""What a final answer rests on, so that a plan is not paid for what it says by itself.
+"""Checks that a final answer depends on retrieved passages, so that a policy gets no reward for an answer of its own.
 
-A policy that is trained on the final answer soon writes the answer into the plan. Each way of that has a name here, and
-scores nothing.
+A policy whose reward depends only on the final answer soon learns to write the answer into the plan. Each way to do so
+has a name here, and its reward is 0.
 """
 
 from __future__ import annotations
@@ -21,29 +21,30 @@ NO_EVIDENCE = "no_evidence"
 PROMPT_AS_ANSWER = "prompt_as_answer"
 
 KINDS = {
-    FROM_MEMORY: "The answer stands in a string of the plan, and neither in the question nor in a passage behind it.",
-    NO_CALL: "The answer is put together by the plan, which called no tool.",
-    EMPTY_LINEAGE: "Tools were called, and the answer depends on none of the calls.",
-    NO_EVIDENCE: "The answer depends on calls of `answer` only: nothing was retrieved for it.",
-    PROMPT_AS_ANSWER: "The answer holds the whole question: the prompt of a last `answer` that was never asked.",
+    FROM_MEMORY: "A string of the plan has the answer, but no passage that the answer depends on, nor the question, has it.",
+    NO_CALL: "The plan called no tool, and computed the answer by itself.",
+    EMPTY_LINEAGE: "The plan called tools, but the answer depends on none of the calls.",
+    NO_EVIDENCE: "The answer depends on calls, but none of them is a retrieve.",
+    PROMPT_AS_ANSWER: "The answer has the whole question in it: the plan returned a prompt for `answer` without calling it.",
 }
-"""The ways of being paid for nothing, and what each means."""
+"""The ways to give an answer without having found it, and what each means."""
 
-_CLOSED = frozenset({"yes", "no", "true", "false"})  # a plan that compares facts says these by itself
-_QUESTION_WORDS = 5  # a shorter question may stand in an honest answer
+_CLOSED = frozenset({"yes", "no", "true", "false"})  # a plan that compares facts contains these words itself
+_QUESTION_WORDS = 5  # a well-founded answer may contain a shorter question
 
 
 def ungrounded(
     answer: str, program: Program, calls: Sequence[CallRecord], depends_on: Callable[[str], bool], question: str
 ) -> str:
-    """How an answer is none that the plan has found; "" if it has.
+    """The reason why the plan has not found its answer, a key of `KINDS`; "" if it has found it.
 
     Args:
         answer: the final answer as text.
         program: the plan.
-        calls: what it called.
-        depends_on: whether the answer depends on the call of a node: `Result.depends_on`. Asked no oftener than needed.
-        question: as it was asked.
+        calls: the calls of the plan.
+        depends_on: tells whether the answer depends on the call of a node, as `Result.depends_on` does. It is called as
+            seldom as possible, because it is slow.
+        question: the question as it was asked.
     """
     said = normalised(answer)
     if not said:
@@ -67,7 +68,7 @@ def ungrounded(
 
 
 def strings_of(program: Program) -> list[str]:
-    """The texts that a plan says by itself: its string literals and the fixed parts of its f-strings."""
+    """The texts in a plan: its string literals and the fixed parts of its f-strings."""
     found: list[str] = []
     for node in walk(program.body):
         if isinstance(node, Const) and isinstance(node.value, str):
@@ -78,5 +79,5 @@ def strings_of(program: Program) -> list[str]:
 
 
 def _within(words: str, text: str) -> bool:
-    """Whether normalised words stand in a normalised text, as whole words."""
+    """Whether a normalised text contains normalised words, as a sequence of whole words."""
     return f" {words} " in f" {text} "

@@ -1,4 +1,4 @@
-"""The command that trains one role with verl: overrides from files of this package, and what is named for the run."""
+"""The command that trains one role with verl: overrides from files of this package, and those of the run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ STAGES: dict[str, tuple[str, ...]] = {
 
 
 class LaunchError(ValueError):
-    """A stage cannot be started as it is asked for. The message says what to do."""
+    """A stage cannot be started with these settings. The message tells what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A stage, as it is to be run.
+    """One run of a stage.
 
     Attributes:
         stage: one of `STAGES`.
-        start: the model that it starts from: a folder in the format of transformers, or a name on a hub.
+        start: the model from which training starts: a folder in the format of transformers, or a name on a hub.
         data: the folder that `pyrag train data` has written.
-        out: where verl keeps checkpoints.
+        out: the folder for the checkpoints of verl.
         reward: settings of the reward; see `settings.VARIABLES`.
-        repairs: how often the policy may mend a plan that fails, within a rollout.
-        more: further overrides, which win.
+        repairs: how many times the policy may repair a failed plan within a rollout.
+        more: further overrides, which win over all others.
     """
 
     stage: str
@@ -49,12 +49,12 @@ class Launch:
     more: Sequence[str] = ()
 
     def command(self, environ: Mapping[str, str]) -> list[str]:
-        """The command line. Raises `LaunchError` where something that it needs is not there."""
+        """The command line. Raises `LaunchError` if a setting is wrong or missing, or there is no data."""
         self.check(environ)
         return [sys.executable, "-m", "verl.trainer.main_ppo", *self.overrides()]
 
     def overrides(self) -> list[str]:
-        """The overrides, in their order."""
+        """The overrides in the order of the command line, where later ones win."""
         out = [*overrides_of("common"), *overrides_of(self.stage)]
         if self.repairs:
             loops = _quoted(str(files(__package__) / "stages" / "agent_loops.yaml"))
@@ -73,19 +73,19 @@ class Launch:
         return [*out, *self.more]
 
     def found(self, split: str) -> list[Path]:
-        """The files of a split."""
+        """The files of a split that exist."""
         places = [self.data.absolute() / name / f"{split}.parquet" for name in STAGES[self.stage]]
         return [place for place in places if place.is_file()]
 
     def check(self, environ: Mapping[str, str]) -> None:
-        """Raise `LaunchError` where something is missing that would stop verl after minutes."""
+        """Raise `LaunchError` for mistakes that would otherwise stop verl only after minutes."""
         if self.repairs and self.stage != "plan":
-            raise LaunchError(f"the stage {self.stage} writes no plans that could be mended: leave out repairs")
+            raise LaunchError(f"the policy of the stage {self.stage} writes no plans to repair: leave out repairs")
         sets = " or ".join(STAGES[self.stage])
         if not self.found("train"):
             raise LaunchError(f"{self.data} has no rows of {sets}: make them by `pyrag train data --out {self.data}`")
         if not self.found("val"):
-            raise LaunchError(f"{self.data} has no {sets} to validate by: give `pyrag train data` a higher --val-ratio")
+            raise LaunchError(f"{self.data} has no {sets} for validation: give `pyrag train data` a higher --val-ratio")
         for name in self.reward:
             if name not in VARIABLES:
                 raise LaunchError(f"a reward has no setting {name!r}; it has: {', '.join(VARIABLES)}")
@@ -110,7 +110,7 @@ def overrides_of(name: str) -> list[str]:
 
 
 def check_installed() -> None:
-    """Raise `LaunchError` where verl is not installed."""
+    """Raise `LaunchError` if verl is not installed."""
     if find_spec("verl") is None:
         raise LaunchError(f"verl is not installed: in an environment of its own, pip install '{VERL}' pyrag_dsl")
 

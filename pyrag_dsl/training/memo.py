@@ -1,4 +1,4 @@
-"""What a frozen tool or a plan came to, kept by content: asked for once, however many plans of a group want it."""
+"""Results of frozen tools and outcomes of plans, kept by content, so that the plans of a group share them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from typing import Any
 from ..runtime.scheduler import in_thread
 from ..runtime.tools import Reported, Tool
 
-_TOGETHER = 0.005  # seconds that the first of several calls waits for the others
+_TOGETHER = 0.005  # seconds for which a call waits for others, to be sent together
 
 
 class Memo:
-    """The last so many values by key, for one event loop. What fails, or is not to be kept, is made again."""
+    """A cache of values by key, for one event loop. It keeps the values that were used last.
+
+    A value is not kept if making it failed, or if `keep` rejects it.
+
+    Args:
+        most: the number of values that are kept, at most.
+        keep: whether a value is kept.
+    """
 
     def __init__(self, most: int, keep: Callable[[Any], bool] = lambda _value: True) -> None:
         self.most = most
@@ -23,14 +30,14 @@ class Memo:
         self.values: OrderedDict[Hashable, asyncio.Future[Any]] = OrderedDict()
 
     async def __call__(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:
-        """The value of a key. Callers that come while it is made wait for it."""
+        """The value of a key. It is made by `make` if it is not there; concurrent callers wait for the same value."""
         found = self.values.get(key)
         if found is None:
             found = self.values[key] = asyncio.ensure_future(make())
             found.add_done_callback(lambda ended: self._settle(key, ended))
         else:
             self.values.move_to_end(key)
-        # One caller that gives up must not take the value from the others.
+        # If one caller is cancelled, the others must still get the value.
         return await asyncio.shield(found)
 
     def _settle(self, key: Hashable, ended: asyncio.Future[Any]) -> None:
@@ -43,7 +50,7 @@ class Memo:
 
 
 def remembered(tool: Tool, memo: Memo) -> Tool:
-    """The tool, each different call of which is made once; several at a time where it can be asked for many."""
+    """A tool that keeps its results in `memo`, so that equal calls are made once. It batches calls if `tool` can."""
     ask = _Together(tool) if tool.batch is not None else None
 
     async def once(**arguments: Any) -> Any:
@@ -61,7 +68,7 @@ def remembered(tool: Tool, memo: Memo) -> Tool:
 
 
 class _Together:
-    """Calls that come close to each other, made by one request."""
+    """Collects calls that come shortly after each other, and makes them by one batch."""
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
@@ -105,5 +112,5 @@ class _Together:
 
 
 def is_something(value: Any) -> bool:
-    """Whether a result is worth keeping: one without passages may be that of a server that is down."""
+    """Whether a result is not empty. An empty one may come from a server that is down, so it is not kept."""
     return bool(value.value if isinstance(value, Reported) else value)

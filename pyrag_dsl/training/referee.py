@@ -1,7 +1,7 @@
-"""The referee: runs what a policy wrote over frozen tools, in isolated workers, and says what it is worth.
+"""The referee: runs the replies of a policy with frozen tools, in isolated workers, and scores their answers.
 
-One referee serves a whole training process. It has an event loop of its own, so that it may be asked from any thread
-and from any loop; what its tools have answered is kept by content, and a plan that was seen before is not run again.
+One referee serves a whole training process. It has its own event loop, so it can be called from any thread and from any
+event loop. The results of tool calls are kept by content, and a plan that was run before is not run again.
 """
 
 from __future__ import annotations
@@ -39,30 +39,31 @@ from .scores import failed, graded
 
 ADAPTIVE = ("rerun", "selective", "none")
 REPAIRS = 3
-"""How often the plan behind a decomposition may be mended, as in PyRAG-RL."""
-_NOW = datetime(2025, 1, 1)  # the time of day that plans see: the same text is to score the same tomorrow
+"""How often the plan for a decomposition may be repaired, as in PyRAG-RL."""
+_NOW = datetime(2025, 1, 1)  # the time that plans see, fixed so that a reply always has the same score
 _AFTER = "_after_topk10"
 
 
 class RewardUnavailable(RuntimeError):
-    """No score can be given, and that is not the policy's fault: a retriever or a model is down or not named.
+    """The reward cannot be computed for a reason outside of the reply: a retriever or a model is down or not named.
 
-    Stop the training, mend the service, and go on from the last checkpoint: zeros would teach the policy nothing true.
+    Stop the training, repair the service, and resume from the last checkpoint. A score of 0 instead would be a wrong
+    reward.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What became of a plan, whatever the golden answers are.
+    """The result of an execution, which does not depend on the golden answers.
 
     Attributes:
         answer: the final answer as text.
-        kind: how it failed; "" if it did not. See docs/training.md.
-        code: of the diagnostic, if there is one.
-        calls: of the tools, those left out that the plan did not come to.
-        queries: sub-queries of a decomposition.
-        boosted: whether it was run again with more passages.
-        wrong: what a model would be told of a plan that failed, in lines.
+        kind: the kind of failure; "" if there is none. See docs/training.md.
+        code: the code of the diagnostic; "" if there is none.
+        calls: the number of tool calls that the plan reached.
+        queries: the number of sub-queries of a decomposition.
+        boosted: whether the plan was run again with more passages.
+        wrong: the problems of a plan that failed, as lines for a model.
     """
 
     answer: str = ""
@@ -74,7 +75,7 @@ class Ran:
     wrong: tuple[str, ...] = ()
 
     def score(self, golden: Sequence[str]) -> dict[str, Any]:
-        """The score for these golden answers."""
+        """The score for these golden answers, with the keys of `scores.BLANK`."""
         facts = {"num_calls": self.calls, "num_sub_queries": self.queries, "retried_with_topk10": int(self.boosted)}
         if self.kind:
             return failed(self.kind, self.code, pred=self.answer, **facts)
@@ -84,21 +85,22 @@ class Ran:
 
 
 class Referee:
-    """Scores plans and decompositions by what they come to.
+    """Scores plans and decompositions by the answers that they lead to.
 
     Args:
-        tools: what plans may call: `retrieve` and `answer`, frozen while a policy is trained. Callables or tools.
-        plan_model: writes and mends the plans behind decompositions; not needed for plans.
-        answer_model: is told of to methods that ask for a model that talks; `plan_model` if not given.
-        adaptive: "rerun" runs a plan once more with 10 passages where an answer said that there is none, as PyRAG-RL's
-            reward does; "selective" asks only those searches again; "none" neither.
-        deadline: seconds for one execution of a plan.
-        calls: of tools, in one execution.
-        steps: of the interpreter, in one execution: what ends an endless loop, the same every time.
-        grounded: whether answers that rest on nothing score nothing; see `grounding`.
+        tools: the tools of plans by name: `retrieve` and `answer`, which must not change while a policy is trained.
+            They are callables or `Tool` objects.
+        plan_model: the model that writes and repairs plans for decompositions; scores of plans do not need it.
+        answer_model: the model for the other roles of a method; `plan_model` if not given.
+        adaptive: the rule if an answer is a sentinel. "rerun" runs the plan once more with 10 passages, as the reward
+            of PyRAG-RL does; "selective" repeats only the retrieves concerned; "none" does neither.
+        deadline: the seconds of one execution of a plan.
+        calls: the most tool calls in one execution.
+        steps: the most steps of the interpreter in one execution. They end an endless loop at the same step every time.
+        grounded: whether answers that the plan has not found score 0; see `grounding`.
         isolation: as for `pyrag_dsl.run`.
-        at_once: executions under way at once.
-        most: values that are kept: results of calls, and as many outcomes of plans.
+        at_once: the most executions in progress at a time.
+        most: the most results of calls, and the most results of plans, that are kept.
     """
 
     def __init__(
@@ -133,10 +135,10 @@ class Referee:
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    # ------------------------------------------------------------------ from outside
+    # ------------------------------------------------------------------ called from any thread
 
     def submit(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Start a coroutine of this referee on its loop; a `concurrent.futures.Future`."""
+        """Start a coroutine of this referee on its event loop, and return its `concurrent.futures.Future`."""
         with self._lock:
             if self._loop is None or self._pid != os.getpid():  # threads do not survive a fork
                 self._loop, self._pid = new_loop(), os.getpid()
@@ -147,7 +149,7 @@ class Referee:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """End its loop; workers of the usual pool stay."""
+        """Stop the event loop, and close the pool of workers if the referee was given one. The default pool stays open."""
         with self._lock:
             if self._loop is not None and self._pid == os.getpid():
                 self._loop.call_soon_threadsafe(self._loop.stop)
@@ -161,15 +163,25 @@ class Referee:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # ------------------------------------------------------------------ on its loop
+    # ------------------------------------------------------------------ on the event loop of the referee
 
     async def plan(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
-        """The score of a reply that should hold a plan. Raises `RewardUnavailable`."""
+        """The score of a reply that should contain a plan.
+
+        Args:
+            reply: the reply of the policy.
+            question: the question that the plan is to answer.
+            golden: the golden answers.
+            topk: the default top-k of retrieves.
+
+        Raises:
+            RewardUnavailable: see there.
+        """
         _, ran = await self._planned(reply, question, topk)
         return ran.score(golden)
 
     async def wrong(self, reply: str, question: str, topk: int = 5) -> tuple[str, tuple[str, ...]]:
-        """The plan in a reply, and what is wrong with it in lines for a model; none if it comes to an answer.
+        """The plan in a reply, and its problems as lines for a model, which are empty if the plan gives an answer.
 
         Raises `RewardUnavailable`.
         """
@@ -177,7 +189,7 @@ class Referee:
         return source, ran.wrong
 
     async def decomposition(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
-        """The score of a reply that should hold sub-queries. Raises `RewardUnavailable`."""
+        """The score of a reply that should contain sub-queries, with arguments as for `plan`. Raises `RewardUnavailable`."""
         if not question:
             return failed("missing_question")
         queries = read_queries(reply)
@@ -206,7 +218,7 @@ class Referee:
     async def _executed(
         self, plan: str | Program, tools: Mapping[str, Tool], question: str, **more: Any
     ) -> tuple[Ran, Result | None]:
-        """One execution: what became of it, and its result if it came to an answer."""
+        """Execute a plan once. The second value is the result of the run; None if it failed."""
         self.room = self.room or asyncio.Semaphore(self.at_once)
         if self.adaptive == "selective":
             more["hooks"] = [AdaptiveRetrieval()]
@@ -237,13 +249,13 @@ class Referee:
         return str(await in_thread(look, None))
 
     async def _pipeline(self, queries: tuple[str, ...], question: str, topk: int) -> Ran:
-        """The whole method behind sub-queries: a frozen model plans, the plan is run, and mended where it fails."""
+        """Answer a question from sub-queries by the method `pyrag`: a frozen model writes, and repairs, the plan that is run."""
         if self.plan_model is None:
             raise RewardUnavailable("the reward of a decomposition needs a model that writes plans: name plan_url and "
                                     "plan_model, or give Referee(plan_model=...)")  # fmt: skip
         tools = self._tools(topk)
 
-        async def decompose(question: str) -> list[str]:  # noqa: ARG001  # what the policy said, in its place
+        async def decompose(question: str) -> list[str]:  # noqa: ARG001  # the reply of the policy replaces this tool of the method
             return list(queries)
 
         recipe = replace(load_recipe("pyrag"), own=lambda _tools: {"decompose": tool(decompose)})
@@ -253,7 +265,7 @@ class Referee:
             tools={name: each for name, each in tools.items() if name != "retrieve"},
             adaptive=AdaptiveRetrieval() if self.adaptive == "selective" else None,
         )
-        # Each execution may use what a plan may: the first, its repairs, a new plan, and the one with more passages.
+        # The method runs a plan at most so often: the first, its repairs, a new plan, and the one with more passages.
         runs = REPAIRS + 3
         limits = {**self.limits, "deadline": runs * self.limits["deadline"], "tool_calls": runs * 24}
         inputs = {"split": True, "repairs": REPAIRS, "adaptive": self.adaptive}
@@ -292,9 +304,9 @@ class Referee:
         return {**self.tools, "retrieve": retrieve_tool(self.tools["retrieve"], topk)}
 
     async def _alive(self, trace: Trace | None, tools: Mapping[str, Tool], question: str) -> None:
-        """Raise `RewardUnavailable` where a search found nothing, and one with the question itself finds nothing too.
+        """Raise `RewardUnavailable` if a retrieve found nothing, and one for the question itself finds nothing either.
 
-        A policy may search for what nobody has written of; a retriever that is down finds nothing for anybody.
+        A query of the policy may have no passages. But if even the question has none, the retriever is probably down.
         """
         if not any(call.tool == "retrieve" and not call.result for call in calls_of(trace)):
             return
@@ -307,17 +319,17 @@ class Referee:
                 raise RewardUnavailable(f"the retriever failed: {error}") from error
             if is_something(found):
                 return
-        raise RewardUnavailable("the retriever finds nothing, not even for the question itself: is it down?")
+        raise RewardUnavailable("the retriever finds no passages, not even for the question itself: is it down?")
 
 
 def calls_of(trace: Trace | None) -> list[Any]:
-    """The calls of `retrieve` and `answer` that came back and that the plan came to, nested runs included."""
+    """The calls of `retrieve` and `answer` that have a result and that the plan reached, with those of nested runs."""
     made: Iterable[Any] = () if trace is None else trace.calls
     return [each for each in made if each.ended and not each.speculative and each.tool in ("retrieve", "answer")]
 
 
 def unavailable(error: ToolFailed) -> RewardUnavailable:
-    """The failure of a tool as what it is for a trainer."""
+    """The failure of a tool as the error for a trainer."""
     first = error.diagnostics[0]
     return RewardUnavailable(f"{first.code} {first.message}: {'; '.join(first.notes)}".rstrip(": "))
 
@@ -326,7 +338,7 @@ _LIMITS = {"PLAN402": "timeout", "PLAN408": "call_budget"}
 
 
 def kind_of(error: PlanError) -> str:
-    """The kind of a failure, by the code of its first diagnostic."""
+    """The kind of a failure, as docs/training.md lists them."""
     code = error.diagnostics[0].code
     if code in ("PLAN101", "PLAN117"):
         return "no_code"

@@ -1,10 +1,10 @@
 """Rewards in the signatures of trainers: verl's `compute_score`, its asynchronous twin, and TRL's reward functions.
 
-Every score is a dictionary of the same keys (`scores.BLANK`) whatever happened, and for the tasks of PyRAG-RL its
-`score` is 0.7 `f1` + 0.3 `em`, from 0 to 1. The text alone decides: plans are run by this package's interpreter in
-isolated workers, under limits that count work, over tools whose answers are kept.
+Every score is a dictionary with the keys of `scores.BLANK`, also for a reply that failed. For the tasks of PyRAG-RL, its
+`score` is 0.7 `f1` + 0.3 `em`, from 0 to 1. The score depends on the text of the reply only: plans are run by the
+interpreter of this package in isolated workers, with limits that count steps, and with tools whose results are kept.
 
-verl loads them by `reward.custom_reward_function.path=pkg://pyrag_dsl.training.rewards`.
+verl loads these functions with `reward.custom_reward_function.path=pkg://pyrag_dsl.training.rewards`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .scores import failed, golden_of, graded
 from .settings import referee_of
 
 TASKS = ("answer", "plan", "decompose", "search_r1", "r1_searcher")
-"""What a policy may be asked for, by the name that `extra_info["task"]` or `task=` gives."""
+"""The tasks of a policy, as `extra_info["task"]` or `task=` names them."""
 
 _SOURCES = (
     ("answer", ("answer_with_docs", "answer_no_docs", "_answer")),
@@ -30,29 +30,29 @@ _SOURCES = (
     ("r1_searcher", ("r1_searcher", "r1-searcher")),
 )
 _GOLDEN = ("ground_truth", "golden_answers", "answers", "reward_model")
-_OF_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})  # of a generative reward model: not ours
+_OF_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})  # arguments for a generative reward model, which are ignored
 
 
 def compute_score(
     data_source: str, solution_str: str, ground_truth: Any, extra_info: Mapping[str, Any] | None = None, **kw: Any
 ) -> dict[str, Any]:
-    """The score of one reply, in verl's signature.
+    """The score of one reply, in the signature of verl.
 
     Args:
-        data_source: says which task it is: `pyrag_answer_with_docs`, `pyrag_answer_no_docs`, `pyrag_plan`,
-            `pyrag_decompose` (or PyRAG's own `coderag_...`), `searchR1_...`, `r1_searcher...`.
+        data_source: the name of the data set, which selects the task: `pyrag_answer_with_docs`, `pyrag_answer_no_docs`,
+            `pyrag_plan`, `pyrag_decompose` (or `coderag_...` of PyRAG), `searchR1_...`, `r1_searcher...`.
         solution_str: the reply, without its prompt.
-        ground_truth: golden answers: a text, a list or an array of texts, or `{"target": ...}`.
-        extra_info: of the row: `question` and `topk` are read, and `task`, which goes before `data_source`.
-        kw: `task`; `referee`, a `Referee`; or what one is made of (see `settings.VARIABLES` and `settings.OTHERS`);
-            `stage` and `model` for R1-Searcher, `format_score` for Search-R1.
+        ground_truth: the golden answers: a text, a list or an array of texts, or `{"target": ...}`.
+        extra_info: further fields of the row: `question`, `topk`, and `task`, which replaces the task of `data_source`.
+        kw: `task`, which replaces both; a `referee`, or the settings to make one (see `settings.VARIABLES` and
+            `settings.OTHERS`); `stage` and `model` for R1-Searcher; `format_score` for Search-R1.
 
     Returns:
-        The keys of `scores.BLANK`, on every path. `err_type` is "" where an answer was scored.
+        A dictionary with the keys of `scores.BLANK`. `err_type` is "" if an answer was scored.
 
     Raises:
-        RewardUnavailable: a tool of the reward is down or not named. That is no fault of the reply.
-        TypeError, ValueError: an argument is not what it has to be.
+        RewardUnavailable: a tool of the reward is down or not named, which is not a fault of the reply.
+        TypeError, ValueError: an argument has a wrong type or value.
     """
     made = _scored(data_source, solution_str, ground_truth, extra_info, kw)
     if isinstance(made, dict):
@@ -64,7 +64,7 @@ def compute_score(
 async def acompute_score(
     data_source: str, solution_str: str, ground_truth: Any, extra_info: Mapping[str, Any] | None = None, **kw: Any
 ) -> dict[str, Any]:
-    """`compute_score` for callers with an event loop, which goes on meanwhile."""
+    """`compute_score` as a coroutine, which does not block the event loop of the caller."""
     made = _scored(data_source, solution_str, ground_truth, extra_info, kw)
     if isinstance(made, dict):
         return made
@@ -73,15 +73,20 @@ async def acompute_score(
 
 
 def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
-    """A reward function for TRL's trainers: `reward(prompts, completions, **columns)` gives a score for each.
+    """Make a reward function for the trainers of TRL.
 
     Args:
         task: one of `TASKS`.
         kw: as for `compute_score`.
 
     Returns:
-        A function that reads the columns `ground_truth`, `golden_answers`, `answers` or `reward_model` (verl's), and
-        `question` or `extra_info`. All completions of a step are scored at once.
+        A function `reward(prompts, completions, **columns)` that returns a score for each completion. It reads the
+        golden answers from the first column that exists of `ground_truth`, `golden_answers`, `answers` and
+        `reward_model`, and the question from `question` or `extra_info`. It scores all completions of a step
+        concurrently.
+
+    Raises:
+        ValueError: the task is unknown.
     """
     if task not in TASKS:
         raise ValueError(f"the task of a reward is one of {', '.join(TASKS)}, not {task!r}")
@@ -96,7 +101,7 @@ def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
             None,
         )
         if golden is None:
-            raise ValueError("the data set of this reward needs a column `ground_truth` of golden answers")
+            raise ValueError("the data set of this reward needs a column `ground_truth` with golden answers")
         more = columns.get("extra_info") or [{}] * len(completions)
         questions = columns.get("question") or [each.get("question", "") for each in more]
         pending = []
@@ -111,7 +116,7 @@ def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
 
 
 def task_of(data_source: str, task: str | None = None) -> str:
-    """The task of a row. Raises `ValueError`."""
+    """The task of a row: `task` if it is given, else that of the data source. Raises `ValueError`."""
     if task is not None:
         if task not in TASKS:
             raise ValueError(f"the task of a reward is one of {', '.join(TASKS)}, not {task!r}")
@@ -131,9 +136,9 @@ _Work = dict[str, Any] | tuple[Referee, Coroutine[Any, Any, dict[str, Any]]]
 def _scored(
     data_source: str, solution: Any, ground_truth: Any, extra_info: Mapping[str, Any] | None, kw: dict[str, Any]
 ) -> _Work:
-    """The score, or who works it out and how."""
+    """The score; or a referee with the coroutine that computes it, if a plan has to be run."""
     if not isinstance(solution, str):
-        raise TypeError(f"solution_str is the text of a reply, not {type(solution).__name__}")
+        raise TypeError(f"solution_str must be the text of a reply, not {type(solution).__name__}")
     info = extra_info if extra_info is not None else {}
     given = {name: value for name, value in kw.items() if name not in _OF_VERL}
     task = task_of(data_source, given.pop("task", None) or info.get("task"))
@@ -152,7 +157,7 @@ def _scored(
 
 
 def answer_score(solution: str, golden: Sequence[str]) -> dict[str, Any]:
-    """The score of a reply to an Answer prompt: what stands in its answer tags, which it must have."""
+    """The score of a reply to an Answer prompt, by the text in its answer tags. Without the tags, it fails."""
     said = "" if is_cut(solution) else read_answer(solution).text
     if not said:
         return failed("no_answer_tag")
@@ -162,7 +167,7 @@ def answer_score(solution: str, golden: Sequence[str]) -> dict[str, Any]:
 
 
 def text_of_completion(completion: Any) -> str:
-    """A completion of TRL: a text, or messages, the last of which counts."""
+    """The text of a completion of TRL, which is a text itself, or messages of which the last one is used."""
     if isinstance(completion, str):
         return completion
     if isinstance(completion, Sequence) and completion:

@@ -1,7 +1,7 @@
 """The rewards of Search-R1 and R1-Searcher, for policies that write tags instead of plans.
 
-Their scores are compared by the words of `pyrag_dsl.evaluation.metrics`: R1-Searcher's own code puts a space where
-punctuation was, which differs for words with hyphens and apostrophes only.
+Both compare answers as SQuAD does (`pyrag_dsl.evaluation.metrics.normalised`). R1-Searcher's own code replaces
+punctuation by a space, which makes a difference only where punctuation stands inside a word, such as a hyphen.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ _DOCUMENTS = re.compile(r"<\|begin_of_documents\|>.*?<\|end_of_documents\|>", re
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _LONGEST_ANSWER = 10  # words, in the reward of Qwen
 PENALTIES = {"llama": 1.0, "qwen-zero": 2.0}
-"""What a fault of the format costs in R1-Searcher's second stage, by the model that was trained."""
+"""The penalty for a fault of the format in R1-Searcher's second stage, by the kind of model that is trained."""
 
 
 def search_r1(solution: str, golden: Sequence[str], *, format_score: float = 0.0) -> dict[str, Any]:
-    """Search-R1 (arXiv 2503.09516): exact match of what stands between the last pair of answer tags.
+    """Score a dialogue of Search-R1 (arXiv 2503.09516): the exact match of the text in the last pair of answer tags.
 
-    Its code looks at prompt and response together and wants a second pair, for its prompt holds one. `solution` is the
-    response alone, as verl gives it now.
+    Search-R1's own code reads the prompt and the response together, and wants a second pair of tags because its prompt
+    holds one. Here, `solution` is the response alone, as verl gives it now.
+
+    Args:
+        solution: the response.
+        golden: the golden answers.
+        format_score: the score of a wrong answer in answer tags.
     """
     found = _ANSWER.findall(solution)
     if not found:
@@ -37,29 +42,30 @@ def search_r1(solution: str, golden: Sequence[str], *, format_score: float = 0.0
 
 
 def searches(solution: str) -> int:
-    """How many searches stand in a solution, of either family."""
+    """The number of searches in a dialogue of Search-R1 or R1-Searcher."""
     return len(re.findall(r"</search>|<\|end_of_query\|>", solution))
 
 
 def r1_searcher(solution: str, golden: Sequence[str], *, stage: int = 2, model: str = "llama") -> dict[str, Any]:
-    """R1-Searcher (arXiv 2503.05592). Its scores are from -1 to 2 in the first stage, and down to -2 in the second.
+    """Score a dialogue of R1-Searcher (arXiv 2503.05592): from -1 to 2 in the first stage, from -2 to 1 in the second.
 
     Args:
-        solution: what follows `<think>`, with the passages that were put between the tags of documents.
-        golden: golden answers.
-        stage: 1 teaches to search: 1 if all words of a golden answer are in the answer, else -1; 0.5 more for at least
-            one search of the right form, and 0.5 more for the tags. 2 teaches to answer: F1, less a penalty for any
-            fault of the format.
-        model: whose penalty: see `PENALTIES`. Qwen's also counts the word "assistant", a query in the answer, and an
-            answer of more than ten words.
+        solution: the text after `<think>`, including the passages between the tags of documents.
+        golden: the golden answers.
+        stage: the stage of the training. Stage 1 teaches the policy to search: the score is 1 if all words of a golden
+            answer are in the answer and -1 otherwise, plus 0.5 if there is at least one search and all searches have
+            the right form, plus 0.5 for the right tags. Stage 2 teaches it to answer: the score is F1, minus a penalty
+            if there is any fault of the format.
+        model: the model whose penalty is used, a key of `PENALTIES`. For "qwen-zero", the word "assistant", a query or
+            documents in the answer, and an answer of more than ten words are faults too.
 
     Raises:
-        ValueError: for another stage or model.
+        ValueError: there is no such stage or model.
     """
     if stage not in (1, 2):
         raise ValueError(f"R1-Searcher has the stages 1 and 2, not {stage!r}")
     if model not in PENALTIES:
-        raise ValueError(f"the penalty is that of one of {', '.join(PENALTIES)}, not of {model!r}")
+        raise ValueError(f"the model of the penalty is one of {', '.join(PENALTIES)}, not {model!r}")
     tagged = "<answer>" in solution and "</answer>" in solution
     said = solution.rpartition("<answer>")[2].partition("</answer>")[0].strip() if tagged else ""
     facts = {**BLANK, "pred": said, "num_calls": searches(solution)}
@@ -84,7 +90,7 @@ def r1_searcher(solution: str, golden: Sequence[str], *, stage: int = 2, model: 
 
 
 def _queries(solution: str) -> tuple[int, bool]:
-    """How many queries a solution has, and whether every one was answered in the form that the protocol has."""
+    """The number of queries in a dialogue, and whether all queries and documents have the form of the protocol."""
     marks = (
         "<|begin_of_query|>",
         "<|end_of_query|>",

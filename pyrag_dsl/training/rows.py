@@ -1,6 +1,6 @@
 """Rows of verl's data sets, one function for each of the four sets of PyRAG-RL (arXiv 2605.12975).
 
-The prompts are those of the roles themselves, so that a policy is trained on what it is asked later.
+The prompts are those that the roles use, so that a policy is trained on the prompts that it gets later.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from ..grammar.language import DEFAULT_SIGNATURES
 from .episodes import Episode
 
 CATEGORIES = ("correct", "wrong_facts_ok", "wrong_facts_bad")
-"""What a last answer without passages was: right, wrong although its facts hold a golden answer, or wrong as they."""
+"""The categories of a last answer without passages: it is right; it is wrong, but the facts in its prompt contain a
+golden answer; or it is wrong, and they do not."""
 
 ABILITIES = {
     "answer_with_docs": "span-qa",
@@ -31,14 +32,14 @@ _GIVEN = re.compile(r"(?is)given\s*:(.*?)(?:answer the question\s*:|\Z)")
 
 
 def with_docs(example: Example, docs: Sequence[str], topk: int) -> dict[str, Any]:
-    """A question with the first passages that were found for it."""
+    """A row of `answer_with_docs`: a question with its first `topk` passages."""
     more = {"question": example.text, "topk": topk, "num_ctxs_available": len(docs)}
     prompt = answer_prompt(example.text, list(docs[:topk])).messages
     return _row("answer_with_docs", example.id, prompt, example.golden_answers, more)
 
 
 def without_docs(episode: Episode) -> dict[str, Any] | None:
-    """The last answer of an episode that had no passages; None if there is none."""
+    """A row of `answer_no_docs`: the last call of `answer` without passages in an episode; None if there is none."""
     last = next((each for each in reversed(episode.steps) if each["type"] == "answer" and each["docs"] is None), None)
     if last is None:
         return None
@@ -54,7 +55,7 @@ def without_docs(episode: Episode) -> dict[str, Any] | None:
 
 
 def plan(episode: Episode) -> dict[str, Any]:
-    """A question with its sub-queries, for a plan."""
+    """A row of `plan`: a question with its sub-queries, for which a plan is to be written."""
     more = {
         "question": episode.question,
         "sub_queries": list(episode.queries),
@@ -68,7 +69,7 @@ def plan(episode: Episode) -> dict[str, Any]:
 
 
 def decompose(example: Example) -> dict[str, Any]:
-    """A question, for its sub-queries."""
+    """A row of `decompose`: a question that is to be split into sub-queries."""
     more = {"question": example.text, "topk": 5}
     return _row("decompose", example.id, decompose_prompt(example.text), example.golden_answers, more)
 
@@ -86,7 +87,13 @@ def _row(
 
 
 def category_of(query: str, said: str, golden: Sequence[str]) -> str:
-    """One of `CATEGORIES`."""
+    """The category of an answer without passages, one of `CATEGORIES`.
+
+    Args:
+        query: the question of the call, which holds the facts after "Given:".
+        said: the answer.
+        golden: the golden answers.
+    """
     if exact_match(said, golden):
         return "correct"
     facts = _GIVEN.search(query)
@@ -94,12 +101,12 @@ def category_of(query: str, said: str, golden: Sequence[str]) -> str:
 
 
 def question_type(golden: Sequence[str]) -> str:
-    """The kind of a question whose data set says none, by its golden answers."""
+    """The type of a question by its golden answers, if the data set names none: "yes_no" or "span"."""
     return "yes_no" if all(each.strip().lower() in ("yes", "no") for each in golden) else "span"
 
 
 def passages_of(example: Example) -> list[str]:
-    """The passages that a row of a data set brings, as documents: `ctxs` (NQ), `supporting`, `context` (HotpotQA)."""
+    """The passages in the row of a question, as texts, from `ctxs` (NQ), `supporting` or `context` (HotpotQA)."""
     for name in ("ctxs", "supporting", "context"):
         value = example.metadata.get(name)
         if isinstance(value, Sequence) and not isinstance(value, str) and value:

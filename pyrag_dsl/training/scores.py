@@ -1,6 +1,6 @@
-"""What a reward returns: the same keys whatever happened, so that a trainer can collate a batch of any mixture.
+"""The result of a reward: a dictionary that always has the same keys, so that a trainer can collate any batch of them.
 
-PyRAG-RL (arXiv 2605.12975) scores every role by 0.7 F1 + 0.3 exact match of the answer that comes out in the end.
+PyRAG-RL (arXiv 2605.12975) scores each role by 0.7 F1 + 0.3 exact match of the final answer.
 """
 
 from __future__ import annotations
@@ -24,23 +24,28 @@ BLANK: dict[str, Any] = {
     "num_sub_queries": 0,
     "retried_with_topk10": 0,
 }
-"""The keys of every score with the values of one that is nothing."""
+"""The keys of every score, with their values for a reply that is worth nothing."""
 
 
 def graded(prediction: Any, golden: Iterable[str], **facts: Any) -> dict[str, Any]:
-    """The score of an answer. `facts`: further keys of `BLANK`."""
+    """The score of an answer. `facts` are values for other keys of `BLANK`."""
     said, wanted = text_of(prediction), list(golden)
     overlap, exact = f1(said, wanted), exact_match(said, wanted)
     return {**BLANK, **facts, "score": F1_SHARE * overlap + EM_SHARE * exact, "f1": overlap, "em": exact, "pred": said}
 
 
 def failed(kind: str, code: str = "", **facts: Any) -> dict[str, Any]:
-    """The score of what came to no answer that counts: nothing, with its kind and the code of the diagnostic."""
+    """The score 0 of a reply without an answer that counts. `facts` are values for other keys of `BLANK`.
+
+    Args:
+        kind: the kind of failure; see docs/training.md.
+        code: the code of the diagnostic, if there is one.
+    """
     return {**BLANK, **facts, "err_type": kind, "err_code": code}
 
 
 def golden_of(ground_truth: Any) -> tuple[str, ...]:
-    """Golden answers in the shapes that trainers keep them in: a text, a list or array, or `{"target": ...}`."""
+    """The golden answers in a value as trainers store it: a text, a list or array, or `{"target": ...}`."""
     if ground_truth is None:
         return ()
     if isinstance(ground_truth, Mapping):

@@ -1,4 +1,4 @@
-"""The four data sets of PyRAG-RL, made of episodes and questions: filtered, split, and kept apart from evaluation."""
+"""The four data sets of PyRAG-RL, made from episodes and questions: filtered, split, and without evaluation questions."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SPLITS = ("train", "val")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetOptions:
-    """How data sets are made.
+    """The options with which data sets are made.
 
     Attributes:
-        seed: of the split, of the order, and of how many passages a row gets.
-        val_ratio: share of the questions that is kept for validation.
-        topk: passages of a row of `answer_with_docs`.
-        topk_choices: where given, one of them for each row.
-        data_source_filter: which questions may become rows of `answer_with_docs`, by their field `data_source`; "" for
-            all.
-        max_per_input: rows of `answer_with_docs` from one file at most; -1 for all.
-        keep_categories: see `rows.CATEGORIES`.
-        only_correct: whether plans of wrong answers are left out.
+        seed: the seed of the split, of the order, and of the choice among `topk_choices`.
+        val_ratio: the share of the questions that are kept for validation, from 0 to 1.
+        topk: the number of passages in a row of `answer_with_docs`.
+        topk_choices: if not empty, one of these numbers is drawn for each row instead of `topk`.
+        data_source_filter: only questions with this value in the field `data_source` become rows of
+            `answer_with_docs`; "" for all questions.
+        max_per_input: rows of `answer_with_docs` from one file, at most; -1 for all.
+        keep_categories: the categories of rows that `answer_no_docs` keeps; see `rows.CATEGORIES`.
+        only_correct: whether plans with a wrong answer are left out of `plan`.
     """
 
     seed: int = 42
@@ -47,13 +47,18 @@ class SetOptions:
 
 @dataclass(slots=True)
 class DataSet:
-    """The rows of one set by split, and how many were left out, by reason."""
+    """The rows of one set.
+
+    Attributes:
+        splits: the rows by split.
+        dropped: the number of rows that were left out, by reason.
+    """
 
     splits: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {name: [] for name in SPLITS})
     dropped: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts."""
+        """The number of rows in each split, and of those left out by reason."""
         return {
             **{name: len(found) for name, found in self.splits.items()},
             "dropped": dict(sorted(self.dropped.items())),
@@ -61,7 +66,10 @@ class DataSet:
 
 
 class HeldOut:
-    """Questions that nothing may be trained on: the same id, or the same words in whatever order and spelling."""
+    """Questions of evaluations, on which nothing may be trained. They are recognised by their ids or by their words.
+
+    Two questions have the same words if they do not differ in the set of their words after SQuAD's normalization.
+    """
 
     def __init__(self, paths: Iterable[Path] = ()) -> None:
         self.ids: dict[str, str] = {}
@@ -72,7 +80,7 @@ class HeldOut:
                 self.words.setdefault(_words(each.text), path.name)
 
     def names(self, question: str, source_id: str) -> str:
-        """The file that holds a question; "" if none does. An id that is a bare number says nothing."""
+        """The name of the file that holds a question; "" if none does. An id that is only digits is not compared."""
         found = self.words.get(_words(question), "")
         return found or ("" if source_id.isdigit() else self.ids.get(source_id, ""))
 
@@ -84,14 +92,17 @@ def build(
     options: SetOptions,
     wanted: Sequence[str] = tuple(rows.ABILITIES),
 ) -> dict[str, DataSet]:
-    """The sets by name.
+    """Make data sets.
 
     Args:
-        episodes: for `answer_no_docs` and `plan`; their questions are for `decompose` too.
-        questions: by file; for `decompose`, and where they bring passages for `answer_with_docs`.
-        banned: what evaluations ask.
-        options: how.
-        wanted: names of sets.
+        episodes: the episodes for `answer_no_docs` and `plan`, whose questions are also used for `decompose`.
+        questions: the questions of each file, for `decompose` and, if they come with passages, `answer_with_docs`.
+        banned: the questions of evaluations, which are left out.
+        options: the options.
+        wanted: the names of the sets to make.
+
+    Returns:
+        The sets by name.
     """
     makers = {
         "answer_with_docs": lambda made: _with_docs(questions, options, made),
@@ -106,7 +117,7 @@ def build(
     return out
 
 
-_Pair = tuple[str, dict[str, Any]]  # the question that a row is of, and the row
+_Pair = tuple[str, dict[str, Any]]  # the question of a row, and the row
 
 
 def _with_docs(questions: Sequence[Sequence[Example]], options: SetOptions, made: DataSet) -> Iterable[_Pair]:
@@ -140,7 +151,7 @@ def _without_docs(episodes: Sequence[Episode], options: SetOptions, made: DataSe
 
 
 def _plans(episodes: Sequence[Episode], options: SetOptions, made: DataSet) -> Iterable[_Pair]:
-    for episode in sorted(episodes, key=lambda each: not each.right):  # of one question the right plan goes first
+    for episode in sorted(episodes, key=lambda each: not each.right):  # `_settle` keeps the first plan of a question
         if episode.error or not episode.source:
             made.dropped["error"] += 1
         elif not episode.queries:
@@ -163,7 +174,7 @@ def _decompositions(
 
 
 def _settle(found: Iterable[_Pair], banned: HeldOut, options: SetOptions, made: DataSet) -> None:
-    """Leave out what is twice or forbidden, split by id, put in the order of the seed, and number."""
+    """Leave out duplicates, banned questions and rows without a golden answer; order, split and number the others."""
     seen: set[tuple[str, ...]] = set()
     kept: list[dict[str, Any]] = []
     for question, row in found:
@@ -189,7 +200,7 @@ def _settle(found: Iterable[_Pair], banned: HeldOut, options: SetOptions, made: 
 
 
 def _draw(seed: int, use: str, name: str) -> int:
-    """A number below 2**64, the same for the same id wherever and whenever it is drawn."""
+    """A pseudo-random number below 2**64 that depends only on the arguments."""
     return int.from_bytes(blake2b(f"{seed} {use} {name}".encode(), digest_size=8).digest(), "big")
 
 
@@ -201,7 +212,13 @@ def _words(question: str) -> frozenset[str]:
 
 
 def write(sets: dict[str, DataSet], out: Path) -> list[Path]:
-    """Write `SET/SPLIT.parquet` where that has rows, and `report.json`. Raises `DataError`."""
+    """Write `SET/SPLIT.parquet` for each split that has rows, and `report.json`. Return the Parquet files.
+
+    A file of a split that has no rows now is deleted.
+
+    Raises:
+        DataError: pyarrow is not installed, or the files cannot be written.
+    """
     try:
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -227,7 +244,7 @@ def write(sets: dict[str, DataSet], out: Path) -> list[Path]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a set that `write` has left. Raises `DataError`."""
+    """The rows of a file that `write` has written. Raises `DataError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -238,12 +255,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: {str(error).partition(chr(10))[0]}") from None
     if not rows or not {"prompt", "reward_model", "extra_info"} <= rows[0].keys():
-        raise DataError(f"{path}: no rows for a trainer: `pyrag train data` makes them")
+        raise DataError(f"{path}: it holds no rows for a trainer: make them by `pyrag train data`")
     return rows
 
 
 def schema_of(name: str) -> Any:
-    """The schema of a set, for pyarrow. The same whatever the rows are, so that files of several runs go together."""
+    """The schema of a set for pyarrow. It does not depend on the rows, so that files of several runs can be combined."""
     import pyarrow as pa
 
     text, number = pa.string(), pa.int64()

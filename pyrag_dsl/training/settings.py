@@ -1,6 +1,6 @@
-"""Where the frozen tools of a reward are: named by arguments, which a trainer's configuration holds, or by variables.
+"""The settings of a reward, which name its frozen tools: arguments from the trainer's configuration, or variables.
 
-The variables of PyRAG's own scripts are read too, so that a launch script of theirs goes on.
+Variables are environment variables. Those of PyRAG's own scripts are read too, so that these scripts keep working.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "deadline": ("PYRAG_REWARD_DEADLINE", "CODERAG_PLAN_EXEC_TIMEOUT"),
     "calls": ("PYRAG_REWARD_CALLS", "CODERAG_PLAN_MAX_CALLS"),
 }
-"""Settings that variables may give, and their variables, the first that is set going first."""
+"""The settings that variables can give, and the variables of each. The first variable that is set counts."""
 
 OTHERS = ("tools", "adaptive", "steps", "grounded", "isolation", "at_once", "most")
-"""Settings that arguments alone give; see `Referee`."""
+"""The settings that only arguments can give; see `Referee`."""
 
 _HOST, _PORT = "CODERAG_RETRIEVAL_HOST", "CODERAG_RETRIEVAL_PORT"
 _referees: dict[str, Referee] = {}
@@ -35,7 +35,16 @@ _lock = threading.Lock()
 
 
 def referee_of(given: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Referee:
-    """The referee of these settings: one for equal settings. Raises `TypeError`, `ValueError` for a wrong one."""
+    """The referee with these settings. Equal settings share one referee.
+
+    Args:
+        given: settings by name, which win over variables.
+        environ: the variables; if None, those of this process.
+
+    Raises:
+        TypeError: there is no such setting.
+        ValueError: a setting has a wrong value, or does not go with another.
+    """
     known = {*VARIABLES, *OTHERS}
     for name in given:
         if name not in known:
@@ -84,7 +93,7 @@ def _made(found: dict[str, Any]) -> Referee:
 
 def _retriever(found: Mapping[str, Any]) -> Any:
     if found.get("retriever") and found.get("corpus"):
-        raise ValueError("the settings retriever and corpus of a reward: give one of them")
+        raise ValueError("the settings retriever and corpus of a reward exclude each other: give only one of them")
     if found.get("retriever"):
         from ..retrieval import RemoteRetriever
 
@@ -97,7 +106,7 @@ def _retriever(found: Mapping[str, Any]) -> Any:
 
 
 def _answerer(model: Any) -> Any:
-    """The tool `answer` of a frozen model; of the embedded reader where there is none."""
+    """The tool `answer` of a frozen model, or of the embedded reader if `model` is None."""
     if model is not None:
         from ..agents.answerer import answer_tool
 
@@ -109,10 +118,10 @@ def _answerer(model: Any) -> Any:
 
 
 def _model(found: Mapping[str, Any], role: str) -> Any:
-    """The client of a frozen model, at temperature 0: the same text is to score the same."""
+    """The client of a frozen model; None if none is named. Its temperature is 0, so that equal texts score equally."""
     url, name = found.get(f"{role}_url"), found.get(f"{role}_model")
     if name is not None and not isinstance(name, str):
-        return name  # a client of the host's own
+        return name  # a client that the host has made
     if not url and not name:
         return None
     if not url or not name:

@@ -1,4 +1,4 @@
-"""Rows for supervised fine-tuning: the best plan of each question, out of all that were tried."""
+"""Rows for supervised fine-tuning: the shortest good plans of each question, chosen from all that were tried."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from .sets import HeldOut
 
 @dataclass(slots=True)
 class Chosen:
-    """Rows, and how many episodes were left out, by reason."""
+    """The outcome of `chosen`.
+
+    Attributes:
+        rows: the rows.
+        dropped: the number of episodes that were left out, by reason.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -26,10 +31,17 @@ class Chosen:
 def chosen(
     episodes: Iterable[Episode], banned: HeldOut, *, per_question: int = 1, isolation: Any = "process"
 ) -> Chosen:
-    """Rejection sampling over episodes: of each question the shortest plans that are right for good reasons.
+    """Choose episodes by rejection sampling: for each question the shortest plans whose answers are right and grounded.
 
-    An episode is accepted if its answer is a golden one and its plan, run again on what its calls returned, comes to
-    that answer from passages (see `grounding`). Give the folders of several seeds to have several plans a question.
+    An episode is accepted if its answer is a golden one, its plan gives the same answer when it is run again on the
+    recorded results of its calls, and that answer comes from passages (see `grounding`). Episodes of several seeds give
+    several plans for a question.
+
+    Args:
+        episodes: the episodes.
+        banned: the questions of evaluations, which are left out.
+        per_question: plans of a question, at most.
+        isolation: as for `pyrag_dsl.run`.
     """
     out = Chosen()
     by_question: dict[str, list[Episode]] = {}
@@ -71,7 +83,7 @@ def _good(episodes: Sequence[Episode], most: int, isolation: Any, dropped: Count
 
 
 def chat_row(episode: Episode) -> dict[str, Any]:
-    """An episode as a conversation: what the planner is asked, and the plan as its reply."""
+    """The row of an episode: a conversation of the planner's prompt and the plan as the reply."""
     return {
         "messages": conversation(episode.question, episode.queries, episode.source),
         "id": episode.id,
@@ -81,6 +93,6 @@ def chat_row(episode: Episode) -> dict[str, Any]:
 
 
 def conversation(question: str, queries: Sequence[str], source: str) -> list[dict[str, str]]:
-    """The messages of the planner with a plan as the reply."""
+    """The messages of the planner's prompt, followed by a plan as the reply."""
     prompt = [dict(each) for each in plan_prompt(question, queries, DEFAULT_SIGNATURES)]
     return [*prompt, {"role": "assistant", "content": f"```python\n{source.strip()}\n```"}]

@@ -1,7 +1,7 @@
-"""Training steps by TRL, on a processor or a GPU: fine-tuning on plans, and GRPO by the reward of plans.
+"""Training by TRL on a CPU or a GPU: fine-tuning on plans, and GRPO by the reward of plans.
 
-Small runs and first experiments: one process, one device. Whatever is large goes to verl (`launch`). Needs the extra
-`train`; nothing of it is imported before a function is called.
+It is meant for small runs and first experiments, in one process on one device. For large runs use verl (`launch`). It
+needs the extra `train`, whose packages are imported only when a function is called.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from ..runtime.trace import replace_file
 from .episodes import json_lines
 
 HISTORY = "history.jsonl"
-"""What a training has logged, one step a line, beside the model that it has left."""
+"""The log of a training in the folder of the trained model, with one step on each line."""
 
 
 class TrainingUnavailable(RuntimeError):
-    """Training cannot be done here: a package is missing, or there is no such model. The message says what to do."""
+    """Training is not possible here: a package is missing, or a model cannot be loaded. The message tells which."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What a training has done.
+    """The outcome of a training.
 
     Attributes:
-        steps: of the optimizer.
-        first, last: loss, or mean reward, of the first and of the last step that were logged.
-        moved: the greatest change of a weight.
-        seconds: of wall-clock time, without loading.
-        device: where.
+        steps: the number of steps of the optimizer.
+        first, last: the loss (fine-tuning) or the mean reward (GRPO) of the first and the last logged step.
+        moved: the greatest absolute change of a trained weight.
+        seconds: the wall-clock time of the training, without loading the model.
+        device: the device, such as "cpu" or "cuda:0".
     """
 
     steps: int
@@ -49,7 +49,7 @@ class TrainingReport:
     device: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the command prints it."""
+        """The report as JSON data, which the command prints."""
         return asdict(self)
 
 
@@ -65,21 +65,24 @@ def fine_tune(
     length: int = 2048,
     seed: int = 42,
 ) -> TrainingReport:
-    """Fine-tune a model by LoRA on chat rows, only their replies counting, and write it whole, with the adapter merged.
+    """Fine-tune a model by LoRA on chat rows, and write the whole model with the adapter merged.
+
+    The loss is that of the last message of each row, which is the reply.
 
     Args:
         model: a folder in the format of transformers, or a name on a hub.
-        rows: what `pyrag train sft-data` has written.
-        out: where the model goes.
-        steps: of the optimizer.
-        rank: of the adapter, whose alpha is twice that.
-        lr: learning rate.
-        batch: rows in a step.
-        length: tokens of a row at most; what is longer is cut.
-        seed: of the order of rows and of the adapter.
+        rows: the file that `pyrag train sft-data` has written.
+        out: the folder to which the model is written.
+        steps: the number of steps of the optimizer.
+        rank: the rank of the adapter. Its alpha is twice the rank.
+        lr: the learning rate.
+        batch: the number of rows in a step.
+        length: tokens of a row, at most; longer rows are cut.
+        seed: the seed of the order of rows and of the adapter.
 
     Raises:
-        TrainingUnavailable, DataError.
+        TrainingUnavailable: a package is missing, or the model cannot be loaded.
+        DataError: the rows cannot be read.
     """
     needed("trl", "peft", "datasets", "transformers")
     from datasets import Dataset
@@ -118,23 +121,24 @@ def reinforce(
     temperature: float = 1.0,
     seed: int = 42,
 ) -> TrainingReport:
-    """GRPO on all weights of a model.
+    """Train all weights of a model by GRPO, and write the model.
 
     Args:
-        model: as for `fine_tune`.
-        rows: with `prompt`, as messages, and the columns that the rewards read: those of `pyrag train data`.
-        out: where the model goes.
-        rewards: reward functions of TRL, whose sum counts: `trl_reward("plan", ...)`, `vets`.
-        steps: of the optimizer.
-        generations: replies to a prompt, in whose group a reply is compared.
-        prompts: in one step.
-        tokens: of a reply at most.
-        lr: learning rate.
-        temperature: of sampling.
-        seed: of the order and of sampling.
+        model: a folder in the format of transformers, or a name on a hub.
+        rows: rows of `pyrag train data`, with messages in `prompt` and the columns that the rewards read.
+        out: the folder to which the model is written.
+        rewards: reward functions of TRL, such as `trl_reward("plan", ...)` and `vets`. Their scores are added.
+        steps: the number of steps of the optimizer.
+        generations: the number of replies to a prompt, which form a group: each is compared with the others.
+        prompts: the number of prompts in a step.
+        tokens: tokens of a reply, at most.
+        lr: the learning rate.
+        temperature: the temperature of sampling.
+        seed: the seed of the order of rows and of sampling.
 
     Raises:
-        TrainingUnavailable, DataError.
+        TrainingUnavailable: a package is missing, or the model cannot be loaded.
+        DataError: there are no rows.
     """
     needed("trl", "datasets", "transformers")
     from datasets import Dataset
@@ -165,10 +169,10 @@ def reinforce(
 
 
 def vets(prompts: Any, completions: Sequence[Any], **_columns: Any) -> list[float]:  # noqa: ARG001
-    """A reward of TRL for the form alone: 1 for a reply that holds a plan as the vetter has it, else 0.
+    """A reward function of TRL for the form alone: 1 for a reply that holds a plan that the vetter accepts, else 0.
 
-    A policy that writes no plans earns nothing by the reward of plans, and learns nothing from it: give it this one
-    too, at first.
+    A policy that writes no plans always gets 0 from the reward of plans, and so learns nothing from it. At the start of
+    its training, give it this reward too.
     """
     from .rewards import text_of_completion
 
@@ -176,7 +180,7 @@ def vets(prompts: Any, completions: Sequence[Any], **_columns: Any) -> list[floa
 
 
 def is_plan(reply: str) -> bool:
-    """Whether a reply holds a plan that would be run as it stands: vetted, with a final answer."""
+    """Whether a reply holds a plan that can be run without repair: the vetter accepts it, and it has a final answer."""
     program, found = look(extract_code(reply), DEFAULT_SIGNATURES, inputs=INPUTS)
     return program is not None and not any(each.code == "PLAN211" for each in found)
 
@@ -184,7 +188,17 @@ def is_plan(reply: str) -> bool:
 def replies(
     model: str, prompts: Sequence[Sequence[Mapping[str, str]]], *, tokens: int = 256, batch: int = 8
 ) -> list[str]:
-    """What a model replies to prompts when it does not sample. Raises `TrainingUnavailable`."""
+    """The replies of a model to prompts, without sampling.
+
+    Args:
+        model: a folder in the format of transformers, or a name on a hub.
+        prompts: the messages of each prompt.
+        tokens: tokens of a reply, at most.
+        batch: the number of prompts that are generated for at the same time.
+
+    Raises:
+        TrainingUnavailable: a package is missing, or the model cannot be loaded.
+    """
     needed("transformers")
     import torch
 
@@ -203,7 +217,7 @@ def replies(
 
 
 def conversations(rows: Path) -> list[list[dict[str, str]]]:
-    """The messages of chat rows. Raises `DataError`."""
+    """The messages of each row in a file of `pyrag train sft-data`. Raises `DataError`."""
     found = []
     for where, row in json_lines(rows):
         messages = row.get("messages")
@@ -211,7 +225,7 @@ def conversations(rows: Path) -> list[list[dict[str, str]]]:
             raise DataError(f"{where}: no `messages`: rows of `pyrag train sft-data` are expected")
         found.append(messages)
     if not found:
-        raise DataError(f"{rows}: no row is in it")
+        raise DataError(f"{rows}: it holds no row")
     return found
 
 
@@ -223,7 +237,7 @@ def _is_message(value: Any) -> bool:
 
 
 def needed(*packages: str) -> None:
-    """Raise `TrainingUnavailable` where a package of the extra `train` is missing."""
+    """Raise `TrainingUnavailable` if one of these packages or torch is not installed."""
     from importlib.util import find_spec
 
     for name in ("torch", *packages):
@@ -234,8 +248,8 @@ def needed(*packages: str) -> None:
 def load(model: str) -> tuple[Any, Any]:
     """A model and its tokenizer, on a GPU if there is one. Raises `TrainingUnavailable`.
 
-    The weights are float32 in any case, and what a GPU computes is bfloat16: a step of GRPO is smaller than what
-    bfloat16 can tell apart, so that weights in it would not move.
+    The weights are always float32, although a GPU computes in bfloat16 during training. A step of GRPO changes a weight
+    by less than bfloat16 can represent, so weights in bfloat16 would not change.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -272,7 +286,7 @@ def _common(out: Path, steps: int, lr: float, batch: int, seed: int) -> dict[str
 
 
 def _trained(trainer: Any, out: Path, name: str) -> TrainingReport:
-    """Train, and write what was logged; `name` is the figure that counts."""
+    """Train, write the log, and return the report. `name` is the logged figure that it reports: loss or reward."""
     before = {key: value.detach().clone() for key, value in _weights(trainer.model)}
     began = time.perf_counter()
     trainer.train()

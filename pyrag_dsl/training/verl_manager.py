@@ -1,7 +1,7 @@
 """The reward manager `pyrag`, registered by verl's own decorator. Only this file and `verl_loop` import verl.
 
-verl reads it as the module of the custom reward function, which registers the manager on the way:
-`reward.custom_reward_function.path=pkg://pyrag_dsl.training.verl_manager`, `reward.reward_manager.name=pyrag`.
+verl imports this module for the custom reward function, and the import registers the manager. The overrides are
+`reward.custom_reward_function.path=pkg://pyrag_dsl.training.verl_manager` and `reward.reward_manager.name=pyrag`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["PyragRewardManager", "acompute_score"]
 
 @register("pyrag")
 class PyragRewardManager(RewardManagerBase):  # type: ignore[misc]  # verl is not installed where types are checked
-    """Scores one response at a time on the loop that asks; many may be under way.
+    """Scores one response for each call, on the event loop of the caller. Many calls may be in progress.
 
-    As verl's own manager, but that the row is not changed, and that a reward which cannot be worked out stops the
-    training: `RewardUnavailable` goes through.
+    It differs from verl's own manager in two ways: it does not change the row, and it lets `RewardUnavailable` pass, so
+    that training stops if a reward cannot be computed.
     """
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **_of_generative_models: Any) -> None:
@@ -29,7 +29,7 @@ class PyragRewardManager(RewardManagerBase):  # type: ignore[misc]  # verl is no
         self.compute_score = compute_score or acompute_score
 
     async def run_single(self, data: Any) -> dict[str, Any]:
-        """The score of the last sequence of `data`, a `DataProto`, with what is known about it."""
+        """The score of the last sequence of `data`, a `DataProto`, as `reward_score` and `reward_extra_info`."""
         item = data[-1:][0]
         row, tensors = item.non_tensor_batch, item.batch
         response = tensors["responses"]
