@@ -149,7 +149,7 @@ class Referee:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Stop the event loop, and close the pool of workers if the referee was given one. The default pool stays open."""
+        """Stop the event loop, and close the pool of workers if one was given. The default pool stays open."""
         with self._lock:
             if self._loop is not None and self._pid == os.getpid():
                 self._loop.call_soon_threadsafe(self._loop.stop)
@@ -189,7 +189,7 @@ class Referee:
         return source, ran.wrong
 
     async def decomposition(self, reply: str, question: str, golden: Sequence[str], topk: int = 5) -> dict[str, Any]:
-        """The score of a reply that should contain sub-queries, with arguments as for `plan`. Raises `RewardUnavailable`."""
+        """The score of a reply that should contain sub-queries. Arguments and errors are those of `plan`."""
         if not question:
             return failed("missing_question")
         queries = read_queries(reply)
@@ -249,7 +249,7 @@ class Referee:
         return str(await in_thread(look, None))
 
     async def _pipeline(self, queries: tuple[str, ...], question: str, topk: int) -> Ran:
-        """Answer a question from sub-queries by the method `pyrag`: a frozen model writes, and repairs, the plan that is run."""
+        """Answer a question from sub-queries by the method `pyrag`: a frozen model writes and repairs the plan."""
         if self.plan_model is None:
             raise RewardUnavailable("the reward of a decomposition needs a model that writes plans: name plan_url and "
                                     "plan_model, or give Referee(plan_model=...)")  # fmt: skip

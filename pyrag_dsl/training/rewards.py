@@ -1,7 +1,7 @@
 """Rewards in the signatures of trainers: verl's `compute_score`, its asynchronous twin, and TRL's reward functions.
 
-Every score is a dictionary with the keys of `scores.BLANK`, also for a reply that failed. For the tasks of PyRAG-RL, its
-`score` is 0.7 `f1` + 0.3 `em`, from 0 to 1. The score depends on the text of the reply only: plans are run by the
+Every score is a dictionary with the keys of `scores.BLANK`, also for a reply that failed. For the tasks of PyRAG-RL,
+its `score` is 0.7 `f1` + 0.3 `em`, from 0 to 1. The score depends on the text of the reply only: plans are run by the
 interpreter of this package in isolated workers, with limits that count steps, and with tools whose results are kept.
 
 verl loads these functions with `reward.custom_reward_function.path=pkg://pyrag_dsl.training.rewards`.
@@ -30,7 +30,8 @@ _SOURCES = (
     ("r1_searcher", ("r1_searcher", "r1-searcher")),
 )
 _GOLDEN = ("ground_truth", "golden_answers", "answers", "reward_model")
-_OF_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})  # arguments for a generative reward model, which are ignored
+# Arguments of verl for a generative reward model, which are ignored.
+_OF_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})
 
 
 def compute_score(

@@ -1,4 +1,4 @@
-"""The four data sets of PyRAG-RL, made from episodes and questions: filtered, split, and without evaluation questions."""
+"""The four data sets of PyRAG-RL, made from episodes and questions, without the questions of evaluations."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def schema_of(name: str) -> Any:
-    """The schema of a set for pyarrow. It does not depend on the rows, so that files of several runs can be combined."""
+    """The schema of a set for pyarrow. It does not depend on the rows, so files of several runs can be combined."""
     import pyarrow as pa
 
     text, number = pa.string(), pa.int64()

@@ -34,3 +34,11 @@ def test_a_model_that_answers_is_told_from_one_that_does_not(capsys: pytest.Capt
         assert "no such model" in capsys.readouterr().out
     assert pyrag(["doctor", "--retriever", "http://127.0.0.1:9"]) == 5
     assert "no retriever at http://127.0.0.1:9: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["postgresql://127.0.0.1:9/x", "milvus:///no/such/folder/file.db"])
+def test_search_engines_are_retrievers_too(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pyrag(["doctor", "--retriever", place]) == 5
+    said = capsys.readouterr().out
+    assert f"no retriever at {place}: " in said
+    assert "is not the address of a retriever" not in said

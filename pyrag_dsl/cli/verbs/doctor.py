@@ -130,9 +130,10 @@ def _model(choice: ModelChoice) -> str:
 
 
 def _retriever(place: str) -> str:
-    from ...retrieval.remote import RemoteRetriever
+    from ...retrieval import RemoteRetriever, retriever_at
 
-    with RemoteRetriever(place, retries=0) as client:
+    served = place.startswith(("http://", "https://"))
+    with RemoteRetriever(place, retries=0) if served else retriever_at(place) as client:
         hits = client.search("the", 3)
     scored = "with scores" if hits and hits[0].score is not None else "without scores"
     return f'it answers, {len(hits)} passages for "the", {scored}'
