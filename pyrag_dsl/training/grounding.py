@@ -21,7 +21,7 @@ NO_EVIDENCE = "no_evidence"
 PROMPT_AS_ANSWER = "prompt_as_answer"
 
 KINDS = {
-    FROM_MEMORY: "A string of the plan has the answer, but neither the question nor a passage that it depends on has it.",
+    FROM_MEMORY: "A string of the plan has the answer, but neither the question nor a passage behind it has it.",
     NO_CALL: "The plan called no tool, and computed the answer by itself.",
     EMPTY_LINEAGE: "The plan called tools, but the answer depends on none of the calls.",
     NO_EVIDENCE: "The answer depends on calls, but none of them is a retrieve.",
