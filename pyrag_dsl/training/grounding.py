@@ -21,11 +21,11 @@ NO_EVIDENCE = "no_evidence"
 PROMPT_AS_ANSWER = "prompt_as_answer"
 
 KINDS = {
-    FROM_MEMORY: "A string of the plan has the answer, but neither the question nor a passage behind it has it.",
+    FROM_MEMORY: "A string of the plan contains the answer, but no passage that it depends on, nor the question, does.",
     NO_CALL: "The plan called no tool, and computed the answer by itself.",
     EMPTY_LINEAGE: "The plan called tools, but the answer depends on none of the calls.",
     NO_EVIDENCE: "The answer depends on calls, but none of them is a retrieve.",
-    PROMPT_AS_ANSWER: "The answer has the whole question in it: the plan returned a prompt, and did not call `answer`.",
+    PROMPT_AS_ANSWER: "The answer contains the whole question: the plan returned a prompt, and did not call `answer`.",
 }
 """The ways to give an answer without having found it, and what each means."""
 

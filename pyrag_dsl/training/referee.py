@@ -54,7 +54,7 @@ class RewardUnavailable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The result of an execution, which does not depend on the golden answers.
+    """The outcome of a plan, which does not depend on the golden answers.
 
     Attributes:
         answer: the final answer as text.
@@ -92,15 +92,17 @@ class Referee:
             They are callables or `Tool` objects.
         plan_model: the model that writes and repairs plans for decompositions; scores of plans do not need it.
         answer_model: the model for the other roles of a method; `plan_model` if not given.
-        adaptive: the rule if an answer is a sentinel. "rerun" runs the plan once more with 10 passages, as the reward
-            of PyRAG-RL does; "selective" repeats only the retrieves concerned; "none" does neither.
-        deadline: the seconds of one execution of a plan.
-        calls: the most tool calls in one execution.
-        steps: the most steps of the interpreter in one execution. They end an endless loop at the same step every time.
+        adaptive: what follows if an answer is a sentinel. "rerun" runs the plan once more with 10 passages for the
+            retrieve before it, as the reward of PyRAG-RL does; "selective" re-runs only that retrieve and the calls
+            that depend on it; "none" does neither.
+        deadline: seconds for one run of a plan, at most.
+        calls: tool calls in one run, at most.
+        steps: steps of the interpreter in one run, at most. This limit ends an endless loop at the same step every
+            time.
         grounded: whether answers that the plan has not found score 0; see `grounding`.
         isolation: as for `pyrag_dsl.run`.
-        at_once: the most executions in progress at a time.
-        most: the most results of calls, and the most results of plans, that are kept.
+        at_once: runs in progress at the same time, at most.
+        most: the number of results of calls that are kept, and also of outcomes of plans.
     """
 
     def __init__(
@@ -175,7 +177,7 @@ class Referee:
             topk: the default top-k of retrieves.
 
         Raises:
-            RewardUnavailable: see there.
+            RewardUnavailable: a tool is down or not named.
         """
         _, ran = await self._planned(reply, question, topk)
         return ran.score(golden)
@@ -218,7 +220,7 @@ class Referee:
     async def _executed(
         self, plan: str | Program, tools: Mapping[str, Tool], question: str, **more: Any
     ) -> tuple[Ran, Result | None]:
-        """Execute a plan once. The second value is the result of the run; None if it failed."""
+        """Run a plan once. Return its outcome, and the result of the run; None if it failed."""
         self.room = self.room or asyncio.Semaphore(self.at_once)
         if self.adaptive == "selective":
             more["hooks"] = [AdaptiveRetrieval()]
@@ -255,7 +257,7 @@ class Referee:
                                     "plan_model, or give Referee(plan_model=...)")  # fmt: skip
         tools = self._tools(topk)
 
-        async def decompose(question: str) -> list[str]:  # noqa: ARG001  # the reply of the policy replaces this tool of the method
+        async def decompose(question: str) -> list[str]:  # noqa: ARG001  # replaces the tool of the method
             return list(queries)
 
         recipe = replace(load_recipe("pyrag"), own=lambda _tools: {"decompose": tool(decompose)})
@@ -265,7 +267,7 @@ class Referee:
             tools={name: each for name, each in tools.items() if name != "retrieve"},
             adaptive=AdaptiveRetrieval() if self.adaptive == "selective" else None,
         )
-        # The method runs a plan at most so often: the first, its repairs, a new plan, and the one with more passages.
+        # Each of these may use as much as one plan: the first run, its repairs, a new plan, the run with more passages.
         runs = REPAIRS + 3
         limits = {**self.limits, "deadline": runs * self.limits["deadline"], "tool_calls": runs * 24}
         inputs = {"split": True, "repairs": REPAIRS, "adaptive": self.adaptive}

@@ -1,11 +1,11 @@
-"""The agent loop `pyrag`, registered by verl's own decorator: a policy writes a plan and mends it where it fails.
+"""The agent loop `pyrag`, registered by verl's own decorator: a policy writes a plan, and repairs it if it fails.
 
-In a rollout of one turn a plan that fails scores nothing, and the policy never sees why. In this loop the plan is run,
-the policy is told what is wrong with it as the method `pyrag` tells it, and its next reply is the one that is scored.
-The tokens of the policy are trained on, and those of the feedback are not.
+In a rollout of one turn, a plan that fails scores 0, and the policy never sees why. In this loop, the plan is run, and
+if it fails, the policy reads its problems in the words of the method `pyrag` and replies again. Only the last reply is
+scored. The tokens of the policy are trained on, and those of the feedback are not.
 
-`pyrag train launch --repairs N` turns it on; `stages/repairs.overrides` and `stages/agent_loops.yaml` are what verl
-reads. verl's `multi_turn.max_assistant_turns` is the number of replies.
+`pyrag train launch --repairs N` turns the loop on. verl then reads `stages/repairs.overrides` and
+`stages/agent_loops.yaml`, and its setting `multi_turn.max_assistant_turns` is the number of replies, N + 1.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = ["PlanAgentLoop"]
 
 @register("pyrag")
 class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not installed where types are checked
-    """One trajectory: replies, each after what is wrong with the one before, and the score of the last.
+    """One trajectory: replies, with the problems of each failed plan between them, and the score of the last reply.
 
-    Rows of other tasks than plans get one reply. A reward that cannot be worked out stops the training:
-    `RewardUnavailable` goes through.
+    Rows of tasks other than `plan` get one reply. If a reward cannot be computed, `RewardUnavailable` is raised, which
+    stops the training.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,7 +40,7 @@ class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not install
         self.settings = dict(settings)
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
-        """The trajectory of a row of the data set, as verl takes it."""
+        """The trajectory for a row of the data set, in the format of verl."""
         messages = list(row["raw_prompt"])
         tokens = await self.ct_build_initial_tokens(messages)
         mask: list[int] = []
@@ -90,7 +90,7 @@ class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not install
         )
 
     async def _wrong(self, reply: str, row: dict[str, Any]) -> str:
-        """What the policy is told of a plan that failed; "" of one that came to an answer, and of another task."""
+        """The feedback on a plan that failed; "" if the plan gave an answer, or the task is not `plan`."""
         info = dict(row.get("extra_info") or {})
         if task_of(row["data_source"], self.settings.get("task") or info.get("task")) != "plan":
             return ""
@@ -111,5 +111,5 @@ class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not install
 
 
 def _last_step(facts: dict[str, Any]) -> dict[str, Any]:
-    """Of the facts that the engine tells with each reply, the one whose last value counts."""
+    """Those facts in `extra_fields` of a reply whose last value counts. For all others, the first value is kept."""
     return {name: facts[name] for name in ("max_global_steps",) if name in facts}
