@@ -20,6 +20,8 @@ from .datasets import Example
 from .projection import Row, row_of, summary_of
 
 JUDGEMENTS = "judgements.jsonl"
+REPLACED = "replaced"
+"""The folder of traces of failed questions that were asked again."""
 
 
 class RunFolder:
@@ -50,6 +52,8 @@ class RunFolder:
         self._spent: dict[str, tuple[int, float]] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         (path / "traces").mkdir(parents=True, exist_ok=True)
+        for replaced in sorted((path / REPLACED).glob("*.jsonl")):
+            self._count_trace(f"{REPLACED}/{replaced.name}", Answered.load(replaced))
 
     def trace_of(self, question: Example) -> Path:
         """The trace file of a question."""
@@ -58,8 +62,7 @@ class RunFolder:
     def take(self, question: Example, answered: Answered) -> Row | None:
         """Keep and return the row of a question that was asked, and count its spending; None if it is unfinished."""
         row = row_of(question, answered, self.method, self.seed, trace_name(question), self.normalization)
-        spent = answered.spent
-        self._count(question.id, spent.usage.prompt_tokens + spent.usage.completion_tokens, spent.cost or 0.0)
+        self._count_trace(question.id, answered)
         if row is not None:
             self.rows[question.id] = row
         return row
@@ -82,15 +85,20 @@ class RunFolder:
                 told(row)
 
     def forget(self, question: Example) -> None:
-        """Remove the trace and the row of a question, so that it is asked again."""
-        self.trace_of(question).unlink()
-        del self.rows[question.id]
+        """Remove the row of a question, so that it is asked again. The trace is kept, because its cost was spent."""
+        trace, replaced = self.trace_of(question), self.path / REPLACED
+        replaced.mkdir(exist_ok=True)
+        number = sum(each.name.startswith(f"{trace.stem}.") for each in replaced.iterdir())
+        trace.rename(replaced / f"{trace.stem}.{number}.jsonl")
+        del self.rows[question.id], self._spent[question.id]
 
     def todo(self) -> list[Example]:
         """The unfinished questions."""
         return [question for question in self.questions if question.id not in self.rows]
 
-    def _count(self, name: str, tokens: int, cost: float) -> None:
+    def _count_trace(self, name: str, answered: Answered) -> None:
+        spent = answered.spent
+        tokens, cost = spent.usage.prompt_tokens + spent.usage.completion_tokens, spent.cost or 0.0
         before = self._spent.get(name, (0, 0.0))
         self._spent[name] = (tokens, cost)
         self.tokens += tokens - before[0]

@@ -40,14 +40,26 @@
     }
     fit(section, made.content);
   };
-  // Keep the element at the top of the screen in its place if the page grows above it.
+  // Keep the element at the top of the screen in its place if the page grows above it. The change may remove the first
+  // element, so some are remembered. The browser's own way of doing this would be added to ours.
   document.documentElement.style.overflowAnchor = "none";
+  document.documentElement.classList.add("live");
+  const shown = () => {
+    // Elements on the screen: first those that begin above it, the innermost first.
+    const above = [], below = [];
+    for (const each of document.querySelectorAll("main [data-node], main [id]")) {
+      const { top, bottom } = each.getBoundingClientRect();
+      if (bottom <= 1 || each.getClientRects().length === 0) continue;
+      if (top <= 1) above.unshift([each, top]);
+      else if (below.push([each, top]) === 20) break;
+    }
+    return [...above, ...below];
+  };
   const steady = (change) => {
-    const shows = (each) => each.getClientRects().length > 0 && each.getBoundingClientRect().top >= 0;
-    const read = scrollY > 0 ? [...document.querySelectorAll("main [data-node], main [id]")].find(shows) : null;
-    const before = read && read.getBoundingClientRect().top;
+    const before = scrollY > 0 ? shown() : [];
     change();
-    if (read && read.isConnected) scrollBy({ top: read.getBoundingClientRect().top - before, behavior: "instant" });
+    const [read, top] = before.find(([each]) => each.isConnected) || [];
+    if (read) scrollBy({ top: read.getBoundingClientRect().top - top, behavior: "instant" });
   };
   let ended = false;
   const offer = () => {
@@ -72,10 +84,12 @@
   source.onmessage = (event) => {
     const told = JSON.parse(event.data);
     ended = told.ended;
-    steady(() => { for (const [part, html] of Object.entries(told.parts)) replace(document.getElementById("part-" + part), html); });
+    steady(() => {
+      for (const [part, html] of Object.entries(told.parts)) replace(document.getElementById("part-" + part), html);
+      offer();
+      window.pyragChanged();
+    });
     if (told.parts.head) document.title = document.querySelector("h1").textContent;
-    offer();
     for (const each of document.querySelectorAll(".again button")) each.disabled = !ended;
-    window.pyragChanged();
   };
 })();

@@ -51,13 +51,21 @@ class Episode:
 
     def replay(self, isolation: Any = "process") -> Result | None:
         """Run the plan again on the recorded results of its calls. None if it does not give the same answer."""
-        recorded = {(each["type"], each["query"]): each for each in self.steps}
+        recorded: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for each in self.steps:
+            if "query" in each:
+                recorded.setdefault((each["type"], each["query"]), []).append(each)
 
-        def retrieve(query: str, topk: int = 5) -> list[str]:  # noqa: ARG001  # a re-run may have changed topk
-            return list(recorded["retrieve", query]["docs"])
+        def found(tool: str, query: str, name: str, value: Any) -> Mapping[str, Any]:
+            # The last call with this query, unless one has the same other argument. A re-run may have changed that.
+            made = recorded[tool, query]
+            return next((each for each in made if each.get(name) == value), made[-1])
 
-        def answer(query: str, docs: list[str] | None = None) -> str:  # noqa: ARG001
-            return text_of(recorded["answer", query]["answer_returned"])
+        def retrieve(query: str, topk: int = 5) -> list[str]:
+            return list(found("retrieve", query, "topk", topk)["docs"])
+
+        def answer(query: str, docs: list[str] | None = None) -> str:
+            return text_of(found("answer", query, "docs", docs)["answer_returned"])
 
         try:
             result = run(self.source, [retrieve, answer], question=self.question, isolation=isolation)

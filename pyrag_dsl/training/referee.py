@@ -269,7 +269,11 @@ class Referee:
         )
         # Each of these may use as much as one plan: the first run, its repairs, a new plan, the run with more passages.
         runs = REPAIRS + 3
-        limits = {**self.limits, "deadline": runs * self.limits["deadline"], "tool_calls": runs * 24}
+        limits = {
+            **self.limits,
+            "deadline": runs * self.limits["deadline"],
+            "tool_calls": runs * (self.limits["tool_calls"] + 4),
+        }
         inputs = {"split": True, "repairs": REPAIRS, "adaptive": self.adaptive}
         self.room = self.room or asyncio.Semaphore(self.at_once)
         async with self.room:

@@ -101,10 +101,10 @@ def test_damaged_vectors_are_found_by_verify(pyrag_verb: Command, built: Path) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("index", "build", "--corpus", "c", "--sentences"), "say which model embeds, with --dense"),
-        (("index", "embed", "INDEX"), "--dense: say which model embeds"),
+        (("index", "build", "--corpus", "c", "--sentences"), "name the model that embeds with --dense"),
+        (("index", "embed", "INDEX"), "--dense: name the model that embeds"),
         (("index", "embed", "INDEX", "--dense", "no/such", "--dense-kind", "ball"), "flat, sq8, hnsw, ivfpq, not ball"),
-        (("ask", "q", "--search-mode", "dense"), "give --index, with vectors"),
+        (("ask", "q", "--search-mode", "dense"), "give --index, an index with vectors"),
         (("serve", "retriever", "--index", "INDEX", "--mode", "psychic"), "psychic"),
         (("index", "embed", "INDEX", "--dense", "m", "--embed-base-url", "nowhere"), "--embed-base-url"),
     ],

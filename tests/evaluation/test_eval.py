@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 from pyrag_dsl import CallFinished, Trace, TraceError
 from pyrag_dsl.cli import pyrag
 from pyrag_dsl.evaluation import Row, summary_of
-from pyrag_dsl.testing.server import Request, ScriptedModelServer, Turn
+from pyrag_dsl.testing.server import Request, ScriptedModelServer, Turn, status
 
 from .runs import command, rows_of, script
 
@@ -82,6 +83,21 @@ def test_what_failed_is_asked_again_if_that_is_wanted(data: Path, tmp_path: Path
         assert pyrag(command(data, out, server.base_url, "--retry-errors")) == 0
         assert len(server.requests) == 1
     assert [row["status"] for row in rows_of(out)] == ["answered"] * 7 + ["unknown"]
+
+
+def test_what_was_spent_on_a_question_that_is_asked_again_still_counts(data: Path, tmp_path: Path) -> None:
+    out, spent, turns = tmp_path / "run", [], ["--method", "iter-retgen", "--input", "turns=2", "--limit", "1"]
+
+    def fails(second: bool) -> Any:
+        asked = itertools.count()
+        return lambda _: status(403) if second and next(asked) else "Ann"
+
+    for second, more in ((True, []), (True, ["--retry-errors"]), (False, ["--retry-errors"])):
+        with ScriptedModelServer(fails(second)) as server:
+            assert pyrag(command(data, out, server.base_url, *turns, *more)) == 0
+        spent.append(json.loads((out / "summary.json").read_text())["spent"]["tokens"])
+    assert spent == sorted(set(spent)), "each attempt adds to it"
+    assert len(list((out / "replaced").iterdir())) == 2
 
 
 def test_the_configuration_holds_for_an_evaluation_too(
