@@ -73,7 +73,7 @@ def test_a_real_index_finds_passages_and_sentences_by_meaning(embedder: Embedder
         (found, *_) = dense.search_sentences(said[1], 3)
         assert (found.passage.id, found.place) == (bundled_passages()[0].id, 1)
         assert found.score == pytest.approx(1, abs=0.02)
-        shown = corpus_tools(index, dense.search_sentences)["semantic_search"].function(said[1], 2)
+        shown = corpus_tools(index, dense.search_sentences)["semantic_search"].function(said[1], 2).value
         assert shown.startswith(f"Chunk ID: {bundled_passages()[0].id} (Similarity: ")
         with pytest.raises(IndexStorageError, match="another model"):
             DenseIndex.open(tmp_path / "index", index, MadeUp().embedder())
@@ -99,7 +99,7 @@ def test_a_folder_with_a_pickle_or_code_of_its_own_is_refused(tmp_path: Path) ->
         local_embedder(str(copy))
     shutil.rmtree(copy / "2_Dense")
     (copy / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "evil.Transformer"}]')
-    with pytest.raises(EmbeddingError, match="wants code"):
+    with pytest.raises(EmbeddingError, match="needs code"):
         local_embedder(str(copy))
     (copy / "model.safetensors").rename(copy / "model.bin")
     with pytest.raises(EmbeddingError, match="no safetensors"):
