@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -52,8 +53,9 @@ class RunFolder:
         self._spent: dict[str, tuple[int, float]] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         (path / "traces").mkdir(parents=True, exist_ok=True)
-        for replaced in sorted((path / REPLACED).glob("*.jsonl")):
-            self._count_trace(f"{REPLACED}/{replaced.name}", Answered.load(replaced))
+        for replaced in (path / REPLACED).glob("*.jsonl"):
+            with suppress(TraceError):  # somebody has changed the file
+                self._count_trace(f"{REPLACED}/{replaced.name}", Answered.load(replaced))
 
     def trace_of(self, question: Example) -> Path:
         """The trace file of a question."""

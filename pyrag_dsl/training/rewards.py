@@ -73,6 +73,21 @@ async def acompute_score(
     return dict(await asyncio.wrap_future(referee.submit(work)))
 
 
+async def problems_of(
+    data_source: str, solution_str: str, extra_info: Mapping[str, Any] | None = None, **kw: Any
+) -> tuple[str, tuple[str, ...]]:
+    """The plan in a reply, and its problems as lines for a model; no problems if it gave an answer.
+
+    Arguments and errors are those of `compute_score`. A reply of another task than `plan` has no plan and no problems.
+    """
+    task, info, given = _read(data_source, extra_info, kw)
+    if task != "plan":
+        return "", ()
+    referee, question, topk = _execution(info, given)
+    source, wrong = await asyncio.wrap_future(referee.submit(referee.wrong(solution_str, question, topk)))
+    return source, wrong
+
+
 def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
     """Make a reward function for the trainers of TRL.
 
@@ -94,11 +109,7 @@ def trl_reward(task: str = "plan", **kw: Any) -> Callable[..., list[float]]:
 
     def reward(prompts: Any, completions: Sequence[Any], **columns: Any) -> list[float]:  # noqa: ARG001
         golden = next(
-            (
-                columns[name]
-                for name in ("ground_truth", "golden_answers", "answers", "reward_model")
-                if name in columns
-            ),
+            (columns[name] for name in _GOLDEN if name in columns),
             None,
         )
         if golden is None:
@@ -140,9 +151,7 @@ def _scored(
     """The score; or a referee with the coroutine that computes it, if a plan has to be run."""
     if not isinstance(solution, str):
         raise TypeError(f"solution_str must be the text of a reply, not {type(solution).__name__}")
-    info = extra_info if extra_info is not None else {}
-    given = {name: value for name, value in kw.items() if name not in _OF_VERL}
-    task = task_of(data_source, given.pop("task", None) or info.get("task"))
+    task, info, given = _read(data_source, extra_info, kw)
     golden = golden_of(ground_truth)
     if task == "answer":
         return answer_score(solution, golden)
@@ -150,11 +159,24 @@ def _scored(
         return search_r1(solution, golden, format_score=float(given.get("format_score", 0.0)))
     if task == "r1_searcher":
         return r1_searcher(solution, golden, stage=given.get("stage", 2), model=given.get("model", "llama"))
-    question = str(info.get("question") or "")
-    topk = int(info.get("topk") or 5)
-    referee = given.pop("referee", None) or referee_of(given)
+    referee, question, topk = _execution(info, given)
     work = referee.plan if task == "plan" else referee.decomposition
     return referee, work(solution, question, golden, topk)
+
+
+def _read(
+    data_source: str, extra_info: Mapping[str, Any] | None, kw: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any], dict[str, Any]]:
+    """The task of a row, its further columns, and the settings of the reward."""
+    info = extra_info if extra_info is not None else {}
+    given = {name: value for name, value in kw.items() if name not in _OF_VERL}
+    return task_of(data_source, given.pop("task", None) or info.get("task")), info, given
+
+
+def _execution(info: Mapping[str, Any], given: dict[str, Any]) -> tuple[Referee, str, int]:
+    """The referee of these settings, the question of a row, and the default top-k of its retrieves."""
+    referee = given.pop("referee", None) or referee_of(given)
+    return referee, str(info.get("question") or ""), int(info.get("topk") or 5)
 
 
 def answer_score(solution: str, golden: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ scored. The tokens of the policy are trained on, and those of the feedback are n
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 from uuid import uuid4
@@ -18,8 +17,7 @@ from uuid import uuid4
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput, register
 
 from ..agents.plan_prompts import feedback
-from .rewards import acompute_score, task_of
-from .settings import referee_of
+from .rewards import acompute_score, problems_of
 
 __all__ = ["PlanAgentLoop"]
 
@@ -36,8 +34,7 @@ class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not install
         super().__init__(*args, **kwargs)
         self.replies = self.rollout_config.multi_turn.max_assistant_turns or 1
         self.room = self.rollout_config.response_length
-        settings = self.config.reward.custom_reward_function.get("reward_kwargs") or {}
-        self.settings = dict(settings)
+        self.settings = dict(self.config.reward.custom_reward_function.get("reward_kwargs") or {})
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
         """The trajectory for a row of the data set, in the format of verl."""
@@ -92,12 +89,7 @@ class PlanAgentLoop(AgentLoopBase):  # type: ignore[misc]  # verl is not install
     async def _wrong(self, reply: str, row: dict[str, Any]) -> str:
         """The feedback on a plan that failed; "" if the plan gave an answer, or the task is not `plan`."""
         info = dict(row.get("extra_info") or {})
-        if task_of(row["data_source"], self.settings.get("task") or info.get("task")) != "plan":
-            return ""
-        given = {name: value for name, value in self.settings.items() if name != "task"}
-        referee = given.pop("referee", None) or referee_of(given)
-        looked = referee.wrong(reply, str(info.get("question") or ""), int(info.get("topk") or 5))
-        source, wrong = await asyncio.wrap_future(referee.submit(looked))
+        source, wrong = await problems_of(row["data_source"], reply, info, **self.settings)
         return feedback(source, wrong) if wrong else ""
 
     async def _score(self, reply: str, row: dict[str, Any]) -> dict[str, Any]:

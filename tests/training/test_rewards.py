@@ -296,6 +296,19 @@ def test_a_decomposition_is_worth_what_the_pipeline_behind_it_finds() -> None:
         compute_score("pyrag_decompose", '["a"]', GOLDEN, INFO, referee=referee)
 
 
+def test_the_limit_of_calls_holds_for_a_decomposition_too() -> None:
+    class Writer:
+        async def acomplete(self, _messages: Any, **_overrides: Any) -> Any:
+            return reply_of(f"```python\nfor each in range(60):\n    answer(f'Number {{each}}?', [])\n{GOOD}```")
+
+    def score(calls: int) -> dict[str, Any]:
+        with Referee(World().tools, plan_model=Writer(), isolation="none", calls=calls) as referee:
+            return compute_score("pyrag_decompose", '["Where does Ann live?"]', GOLDEN, INFO, referee=referee)
+
+    assert score(20)["score"] == 1.0
+    assert score(2)["err_type"] == "call_budget"
+
+
 def test_trl_asks_for_a_list_of_numbers(referee: Referee) -> None:
     reward = trl_reward("plan", referee=referee)
     prompts = [[{"role": "user", "content": "?"}]] * 2

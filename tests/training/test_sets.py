@@ -18,7 +18,7 @@ from pyrag_dsl.methods import Host, load_recipe
 from pyrag_dsl.models.reply import Reply
 from pyrag_dsl.runtime.tools import toolset
 from pyrag_dsl.training import Referee, compute_score
-from pyrag_dsl.training.episodes import read_episodes
+from pyrag_dsl.training.episodes import Episode, read_episodes
 from pyrag_dsl.training.rows import category_of
 from pyrag_dsl.training.sets import HeldOut, SetOptions, build, schema_of, write
 from tests.training.world import GOLDEN, GOOD, QUESTION, World
@@ -270,6 +270,26 @@ def test_a_result_of_pyrag_is_believed_if_its_log_bears_it_out(
     results = lines(tmp_path / "r.jsonl", result_row(), result_row(id="h2", question="Other?", generated_code=hidden))
     assert sft("--results", results, "--out", tmp_path / "o.jsonl") == 0
     assert capsys.readouterr().out == "1 rows of 2 episodes; left out: 1 does not replay\n"
+
+
+def test_a_plan_that_asks_the_same_query_twice_replays() -> None:
+    source = """
+few = retrieve("Oslo", topk=1)
+many = retrieve("Oslo", topk=2)
+one = answer("Where?", few)
+two = answer("Where?", many)
+final_answer = f"{one} {two}"
+"""
+    steps = (
+        {"type": "retrieve", "query": "Oslo", "topk": 1, "docs": ["a"]},
+        {"type": "retrieve", "query": "Oslo", "topk": 2, "docs": ["a", "b"]},
+        {"type": "answer", "query": "Where?", "docs": ["a"], "answer_returned": "here"},
+        {"type": "answer", "query": "Where?", "docs": ["a", "b"], "answer_returned": "there"},
+    )
+    episode = Episode(
+        id="q", question="?", golden=(), prediction="here there", queries=(), fallback=False, source=source, steps=steps
+    )
+    assert episode.replay(isolation="none") is not None
 
 
 # ------------------------------------------------------------------ the command
