@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyrag_dsl.retrieval import BM25Index, Passage, Retriever, bundled_passages, bundled_retriever
+from pyrag_dsl.retrieval.lexical import LexicalSearcher, write_index
 
 INDEX = bundled_retriever()
 
@@ -61,6 +64,22 @@ def test_equal_scores_come_in_the_order_of_the_corpus() -> None:
     index = BM25Index.of(Passage(f"p{i}", "", "same words") for i in range(200))
     for topk in (1, 3, 10, 150, 200):
         assert [hit.passage.id for hit in index.search("words", topk)] == [f"p{i}" for i in range(topk)]
+
+
+def test_scores_that_differ_by_rounding_come_in_the_order_of_the_corpus() -> None:
+    """tantivy returns equal hits in their order, but may add up the parts of a score in another one."""
+    inner = LexicalSearcher(write_index([Passage(f"p{i}", "", "same words") for i in range(4)], None, small=True))
+    real = inner._searcher
+
+    class Rounding:
+        num_docs, doc = real.num_docs, real.doc
+
+        def search(self, query: Any, limit: int, **options: Any) -> Any:
+            hits = real.search(query, limit, **options).hits
+            return SimpleNamespace(hits=[(1.0 + 1e-7 * i, hit[1]) for i, hit in enumerate(hits)][::-1])
+
+    inner._searcher = Rounding()
+    assert [hit.passage.id for hit in inner.search("words", 4)] == ["p0", "p1", "p2", "p3"]
 
 
 def test_hits_come_best_first_with_scores() -> None:
